@@ -1,0 +1,13 @@
+/** A value as an error message shows it: JSON, cut after 80 characters, so that a newline or a quote cannot pass for the message's own. */
+export function quoted(value: unknown): string {
+  const text = asJson(value) ?? typeof value;
+  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
+}
+
+function asJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined; // a cycle, or a bigint: no JSON
+  }
+}

@@ -1,0 +1,28 @@
+import type { NonEmpty } from '../base/brand.js';
+import type { IfaceSelector } from '../iface/iface-selector.js';
+
+export const CACHE_MODES = ['none', 'writethrough', 'writeback', 'directsync', 'unsafe'] as const;
+export type CacheMode = (typeof CACHE_MODES)[number];
+
+export const VIRT_TYPES = ['kvm', 'qemu', 'lxc', 'parallels'] as const;
+export type VirtType = (typeof VIRT_TYPES)[number];
+
+/** Everything that the config file can say, read and believed. config/libvirt-volume.toml explains each option. */
+export interface VolumeOptions {
+  readonly uri: string;
+  readonly iscsiIface: NonEmpty<IfaceSelector>;
+  readonly iscsiIfaceFallback: 'default' | 'none';
+  readonly useMultipath: boolean;
+  readonly enforceMultipath: boolean;
+  readonly loginTimeoutMs: number;
+  readonly deviceTimeoutMs: number;
+  readonly chapSecrets: 'record-file' | 'argv';
+  readonly stateDirectory: string;
+  readonly lockDirectory: string;
+  /** A command and its arguments that run what follows as root; empty for none. */
+  readonly rootHelper: readonly string[];
+  readonly useDefaultAioModeForVolumes: boolean;
+  /** The cache mode of block devices, where the file gives one (`disk_cachemodes = ["block=writeback"]`). */
+  readonly blockCacheMode: CacheMode | undefined;
+  readonly virtType: VirtType;
+}

@@ -1,0 +1,30 @@
+import type { NonEmpty } from '../base/brand.js';
+import type { ChapCredentials } from './chap-credentials.js';
+import type { QosSpecs } from './qos-specs.js';
+import type { TargetPath } from './target-path.js';
+
+/** The `driver_volume_type`s of this library. */
+export const DRIVER_VOLUME_TYPES = ['iscsi', 'iser'] as const;
+export type DriverVolumeType = (typeof DRIVER_VOLUME_TYPES)[number];
+
+/** A connection_info that has been read and is believed from here on. */
+export interface IscsiConnection {
+  readonly volumeType: DriverVolumeType;
+  /** `data.volume_id`, else the top-level `serial`. */
+  readonly volumeId: string | undefined;
+  /** The top-level `serial`, as the guest shall see it. */
+  readonly serial: string | undefined;
+  /** Every path that is listed, in the order of the list. */
+  readonly paths: NonEmpty<TargetPath>;
+  readonly chap: ChapCredentials | undefined;
+  readonly discoveryChap: ChapCredentials | undefined;
+  readonly readonly: boolean;
+  readonly multiattach: boolean;
+  readonly discard: boolean;
+  readonly encrypted: boolean;
+  readonly logicalBlockSize: number | undefined;
+  readonly physicalBlockSize: number | undefined;
+  readonly qos: QosSpecs;
+  /** Where the volume is already, when the caller says so. */
+  readonly devicePath: string | undefined;
+}

@@ -1,0 +1,27 @@
+import type { Brand, NonEmpty } from '../base/brand.js';
+import type { ScsiAddress } from './scsi-address.js';
+import type { Wwid } from './wwid.js';
+
+export type DevicePath = Brand<`/dev/${string}`, 'DevicePath'>;
+
+/** One SCSI disk: one path to a volume. */
+export interface ScsiDisk {
+  readonly kind: 'disk';
+  readonly path: DevicePath;
+  readonly address: ScsiAddress;
+  readonly wwid: Wwid;
+  readonly sizeBytes: bigint;
+}
+
+/** A device-mapper map over all paths of one volume. */
+export interface MultipathMap {
+  readonly kind: 'multipath';
+  readonly path: DevicePath;
+  /** The map's name below /dev/mapper, which multipathd goes by. */
+  readonly name: string;
+  readonly wwid: Wwid;
+  readonly sizeBytes: bigint;
+  readonly members: NonEmpty<ScsiDisk>;
+}
+
+export type BlockDevice = ScsiDisk | MultipathMap;

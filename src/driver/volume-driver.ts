@@ -1,0 +1,82 @@
+import type { DriverVolumeType } from '../connection/iscsi-connection.js';
+import type { DomainRef } from '../libvirt/libvirt.js';
+import type { ConnectedVolume } from './connected-volume.js';
+
+/** Where a volume stands in a guest once attach() is done. */
+export interface AttachedVolume {
+  readonly volume: ConnectedVolume;
+  readonly diskXml: string;
+}
+
+/** What detach() or disconnect() found and did. */
+export interface ReleasedVolume {
+  /** False when there was nothing of it on this host, or in the guest. */
+  readonly found: boolean;
+  readonly warnings: readonly string[];
+}
+
+export interface DisconnectOptions {
+  /** Goes on past each failure and reports all of them in the end. Data that was not written out may be lost. */
+  readonly force?: boolean;
+}
+
+/**
+ * Brings a remote volume to this host as a block device, gives it to guests, and takes it away again.
+ *
+ * **Life of a volume.** `connect` makes a session to the target and waits until the kernel shows the volume's block device;
+ * `diskXml` says how a guest shall see it; `disconnect` writes out what is still in memory, removes the device, and ends the
+ * session. `attach` is connect, diskXml and libvirt in one, rolled back as a whole when any of it fails; `detach` is the way back: the
+ * guest lets go first, and until libvirt's event or its XML says that it did, nothing on the host is touched.
+ *
+ * **No memory.** Every call names the whole volume through its connection_info, which is never written to. What is connected is read
+ * from the kernel each time, so a restarted service loses nothing and two services do not contradict each other.
+ *
+ * **Idempotence.** connect of a connected volume gives the same device; disconnect of a volume that is not there is quiet.
+ *
+ * **Sharing.** Several volumes may live on one target: they share its session, and the last one out ends it. Calls for one target run
+ * one after another, also across processes; calls for different targets never wait for each other.
+ *
+ * **Failure.** Every rejection is a {@link VolumeError} with a stable code. A failed connect or attach leaves the host as it
+ * was before the call. A failed disconnect stops before data could be lost; calling it again goes on from there.
+ *
+ * **Waiting.** Every call ends: each wait inside has a limit, and the signal ends it early. A login that open-iscsi has already begun
+ * is waited for (at most `login_timeout_seconds`) before it is undone, because open-iscsi cannot take it back.
+ */
+export interface VolumeDriver {
+  /** The `driver_volume_type` this driver serves. */
+  readonly volumeType: DriverVolumeType;
+
+  /**
+   * @param connectionInfo what the storage service returned, as parsed JSON
+   * @throws {VolumeError} `CONNECTION_INFO_INVALID` naming the key; `IFACE_NOT_FOUND`, `PERMISSION_DENIED`, `INITIATOR_UNAVAILABLE`,
+   *   `LOGIN_AUTH_FAILED`, `LOGIN_REFUSED`, `PORTAL_UNREACHABLE`, `TRANSPORT_UNAVAILABLE`, `TRANSPORT_MISMATCH`,
+   *   `DEVICE_NOT_FOUND`, `LOCK_TIMED_OUT`, `ABORTED`
+   */
+  connect(connectionInfo: unknown, signal?: AbortSignal): Promise<ConnectedVolume>;
+
+  /**
+   * Finds the volume on this host without changing anything.
+   * @returns `undefined` when it is not connected
+   */
+  find(connectionInfo: unknown, signal?: AbortSignal): Promise<ConnectedVolume | undefined>;
+
+  /**
+   * @throws {VolumeError} `DEVICE_IN_USE` when a process, a mount or another device holds it: it is left as it was; `FLUSH_FAILED`;
+   *   `LOGOUT_FAILED`; `CLEANUP_INCOMPLETE` listing each failure, under `force`
+   */
+  disconnect(connectionInfo: unknown, options?: DisconnectOptions, signal?: AbortSignal): Promise<ReleasedVolume>;
+
+  /**
+   * What libvirt is to be told about the volume. Touches nothing.
+   * @param diskInfo where the guest shall see it: `{ dev, bus, type?, unit? }`
+   * @param devicePath the device on this host, from connect()
+   * @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DISK_INFO_INVALID` naming the key
+   */
+  diskXml(connectionInfo: unknown, diskInfo: unknown, devicePath: string, secretUuid?: string): string;
+
+  /** @throws {VolumeError} as connect(); `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED` */
+  attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal?: AbortSignal): Promise<AttachedVolume>;
+
+  /** @throws {VolumeError} as disconnect(); `DOMAIN_NOT_FOUND`, `DETACH_UNCONFIRMED` when the guest still has the disk */
+  detach(domain: DomainRef, connectionInfo: unknown, options?: DisconnectOptions, signal?: AbortSignal): Promise<ReleasedVolume>;
+}

@@ -1,0 +1,29 @@
+import type { ServiceIdentifier } from 'inversify';
+import type { Logger } from './base/logger.js';
+import type { VolumeOptions } from './config/options.js';
+import type { VolumeDriver } from './driver/volume-driver.js';
+import type { Clock } from './host/clock.js';
+import type { CommandRunner } from './host/command.js';
+import type { DeviceUsers } from './host/device-users.js';
+import type { FileSystem } from './host/file-system.js';
+import type { Locks } from './host/locks.js';
+import type { Libvirt } from './libvirt/libvirt.js';
+
+const token = <Service>(name: string): ServiceIdentifier<Service> => Symbol.for(`libvirt-volume-drivers/${name}`);
+
+/** What the module binds. Each port can be bound anew, before the first driver is asked for. */
+export const TOKENS = {
+  /** The configuration, read and believed. */
+  options: token<VolumeOptions>('options'),
+  logger: token<Logger>('logger'),
+  commands: token<CommandRunner>('commands'),
+  fileSystem: token<FileSystem>('file-system'),
+  deviceUsers: token<DeviceUsers>('device-users'),
+  clock: token<Clock>('clock'),
+  locks: token<Locks>('locks'),
+  libvirt: token<Libvirt>('libvirt'),
+  iscsiDriver: token<VolumeDriver>('iscsi-driver'),
+  iserDriver: token<VolumeDriver>('iser-driver'),
+  /** `driver_volume_type` to driver. @throws {VolumeError} `DRIVER_UNKNOWN` */
+  driverFor: token<(volumeType: string) => VolumeDriver>('driver-for'),
+} as const;
