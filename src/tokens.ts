@@ -1,12 +1,14 @@
 import type { ServiceIdentifier } from 'inversify';
 import type { Logger } from './base/logger.js';
 import type { VolumeOptions } from './config/options.js';
+import type { DriverParts } from './driver/libvirt-volume-driver.js';
 import type { VolumeDriver } from './driver/volume-driver.js';
 import type { Clock } from './host/clock.js';
 import type { CommandRunner } from './host/command.js';
 import type { DeviceUsers } from './host/device-users.js';
 import type { FileSystem } from './host/file-system.js';
 import type { Locks } from './host/locks.js';
+import type { IfaceReports } from './iface/iface-report.js';
 import type { Libvirt } from './libvirt/libvirt.js';
 
 const token = <Service>(name: string): ServiceIdentifier<Service> => Symbol.for(`libvirt-volume-drivers/${name}`);
@@ -22,6 +24,9 @@ export const TOKENS = {
   clock: token<Clock>('clock'),
   locks: token<Locks>('locks'),
   libvirt: token<Libvirt>('libvirt'),
+  ifaces: token<IfaceReports>('ifaces'),
+  /** What the drivers are made of, out of the ports above. */
+  driverParts: token<DriverParts>('driver-parts'),
   iscsiDriver: token<VolumeDriver>('iscsi-driver'),
   iserDriver: token<VolumeDriver>('iser-driver'),
   /** `driver_volume_type` to driver. @throws {VolumeError} `DRIVER_UNKNOWN` */

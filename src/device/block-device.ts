@@ -9,7 +9,8 @@ export interface ScsiDisk {
   readonly kind: 'disk';
   readonly path: DevicePath;
   readonly address: ScsiAddress;
-  readonly wwid: Wwid;
+  /** `undefined` for a unit that does not say who it is (no usable VPD page 0x83). */
+  readonly wwid: Wwid | undefined;
   readonly sizeBytes: bigint;
 }
 

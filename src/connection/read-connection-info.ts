@@ -1,0 +1,136 @@
+import type { NonEmpty } from '../base/brand.js';
+import { isIP } from '../base/ip-address.js';
+import { quoted } from '../base/quoted.js';
+import { Secret } from '../base/secret.js';
+import type { ChapCredentials } from './chap-credentials.js';
+import { asBoolean, asPositiveInteger, asText, Fields } from './fields.js';
+import { DRIVER_VOLUME_TYPES, type DriverVolumeType, type IscsiConnection } from './iscsi-connection.js';
+import { parseAddressingMode } from './lun-addressing.js';
+import { type Lun, parseLun } from './lun.js';
+import { parsePortal, type Portal } from './portal.js';
+import { readQosSpecs } from './read-qos-specs.js';
+import { parseTargetName, type TargetName } from './target-name.js';
+import type { TargetPath } from './target-path.js';
+
+/**
+ * The door: what the storage service returned becomes a type, once. The input is not written to.
+ * @throws {VolumeError} `CONNECTION_INFO_INVALID` that names the key, says what is wrong with it and what would be right
+ */
+export function readConnectionInfo(info: unknown): IscsiConnection {
+  const top = new Fields(info, 'connection_info');
+  const data = top.object('data');
+  const serial = top.optional('serial', asText);
+  return {
+    volumeType: top.required('driver_volume_type', asVolumeType),
+    volumeId: data.optional('volume_id', asText) ?? serial,
+    serial,
+    paths: readPaths(data),
+    chap: readChap(data, 'auth'),
+    discoveryChap: readChap(data, 'discovery_auth'),
+    readonly: data.optional('access_mode', asAccessMode) === 'ro',
+    multiattach: top.optional('multiattach', asBoolean) ?? false,
+    discard: data.optional('discard', asBoolean) ?? false,
+    encrypted: data.optional('encrypted', asBoolean) ?? false,
+    logicalBlockSize: data.optional('logical_block_size', asPositiveInteger),
+    physicalBlockSize: data.optional('physical_block_size', asPositiveInteger),
+    qos: data.optional('qos_specs', readQosSpecs) ?? {},
+    devicePath: data.optional('device_path', asDevicePath),
+  };
+}
+
+/** The plural keys where both are there (several portals), else the singular ones. */
+function readPaths(data: Fields): NonEmpty<TargetPath> {
+  const asKernelLun = data.optional('addressing_mode', parseAddressingMode) ?? ((lun: Lun): Lun => lun);
+  const paths = data.has('target_portals') && data.has('target_iqns') ? readListedPaths(data) : [readSinglePath(data)];
+  const [first, ...rest] = paths.map((path) => ({ ...path, lun: asKernelLun(path.lun) }));
+  if (first === undefined) throw data.invalid('target_portals', 'is empty: expected at least one portal');
+  return [first, ...rest];
+}
+
+function readSinglePath(data: Fields): TargetPath {
+  return {
+    target: data.required('target_iqn', asTargetName),
+    portal: data.required('target_portal', asPortal),
+    lun: data.required('target_lun', parseLun),
+  };
+}
+
+function readListedPaths(data: Fields): readonly TargetPath[] {
+  const portals = data.list('target_portals', asPortal);
+  const targets = data.list('target_iqns', asTargetName);
+  const luns = data.has('target_luns') ? data.list('target_luns', parseLun) : portals.map(() => data.required('target_lun', parseLun));
+  requireEqualLength(data, 'target_iqns', targets, portals);
+  requireEqualLength(data, 'target_luns', luns, portals);
+  return portals.flatMap((portal, index) => {
+    const [target, lun] = [targets[index], luns[index]];
+    return target === undefined || lun === undefined ? [] : [{ target, portal, lun }];
+  });
+}
+
+function requireEqualLength(data: Fields, key: string, list: readonly unknown[], portals: readonly unknown[]): void {
+  if (list.length !== portals.length) {
+    throw data.invalid(key, `has ${list.length} entries and ${data.name('target_portals')} has ${portals.length}: expected one for each portal`);
+  }
+}
+
+function readChap(data: Fields, prefix: 'auth' | 'discovery_auth'): ChapCredentials | undefined {
+  const method = data.optional(`${prefix}_method`, asAuthMethod);
+  if (method !== 'CHAP') return undefined;
+  return {
+    username: data.required(`${prefix}_username`, asChapText),
+    password: data.required(`${prefix}_password`, (value) => new Secret(asSecretText(value))),
+  };
+}
+
+function asAuthMethod(value: unknown): 'CHAP' | 'None' {
+  const method = typeof value === 'string' ? value.toUpperCase() : value;
+  if (method === 'CHAP') return 'CHAP';
+  if (method === '' || method === 'NONE') return 'None';
+  throw new SyntaxError(`expected CHAP, not ${quoted(value)}`);
+}
+
+/** open-iscsi's record files hold 255 characters a value and strip blanks at both ends (usr/idbm.c); a newline would be a record line of its own. */
+function asChapText(value: unknown): string {
+  const text = asText(value);
+  if (text.length > 255 || text.trim() !== text) throw new SyntaxError('expected 1 to 255 characters without blanks at either end');
+  return text;
+}
+
+/** As `asChapText`, with messages that do not quote. */
+function asSecretText(value: unknown): string {
+  try {
+    return asChapText(value);
+  } catch {
+    throw new SyntaxError('expected text of 1 to 255 characters without control characters, or blanks at either end');
+  }
+}
+
+function asVolumeType(value: unknown): DriverVolumeType {
+  const type = DRIVER_VOLUME_TYPES.find((known) => known === value);
+  if (type === undefined) throw new SyntaxError(`expected ${DRIVER_VOLUME_TYPES.join(' or ')}, not ${quoted(value)}`);
+  return type;
+}
+
+function asTargetName(value: unknown): TargetName {
+  return parseTargetName(asText(value));
+}
+
+function asPortal(value: unknown): Portal {
+  const portal = parsePortal(asText(value));
+  if (isIP(portal.address) === 0) {
+    throw new SyntaxError(`expected an IP address, not the host name ${quoted(portal.address)}: the kernel shows a session by its address`);
+  }
+  return portal;
+}
+
+function asAccessMode(value: unknown): 'ro' | 'rw' | undefined {
+  if (value === 'ro' || value === 'rw') return value;
+  if (value === '') return undefined;
+  throw new SyntaxError(`expected ro or rw, not ${quoted(value)}`);
+}
+
+function asDevicePath(value: unknown): string {
+  const path = asText(value);
+  if (!path.startsWith('/') || path.split('/').includes('..')) throw new SyntaxError(`expected an absolute path without "..", not ${quoted(value)}`);
+  return path;
+}

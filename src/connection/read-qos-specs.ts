@@ -1,0 +1,31 @@
+import { quoted } from '../base/quoted.js';
+import { type QosKey, QOS_KEYS, type QosSpecs } from './qos-specs.js';
+
+/** libvirt refuses a total beside a read or write limit of the same measure (libvirt, src/qemu/qemu_driver.c, block I/O tune checks). */
+const EXCLUSIVE = ['bytes_sec', 'iops_sec', 'bytes_sec_max', 'iops_sec_max'] as const;
+
+/**
+ * Keeps the throttles that libvirt knows and drops what is the storage back end's own business (`minIOPS` and the like).
+ * @throws {SyntaxError} when a throttle is not a whole number, or a total stands beside a read or write limit
+ */
+export function readQosSpecs(value: unknown): QosSpecs {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SyntaxError(`expected an object, not ${quoted(value)}`);
+  const given = value as Readonly<Record<string, unknown>>;
+  const specs: Partial<Record<QosKey, string>> = {};
+  for (const key of QOS_KEYS) {
+    if (Object.hasOwn(given, key) && given[key] !== null) specs[key] = asCount(key, given[key]);
+  }
+  for (const measure of EXCLUSIVE) {
+    const beside = (['read', 'write'] as const).find((way) => specs[`${way}_${measure}`] !== undefined);
+    if (specs[`total_${measure}`] !== undefined && beside !== undefined) {
+      throw new SyntaxError(`total_${measure} cannot stand beside ${beside}_${measure}: libvirt takes one or the other`);
+    }
+  }
+  return specs;
+}
+
+function asCount(key: QosKey, value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : value;
+  if (typeof text !== 'string' || !/^\d{1,18}$/.test(text)) throw new SyntaxError(`${key} is ${quoted(value)}: expected a whole number`);
+  return text;
+}

@@ -1,0 +1,51 @@
+import type { Lun } from '../connection/lun.js';
+import type { FileSystem } from '../host/file-system.js';
+import type { Session } from '../initiator/session.js';
+import type { DevicePath, ScsiDisk } from './block-device.js';
+import { formatScsiAddress, parseScsiAddress, type ScsiAddress } from './scsi-address.js';
+import { parseSysfsWwid } from './wwid.js';
+
+/** sysfs counts a block device's size in sectors of 512 bytes whatever its block size (Linux, Documentation/ABI/stable/sysfs-block). */
+const SECTOR = 512n;
+
+/** The addresses of all logical units that the kernel shows on a session: its own, and other volumes' on the same target. */
+export async function unitsOn(session: Session, files: FileSystem): Promise<readonly ScsiAddress[]> {
+  const targets = (await files.list(session.devicePath)).filter((name) => /^target\d+:\d+:\d+$/.test(name));
+  const names = await Promise.all(targets.map((target) => files.list(`${session.devicePath}/${target}`)));
+  return names.flat().flatMap((name) => parseScsiAddress(name) ?? []);
+}
+
+/**
+ * The disk of one LUN, found by walking sysfs below the session: never by a name of /dev/disk/by-path, which depends on udev.
+ * @returns `undefined` while the disk is not whole: no block device, no node in /dev, or a size of 0
+ */
+export async function findDisk(session: Session, lun: Lun, files: FileSystem): Promise<ScsiDisk | undefined> {
+  return (await findUnit(session, lun, files))?.disk;
+}
+
+/** A logical unit, and its disk once that is whole. */
+export interface Unit {
+  readonly address: ScsiAddress;
+  readonly disk: ScsiDisk | undefined;
+}
+
+export async function findUnit(session: Session, lun: Lun, files: FileSystem): Promise<Unit | undefined> {
+  const address = (await unitsOn(session, files)).find((unit) => unit.lun === String(lun));
+  return address === undefined ? undefined : { address, disk: await readDisk(session, address, files) };
+}
+
+/** The folder of a logical unit in sysfs. */
+export function unitPath({ devicePath }: Session, address: ScsiAddress): string {
+  return `${devicePath}/target${address.host}:${address.channel}:${address.target}/${formatScsiAddress(address)}`;
+}
+
+async function readDisk(session: Session, address: ScsiAddress, files: FileSystem): Promise<ScsiDisk | undefined> {
+  const unit = unitPath(session, address);
+  const [name] = await files.list(`${unit}/block`);
+  if (name === undefined) return undefined;
+  const path = `/dev/${name}` as DevicePath;
+  const [node, size, wwid] = await Promise.all([files.kind(path), files.readText(`${unit}/block/${name}/size`), files.readText(`${unit}/wwid`)]);
+  const sizeBytes = BigInt(size ?? '0') * SECTOR;
+  if (node !== 'block-device' || sizeBytes === 0n) return undefined;
+  return { kind: 'disk', path, address, wwid: wwid === undefined ? undefined : parseSysfsWwid(wwid), sizeBytes };
+}

@@ -1,0 +1,142 @@
+import type { NonEmpty } from '../base/brand.js';
+import type { Logger } from '../base/logger.js';
+import { VolumeError } from '../base/volume-error.js';
+import type { VolumeOptions } from '../config/options.js';
+import type { DriverVolumeType, IscsiConnection } from '../connection/iscsi-connection.js';
+import { readConnectionInfo } from '../connection/read-connection-info.js';
+import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
+import { diskXml } from '../disk/disk-xml.js';
+import { makeDiskConfig } from '../disk/make-disk-config.js';
+import { readDiskInfo } from '../disk/read-disk-info.js';
+import type { Clock } from '../host/clock.js';
+import type { FileSystem } from '../host/file-system.js';
+import type { Locks } from '../host/locks.js';
+import { BUILT_IN_IFACES } from '../iface/iface.js';
+import { DEFAULT_IFACE } from '../iface/iface-name.js';
+import type { IfaceSelector } from '../iface/iface-selector.js';
+import { readIfaces } from '../iface/read-ifaces.js';
+import { selectIface } from '../iface/select-iface.js';
+import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
+import type { GuestDisks } from '../libvirt/guest-disks.js';
+import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
+import type { ConnectedVolume } from './connected-volume.js';
+import { type IfacePlan, type OpenedVolume, VolumeConnector } from './volume-connector.js';
+import type { AttachedVolume, DisconnectOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
+import { VolumeReleaser } from './volume-releaser.js';
+
+export interface DriverParts {
+  readonly initiator: OpenIscsiInitiator;
+  readonly devices: LinuxBlockDevices;
+  readonly libvirt: Libvirt;
+  readonly guestDisks: GuestDisks;
+  readonly locks: Locks;
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly options: VolumeOptions;
+}
+
+/** How long the undoing of a failed attach may take, whatever became of the caller's signal. */
+const UNDO_MS = 180_000;
+
+/** The road of every open-iscsi volume, told from end to end. Subclasses choose the iface and override no step. */
+export abstract class LibvirtVolumeDriver implements VolumeDriver {
+  abstract readonly volumeType: DriverVolumeType;
+  readonly #parts: DriverParts;
+  readonly #ifaces: NonEmpty<IfaceSelector>;
+  readonly #connector: VolumeConnector;
+  readonly #releaser: VolumeReleaser;
+
+  protected constructor(parts: DriverParts, ifaces: NonEmpty<IfaceSelector>) {
+    this.#parts = parts;
+    this.#ifaces = ifaces;
+    this.#connector = new VolumeConnector({ ...parts, loginTimeoutMs: parts.options.loginTimeoutMs });
+    this.#releaser = new VolumeReleaser(parts);
+  }
+
+  async connect(connectionInfo: unknown, signal = never()): Promise<ConnectedVolume> {
+    return (await this.#connect(readConnectionInfo(connectionInfo), signal)).volume;
+  }
+
+  async find(connectionInfo: unknown, _signal = never()): Promise<ConnectedVolume | undefined> {
+    return await this.#connector.find(readConnectionInfo(connectionInfo), await this.#ifacePlan());
+  }
+
+  async disconnect(connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
+    return await this.#release(readConnectionInfo(connectionInfo), options, signal);
+  }
+
+  diskXml(connectionInfo: unknown, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
+    return this.#xml(readConnectionInfo(connectionInfo), diskInfo, devicePath, secretUuid);
+  }
+
+  async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal = never()): Promise<AttachedVolume> {
+    const connection = readConnectionInfo(connectionInfo);
+    readDiskInfo(diskInfo);
+    await this.#parts.libvirt.lookupDomain(domain, signal);
+    const { volume, opened } = await this.#connect(connection, signal);
+    try {
+      const xml = this.#xml(connection, diskInfo, volume.device.path);
+      await this.#parts.guestDisks.attach(domain, xml, signal);
+      return { volume, diskXml: xml };
+    } catch (error) {
+      if (opened) await this.#undoConnect(connection, error);
+      throw error;
+    }
+  }
+
+  async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
+    const connection = readConnectionInfo(connectionInfo);
+    const volume = await this.#connector.find(connection, await this.#ifacePlan());
+    const sourcePaths = volume === undefined ? [] : [volume.device.path];
+    const { volumeId, serial } = connection;
+    const match = { sourcePaths, ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }), ...(serial === undefined ? {} : { serial }) };
+    const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
+    const released = await this.#release(connection, options, signal);
+    return { ...released, found: released.found || inGuest };
+  }
+
+  async #connect(connection: IscsiConnection, signal: AbortSignal): Promise<OpenedVolume> {
+    this.#requireSinglePath();
+    const plan = await this.#ifacePlan();
+    return await this.#parts.locks.hold(targetsOf(connection), signal, async () => await this.#connector.open(connection, plan, signal));
+  }
+
+  async #release(connection: IscsiConnection, options: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
+    const plan = await this.#ifacePlan();
+    return await this.#parts.locks.hold(targetsOf(connection), signal, async () => await this.#releaser.release(connection, plan, options, signal));
+  }
+
+  async #undoConnect(connection: IscsiConnection, first: unknown): Promise<void> {
+    try {
+      await this.#release(connection, {}, AbortSignal.timeout(UNDO_MS));
+    } catch (error) {
+      throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed attach in full', { cause: new AggregateError([first, error]) });
+    }
+  }
+
+  #xml(connection: IscsiConnection, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
+    return diskXml(makeDiskConfig(connection, readDiskInfo(diskInfo), { devicePath, secretUuid, options: this.#parts.options }));
+  }
+
+  async #ifacePlan(): Promise<IfacePlan> {
+    const requested = selectIface(this.#ifaces[0], await readIfaces(this.#parts.files));
+    const usesFallback = this.#parts.options.iscsiIfaceFallback === 'default' && requested.transport !== 'tcp';
+    return { requested, fallback: usesFallback ? BUILT_IN_IFACES.find(({ name }) => name === DEFAULT_IFACE) : undefined };
+  }
+
+  #requireSinglePath(): void {
+    const option = this.#parts.options.useMultipath ? 'volume_use_multipath = true' : 'a list of several ifaces in iscsi_iface';
+    if (this.#parts.options.useMultipath || this.#ifaces.length > 1) {
+      throw new VolumeError('CONFIG_INVALID', `Cannot connect with ${option}: this version connects a volume over one path`, { hint: 'leave it out' });
+    }
+  }
+}
+
+function targetsOf({ paths }: IscsiConnection): readonly string[] {
+  return [...new Set(paths.map(({ target }) => target))];
+}
+
+function never(): AbortSignal {
+  return new AbortController().signal;
+}

@@ -1,0 +1,178 @@
+import { errorChain } from '../base/error-chain.js';
+import type { Logger } from '../base/logger.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import type { TargetPath } from '../connection/target-path.js';
+import type { ScsiDisk } from '../device/block-device.js';
+import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
+import type { Clock } from '../host/clock.js';
+import { until } from '../host/until.js';
+import type { Iface } from '../iface/iface.js';
+import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
+import { isSessionOf, type Session } from '../initiator/session.js';
+import type { ConnectedVolume, TransportChoice } from './connected-volume.js';
+import { UndoLog } from './undo-log.js';
+
+export interface ConnectorParts {
+  readonly initiator: OpenIscsiInitiator;
+  readonly devices: LinuxBlockDevices;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly loginTimeoutMs: number;
+}
+
+/** Which iface to use, and which instead when its transport cannot work. */
+export interface IfacePlan {
+  readonly requested: Iface;
+  readonly fallback: Iface | undefined;
+}
+
+/** One path, open. */
+interface OpenPath {
+  readonly path: TargetPath;
+  readonly session: Session;
+  readonly disk: ScsiDisk;
+}
+
+/** The volume, and whether this call is what brought it to the host. */
+export interface OpenedVolume {
+  readonly volume: ConnectedVolume;
+  readonly opened: boolean;
+}
+
+/** How long the undoing of a failed connect may take, whatever became of the caller's signal. */
+const UNDO_MS = 120_000;
+
+/** The road from a connection to a block device. Everything here runs under the locks of the connection's targets. */
+export class VolumeConnector {
+  readonly #parts: ConnectorParts;
+
+  constructor(parts: ConnectorParts) {
+    this.#parts = parts;
+  }
+
+  /** The volume as it is on this host now, whatever iface of the plan it came over. */
+  async find(connection: IscsiConnection, plan: IfacePlan): Promise<ConnectedVolume | undefined> {
+    const present = await this.#present(connection, plan);
+    return present === undefined ? undefined : connected(present, chose(plan, present.iface));
+  }
+
+  /**
+   * Gives the volume that is there, asked anew who it is; else opens the first path that works, over the requested iface, or over the
+   * fallback when the transport itself cannot work, and says so. What a failed path left is undone before the next is tried.
+   */
+  async open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
+    const present = await this.#present(connection, plan);
+    if (present !== undefined) {
+      const disk = await this.#parts.devices.refresh(present.session, present.path.lun, present.disk, signal);
+      if (disk !== undefined) return { volume: connected({ ...present, disk }, chose(plan, present.iface)), opened: false };
+    }
+    return { volume: await this.#openWithFallback(connection, plan, signal), opened: true };
+  }
+
+  async #present({ paths }: IscsiConnection, plan: IfacePlan): Promise<(OpenPath & { readonly iface: Iface }) | undefined> {
+    const sessions = await this.#parts.initiator.sessions();
+    for (const iface of ifacesOf(plan)) {
+      for (const path of paths) {
+        const session = sessions.find((candidate) => isSessionOf(candidate, { ...path, iface: iface.name }));
+        const disk = session === undefined ? undefined : await this.#parts.devices.find(session, path.lun);
+        if (session !== undefined && disk !== undefined) return { path, session, disk, iface };
+      }
+    }
+    return undefined;
+  }
+
+  async #openWithFallback(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<ConnectedVolume> {
+    try {
+      return await this.#openOver(connection, plan.requested, chose(plan, plan.requested), signal);
+    } catch (error) {
+      if (plan.fallback === undefined || !isVolumeError(error, 'TRANSPORT_UNAVAILABLE')) throw error;
+      const fallback = { code: error.code, reason: errorChain(error) };
+      this.#parts.logger.warn('Falling back to another transport', { requested: plan.requested.name, used: plan.fallback.name, ...fallback });
+      return await this.#openOver(connection, plan.fallback, { requested: plan.requested.name, used: plan.fallback.name, fallback }, signal);
+    }
+  }
+
+  async #openOver({ paths, chap }: IscsiConnection, iface: Iface, choice: TransportChoice, signal: AbortSignal): Promise<ConnectedVolume> {
+    const failures: VolumeError[] = [];
+    for (const path of paths) {
+      const undo = new UndoLog();
+      try {
+        const session = await this.#sessionFor(path, { iface, chap, undo }, signal);
+        const disk = await this.#diskOf(path, session, undo, signal);
+        return connected({ path, session, disk }, choice);
+      } catch (error) {
+        const final = await undo.after(error);
+        if (!isVolumeError(final) || !mayTryNextPath(final)) throw final;
+        failures.push(final);
+      }
+    }
+    throw summary(failures);
+  }
+
+  async #sessionFor(path: TargetPath, { iface, chap, undo }: { readonly iface: Iface; readonly undo: UndoLog } & Pick<IscsiConnection, 'chap'>, signal: AbortSignal): Promise<Session> {
+    const { initiator } = this.#parts;
+    const key = { ...path, iface: iface.name };
+    const present = (await initiator.sessions()).find((session) => isSessionOf(session, key));
+    if (present !== undefined) return await this.#healthy(present, signal);
+    const { session, record } = await initiator.login(path, iface, chap, signal);
+    undo.add(async () => {
+      const late = AbortSignal.timeout(UNDO_MS);
+      await initiator.logout(session, late);
+      await initiator.undoRecord(record, late);
+    });
+    return session;
+  }
+
+  /** A session in recovery counts as one only when it recovers in the time that a login would have. */
+  async #healthy(session: Session, signal: AbortSignal): Promise<Session> {
+    const { clock, initiator, loginTimeoutMs } = this.#parts;
+    const same = async (): Promise<Session | undefined> => (await initiator.sessions()).find(({ id, state }) => id === session.id && state === 'LOGGED_IN');
+    const healthy = await until(same, { clock, timeoutMs: loginTimeoutMs, signal });
+    if (healthy !== undefined) return healthy;
+    throw new VolumeError('PORTAL_UNREACHABLE', `Cannot use the session ${session.id} to ${session.target}: it is ${session.state} and did not recover in ${loginTimeoutMs / 1000} s`);
+  }
+
+  async #diskOf(path: TargetPath, session: Session, undo: UndoLog, signal: AbortSignal): Promise<ScsiDisk> {
+    const { devices } = this.#parts;
+    undo.add(async () => {
+      const unit = await devices.findUnit(session, path.lun);
+      if (unit !== undefined) await devices.remove(session, unit.address, AbortSignal.timeout(UNDO_MS));
+    });
+    return await devices.appear(session, path.lun, signal);
+  }
+}
+
+export function ifacesOf({ requested, fallback }: IfacePlan): readonly Iface[] {
+  return fallback === undefined || fallback.name === requested.name ? [requested] : [requested, fallback];
+}
+
+function chose({ requested }: IfacePlan, used: Iface): TransportChoice {
+  const fallback = used.name === requested.name ? undefined : { code: 'TRANSPORT_UNAVAILABLE', reason: `the volume was connected over ${used.name} before` };
+  return { requested: requested.name, used: used.name, fallback };
+}
+
+function connected({ path: { target, portal, lun }, session, disk }: OpenPath, transport: TransportChoice): ConnectedVolume {
+  const path = { disk: disk.path, portal, target, lun, iface: session.iface, transport: session.transport, session: session.id };
+  return { device: disk, paths: [path], transport, warnings: warningsOf(disk, transport) };
+}
+
+function warningsOf({ path, wwid }: ScsiDisk, { requested, used, fallback }: TransportChoice): readonly string[] {
+  return [
+    ...(fallback === undefined ? [] : [`${used} is used and not ${requested}: ${fallback.reason}`]),
+    ...(wwid === undefined ? [`${path} does not say who it is (no VPD page 0x83): that it stays the same volume cannot be checked`] : []),
+  ];
+}
+
+/** Another portal may answer where this one did not; it will not know another password, and the transport is the same. */
+function mayTryNextPath({ code }: VolumeError): boolean {
+  return code === 'PORTAL_UNREACHABLE' || code === 'LOGIN_REFUSED' || code === 'DEVICE_NOT_FOUND' || code === 'COMMAND_FAILED';
+}
+
+function summary(failures: readonly VolumeError[]): VolumeError {
+  const [first, ...others] = failures;
+  if (first === undefined) throw new RangeError('Cannot sum up no failures');
+  if (others.length === 0) return first;
+  const words = `Cannot connect the volume through any of its ${failures.length} portals`;
+  return new VolumeError(first.code, words, { cause: new AggregateError(failures), ...(first.hint === undefined ? {} : { hint: first.hint }) });
+}

@@ -1,0 +1,70 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import { throwIfAborted } from '../../base/aborted.js';
+
+/**
+ * Takes the lock, proves that the file is still the one that the name leads to (its last holder removes it), says so, and holds on until
+ * its standard input ends: when this process dies, however it dies, the lock is free at once and the file is gone.
+ */
+const SCRIPT = `
+[ -d "$2" ] || mkdir -p "$2"
+exec 9>>"$1" && flock -x -w "$3" 9 || exit 75
+[ "$1" -ef /proc/self/fd/9 ] || exit 76
+echo held
+cat >/dev/null
+rm -f "$1"`;
+const TIMED_OUT = 75;
+const REPLACED = 76;
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** What became of a try to take a lock. */
+export type Taking =
+  | { readonly kind: 'held'; readonly release: () => Promise<void> }
+  | { readonly kind: 'timed-out' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Takes an exclusive flock(1) on the file, which is made when it is not there, and gone when its last holder lets go. */
+export async function takeFlock(directory: string, name: string, { waitMs, rootHelper }: { readonly waitMs: number; readonly rootHelper: readonly string[] }, signal: AbortSignal): Promise<Taking> {
+  for (;;) {
+    throwIfAborted(signal);
+    const child = start([...rootHelper, 'sh', '-c', SCRIPT, 'sh', `${directory}/${name}`, directory, String(waitMs / 1000)]);
+    const outcome = await outcomeOf(child, signal);
+    throwIfAborted(signal);
+    if (outcome.kind === 'held') return { kind: 'held', release: () => release(child) };
+    if (outcome.exitCode === REPLACED) continue;
+    if (outcome.exitCode === TIMED_OUT && outcome.stderr === '') return { kind: 'timed-out' };
+    return { kind: 'failed', reason: outcome.stderr.trim() || `the helper ended with exit status ${String(outcome.exitCode)}` };
+  }
+}
+
+type Outcome = { readonly kind: 'held' } | { readonly kind: 'ended'; readonly exitCode: number | null; readonly stderr: string };
+
+function start([program = '', ...args]: readonly string[]): Child {
+  return spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+async function outcomeOf(child: Child, signal: AbortSignal): Promise<Outcome> {
+  let stderr = '';
+  const stop = (): void => { child.kill('SIGTERM'); };
+  child.stderr.on('data', (chunk) => { stderr += String(chunk); });
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await new Promise<Outcome>((resolve) => {
+      child.stdout.once('data', () => { resolve({ kind: 'held' }); });
+      child.once('error', (error) => { resolve({ kind: 'ended', exitCode: null, stderr: error.message }); });
+      child.once('close', (exitCode) => { resolve({ kind: 'ended', exitCode, stderr }); });
+    });
+  } finally {
+    signal.removeEventListener('abort', stop);
+    if (signal.aborted) stop();
+  }
+}
+
+async function release(child: Child): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'close');
+  child.stdin.end();
+  await ended;
+}

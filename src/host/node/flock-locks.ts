@@ -1,0 +1,80 @@
+import { aborted, throwIfAborted } from '../../base/aborted.js';
+import { VolumeError } from '../../base/volume-error.js';
+import type { Locks } from '../locks.js';
+import { takeFlock } from './flock-holder.js';
+
+/** One lock file a key, held by flock(1): exclusive between all processes of the host, and gone when nobody holds it. */
+export class FlockLocks implements Locks {
+  readonly #directory: string;
+  readonly #waitMs: number;
+  readonly #rootHelper: readonly string[];
+  /** Calls of this process queue here first, in order, so that each key has one waiting helper at most. */
+  readonly #queue = new Map<string, Promise<unknown>>();
+
+  constructor({ directory, waitMs, rootHelper = [] }: { readonly directory: string; readonly waitMs: number; readonly rootHelper?: readonly string[] }) {
+    this.#directory = directory;
+    this.#waitMs = waitMs;
+    this.#rootHelper = rootHelper;
+  }
+
+  async hold<Result>(keys: readonly string[], signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
+    const [key, ...rest] = [...new Set(keys)].toSorted();
+    if (key === undefined) return await body();
+    return await this.#inTurn(key, signal, async () => await this.#withFile(key, signal, async () => await this.hold(rest, signal, body)));
+  }
+
+  async #inTurn<Result>(key: string, signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
+    const before = this.#queue.get(key) ?? Promise.resolve();
+    const turn = before.then(async () => {
+      throwIfAborted(signal);
+      return await body();
+    });
+    const settled = turn.then(() => undefined, () => undefined).finally(() => {
+      if (this.#queue.get(key) === settled) this.#queue.delete(key);
+    });
+    this.#queue.set(key, settled);
+    await firstOf(before, signal);
+    return await turn;
+  }
+
+  async #withFile<Result>(key: string, signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
+    const release = await this.#take(key, signal);
+    try {
+      return await body();
+    } finally {
+      await release();
+    }
+  }
+
+  async #take(key: string, signal: AbortSignal): Promise<() => Promise<void>> {
+    const name = `${key}.lock`;
+    const taking = await takeFlock(this.#directory, name, { waitMs: this.#waitMs, rootHelper: this.#rootHelper }, signal);
+    switch (taking.kind) {
+      case 'held':
+        return taking.release;
+      case 'timed-out':
+        throw new VolumeError('LOCK_TIMED_OUT', `Cannot lock ${key}: another operation on this target has held it for ${this.#waitMs / 1000} s`, { hint: `fuser -v ${this.#directory}/${name} shows who holds it`, details: { key } });
+      case 'failed':
+        throw new VolumeError('PERMISSION_DENIED', `Cannot lock ${key} in ${this.#directory}`, {
+          cause: new Error(taking.reason),
+          hint: 'run as root, or set lock_directory to a folder that this user may write to',
+        });
+      default:
+        return taking satisfies never;
+    }
+  }
+}
+
+/** Waits for those before; a caller who gives up does not. */
+async function firstOf(before: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  let giveUp = (): void => undefined;
+  const gaveUp = new Promise<never>((_resolve, reject) => {
+    giveUp = () => { reject(aborted(signal)); };
+    signal.addEventListener('abort', giveUp, { once: true });
+  });
+  try {
+    await Promise.race([before, gaveUp]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}

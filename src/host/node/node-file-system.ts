@@ -1,0 +1,135 @@
+import { link, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { VolumeError } from '../../base/volume-error.js';
+import type { DeviceUser, DeviceUsers } from '../device-users.js';
+import type { FileKind, FileSystem } from '../file-system.js';
+import type { BlockingJob } from './blocking-job.js';
+import { BlockingWorkers } from './blocking-workers.js';
+
+/** Everything in sysfs may go between two looks; these are the ways in which the kernel says so. */
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN']);
+const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+/** The host's own files. */
+export class NodeFileSystem implements FileSystem, DeviceUsers {
+  readonly #workers = new BlockingWorkers();
+
+  async readText(path: string): Promise<string | undefined> {
+    return (await unlessGone(path, () => readFile(path, 'utf8')))?.replace(/\n$/, '');
+  }
+
+  async readBytes(path: string): Promise<Uint8Array | undefined> {
+    return await unlessGone(path, () => readFile(path));
+  }
+
+  async list(directory: string): Promise<readonly string[]> {
+    return ((await unlessGone(directory, () => readdir(directory))) ?? []).toSorted();
+  }
+
+  async realPath(path: string): Promise<string | undefined> {
+    return await unlessGone(path, () => realpath(path));
+  }
+
+  async kind(path: string): Promise<FileKind | undefined> {
+    const status = await unlessGone(path, () => stat(path));
+    if (status === undefined) return undefined;
+    if (status.isFile()) return 'file';
+    if (status.isDirectory()) return 'directory';
+    return status.isBlockDevice() ? 'block-device' : 'other';
+  }
+
+  async makeDirectory(path: string, mode: number): Promise<void> {
+    await allowed(path, () => mkdir(path, { recursive: true, mode }));
+  }
+
+  async replace(path: string, text: string, mode: number, temporary: string): Promise<void> {
+    await allowed(path, async () => {
+      await rm(temporary, { force: true });
+      const file = await open(temporary, 'wx', mode);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    });
+  }
+
+  async link(existing: string, path: string): Promise<boolean> {
+    return await allowed(path, async () => {
+      try {
+        await link(existing, path);
+        return true;
+      } catch (error) {
+        if (codeOf(error) === 'EEXIST') return false;
+        throw error;
+      }
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    if ((await unlessGone(path, () => lstat(path))) === undefined) return;
+    await allowed(path, () => rm(path, { force: true }));
+  }
+
+  async removeDirectory(path: string): Promise<boolean> {
+    return await allowed(path, async () => {
+      try {
+        await rmdir(path);
+        return true;
+      } catch (error) {
+        const code = codeOf(error) ?? '';
+        if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+        if (code === 'ENOENT') return true;
+        throw error;
+      }
+    });
+  }
+
+  async writeAttribute(path: string, text: string, signal: AbortSignal): Promise<void> {
+    await this.#blocking({ kind: 'write', path, text }, signal);
+  }
+
+  async syncDevice(path: string, signal: AbortSignal): Promise<void> {
+    await this.#blocking({ kind: 'sync', path }, signal);
+  }
+
+  async usersOf(devicePath: string, numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    return await this.#blocking({ kind: 'users', path: devicePath, numbers }, signal);
+  }
+
+  async #blocking(job: BlockingJob, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    const answer = await this.#workers.run(job, signal);
+    if (answer.kind === 'done') return answer.users;
+    if (FORBIDDEN.has(answer.code)) throw forbidden(job.path, answer.message);
+    throw new Error(`${job.kind} ${job.path}: ${answer.message}`);
+  }
+}
+
+async function unlessGone<Result>(path: string, look: () => Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    const code = codeOf(error) ?? '';
+    if (GONE.has(code)) return undefined;
+    if (FORBIDDEN.has(code)) throw forbidden(path, error);
+    throw error;
+  }
+}
+
+async function allowed<Result>(path: string, deed: () => Promise<Result>): Promise<Result> {
+  try {
+    return await deed();
+  } catch (error) {
+    if (FORBIDDEN.has(codeOf(error) ?? '')) throw forbidden(path, error);
+    throw error;
+  }
+}
+
+function forbidden(path: string, cause: unknown): VolumeError {
+  return new VolumeError('PERMISSION_DENIED', `Cannot use ${path}: this user may not`, { cause, hint: 'run as root, or set root_helper = ["sudo", "-n"]' });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

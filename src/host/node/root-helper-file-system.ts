@@ -1,0 +1,130 @@
+import { isVolumeError, VolumeError } from '../../base/volume-error.js';
+import type { Command, CommandRunner } from '../command.js';
+import { type DeviceUser, type DeviceUsers, ONLOOKERS } from '../device-users.js';
+import type { FileKind, FileSystem } from '../file-system.js';
+import { NodeFileSystem } from './node-file-system.js';
+
+/** Long enough for a scan of a sick path; the helper's process is ended with the caller's signal. */
+const PATIENCE_MS = 120_000;
+const NEVER = new AbortController().signal;
+
+/** The host's files for a user who is not root: what this user may not read or write goes through `root_helper`. */
+export class RootHelperFileSystem implements FileSystem, DeviceUsers {
+  readonly #commands: CommandRunner;
+  readonly #own = new NodeFileSystem();
+
+  /** @param commands a runner that puts the helper in front of each command */
+  constructor({ commands }: { readonly commands: CommandRunner }) {
+    this.#commands = commands;
+  }
+
+  async readText(path: string): Promise<string | undefined> {
+    return await ifAllowed(() => this.#own.readText(path), async () => (await this.#ask('cat', '--', path))?.replace(/\n$/, ''));
+  }
+
+  async readBytes(path: string): Promise<Uint8Array | undefined> {
+    return await ifAllowed(() => this.#own.readBytes(path), async () => {
+      const text = await this.#ask('base64', '--', path);
+      return text === undefined ? undefined : Buffer.from(text, 'base64');
+    });
+  }
+
+  async list(directory: string): Promise<readonly string[]> {
+    return await ifAllowed(() => this.#own.list(directory), async () => ((await this.#ask('ls', '-1A', '--', directory)) ?? '').split('\n').filter((name) => name !== '').toSorted());
+  }
+
+  async realPath(path: string): Promise<string | undefined> {
+    return await ifAllowed(() => this.#own.realPath(path), async () => (await this.#ask('realpath', '-e', '--', path))?.trimEnd());
+  }
+
+  async kind(path: string): Promise<FileKind | undefined> {
+    return await ifAllowed(() => this.#own.kind(path), async () => asKind(await this.#ask('stat', '-L', '-c', '%F', '--', path)));
+  }
+
+  async makeDirectory(path: string, mode: number): Promise<void> {
+    await this.#do({ args: ['mkdir', '-p', '-m', mode.toString(8), '--', path] });
+  }
+
+  async replace(path: string, text: string, mode: number, temporary: string): Promise<void> {
+    const script = 'umask 077 && cat > "$1" && chmod "$2" "$1" && sync "$1" && mv -f "$1" "$3"';
+    await this.#do({ args: ['sh', '-c', script, 'sh', temporary, mode.toString(8), path], input: text });
+  }
+
+  async link(existing: string, path: string): Promise<boolean> {
+    const { exitCode, stderr } = await this.#run({ args: ['ln', '-T', '--', existing, path] }, NEVER);
+    if (exitCode !== 0 && !stderr.includes('File exists')) throw failed(path, stderr);
+    return exitCode === 0;
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#do({ args: ['rm', '-f', '--', path] });
+  }
+
+  async removeDirectory(path: string): Promise<boolean> {
+    await this.#run({ args: ['rmdir', '--', path] }, NEVER);
+    return (await this.kind(path)) === undefined;
+  }
+
+  async writeAttribute(path: string, text: string, signal: AbortSignal): Promise<void> {
+    await this.#do({ args: ['tee', '--', path], input: text }, signal);
+  }
+
+  async syncDevice(path: string, signal: AbortSignal): Promise<void> {
+    await this.#do({ args: ['sync', '--', path] }, signal);
+  }
+
+  /** By name, as root in this namespace sees them: `find` cannot compare device numbers. */
+  async usersOf(devicePath: string, _numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    const script = 'find /proc/[0-9]*/fd -maxdepth 1 -lname "$1*" -printf "%h %l\\n" 2>/dev/null; exit 0';
+    const { stdout } = await this.#run({ args: ['sh', '-c', script, 'sh', devicePath] }, signal);
+    const pids = stdout.split('\n').flatMap((line) => {
+      const [, pid, path] = /^\/proc\/(\d+)\/fd (.+)$/.exec(line) ?? [];
+      return pid !== undefined && path !== undefined && /^\d*$/.test(path.slice(devicePath.length)) ? [Number(pid)] : [];
+    });
+    const users = await Promise.all([...new Set(pids)].map(async (pid) => ({ pid, name: (await this.#own.readText(`/proc/${pid}/comm`)) ?? 'a process' })));
+    return users.filter(({ name }) => !ONLOOKERS.has(name));
+  }
+
+  /** @returns what the command printed, or `undefined` when it found nothing to print of */
+  async #ask(program: string, ...args: readonly string[]): Promise<string | undefined> {
+    const { exitCode, stdout, stderr } = await this.#run({ args: [program, ...args] }, NEVER);
+    if (exitCode === 0) return stdout;
+    if (/No such file or directory|No such device|Not a directory|Input\/output error/.test(stderr)) return undefined;
+    throw failed(args.at(-1) ?? program, stderr);
+  }
+
+  async #do(call: Call, signal: AbortSignal = NEVER): Promise<void> {
+    const { exitCode, stderr } = await this.#run(call, signal);
+    if (exitCode !== 0) throw failed(call.args.at(-1) ?? '', stderr);
+  }
+
+  async #run({ args: [program = '', ...args], input }: Call, signal: AbortSignal): ReturnType<CommandRunner['run']> {
+    const command: Command = { program, args, patience: { kind: 'kill', ms: PATIENCE_MS }, ...(input === undefined ? {} : { input }) };
+    return await this.#commands.run(command, signal);
+  }
+}
+
+interface Call {
+  readonly args: readonly string[];
+  readonly input?: string;
+}
+
+async function ifAllowed<Result>(look: () => Promise<Result>, asRoot: () => Promise<Result>): Promise<Result> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!isVolumeError(error, 'PERMISSION_DENIED')) throw error;
+    return await asRoot();
+  }
+}
+
+function asKind(text: string | undefined): FileKind | undefined {
+  if (text === undefined) return undefined;
+  if (text.startsWith('regular')) return 'file';
+  if (text.startsWith('directory')) return 'directory';
+  return text.startsWith('block') ? 'block-device' : 'other';
+}
+
+function failed(path: string, stderr: string): VolumeError {
+  return new VolumeError('PERMISSION_DENIED', `Cannot use ${path} through root_helper`, { cause: new Error(stderr.trim()), hint: 'check that root_helper runs commands as root without asking for a password' });
+}

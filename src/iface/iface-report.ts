@@ -1,0 +1,20 @@
+/** One iface of this host, and whether volumes can be reached over it. */
+export interface IfaceReport {
+  readonly name: string;
+  /** As the record says it: it may be one that this library does not know. */
+  readonly transport: string;
+  readonly hwaddress: string | undefined;
+  readonly ipaddress: string | undefined;
+  readonly netIfacename: string | undefined;
+  /** In open-iscsi's code, not in a record. */
+  readonly builtIn: boolean;
+  readonly usable: boolean;
+  /** Why it is not usable; `undefined` when it is. */
+  readonly reason: string | undefined;
+}
+
+/** Looks at every iface of this host without changing anything. */
+export interface IfaceReports {
+  /** @throws {VolumeError} `PERMISSION_DENIED`, `ABORTED` */
+  list(signal: AbortSignal): Promise<readonly IfaceReport[]>;
+}

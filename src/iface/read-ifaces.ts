@@ -1,0 +1,34 @@
+import type { FileSystem } from '../host/file-system.js';
+import { findDatabaseRoot } from './database-root.js';
+import { BUILT_IN_IFACES, type Iface } from './iface.js';
+import { parseIface } from './parse-iface.js';
+
+/** An iface record file that cannot be used, and why. */
+export interface BrokenIface {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface IfaceInventory {
+  readonly ifaces: readonly Iface[];
+  readonly broken: readonly BrokenIface[];
+}
+
+/** Every iface of this host: the record files, then the built-in ones. Reads only; asks no process. */
+export async function readIfaces(files: FileSystem): Promise<IfaceInventory> {
+  const folder = `${await findDatabaseRoot(files)}/ifaces`;
+  const ifaces: Iface[] = [];
+  const broken: BrokenIface[] = [];
+  for (const name of await files.list(folder)) {
+    if (name === 'iface.example') continue; // open-iscsi's documentation, in the folder since ever
+    const text = await files.readText(`${folder}/${name}`);
+    if (text === undefined) continue;
+    try {
+      ifaces.push(parseIface(name, text));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      broken.push({ name, reason: error.message });
+    }
+  }
+  return { ifaces: [...ifaces, ...BUILT_IN_IFACES], broken };
+}

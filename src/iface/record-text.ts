@@ -1,0 +1,41 @@
+import { quoted } from '../base/quoted.js';
+
+/** A record of open-iscsi's database: key to value, in the order of the file. Keys without a value are not there. */
+export type RecordValues = ReadonlyMap<string, string>;
+
+/** What open-iscsi prints where there is no value (usr/idbm.c, usr/iface.c). */
+const UNSET = new Set(['', '<empty>', '(null)', '<NULL>', 'default']);
+
+/**
+ * Reads the text of a record file, or what `iscsiadm -m node -o show` prints (usr/idbm.c, idbm_recinfo_config).
+ * @throws {SyntaxError} that quotes the line it does not understand
+ */
+export function parseRecord(text: string): RecordValues {
+  const values = new Map<string, string>();
+  for (const line of text.split('\n').map((raw) => raw.trim())) {
+    if (line === '' || line.startsWith('#')) continue;
+    const [, key, value] = /^([A-Za-z][\w.[\]-]*)\s*=\s*(.*)$/.exec(line) ?? [];
+    if (key === undefined || value === undefined) throw new SyntaxError(`Cannot read the record line ${quoted(line)}: expected "key = value"`);
+    if (value !== '' && value !== '<empty>') values.set(key, value);
+  }
+  return values;
+}
+
+/**
+ * The text of a record file, as open-iscsi writes it.
+ * @param comment a line of our own; open-iscsi skips it and drops it when it rewrites the record
+ * @throws {SyntaxError} when a value would be more than one line
+ */
+export function formatRecord(values: RecordValues, comment?: string): string {
+  const lines = [...values].map(([key, value]) => {
+    if (/[\r\n]/.test(value)) throw new SyntaxError(`Cannot write the record key ${key}: its value has more than one line`);
+    return `${key} = ${value}`;
+  });
+  return ['# BEGIN RECORD', ...(comment === undefined ? [] : [`# ${comment}`]), ...lines, '# END RECORD', ''].join('\n');
+}
+
+/** The value, unless it is one of the words that stand for none. */
+export function valueOf(record: RecordValues, key: string): string | undefined {
+  const value = record.get(key);
+  return value === undefined || UNSET.has(value) ? undefined : value;
+}

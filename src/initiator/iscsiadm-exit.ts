@@ -1,0 +1,34 @@
+import type { VolumeErrorCode } from '../base/volume-error.js';
+
+/** Exit statuses of iscsiadm that mean something to us (open-iscsi, include/iscsi_err.h). */
+export const ISCSIADM_EXIT = { ok: 0, sessionNotFound: 2, sessionExists: 15, noObjectsFound: 21, sysfsLookup: 22, sessionNotConnected: 32 } as const;
+
+interface Meaning {
+  readonly code: VolumeErrorCode;
+  /** open-iscsi's own words (usr/iscsi_err.c). */
+  readonly words: string;
+}
+
+/** What a failed login means (open-iscsi, include/iscsi_err.h and usr/iscsi_err.c). */
+const LOGIN_FAILURES: Readonly<Record<number, Meaning>> = {
+  4: { code: 'PORTAL_UNREACHABLE', words: 'encountered connection failure' },
+  5: { code: 'LOGIN_REFUSED', words: 'encountered iSCSI login failure' },
+  6: { code: 'DATABASE_FAILED', words: 'encountered database failure' },
+  7: { code: 'COMMAND_FAILED', words: 'invalid parameter' },
+  8: { code: 'PORTAL_UNREACHABLE', words: 'connection timed out' },
+  11: { code: 'PORTAL_UNREACHABLE', words: 'iSCSI PDU timed out' },
+  12: { code: 'TRANSPORT_UNAVAILABLE', words: 'iSCSI driver not found' },
+  13: { code: 'PERMISSION_DENIED', words: 'daemon access denied' },
+  14: { code: 'TRANSPORT_UNAVAILABLE', words: 'iSCSI driver does not support the requested capability' },
+  18: { code: 'INITIATOR_UNAVAILABLE', words: 'could not communicate with iscsid' },
+  19: { code: 'LOGIN_REFUSED', words: 'encountered non-retryable iSCSI login failure' },
+  20: { code: 'INITIATOR_UNAVAILABLE', words: 'could not connect to iscsid' },
+  21: { code: 'DATABASE_FAILED', words: 'no record found' },
+  23: { code: 'TRANSPORT_UNAVAILABLE', words: 'no such host adapter' },
+  24: { code: 'LOGIN_AUTH_FAILED', words: 'login failed due to authorization failure' },
+  33: { code: 'INITIATOR_UNAVAILABLE', words: 'iscsid request timed out' },
+};
+
+export function loginFailure(exitCode: number): Meaning {
+  return LOGIN_FAILURES[exitCode] ?? { code: 'COMMAND_FAILED', words: `iscsiadm ended with exit status ${exitCode}` };
+}

@@ -1,0 +1,139 @@
+import { VolumeError } from '../base/volume-error.js';
+import type { Clock } from '../host/clock.js';
+import type { FileSystem } from '../host/file-system.js';
+import { findDatabaseRoot } from '../iface/database-root.js';
+import type { Iface } from '../iface/iface.js';
+import { formatRecord, parseRecord, type RecordValues } from '../iface/record-text.js';
+import { holdDatabaseLock } from './database-lock.js';
+import { newNodeRecord, type NodeSettings, OWNER_COMMENT, tpgtOf, withSettings } from './node-record.js';
+import type { SessionKey } from './session.js';
+
+/** A record file of the database. */
+export interface NodeFile {
+  readonly path: string;
+  readonly text: string;
+  /** True for a record that this library made and that nobody has rewritten since. */
+  readonly ours: boolean;
+}
+
+/** What put() did, and so what must be done to take it back. */
+export type RecordChange =
+  | { readonly kind: 'created'; readonly path: string }
+  | { readonly kind: 'changed'; readonly path: string; readonly before: string }
+  | { readonly kind: 'unchanged' };
+
+/**
+ * open-iscsi's node records, read and written as files under its own lock. That keeps CHAP secrets out of every command line, never
+ * resets a record that is there (`-o new` does), never touches the record of another iface, and costs no process.
+ */
+export class NodeDatabase {
+  readonly #files: FileSystem;
+  readonly #clock: Clock;
+
+  constructor({ files, clock }: { readonly files: FileSystem; readonly clock: Clock }) {
+    this.#files = files;
+    this.#clock = clock;
+  }
+
+  /** The records of this target, portal and iface: none, one, or one for each tag under which somebody made one. */
+  async find({ target, portal, iface }: SessionKey): Promise<readonly NodeFile[]> {
+    const folder = `${await this.#nodes()}/${target}`;
+    const prefix = `${portal.address},${portal.port}`;
+    const names = await this.#files.list(folder);
+    const paths = names.flatMap((name) => {
+      if (name === prefix) return [`${folder}/${name}`];
+      return name.startsWith(`${prefix},`) ? [`${folder}/${name}/${iface}`] : [];
+    });
+    const found = await Promise.all(paths.map((path) => this.#readFile(path, iface)));
+    return found.filter((file) => file !== undefined);
+  }
+
+  /** Makes the record, or gives the one that is there our settings. @throws {VolumeError} `DATABASE_LOCKED`, `PERMISSION_DENIED` */
+  async put(key: Omit<SessionKey, 'iface'> & { readonly iface: Iface }, settings: NodeSettings, signal: AbortSignal): Promise<RecordChange> {
+    return await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+      const [present] = await this.find({ ...key, iface: key.iface.name });
+      if (present !== undefined) return await this.#change(present, settings);
+      const folder = await this.#portalFolder(key);
+      const path = `${folder}/${key.iface.name}`;
+      const record = newNodeRecord(key, settings, await this.#iscsidDefaults());
+      await this.#files.makeDirectory(folder, 0o700);
+      await this.#write(path, formatRecord(record, OWNER_COMMENT));
+      return { kind: 'created', path };
+    });
+  }
+
+  /** Takes back what put() did. */
+  async undo(change: RecordChange, signal: AbortSignal): Promise<void> {
+    if (change.kind === 'unchanged') return;
+    await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+      if (change.kind === 'changed') await this.#write(change.path, change.before);
+      else await this.#delete(change.path);
+    });
+  }
+
+  /** Removes the records of this target, portal and iface that are ours. @returns how many */
+  async removeOurs(key: SessionKey, signal: AbortSignal): Promise<number> {
+    const ours = (await this.find(key)).filter((file) => file.ours);
+    if (ours.length === 0) return 0;
+    await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+      for (const { path } of ours) await this.#delete(path);
+    });
+    return ours.length;
+  }
+
+  async #change({ path, text, ours }: NodeFile, settings: NodeSettings): Promise<RecordChange> {
+    const record = readRecord(path, text);
+    const wanted = withSettings(record, settings);
+    if (sameValues(record, wanted)) return { kind: 'unchanged' };
+    await this.#write(path, formatRecord(wanted, ours ? OWNER_COMMENT : undefined));
+    return { kind: 'changed', path, before: text };
+  }
+
+  async #readFile(path: string, iface: string): Promise<NodeFile | undefined> {
+    if ((await this.#files.kind(path)) !== 'file') return undefined;
+    const text = await this.#files.readText(path);
+    if (text === undefined) return undefined;
+    const recordIface = /^iface\.iscsi_ifacename = (.+)$/m.exec(text)?.[1]?.trim() ?? 'default';
+    return recordIface === iface ? { path, text, ours: text.includes(`# ${OWNER_COMMENT}\n`) } : undefined;
+  }
+
+  /** The folder of the portal: the one that is there under any tag, else that of the given tag. */
+  async #portalFolder({ target, portal }: Omit<SessionKey, 'iface'>): Promise<string> {
+    const folder = `${await this.#nodes()}/${target}`;
+    const prefix = `${portal.address},${portal.port},`;
+    const present = (await this.#files.list(folder)).find((name) => name.startsWith(prefix));
+    return `${folder}/${portal.tpgt === undefined && present !== undefined ? present : `${prefix}${tpgtOf(portal)}`}`;
+  }
+
+  /** open-iscsi takes any file in a portal's folder for a record, so the temporary one lies beside the folders. */
+  async #write(path: string, text: string): Promise<void> {
+    await this.#files.replace(path, text, 0o600, `${await findDatabaseRoot(this.#files)}/.libvirt-volume-record`);
+  }
+
+  async #delete(path: string): Promise<void> {
+    await this.#files.remove(path);
+    const portal = path.slice(0, path.lastIndexOf('/'));
+    if (await this.#files.removeDirectory(portal)) await this.#files.removeDirectory(portal.slice(0, portal.lastIndexOf('/')));
+  }
+
+  async #iscsidDefaults(): Promise<RecordValues> {
+    const text = await this.#files.readText('/etc/iscsi/iscsid.conf');
+    return text === undefined ? new Map() : readRecord('/etc/iscsi/iscsid.conf', text);
+  }
+
+  async #nodes(): Promise<string> {
+    return `${await findDatabaseRoot(this.#files)}/nodes`;
+  }
+}
+
+function readRecord(path: string, text: string): RecordValues {
+  try {
+    return parseRecord(text);
+  } catch (error) {
+    throw new VolumeError('DATABASE_FAILED', `Cannot use ${path}`, { cause: error, hint: 'mend the line, or remove the record with iscsiadm -m node -o delete' });
+  }
+}
+
+function sameValues(one: RecordValues, other: RecordValues): boolean {
+  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
+}

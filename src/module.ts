@@ -1,0 +1,90 @@
+import 'reflect-metadata';
+import { ContainerModule } from 'inversify';
+import { loadOptions } from './config/load-options.js';
+import type { VolumeOptions } from './config/options.js';
+import { readOptions } from './config/read-options.js';
+import { LinuxBlockDevices } from './device/linux-block-devices.js';
+import { driverFor } from './driver/driver-for.js';
+import { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
+import { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
+import type { DriverParts } from './driver/libvirt-volume-driver.js';
+import type { Logger } from './base/logger.js';
+import type { Clock } from './host/clock.js';
+import type { CommandRunner } from './host/command.js';
+import type { DeviceUsers } from './host/device-users.js';
+import type { FileSystem } from './host/file-system.js';
+import type { Locks } from './host/locks.js';
+import { ExecaCommandRunner } from './host/node/execa-command-runner.js';
+import { FlockLocks } from './host/node/flock-locks.js';
+import { NodeFileSystem } from './host/node/node-file-system.js';
+import { RootHelperFileSystem } from './host/node/root-helper-file-system.js';
+import { SYSTEM_CLOCK } from './host/node/system-clock.js';
+import { winstonLogger } from './host/node/winston-logger.js';
+import { HostIfaceReports } from './iface/host-iface-reports.js';
+import { OpenIscsiInitiator } from './initiator/open-iscsi-initiator.js';
+import { GuestDisks } from './libvirt/guest-disks.js';
+import type { Libvirt } from './libvirt/libvirt.js';
+import { adapterFor } from './libvirt/libvirt-uri.js';
+import { RpcLibvirt } from './libvirt/rpc/rpc-libvirt.js';
+import { VirshLibvirt } from './libvirt/virsh/virsh-libvirt.js';
+import { TOKENS } from './tokens.js';
+
+/** Where the configuration comes from: a file, the `[libvirt]` table as an object, or options that were read already. */
+export type ConfigurationSource = { readonly configFile?: string } | { readonly config: unknown } | { readonly options: VolumeOptions };
+
+/** An operation waits this long for another one on the same target: the longest login, device wait and undo together. */
+const LOCK_WAIT_MS = 300_000;
+
+/**
+ * Everything a compute service needs to attach volumes, for its InversifyJS container:
+ * `container.load(volumeDriverModule({ configFile }))`, then `container.get(TOKENS.driverFor)('iscsi')`. Each port can be bound anew
+ * before the first driver is asked for.
+ * @throws {VolumeError} `CONFIG_INVALID`, when the container first needs the options
+ */
+export function volumeDriverModule(source: ConfigurationSource = {}): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(TOKENS.options).toResolvedValue(() => optionsOf(source)).inSingletonScope();
+    bind(TOKENS.logger).toResolvedValue(() => winstonLogger('info')).inSingletonScope();
+    bind(TOKENS.clock).toConstantValue(SYSTEM_CLOCK);
+    bind(TOKENS.commands).toResolvedValue((logger, { rootHelper }) => new ExecaCommandRunner({ logger, rootHelper }), [TOKENS.logger, TOKENS.options]).inSingletonScope();
+    bind(TOKENS.fileSystem).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
+    bind(TOKENS.deviceUsers).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
+    bind(TOKENS.locks).toResolvedValue(({ lockDirectory, rootHelper }) => new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }), [TOKENS.options]).inSingletonScope();
+    bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope();
+    bind(TOKENS.ifaces).toResolvedValue((files) => new HostIfaceReports({ files }), [TOKENS.fileSystem]).inSingletonScope();
+    bind(TOKENS.driverParts)
+      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.locks, TOKENS.libvirt])
+      .inSingletonScope();
+    bind(TOKENS.iscsiDriver).toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope();
+    bind(TOKENS.iserDriver).toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope();
+    bind(TOKENS.driverFor).toDynamicValue((context) => (volumeType) => driverFor(volumeType, { iscsi: () => context.get(TOKENS.iscsiDriver), iser: () => context.get(TOKENS.iserDriver) }));
+  });
+}
+
+function optionsOf(source: ConfigurationSource): VolumeOptions {
+  if ('options' in source) return source.options;
+  if ('config' in source) return readOptions(source.config, 'the configuration object');
+  return loadOptions({ configFile: source.configFile, env: process.env });
+}
+
+/** This process's own files, or those that `root_helper` reaches. */
+function hostFiles(rootHelper: readonly string[], commands: CommandRunner): FileSystem & DeviceUsers {
+  return rootHelper.length === 0 ? new NodeFileSystem() : new RootHelperFileSystem({ commands });
+}
+
+/** virsh asks libvirt as this user, without `root_helper`: libvirt has rights of its own. */
+function libvirtAt(uri: string, logger: Logger): Libvirt {
+  return adapterFor(uri) === 'rpc' ? new RpcLibvirt({ uri, logger }) : new VirshLibvirt({ uri, logger, runner: new ExecaCommandRunner({ logger }) });
+}
+
+function driverParts(
+  options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, locks: Locks, libvirt: Libvirt,
+): DriverParts {
+  const { deviceTimeoutMs, loginTimeoutMs } = options;
+  return {
+    initiator: new OpenIscsiInitiator({ commands, files, clock, logger, loginTimeoutMs }),
+    devices: new LinuxBlockDevices({ files, clock, users, logger, deviceTimeoutMs }),
+    guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),
+    libvirt, locks, files, clock, logger, options,
+  };
+}
