@@ -1,0 +1,37 @@
+/** A disk of a guest, as a domain's description shows it. */
+export interface GuestDisk {
+  /** The name in the guest: `vdb`. Unique within a domain. */
+  readonly targetDev: string;
+  readonly bus: string | undefined;
+  /** `disk`, `lun`, `cdrom` or `floppy`. */
+  readonly device: string;
+  /** The host's device or file behind it; undefined for network disks and empty drives. */
+  readonly sourcePath: string | undefined;
+  readonly serial: string | undefined;
+  /** What events call the disk. Only a running guest's devices have one, or those that were given one (`ua-…`). */
+  readonly alias: string | undefined;
+  /** The attributes of `<driver>`: name, type, cache, io, discard and others. */
+  readonly driver: Readonly<Record<string, string>>;
+  /** The disk's own element, as libvirt printed it: fit to be handed back to detach it. */
+  readonly xml: string;
+}
+
+/** What tells one volume's disk from all others. */
+export interface DiskMatch {
+  /** The alias the disk was attached with: `ua-` and the volume's id. */
+  readonly alias?: string;
+  readonly serial?: string;
+  /** Every path the volume's device goes by on this host. */
+  readonly sourcePaths: readonly string[];
+}
+
+/**
+ * The volume's disk among a guest's. The alias decides alone: it is unique within a domain and only the attacher gives it. Without
+ * it, the serial and the source path must both be right: a serial alone may be another device's (clones and copies keep
+ * it), and a path alone may have passed on to another volume (the kernel uses its names again).
+ */
+export function findGuestDisk(disks: readonly GuestDisk[], { alias, serial, sourcePaths }: DiskMatch): GuestDisk | undefined {
+  const byAlias = alias === undefined ? undefined : disks.find((disk) => disk.alias === alias);
+  if (byAlias !== undefined || serial === undefined) return byAlias;
+  return disks.find((disk) => disk.serial === serial && disk.sourcePath !== undefined && sourcePaths.includes(disk.sourcePath));
+}

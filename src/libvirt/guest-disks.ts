@@ -1,0 +1,141 @@
+import type { Logger } from '../base/logger.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import type { Clock } from '../host/clock.js';
+import { AskAgain } from './ask-again.js';
+import { findGuestDisk, type DiskMatch, type GuestDisk } from './guest-disk.js';
+import type { Domain, DomainRef, Libvirt } from './libvirt.js';
+import { parseGuestDisks } from './parse-guest-disks.js';
+import { Pause } from './pause.js';
+
+export interface GuestDisksParts {
+  readonly libvirt: Libvirt;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long a running guest may take to let go of a disk. */
+  readonly timeoutMs: number;
+}
+
+/** One wait for a running guest to let go. */
+interface Departure {
+  readonly domain: Domain;
+  readonly match: DiskMatch;
+  readonly pause: Pause;
+  readonly signal: AbortSignal;
+}
+
+/** The disks of guests, whichever adapter reaches libvirt. A change is for the running guest, the stored configuration, or both: as the guest is. */
+export class GuestDisks {
+  readonly #libvirt: Libvirt;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #timeoutMs: number;
+
+  constructor({ libvirt, clock, logger, timeoutMs }: GuestDisksParts) {
+    this.#libvirt = libvirt;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** @returns the disks of the running guest, or of its configuration when it does not run */
+  async disks(domain: DomainRef, signal: AbortSignal): Promise<readonly GuestDisk[]> {
+    return parseGuestDisks(await this.#libvirt.domainXml(domain, 'live', signal));
+  }
+
+  /** Attaches to the running guest if it runs, and for its next starts if it is persistent, in one call that libvirt does whole or not at all. */
+  async attach(domain: DomainRef, diskXml: string, signal: AbortSignal): Promise<void> {
+    const { name, active, persistent } = await this.#libvirt.lookupDomain(domain, signal);
+    await this.#libvirt.attachDevice(domain, diskXml, { live: active, config: persistent }, signal);
+    this.#logger.info('Attached a disk to the guest', { guest: name, live: active, config: persistent });
+  }
+
+  /**
+   * Detaches the disk from the configuration first, so that a guest that restarts meanwhile does not take it again, then from
+   * the running guest. Resolves when the guest's own description no longer has the disk: a call that returned proves nothing.
+   * @returns false when neither description has such a disk
+   * @throws {VolumeError} `DETACH_UNCONFIRMED` when the guest still has the disk after the time limit
+   */
+  async detach(domain: DomainRef, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
+    const found = await this.#libvirt.lookupDomain(domain, signal);
+    const stored = found.persistent && (await this.#detachStored(found, match, signal));
+    const live = found.active && (await this.#detachLive(found, match, signal));
+    if (stored || live) this.#logger.info('Detached a disk from the guest', { guest: found.name, live, config: stored });
+    return stored || live;
+  }
+
+  async #detachStored(domain: Domain, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
+    const disk = await this.#find(domain, 'config', match, signal);
+    if (disk === undefined) return false;
+    await this.#libvirt.detachDevice(refOf(domain), disk.xml, { live: false, config: true }, signal);
+    return true;
+  }
+
+  async #detachLive(domain: Domain, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
+    if ((await this.#find(domain, 'live', match, signal)) === undefined) return false;
+    const pause = new Pause(this.#clock);
+    const unsubscribe = await this.#libvirt.onDeviceRemoved(({ domainUuid }) => { if (domainUuid === domain.uuid) pause.wake(); }, signal);
+    try {
+      await this.#leave({ domain, match, pause, signal });
+    } finally {
+      await unsubscribe();
+    }
+    return true;
+  }
+
+  /** Asks, looks, waits, and asks again now and then: a guest that is starting may not hear the first request. */
+  async #leave(departure: Departure): Promise<void> {
+    const { domain, match, pause, signal } = departure;
+    const deadline = this.#clock.now() + this.#timeoutMs;
+    const askAgain = new AskAgain(this.#clock);
+    for (;;) {
+      const disk = await this.#find(domain, 'live', match, signal);
+      if (disk === undefined) return;
+      if (this.#clock.now() >= deadline) throw this.#unconfirmed(domain, disk, askAgain.asked);
+      if (askAgain.isDue) {
+        await this.#ask(departure, disk);
+        askAgain.note();
+        pause.reset();
+      } else {
+        await pause.take(deadline, signal);
+      }
+    }
+  }
+
+  /** A refusal is none when the disk is gone nevertheless, or when the guest has been asked already. */
+  async #ask({ domain, match, signal }: Departure, disk: GuestDisk): Promise<void> {
+    try {
+      await this.#libvirt.detachDevice(refOf(domain), disk.xml, { live: true, config: false }, signal);
+    } catch (error) {
+      if (!isVolumeError(error, 'LIBVIRT_REFUSED', 'DOMAIN_NOT_FOUND')) throw error;
+      if (isAskedAlready(error)) return;
+      if ((await this.#find(domain, 'live', match, signal)) !== undefined) throw error;
+    }
+  }
+
+  /** A transient guest that has ended has no disks left. */
+  async #find(domain: Domain, which: 'live' | 'config', match: DiskMatch, signal: AbortSignal): Promise<GuestDisk | undefined> {
+    try {
+      return findGuestDisk(parseGuestDisks(await this.#libvirt.domainXml(refOf(domain), which, signal)), match);
+    } catch (error) {
+      if (isVolumeError(error, 'DOMAIN_NOT_FOUND')) return undefined;
+      throw error;
+    }
+  }
+
+  #unconfirmed({ name, uuid }: Domain, { targetDev, alias }: GuestDisk, requests: number): VolumeError {
+    return new VolumeError('DETACH_UNCONFIRMED', `Cannot detach ${targetDev} from guest "${name}": the guest has not let go of it within ${this.#timeoutMs / 1000} s`, {
+      hint: 'The volume stays connected. Try again once the guest has booted and answers, or shut the guest down and try again',
+      details: { guest: name, uuid, targetDev, ...(alias === undefined ? {} : { alias }), requests },
+    });
+  }
+}
+
+/** By UUID: a guest of the same name that was defined meanwhile is another guest. */
+function refOf({ uuid }: Domain): DomainRef {
+  return { kind: 'uuid', uuid };
+}
+
+/** QEMU, qapi/qdev.json and softmmu/qdev-monitor.c: "Device X is already in the process of unplug". */
+function isAskedAlready({ message }: VolumeError): boolean {
+  return message.includes('already in the process of unplug');
+}

@@ -1,0 +1,40 @@
+import { quoted } from '../base/quoted.js';
+import type { GuestDisk } from './guest-disk.js';
+import { child, parseXml, type XmlElement } from './xml-elements.js';
+
+/**
+ * The disks of a domain's description: `<disk>` right below `<devices>`, not those that backing chains, mirrors or metadata hold.
+ * @throws {SyntaxError} when the text is no domain's description, or a disk has no target
+ */
+export function parseGuestDisks(domainXml: string): readonly GuestDisk[] {
+  const domain = parseXml(domainXml);
+  if (domain.name !== 'domain') throw new SyntaxError(`Cannot read ${quoted(domainXml)} as a domain: the element is <${domain.name}>`);
+  const devices = domain.children.filter(({ name }) => name === 'devices').flatMap(({ children }) => children);
+  return devices.filter(({ name }) => name === 'disk').map(guestDisk);
+}
+
+/**
+ * One `<disk>` element that stands alone.
+ * @throws {SyntaxError} when it is none, or has no target
+ */
+export function parseGuestDisk(diskXml: string): GuestDisk {
+  const disk = parseXml(diskXml);
+  if (disk.name !== 'disk') throw new SyntaxError(`Cannot read ${quoted(diskXml)} as a disk: the element is <${disk.name}>`);
+  return guestDisk(disk);
+}
+
+function guestDisk(disk: XmlElement): GuestDisk {
+  const target = child(disk, 'target')?.attributes;
+  const source = child(disk, 'source')?.attributes;
+  if (target?.['dev'] === undefined) throw new SyntaxError(`Cannot read ${quoted(disk.source)} as a disk: it has no target`);
+  return {
+    targetDev: target['dev'],
+    bus: target['bus'],
+    device: disk.attributes['device'] ?? 'disk', // libvirt, docs/formatdomain.rst: the default
+    sourcePath: source?.['dev'] ?? source?.['file'],
+    serial: child(disk, 'serial')?.text,
+    alias: child(disk, 'alias')?.attributes['name'],
+    driver: child(disk, 'driver')?.attributes ?? {},
+    xml: disk.source,
+  };
+}

@@ -1,0 +1,44 @@
+import { quoted } from '../../base/quoted.js';
+import type { Domain, SecretUsage } from '../libvirt.js';
+
+/**
+ * `virsh dominfo`, in English.
+ * @throws {SyntaxError} when a field is missing
+ */
+export function parseDomainInfo(text: string): Domain {
+  const fields = new Map([...text.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)].map(([, key = '', value = '']) => [key, value]));
+  const field = (key: string): string => {
+    const value = fields.get(key);
+    if (value === undefined) throw new SyntaxError(`Cannot read virsh dominfo: no "${key}" in ${quoted(text)}`);
+    return value;
+  };
+  return { name: field('Name'), uuid: field('UUID'), active: field('Id') !== '-', persistent: field('Persistent') === 'yes' };
+}
+
+/** `virsh list --all --uuid --name`. @returns the UUID of the guest of exactly that name */
+export function parseUuidOfName(text: string, name: string): string | undefined {
+  return linesOf(text).find((line) => line.slice(UUID_LENGTH + 1) === name)?.slice(0, UUID_LENGTH);
+}
+
+/** `virsh secret-list`. @returns the UUID of the secret of that usage */
+export function parseSecretList(text: string, { type, id }: SecretUsage): string | undefined {
+  return linesOf(text)
+    .map((line) => /^\s*([0-9a-f-]{36})\s+(\S+) (.*)$/.exec(line))
+    .find((match) => match?.[2] === type && match[3]?.trimEnd() === id)?.[1];
+}
+
+/**
+ * `virsh secret-define`.
+ * @throws {SyntaxError} when no UUID is told
+ */
+export function parseSecretDefined(text: string): string {
+  const uuid = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/.exec(text)?.[0];
+  if (uuid === undefined) throw new SyntaxError(`Cannot read virsh secret-define: no UUID in ${quoted(text)}`);
+  return uuid;
+}
+
+const UUID_LENGTH = 36;
+
+function linesOf(text: string): readonly string[] {
+  return text.split('\n').map((line) => line.replace(/\r$/, ''));
+}
