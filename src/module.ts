@@ -50,7 +50,7 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.fileSystem).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
     bind(TOKENS.deviceUsers).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
     bind(TOKENS.locks).toResolvedValue(({ lockDirectory, rootHelper }) => new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }), [TOKENS.options]).inSingletonScope();
-    bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope();
+    bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope().onDeactivation((libvirt) => libvirt.close());
     bind(TOKENS.ifaces).toResolvedValue((files) => new HostIfaceReports({ files }), [TOKENS.fileSystem]).inSingletonScope();
     bind(TOKENS.driverParts)
       .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.locks, TOKENS.libvirt])
@@ -63,7 +63,7 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
 
 function optionsOf(source: ConfigurationSource): VolumeOptions {
   if ('options' in source) return source.options;
-  if ('config' in source) return readOptions(source.config, 'the configuration object');
+  if ('config' in source) return readOptions({ libvirt: source.config }, 'the configuration object');
   return loadOptions({ configFile: source.configFile, env: process.env });
 }
 

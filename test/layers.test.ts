@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const HOME_OF: Readonly<Record<string, RegExp>> = {
   inversify: /^(module|tokens|index)\.ts$|^cli\//,
   'reflect-metadata': /^module\.ts$/,
-  'node:': /^host\/node\/|^cli\/|^libvirt\/rpc\/|^config\/load-options\.ts$/,
+  'node:': /^host\/node\/|^cli\/|^libvirt\/rpc\/|^config\/load-options\.ts$|^testing\//,
   execa: /^host\/node\//,
   winston: /^host\/node\//,
   zod: /^config\//,

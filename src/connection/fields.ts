@@ -9,7 +9,7 @@ export class Fields {
   /** @throws {VolumeError} `CONNECTION_INFO_INVALID` when the value is not an object */
   constructor(value: unknown, path: string) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw invalid(path, value === undefined || value === null ? 'is missing: expected an object' : `is ${quoted(value)}: expected an object`);
+      throw invalid(path, value === undefined || value === null ? 'is missing: expected an object' : `is ${kindOf(value)}: expected an object`);
     }
     this.#values = value as Readonly<Record<string, unknown>>;
     this.#path = path;
@@ -61,6 +61,12 @@ export class Fields {
       throw error;
     }
   }
+}
+
+/** In words, not quoted: what stands in an object's place may hold its secrets. */
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'string' ? 'text' : `a ${typeof value}`;
 }
 
 function invalid(key: string, problem: string, joint = ' '): VolumeError {

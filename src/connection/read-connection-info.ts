@@ -7,7 +7,7 @@ import { asBoolean, asPositiveInteger, asText, Fields } from './fields.js';
 import { DRIVER_VOLUME_TYPES, type DriverVolumeType, type IscsiConnection } from './iscsi-connection.js';
 import { parseAddressingMode } from './lun-addressing.js';
 import { type Lun, parseLun } from './lun.js';
-import { parsePortal, type Portal } from './portal.js';
+import { parsePortal, type Portal, samePortal } from './portal.js';
 import { readQosSpecs } from './read-qos-specs.js';
 import { parseTargetName, type TargetName } from './target-name.js';
 import type { TargetPath } from './target-path.js';
@@ -42,9 +42,14 @@ export function readConnectionInfo(info: unknown): IscsiConnection {
 function readPaths(data: Fields): NonEmpty<TargetPath> {
   const asKernelLun = data.optional('addressing_mode', parseAddressingMode) ?? ((lun: Lun): Lun => lun);
   const paths = data.has('target_portals') && data.has('target_iqns') ? readListedPaths(data) : [readSinglePath(data)];
-  const [first, ...rest] = paths.map((path) => ({ ...path, lun: asKernelLun(path.lun) }));
+  const [first, ...rest] = withoutRepeats(paths.map((path) => ({ ...path, lun: asKernelLun(path.lun) })));
   if (first === undefined) throw data.invalid('target_portals', 'is empty: expected at least one portal');
   return [first, ...rest];
+}
+
+/** A path that is listed twice, perhaps in another spelling, is one path. */
+function withoutRepeats(paths: readonly TargetPath[]): readonly TargetPath[] {
+  return paths.filter((path, index) => paths.findIndex((one) => one.target === path.target && one.lun === path.lun && samePortal(one.portal, path.portal)) === index);
 }
 
 function readSinglePath(data: Fields): TargetPath {

@@ -26,12 +26,17 @@ export async function findDisk(session: Session, lun: Lun, files: FileSystem): P
 /** A logical unit, and its disk once that is whole. */
 export interface Unit {
   readonly address: ScsiAddress;
+  /** The block device, whole or not: somebody may have it open even while the kernel gives its size as 0. */
+  readonly path: DevicePath | undefined;
   readonly disk: ScsiDisk | undefined;
 }
 
 export async function findUnit(session: Session, lun: Lun, files: FileSystem): Promise<Unit | undefined> {
   const address = (await unitsOn(session, files)).find((unit) => unit.lun === String(lun));
-  return address === undefined ? undefined : { address, disk: await readDisk(session, address, files) };
+  if (address === undefined) return undefined;
+  const [name] = await files.list(`${unitPath(session, address)}/block`);
+  const path = name === undefined ? undefined : (`/dev/${name}` as DevicePath);
+  return { address, path, disk: path === undefined ? undefined : await readDisk(session, address, path, files) };
 }
 
 /** The folder of a logical unit in sysfs. */
@@ -39,13 +44,11 @@ export function unitPath({ devicePath }: Session, address: ScsiAddress): string 
   return `${devicePath}/target${address.host}:${address.channel}:${address.target}/${formatScsiAddress(address)}`;
 }
 
-async function readDisk(session: Session, address: ScsiAddress, files: FileSystem): Promise<ScsiDisk | undefined> {
+async function readDisk(session: Session, address: ScsiAddress, path: DevicePath, files: FileSystem): Promise<ScsiDisk | undefined> {
   const unit = unitPath(session, address);
-  const [name] = await files.list(`${unit}/block`);
-  if (name === undefined) return undefined;
-  const path = `/dev/${name}` as DevicePath;
-  const [node, size, wwid] = await Promise.all([files.kind(path), files.readText(`${unit}/block/${name}/size`), files.readText(`${unit}/wwid`)]);
-  const sizeBytes = BigInt(size ?? '0') * SECTOR;
+  const size = `${unit}/block/${path.slice('/dev/'.length)}/size`;
+  const [node, sectors, wwid] = await Promise.all([files.kind(path), files.readText(size), files.readText(`${unit}/wwid`)]);
+  const sizeBytes = BigInt(sectors ?? '0') * SECTOR;
   if (node !== 'block-device' || sizeBytes === 0n) return undefined;
   return { kind: 'disk', path, address, wwid: wwid === undefined ? undefined : parseSysfsWwid(wwid), sizeBytes };
 }

@@ -78,7 +78,7 @@ export class LinuxBlockDevices {
   }
 
   /** Who has the disk open, or one of its partitions, once those that only pass by are gone. */
-  async usersOf(session: Session, disk: ScsiDisk, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+  async usersOf(session: Session, disk: Pick<ScsiDisk, 'path' | 'address'>, signal: AbortSignal): Promise<readonly DeviceUser[]> {
     const { clock, files, users } = this.#parts;
     const name = disk.path.slice('/dev/'.length);
     const block = `${unitPath(session, disk.address)}/block/${name}`;

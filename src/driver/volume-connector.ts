@@ -135,10 +135,13 @@ export class VolumeConnector {
 
   async #diskOf(path: TargetPath, session: Session, undo: UndoLog, signal: AbortSignal): Promise<ScsiDisk> {
     const { devices } = this.#parts;
-    undo.add(async () => {
-      const unit = await devices.findUnit(session, path.lun);
-      if (unit !== undefined) await devices.remove(session, unit.address, AbortSignal.timeout(UNDO_MS));
-    });
+    const before = await devices.findUnit(session, path.lun);
+    if (before === undefined) { // a unit that was there before may have users
+      undo.add(async () => {
+        const unit = await devices.findUnit(session, path.lun);
+        if (unit !== undefined) await devices.remove(session, unit.address, AbortSignal.timeout(UNDO_MS));
+      });
+    }
     return await devices.appear(session, path.lun, signal);
   }
 }

@@ -59,13 +59,14 @@ export class VolumeReleaser {
   /** A disk that somebody has open is left as it is, by force too: what is written to it after that would be lost in silence. */
   async #requireUnused(views: readonly PathView[], signal: AbortSignal): Promise<void> {
     for (const { session, unit } of views) {
-      if (session === undefined || unit?.disk === undefined) continue;
-      const users = await this.#parts.devices.usersOf(session, unit.disk, signal);
+      if (session === undefined || unit?.path === undefined) continue;
+      const { address, path } = unit;
+      const users = await this.#parts.devices.usersOf(session, { address, path }, signal);
       if (users.length === 0) continue;
       const names = users.map(({ name, pid }) => (pid === 0 ? name : `${name} (pid ${pid})`)).join(', ');
-      throw new VolumeError('DEVICE_IN_USE', `Cannot remove ${unit.disk.path}: ${names} has it open`, {
+      throw new VolumeError('DEVICE_IN_USE', `Cannot remove ${path}: ${names} has it open`, {
         hint: 'detach it from the guest, unmount it, or end the process first',
-        details: { device: unit.disk.path, users },
+        details: { device: path, users },
       });
     }
   }

@@ -15,10 +15,14 @@ export function parseRecord(text: string): RecordValues {
   for (const line of text.split('\n').map((raw) => raw.trim())) {
     if (line === '' || line.startsWith('#')) continue;
     const [, key, value] = /^([A-Za-z][\w.[\]-]*)\s*=\s*(.*)$/.exec(line) ?? [];
-    if (key === undefined || value === undefined) throw new SyntaxError(`Cannot read the record line ${quoted(line)}: expected "key = value"`);
+    if (key === undefined || value === undefined) throw new SyntaxError(`Cannot read the record line ${quoted(withoutSecret(line))}: expected "key = value"`);
     if (value !== '' && value !== '<empty>') values.set(key, value);
   }
   return values;
+}
+
+function withoutSecret(line: string): string {
+  return line.replace(/(?<=password\w*).*$/is, ' …');
 }
 
 /**

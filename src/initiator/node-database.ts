@@ -66,8 +66,8 @@ export class NodeDatabase {
   async undo(change: RecordChange, signal: AbortSignal): Promise<void> {
     if (change.kind === 'unchanged') return;
     await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
-      if (change.kind === 'changed') await this.#write(change.path, change.before);
-      else await this.#delete(change.path);
+      if (change.kind === 'created') await this.#delete(change.path);
+      else if ((await this.#files.kind(change.path)) !== undefined) await this.#write(change.path, change.before);
     });
   }
 
@@ -91,8 +91,9 @@ export class NodeDatabase {
 
   async #readFile(path: string, iface: string): Promise<NodeFile | undefined> {
     if ((await this.#files.kind(path)) !== 'file') return undefined;
-    const text = await this.#files.readText(path);
-    if (text === undefined) return undefined;
+    const bytes = await this.#files.readBytes(path);
+    if (bytes === undefined) return undefined;
+    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes); // to the last byte, so that undo() can restore it
     const recordIface = /^iface\.iscsi_ifacename = (.+)$/m.exec(text)?.[1]?.trim() ?? 'default';
     return recordIface === iface ? { path, text, ours: text.includes(`# ${OWNER_COMMENT}\n`) } : undefined;
   }

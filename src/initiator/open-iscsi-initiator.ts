@@ -1,4 +1,4 @@
-import { VolumeError } from '../base/volume-error.js';
+import { VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import { formatPortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
@@ -74,6 +74,11 @@ export class OpenIscsiInitiator {
 
   /** Ends a session and removes its record when that is ours. Quiet when the session is gone. @throws {VolumeError} `LOGOUT_FAILED` */
   async logout(session: Session, signal: AbortSignal): Promise<void> {
+    await this.#end(session, signal);
+    await this.#database.removeOurs(session, signal);
+  }
+
+  async #end(session: Session, signal: AbortSignal): Promise<void> {
     const { exitCode, stderr } = await this.#parts.commands.run(logoutCommand(session, LOGOUT_MS + COMMAND_MARGIN_MS), signal);
     const gone: readonly number[] = [ISCSIADM_EXIT.ok, ISCSIADM_EXIT.sessionNotFound, ISCSIADM_EXIT.noObjectsFound, ISCSIADM_EXIT.sysfsLookup, ISCSIADM_EXIT.sessionNotConnected];
     const ended = gone.includes(exitCode) && (await until(async () => (await this.#isThere(session)) ? undefined : true, { clock: this.#parts.clock, timeoutMs: SYSFS_PATIENCE_MS, signal }));
@@ -84,7 +89,6 @@ export class OpenIscsiInitiator {
       });
     }
     this.#parts.logger.info('Logged out', { target: session.target, portal: formatPortal(session.portal), iface: session.iface, session: session.id });
-    await this.#database.removeOurs(session, signal);
   }
 
   /** Whether the session is ours to end: its record is, or it has none and so is nobody's. */
@@ -123,7 +127,7 @@ export class OpenIscsiInitiator {
     const signal = AbortSignal.timeout(LOGOUT_MS + COMMAND_MARGIN_MS);
     try {
       const session = (await this.sessions()).find((candidate) => isSessionOf(candidate, key));
-      if (made && session !== undefined) await this.#parts.commands.run(logoutCommand(key, LOGOUT_MS + COMMAND_MARGIN_MS), signal);
+      if (made && session !== undefined) await this.#end(session, signal);
       await this.#database.undo(record, signal);
     } catch (error) {
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot undo the login to ${key.target} at ${formatPortal(key.portal)}`, { cause: new AggregateError([first, error]) });
@@ -135,11 +139,18 @@ export class OpenIscsiInitiator {
   }
 }
 
+const HINTS: Readonly<Partial<Record<VolumeErrorCode, string>>> = {
+  INITIATOR_UNAVAILABLE: 'systemctl start iscsid.socket',
+  PORTAL_UNREACHABLE: 'check the address, the network on the way, and that the target is served there',
+  LOGIN_AUTH_FAILED: 'check auth_username and auth_password against the target',
+  LOGIN_REFUSED: 'check that the target exists and lets this initiator in (/etc/iscsi/initiatorname.iscsi)',
+};
+
 function loginError(key: SessionKey, { exitCode, stderr }: CommandResult): VolumeError {
   const { code, words } = loginFailure(exitCode);
   return new VolumeError(code, `Cannot log in to ${key.target} at ${formatPortal(key.portal)} over the iface ${key.iface}: ${words}`, {
     ...(stderr.trim() === '' ? {} : { cause: new Error(stderr.trim().replaceAll('\n', '; ')) }),
     details: { target: key.target, portal: formatPortal(key.portal), iface: key.iface, exitCode },
-    ...(code === 'INITIATOR_UNAVAILABLE' ? { hint: 'systemctl start iscsid.socket' } : {}),
+    ...(HINTS[code] === undefined ? {} : { hint: HINTS[code] }),
   });
 }

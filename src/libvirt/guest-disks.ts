@@ -53,7 +53,8 @@ export class GuestDisks {
    * Detaches the disk from the configuration first, so that a guest that restarts meanwhile does not take it again, then from
    * the running guest. Resolves when the guest's own description no longer has the disk: a call that returned proves nothing.
    * @returns false when neither description has such a disk
-   * @throws {VolumeError} `DETACH_UNCONFIRMED` when the guest still has the disk after the time limit
+   * @throws {VolumeError} `DETACH_UNCONFIRMED` when the guest still has the disk after the time limit; a request that is under way
+   *   then is waited for, and libvirt takes up to 5 s for one
    */
   async detach(domain: DomainRef, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
     const found = await this.#libvirt.lookupDomain(domain, signal);

@@ -16,10 +16,10 @@ export interface LibvirtUnderTest {
   /** A guest that is defined and does not run. Its name is the number of the running guest: names come before numbers. */
   readonly stoppedGuest: { readonly name: string; readonly uuid: string };
   /** A SCSI disk of at least 1 MiB, fit to be attached to the guest at that target. */
-  diskXml(targetDev: string, serial: string): string;
+  readonly diskXml: (targetDev: string, serial: string) => string;
   /** Whether the adapter can hear events. */
   readonly hearsEvents: boolean;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** The two words of a test framework that the contract needs. */

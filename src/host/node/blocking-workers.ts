@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { aborted, throwIfAborted } from '../../base/aborted.js';
+import { throwIfAborted } from '../../base/aborted.js';
+import { unlessAborted } from '../../base/unless-aborted.js';
 import type { BlockingAnswer, BlockingJob } from './blocking-job.js';
 
 /**
@@ -7,30 +8,46 @@ import type { BlockingAnswer, BlockingJob } from './blocking-job.js';
  * DNS access of the process. A worker serves one job at a time and is kept for the next; a stuck one harms nobody else.
  */
 export class BlockingWorkers {
-  readonly #idle: Worker[] = [];
+  readonly #idle: BlockingThread[] = [];
 
   async run(job: BlockingJob, signal: AbortSignal): Promise<BlockingAnswer> {
     throwIfAborted(signal);
-    const worker = this.#idle.pop() ?? new Worker(new URL('./blocking-worker.js', import.meta.url));
-    worker.ref();
-    return await new Promise<BlockingAnswer>((resolve, reject) => {
-      const giveUp = (): void => {
-        worker.unref();
-        reject(aborted(signal));
-      };
-      const settle = (finish: () => void): void => {
-        signal.removeEventListener('abort', giveUp);
-        worker.removeAllListeners();
-        worker.unref();
-        finish();
-      };
-      signal.addEventListener('abort', giveUp, { once: true });
-      worker.once('message', (answer: BlockingAnswer) => {
-        settle(() => { resolve(answer); });
-        this.#idle.push(worker);
+    const thread = this.#idle.pop() ?? new BlockingThread();
+    const answer = thread.do(job);
+    answer.then(() => this.#idle.push(thread), () => undefined);
+    try {
+      return await unlessAborted(answer, signal);
+    } catch (error) {
+      thread.abandon();
+      throw error;
+    }
+  }
+}
+
+/** One worker thread. It keeps the process alive only while somebody waits for its answer. */
+class BlockingThread {
+  readonly #worker = new Worker(new URL('./blocking-worker.js', import.meta.url));
+  #settle: { readonly resolve: (answer: BlockingAnswer) => void; readonly reject: (error: unknown) => void } | undefined;
+
+  constructor() {
+    this.#worker.on('message', (answer: BlockingAnswer) => { this.#settle?.resolve(answer); });
+    this.#worker.on('error', (error) => { this.#settle?.reject(error); });
+  }
+
+  async do(job: BlockingJob): Promise<BlockingAnswer> {
+    this.#worker.ref();
+    try {
+      return await new Promise<BlockingAnswer>((resolve, reject) => {
+        this.#settle = { resolve, reject };
+        this.#worker.postMessage(job);
       });
-      worker.once('error', (error) => { settle(() => { reject(error); }); });
-      worker.postMessage(job);
-    });
+    } finally {
+      this.#worker.unref();
+    }
+  }
+
+  /** Nobody waits any more: the job goes on, and the process may end before it. */
+  abandon(): void {
+    this.#worker.unref();
   }
 }

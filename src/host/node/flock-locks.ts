@@ -1,4 +1,5 @@
-import { aborted, throwIfAborted } from '../../base/aborted.js';
+import { throwIfAborted } from '../../base/aborted.js';
+import { unlessAborted } from '../../base/unless-aborted.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { Locks } from '../locks.js';
 import { takeFlock } from './flock-holder.js';
@@ -33,7 +34,7 @@ export class FlockLocks implements Locks {
       if (this.#queue.get(key) === settled) this.#queue.delete(key);
     });
     this.#queue.set(key, settled);
-    await firstOf(before, signal);
+    await unlessAborted(before, signal); // a caller who gives up does not wait for those before
     return await turn;
   }
 
@@ -62,19 +63,5 @@ export class FlockLocks implements Locks {
       default:
         return taking satisfies never;
     }
-  }
-}
-
-/** Waits for those before; a caller who gives up does not. */
-async function firstOf(before: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  let giveUp = (): void => undefined;
-  const gaveUp = new Promise<never>((_resolve, reject) => {
-    giveUp = () => { reject(aborted(signal)); };
-    signal.addEventListener('abort', giveUp, { once: true });
-  });
-  try {
-    await Promise.race([before, gaveUp]);
-  } finally {
-    signal.removeEventListener('abort', giveUp);
   }
 }

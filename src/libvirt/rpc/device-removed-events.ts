@@ -6,7 +6,7 @@ import { readDeviceRemoved } from './messages.js';
 import type { Packet } from './packet.js';
 import { PROCEDURE } from './protocol.js';
 import type { RpcConnection } from './rpc-connection.js';
-import { unlessAborted } from './unless-aborted.js';
+import { unlessAborted } from '../../base/unless-aborted.js';
 import { XdrReader } from './xdr-reader.js';
 
 type Listener = (event: DeviceRemoved) => void;

@@ -4,7 +4,7 @@ import { aborted, throwIfAborted } from '../../base/aborted.js';
 import type { VolumeError } from '../../base/volume-error.js';
 import type { RpcCall } from './calls.js';
 import { readError } from './messages.js';
-import { onAbort } from './on-abort.js';
+import { onAbort } from '../../base/on-abort.js';
 import { encodePacket, type Packet } from './packet.js';
 import { PacketSplitter } from './packet-splitter.js';
 import { KEEPALIVE, KEEPALIVE_PROGRAM, MESSAGE_STATUS, MESSAGE_TYPE, REMOTE_PROGRAM } from './protocol.js';

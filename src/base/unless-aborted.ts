@@ -1,4 +1,4 @@
-import { aborted } from '../../base/aborted.js';
+import { aborted } from './aborted.js';
 import { onAbort } from './on-abort.js';
 
 /** Waits for what others may be waiting for too: the signal ends this wait, not the work. */

@@ -1,0 +1,30 @@
+import type { VolumeDriver } from '../driver/volume-driver.js';
+import type { IfaceReports } from '../iface/iface-report.js';
+
+/** What a command has to say: a document for programs and lines for people, the same facts in both. */
+export interface CommandOutput {
+  readonly document: object;
+  readonly text: string;
+  /** Shown to people on stderr; programs find them in the document. */
+  readonly warnings: readonly string[];
+}
+
+/** What a command may use while it runs. */
+export interface CommandContext {
+  /** @throws {VolumeError} `USAGE` when the file cannot be read, or is not JSON */
+  readonly readJson: (file: string) => Promise<unknown>;
+  /** The driver that a connection_info asks for. @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DRIVER_UNKNOWN` */
+  readonly driverFor: (connectionInfo: unknown) => VolumeDriver;
+  readonly ifaces: () => IfaceReports;
+  readonly signal: AbortSignal;
+}
+
+/** A command that has been understood and not yet begun. */
+export interface CommandWork {
+  /** What people are told while it takes its time: `Connecting the volume`. */
+  readonly doing: string;
+  readonly run: (context: CommandContext) => Promise<CommandOutput>;
+}
+
+/** How a command's definition hands its work over. */
+export type Begin = (work: CommandWork) => void;

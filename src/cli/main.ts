@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+import { Container } from 'inversify';
+import { SILENT } from '../base/logger.js';
+import { winstonLogger } from '../host/node/winston-logger.js';
+import { volumeDriverModule } from '../module.js';
+import { TOKENS } from '../tokens.js';
+import { type MakeContainer, run } from './run.js';
+
+const makeContainer: MakeContainer = ({ options, verbose }) => {
+  const container = new Container();
+  container.load(volumeDriverModule({ options }));
+  container.rebind(TOKENS.logger).toConstantValue(verbose ? winstonLogger('debug') : SILENT);
+  return container;
+};
+
+const { stdout, stderr, stdin, env } = process;
+// Whoever read our output may be gone before its end (`| head`): that must not look like a mistake of this program.
+for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
+// The status is set rather than the process ended, so that what is still in the pipes gets out.
+process.exitCode = await run(process.argv.slice(2), { stdout, stderr, stdin, env, isTTY: stderr.isTTY, signals: process }, makeContainer);

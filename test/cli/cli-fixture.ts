@@ -1,0 +1,65 @@
+import { EventEmitter } from 'node:events';
+import { Container } from 'inversify';
+import { VolumeError } from '../../src/base/volume-error.js';
+import type { CliIo } from '../../src/cli/cli-io.js';
+import { run } from '../../src/cli/run.js';
+import type { VolumeDriver } from '../../src/driver/volume-driver.js';
+import type { IfaceReport } from '../../src/iface/iface-report.js';
+import { TOKENS } from '../../src/tokens.js';
+import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
+
+/** What one run of the command line left behind. */
+export interface CliResult {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliSettings {
+  readonly driver?: VolumeDriver;
+  readonly ifaces?: readonly IfaceReport[];
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly isTTY?: boolean;
+  readonly signals?: EventEmitter;
+}
+
+export const VOLUME = {
+  driver_volume_type: 'iscsi',
+  serial: 'volume-1',
+  data: { target_portal: '10.99.1.1:3260', target_iqn: 'iqn.2010-10.org.openstack:volume-1', target_lun: 0, auth_password: 'geheim' },
+};
+
+/** A command line whose world is in memory. Runs of one fixture share the driver. */
+export function cli(settings: CliSettings = {}): (args: readonly string[], stdin?: string) => Promise<CliResult> {
+  const driver = settings.driver ?? new FakeVolumeDriver();
+  return async (args, stdin = settings.stdin ?? JSON.stringify(VOLUME)) => {
+    const [stdout, stderr]: [string[], string[]] = [[], []];
+    const io: CliIo = {
+      stdout: { write: (text) => stdout.push(text) },
+      stderr: { write: (text) => stderr.push(text) },
+      stdin: chunks(stdin),
+      env: settings.env ?? {},
+      isTTY: settings.isTTY ?? false,
+      signals: settings.signals ?? new EventEmitter(),
+    };
+    const status = await run(args, io, () => containerWith(driver, settings.ifaces ?? []));
+    return { status, stdout: stdout.join(''), stderr: stderr.join('') };
+  };
+}
+
+function containerWith(driver: VolumeDriver, ifaces: readonly IfaceReport[]): Container {
+  const container = new Container();
+  container.bind(TOKENS.driverFor).toConstantValue((volumeType) => {
+    if (volumeType === driver.volumeType) return driver;
+    throw new VolumeError('DRIVER_UNKNOWN', `No driver serves the driver_volume_type "${volumeType}"`, { details: { volumeType } });
+  });
+  container.bind(TOKENS.ifaces).toConstantValue({ list: async () => ifaces });
+  return container;
+}
+
+/** In pieces that cut through characters, as a pipe gives them. */
+async function* chunks(text: string): AsyncGenerator<Uint8Array> {
+  const bytes = new TextEncoder().encode(text);
+  for (let start = 0; start < bytes.length; start += 7) yield bytes.subarray(start, start + 7);
+}

@@ -1,0 +1,211 @@
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import type { IfaceReport } from '../../src/iface/iface-report.js';
+import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
+import { cli, type CliResult, VOLUME } from './cli-fixture.js';
+
+const CONNECT = ['connect', '--connection-info', '-'];
+const ATTACH = ['attach', 'web1', '--connection-info', '-', '--dev', 'vdb', '--bus', 'virtio'];
+
+const documentOf = ({ stdout }: CliResult): unknown => {
+  expect(stdout).toMatch(/^[^\n]+\n$/);
+  return JSON.parse(stdout);
+};
+
+const CONNECTED = {
+  device: '/dev/sda',
+  kind: 'disk',
+  wwid: '36001405000000000000000000000000',
+  sizeBytes: 1_073_741_824,
+  paths: [{
+    disk: '/dev/sda', portal: '10.99.1.1:3260', target: 'iqn.2010-10.org.openstack:volume-1', lun: 0, iface: 'default', transport: 'tcp', session: 1,
+  }],
+  transport: { requested: 'default', used: 'default', fallback: null },
+  warnings: [],
+};
+
+test('connect --json prints the one fixed document', async () => {
+  const result = await cli()([...CONNECT, '--json']);
+  expect(documentOf(result)).toEqual(CONNECTED);
+  expect(result).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('connect prints the device and its paths for people, warnings on stderr', async () => {
+  const result = await cli({ driver: new FakeVolumeDriver({ warnings: ['the clock is odd'] }) })(CONNECT);
+  expect(result.stdout).toMatch(/^\/dev\/sda {2}disk, 1 GiB, wwid 3600/);
+  expect(result.stdout).toContain('10.99.1.1:3260');
+  expect(result).toMatchObject({ status: 0, stderr: 'warning: the clock is odd\n' });
+});
+
+test('--json and --config are taken before the command and after it', async () => {
+  expect((await cli()(['--json', ...CONNECT])).stdout).toContain('"device":"/dev/sda"');
+  const config = ['--config', 'config/libvirt-volume.toml'];
+  expect(await cli()([...config, ...CONNECT])).toMatchObject({ status: 0 });
+  expect(await cli()([...CONNECT, ...config])).toMatchObject({ status: 0 });
+});
+
+test('disconnect says whether there was anything', async () => {
+  const command = cli();
+  await command(CONNECT);
+  const disconnect = ['disconnect', '--connection-info', '-', '--json'];
+  expect(documentOf(await command(disconnect))).toEqual({ disconnected: true, warnings: [] });
+  expect(documentOf(await command(disconnect))).toEqual({ disconnected: false, warnings: [] });
+  expect((await command(disconnect.slice(0, 3))).stdout).toBe('Nothing to do: the volume is not connected to this host\n');
+});
+
+test('attach --json prints the document of connect with the disk XML and the domain', async () => {
+  const document = documentOf(await cli()([...ATTACH, '--json']));
+  expect(document).toEqual({ ...CONNECTED, diskXml: expect.stringContaining('<target dev="vdb" bus="virtio"/>') as unknown, domain: 'web1' });
+});
+
+test('attach hands the unit on', async () => {
+  const args = ['attach', 'web1', '--connection-info', '-', '--dev', 'sda', '--bus', 'scsi', '--unit', '3', '--type', 'lun', '--json'];
+  expect(documentOf(await cli()(args))).toMatchObject({ diskXml: expect.stringContaining('unit="3"') as unknown });
+});
+
+test('detach takes the volume from guest and host', async () => {
+  const command = cli();
+  await command(ATTACH);
+  const detach = ['detach', 'web1', '--connection-info', '-', '--json'];
+  expect(documentOf(await command(detach))).toEqual({ detached: true, warnings: [] });
+  expect(documentOf(await command(detach))).toEqual({ detached: false, warnings: [] });
+});
+
+test('disk-xml takes the device from the connection_info, else the connected one', async () => {
+  const command = cli();
+  const args = ['disk-xml', '--connection-info', '-', '--disk-info', 'test/cli/disk-info.json'];
+  const named = JSON.stringify({ ...VOLUME, data: { ...VOLUME.data, device_path: '/dev/dm-7' } });
+  expect((await command(args, named)).stdout).toContain('<source dev="/dev/dm-7"/>');
+  expect(await command(args)).toMatchObject({ status: 1, stderr: expect.stringContaining('hint: Connect it first') as unknown });
+  await command(CONNECT);
+  const { stdout } = await command([...args, '--json']);
+  expect(JSON.parse(stdout)).toEqual({ device: '/dev/sda', diskXml: expect.stringContaining('<source dev="/dev/sda"/>') as unknown });
+});
+
+const IFACES: readonly IfaceReport[] = [
+  { name: 'default', transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: true, usable: true, reason: undefined },
+  {
+    name: 'cxgb4i.00:07:43:12:34:56', transport: 'cxgb4i', hwaddress: '00:07:43:12:34:56', ipaddress: undefined, netIfacename: 'eth2',
+    builtIn: false, usable: false, reason: 'the kernel module cxgb4i is not loaded',
+  },
+];
+
+test('ifaces prints a table, and with --json everything', async () => {
+  const command = cli({ ifaces: IFACES });
+  expect((await command(['ifaces'])).stdout).toBe(
+    [
+      'IFACE                     TRANSPORT  HWADDRESS          IPADDRESS  NET   USABLE',
+      'default                   tcp        -                  -          -     yes',
+      'cxgb4i.00:07:43:12:34:56  cxgb4i     00:07:43:12:34:56  -          eth2  no: the kernel module cxgb4i is not loaded',
+      '',
+    ].join('\n'),
+  );
+  expect(documentOf(await command(['ifaces', '--json']))).toMatchObject({
+    ifaces: [{ name: 'default', hwaddress: null, usable: true, reason: null }, { name: 'cxgb4i.00:07:43:12:34:56', netIfacename: 'eth2', usable: false }],
+  });
+});
+
+test('a failure is one line and a hint on stderr, exit status 1', async () => {
+  const driver = new FakeVolumeDriver({ unreachable: [VOLUME.data.target_iqn] });
+  expect(await cli({ driver })(CONNECT)).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'libvirt-volume: Cannot reach the target iqn.2010-10.org.openstack:volume-1: connection refused\nhint: Check that the target is up\n',
+  });
+});
+
+test('a failure with --json is one document on stdout with code, message, hint and details', async () => {
+  const driver = new FakeVolumeDriver({ unreachable: [VOLUME.data.target_iqn] });
+  const result = await cli({ driver })([...CONNECT, '--json']);
+  expect(documentOf(result)).toEqual({
+    error: {
+      code: 'PORTAL_UNREACHABLE',
+      message: 'Cannot reach the target iqn.2010-10.org.openstack:volume-1: connection refused',
+      hint: 'Check that the target is up',
+      target: 'iqn.2010-10.org.openstack:volume-1',
+    },
+  });
+  expect(result).toMatchObject({ status: 1, stderr: '' });
+});
+
+test.each([
+  ['no command', [], 'No command is given'],
+  ['an unknown command', ['conect'], "unknown command 'conect'"],
+  ['an unknown option', [...CONNECT, '--forse'], "unknown option '--forse'"],
+  ['a missing option', ['connect'], '--connection-info <FILE>'],
+  ['a bus that does not exist', [...ATTACH.slice(0, -1), 'xen'], 'xen'],
+  ['one argument too many', ['ifaces', 'more'], 'too many arguments'],
+  ['a domain that is none', ['attach', 'a/b', ...ATTACH.slice(2)], 'as a domain'],
+  ['stdin twice', ['disk-xml', '--connection-info', '-', '--disk-info', '-'], 'stdin twice'],
+  ['a file that is not there', ['connect', '--connection-info', '/nonexistent.json'], 'Cannot read the file /nonexistent.json'],
+])('wrong usage is told in both forms, exit status 2: %s', async (_what, args, words) => {
+  const people = await cli()(args);
+  expect(people).toMatchObject({ status: 2, stdout: '' });
+  expect(people.stderr).toContain(words);
+  const programs = await cli()([...args, '--json']);
+  expect(programs.status).toBe(2);
+  expect(documentOf(programs)).toMatchObject({ error: { code: 'USAGE', message: expect.stringContaining(words) as unknown } });
+});
+
+test.each([
+  ['CONNECTION_INFO_INVALID', '{}'],
+  ['CONNECTION_INFO_INVALID', '{"connection_info":{"driver_volume_type":"iscsi"}}'],
+  ['DRIVER_UNKNOWN', '{"driver_volume_type":"rbd"}'],
+  ['CONNECTION_INFO_INVALID', '{"driver_volume_type":"iscsi","data":{}}'],
+])('%s is exit status 2: %s', async (code, stdin) => {
+  const result = await cli()([...CONNECT, '--json'], stdin);
+  expect(result.status).toBe(2);
+  expect(documentOf(result)).toMatchObject({ error: { code } });
+});
+
+test('malformed JSON is told with its place and without its text, exit status 2', async () => {
+  const result = await cli()(CONNECT, '{\n  "auth_password": "geheim",\n  "lun": geheim\n}');
+  expect(result).toEqual({ status: 2, stdout: '', stderr: 'libvirt-volume: Cannot read stdin as JSON: it goes wrong at line 3, column 10\n' });
+});
+
+test('a config file that cannot be used is exit status 2', async () => {
+  const result = await cli({ env: { LIBVIRT_VOLUME_CONFIG: '/nonexistent.toml' } })([...CONNECT, '--json']);
+  expect(documentOf(result)).toMatchObject({ error: { code: 'CONFIG_INVALID', origin: '/nonexistent.toml' } });
+  expect(result.status).toBe(2);
+});
+
+test('--help of every command shows its options, the common ones and examples', async () => {
+  for (const command of ['connect', 'disconnect', 'disk-xml', 'attach', 'detach', 'ifaces']) {
+    const { status, stdout } = await cli()([command, '--help']);
+    expect(status).toBe(0);
+    for (const words of [`Usage: libvirt-volume ${command}`, '--json', '--config <FILE>', 'Examples:']) expect(stdout).toContain(words);
+  }
+});
+
+test('--version prints the version of the package, as JSON where that is asked for', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
+  expect(await cli()(['--version'])).toMatchObject({ status: 0, stdout: `${version}\n` });
+  expect(documentOf(await cli()(['--version', '--json']))).toEqual({ version });
+});
+
+test.each(['SIGINT', 'SIGTERM'])('%s stops the work and waits until it is undone', async (name) => {
+  const signals = new EventEmitter();
+  const command = cli({ driver: new FakeVolumeDriver({ loginMs: 60_000 }), signals });
+  const stopped = command([...CONNECT, '--json']);
+  while (signals.listenerCount(name) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  signals.emit(name);
+  const result = await stopped;
+  expect(documentOf(result)).toMatchObject({ error: { code: 'ABORTED', message: `Stopped by ${name}` } });
+  expect(result.status).toBe(1);
+  expect(signals.listenerCount(name)).toBe(0);
+  expect(documentOf(await command(['disconnect', '--connection-info', '-', '--json']))).toMatchObject({ disconnected: false });
+});
+
+test('work that takes more than a second says so on stderr', async () => {
+  const driver = new FakeVolumeDriver({ loginMs: 1200 });
+  expect((await cli({ driver })([...CONNECT, '--json'])).stderr).toBe('Connecting the volume … 1 s\n');
+});
+
+test('a mistake in the program is told as INTERNAL', async () => {
+  const driver = new FakeVolumeDriver();
+  driver.connect = () => Promise.reject(new TypeError('x is not a function'));
+  const result = await cli({ driver })([...CONNECT, '--json']);
+  expect(result.status).toBe(1);
+  expect(documentOf(result)).toEqual({ error: { code: 'INTERNAL', message: expect.stringContaining('x is not a function') as unknown, hint: null } });
+});

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Container } from 'inversify';
+import { ComputeService } from '../../examples/compute-service/compute-service.js';
+import { volumeDriverModule } from '../../src/module.js';
+import { TOKENS } from '../../src/tokens.js';
+import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
+
+const UNREACHABLE = 'iqn.2010-10.org.openstack:volume-9';
+const infoOf = (target: string): object => ({
+  driver_volume_type: 'iscsi',
+  data: { target_portal: '192.0.2.1:3260', target_iqn: target, target_lun: 1, auth_method: 'CHAP', auth_username: 'u', auth_password: 'geheim' },
+});
+const connection_info = infoOf('iqn.2010-10.org.openstack:volume-1');
+const ATTACH = { connection_info, disk_info: { dev: 'vdb', bus: 'virtio' } };
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+let service: ComputeService;
+let base = '';
+
+const start = async (driver: FakeVolumeDriver, graceMs = 10_000): Promise<void> => {
+  const container = new Container();
+  container.load(volumeDriverModule({ configFile: 'config/libvirt-volume.toml' }));
+  container.rebind(TOKENS.iscsiDriver).toConstantValue(driver);
+  service = new ComputeService({ driverFor: container.get(TOKENS.driverFor), graceMs });
+  base = `http://127.0.0.1:${await service.listen(0)}`;
+};
+
+const send = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const response = await fetch(base + path, { method, ...(body === undefined ? {} : { body: text }) });
+  return { status: response.status, body: await response.json() };
+};
+
+const errorOf = (code: string): unknown => ({ error: expect.objectContaining({ code }) as unknown });
+
+beforeEach(() => start(new FakeVolumeDriver({ domains: ['web1', 'a guest'], unreachable: [UNREACHABLE] })));
+afterEach(() => service.stop());
+
+test('POST attaches a volume and DELETE detaches it', async () => {
+  expect(await send('POST', '/domains/web1/volumes', ATTACH)).toEqual({
+    status: 201,
+    body: {
+      device: '/dev/sda', disk_xml: expect.stringContaining('<target dev="vdb" bus="virtio"/>') as unknown,
+      transport: { requested: 'default', used: 'default' }, warnings: [],
+    },
+  });
+  expect(await send('DELETE', '/domains/web1/volumes', { connection_info })).toEqual({ status: 200, body: { detached: true, warnings: [] } });
+  expect(await send('DELETE', '/domains/web1/volumes', { connection_info })).toEqual({ status: 200, body: { detached: false, warnings: [] } });
+});
+
+test('the domain in the path may be percent-encoded', async () => {
+  expect((await send('POST', '/domains/a%20guest/volumes', ATTACH)).status).toBe(201);
+});
+
+test.each<[number, string, string, string, unknown]>([
+  [404, 'NOT_FOUND', 'POST', '/volumes', ATTACH],
+  [405, 'METHOD_NOT_ALLOWED', 'PUT', '/domains/web1/volumes', ATTACH],
+  [400, 'USAGE', 'POST', '/domains/web1/volumes', '{"connection_info": {"data": {"auth_password": "geheim"'],
+  [400, 'USAGE', 'POST', '/domains/web1/volumes', '[]'],
+  [400, 'USAGE', 'POST', '/domains/%2Fetc/volumes', ATTACH],
+  [400, 'USAGE', 'POST', '/domains/%zz/volumes', ATTACH],
+  [400, 'USAGE', 'POST', '/domains/web1/volumes', ' '.repeat(1_048_577)],
+  [400, 'CONNECTION_INFO_INVALID', 'POST', '/domains/web1/volumes', {}],
+  [400, 'DRIVER_UNKNOWN', 'POST', '/domains/web1/volumes', { connection_info: { driver_volume_type: 'rbd' } }],
+  [400, 'DISK_INFO_INVALID', 'POST', '/domains/web1/volumes', { connection_info, disk_info: { dev: 'vdb', bus: 'xen' } }],
+  [404, 'DOMAIN_NOT_FOUND', 'POST', '/domains/absent/volumes', ATTACH],
+  [502, 'PORTAL_UNREACHABLE', 'POST', '/domains/web1/volumes', { ...ATTACH, connection_info: infoOf(UNREACHABLE) }],
+])('%i %s: %s %s', async (status, code, method, path, body) => {
+  const answer = await send(method, path, body);
+  expect(answer).toEqual({ status, body: errorOf(code) });
+  expect(JSON.stringify(answer.body)).not.toContain('geheim');
+});
+
+test('stop() lets a request that runs end', async () => {
+  await service.stop();
+  await start(new FakeVolumeDriver({ loginMs: 50 }));
+  const answer = send('POST', '/domains/web1/volumes', ATTACH);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await service.stop();
+  expect((await answer).status).toBe(201);
+  await expect(send('POST', '/domains/web1/volumes', ATTACH)).rejects.toThrow();
+});
+
+test('stop() aborts a request that outlasts the time of grace, and nothing stays connected', async () => {
+  await service.stop();
+  const driver = new FakeVolumeDriver({ loginMs: 60_000 });
+  await start(driver, 10);
+  const answer = send('POST', '/domains/web1/volumes', ATTACH);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await service.stop();
+  expect(await answer).toEqual({ status: 503, body: errorOf('ABORTED') });
+  expect(await driver.find(connection_info)).toBeUndefined();
+});

@@ -1,0 +1,161 @@
+import { throwIfAborted } from '../../src/base/aborted.js';
+import { VolumeError } from '../../src/base/volume-error.js';
+import { parsePortal, type Portal } from '../../src/connection/portal.js';
+import type { Clock } from '../../src/host/clock.js';
+import { type Command, type CommandResult, type CommandRunner, printable } from '../../src/host/command.js';
+import type { DeviceUser, DeviceUsers } from '../../src/host/device-users.js';
+import type { FileKind, FileSystem } from '../../src/host/file-system.js';
+import { parseRecord } from '../../src/iface/record-text.js';
+import { FakeKernel } from './fake-kernel.js';
+import type { FakeTarget } from './fake-target.js';
+import { FakeTree } from './fake-tree.js';
+
+/**
+ * One host in memory: it is the command runner (an iscsiadm that makes and ends sessions), the file system (sysfs and open-iscsi's database)
+ * and the kernel behind both. The real initiator and device code runs over it.
+ */
+export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
+  readonly tree = new FakeTree();
+  readonly kernel: FakeKernel;
+  readonly targets: FakeTarget[] = [];
+  /** Every command that was run. */
+  readonly commands: Command[] = [];
+  /** False: iscsiadm finds no daemon. */
+  iscsidRuns = true;
+  /** Transports whose module is not there: a login over them ends with exit status 12. */
+  readonly missingTransports = new Set<string>();
+  readonly #users = new Map<string, readonly DeviceUser[]>();
+  readonly #clock: Clock;
+
+  constructor({ clock }: { readonly clock: Clock }) {
+    this.#clock = clock;
+    this.kernel = new FakeKernel({ tree: this.tree, targets: this.targets });
+    for (const folder of ['/etc/iscsi/nodes', '/etc/iscsi/ifaces', '/run/lock']) this.tree.directory(folder);
+    this.tree.write('/etc/iscsi/iscsid.conf', 'node.startup = manual\nnode.session.timeo.replacement_timeout = 120\n');
+  }
+
+  /** A process that keeps the device open until the result is called. */
+  open(devicePath: string, user: DeviceUser): () => void {
+    this.#users.set(devicePath, [user]);
+    return () => this.#users.delete(devicePath);
+  }
+
+  /** What a volume could leave behind, one line each. */
+  residue(): readonly string[] {
+    return this.tree.paths().filter((path) => /^\/sys\/class\/iscsi_session\/|^\/etc\/iscsi\/(?:nodes|ifaces)\/.|^\/dev\/sd|lock\.write$|\/\.libvirt/.test(path) && this.tree.kind(path) !== undefined);
+  }
+
+  async run(command: Command, signal: AbortSignal): Promise<CommandResult> {
+    throwIfAborted(signal);
+    this.commands.push(command);
+    if (command.program !== 'iscsiadm') throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${command.program}`);
+    const args = command.args.map(String);
+    const after = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
+    const [target, portal, iface] = [after('-T'), after('-p'), after('-I')];
+    if (target === undefined || portal === undefined || iface === undefined) throw new Error(`iscsiadm without target, portal or iface: ${printable(command)}`);
+    const place = { target, portal: parsePortal(portal), iface };
+    if (args.includes('--login')) return await this.#login(place);
+    if (args.includes('--logout')) return this.#logout(place);
+    throw new Error(`An iscsiadm command that this host does not know: ${printable(command)}`);
+  }
+
+  async #login({ target: iqn, portal, iface }: Place): Promise<CommandResult> {
+    if (!this.iscsidRuns) return exit(20, 'iscsiadm: can not connect to iSCSI daemon (111)!');
+    const record = this.#record({ target: iqn, portal, iface });
+    if (record === undefined) return exit(21, 'iscsiadm: No records found');
+    const transport = record.get('iface.transport_name') ?? 'tcp';
+    if (this.missingTransports.has(transport)) return exit(12, `iscsiadm: Could not insert module ${transport}`);
+    if (this.kernel.sessionOf({ target: iqn, portal, iface }) !== undefined) return exit(15, 'iscsiadm: 1 session requested, but 1 already present.');
+    const target = this.targets.find((candidate) => candidate.iqn === iqn);
+    const answers = this.targets.some(({ portals }) => portals.some(({ address, port, serves }) => address === portal.address && port === portal.port && serves !== 'nothing'));
+    const status = target?.loginStatus(portal, transport, record) ?? (answers ? 19 : 8);
+    if (status === 8) await this.#clock.sleep(Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
+    if (status !== 0) return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${iqn}, portal: ${portal.address},${portal.port}].`);
+    this.kernel.addSession({ target: iqn, portal, iface, transport });
+    return exit(0);
+  }
+
+  #logout(place: Place): CommandResult {
+    const session = this.kernel.sessionOf(place);
+    if (session === undefined) return exit(21, 'iscsiadm: No matching sessions found');
+    this.kernel.removeSession(session);
+    return exit(0);
+  }
+
+  #record({ target, portal, iface }: Place): ReadonlyMap<string, string> | undefined {
+    const folder = `/etc/iscsi/nodes/${target}`;
+    const portals = this.tree.list(folder).filter((name) => name === `${portal.address},${portal.port}` || name.startsWith(`${portal.address},${portal.port},`));
+    const texts = portals.flatMap((name) => this.tree.read(`${folder}/${name}/${iface}`) ?? this.tree.read(`${folder}/${name}`) ?? []);
+    return texts.map(parseRecord).find((record) => (record.get('iface.iscsi_ifacename') ?? 'default') === iface);
+  }
+
+  async readText(path: string): Promise<string | undefined> {
+    return this.tree.read(path)?.replace(/\n$/, '');
+  }
+
+  async readBytes(path: string): Promise<Uint8Array | undefined> {
+    const text = this.tree.read(path);
+    return text === undefined ? undefined : Buffer.from(text, 'latin1');
+  }
+
+  async list(directory: string): Promise<readonly string[]> {
+    return this.tree.list(directory);
+  }
+
+  async realPath(path: string): Promise<string | undefined> {
+    return this.tree.resolve(path);
+  }
+
+  async kind(path: string): Promise<FileKind | undefined> {
+    return this.tree.kind(path);
+  }
+
+  async makeDirectory(path: string, _mode: number): Promise<void> {
+    this.tree.directory(path);
+  }
+
+  async replace(path: string, text: string, _mode: number, _temporary: string): Promise<void> {
+    this.tree.write(path, text);
+  }
+
+  async link(existing: string, path: string): Promise<boolean> {
+    if (this.tree.kind(path) !== undefined) return false;
+    this.tree.write(path, this.tree.read(existing) ?? '');
+    return true;
+  }
+
+  async remove(path: string): Promise<void> {
+    this.tree.remove(path);
+  }
+
+  async removeDirectory(path: string): Promise<boolean> {
+    if (this.tree.list(path).length > 0) return false;
+    this.tree.remove(path);
+    return true;
+  }
+
+  async writeAttribute(path: string, text: string, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    this.kernel.write(path, text);
+  }
+
+  async syncDevice(path: string, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    this.kernel.sync(path);
+  }
+
+  async usersOf(devicePath: string, _numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    throwIfAborted(signal);
+    return this.#users.get(devicePath) ?? [];
+  }
+}
+
+interface Place {
+  readonly target: string;
+  readonly portal: Portal;
+  readonly iface: string;
+}
+
+function exit(exitCode: number, stderr = ''): CommandResult {
+  return { exitCode, stdout: '', stderr: stderr === '' ? '' : `${stderr}\n` };
+}

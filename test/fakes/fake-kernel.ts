@@ -1,0 +1,118 @@
+import type { Portal } from '../../src/connection/portal.js';
+import type { FakeTarget } from './fake-target.js';
+import type { FakeTree } from './fake-tree.js';
+
+export interface FakeSession {
+  readonly id: number;
+  readonly target: string;
+  readonly portal: Portal;
+  readonly iface: string;
+  readonly transport: string;
+}
+
+/** The kernel of a fake host: sessions, scans and disks, shown in the tree as sysfs shows them. */
+export class FakeKernel {
+  readonly sessions: FakeSession[] = [];
+  /** What the kernel did, in order: `scan sda`, `sync /dev/sda`, `delete sda`. */
+  readonly deeds: string[] = [];
+  /** A device that cannot be written out. */
+  readonly unflushable = new Set<string>();
+  readonly #tree: FakeTree;
+  readonly #targets: readonly FakeTarget[];
+  #lastSession = 0;
+
+  constructor({ tree, targets }: { readonly tree: FakeTree; readonly targets: readonly FakeTarget[] }) {
+    this.#tree = tree;
+    this.#targets = targets;
+    tree.directory('/sys/class/iscsi_session');
+  }
+
+  sessionOf({ target, portal, iface }: Pick<FakeSession, 'target' | 'portal' | 'iface'>): FakeSession | undefined {
+    return this.sessions.find((session) => session.target === target && session.iface === iface && session.portal.address === portal.address && session.portal.port === portal.port);
+  }
+
+  addSession(place: Omit<FakeSession, 'id'>): FakeSession {
+    const session = { ...place, id: ++this.#lastSession };
+    const { id, target, portal, iface, transport } = session;
+    const device = folderOf(session);
+    this.sessions.push(session);
+    this.#writeAll(`${device}/iscsi_session/session${id}`, { targetname: target, ifacename: iface, state: 'LOGGED_IN', target_id: '0', tpgt: '1' });
+    this.#tree.symbolicLink(`${device}/iscsi_session/session${id}/device`, device);
+    this.#tree.symbolicLink(`/sys/class/iscsi_session/session${id}`, `${device}/iscsi_session/session${id}`);
+    this.#writeAll(`/sys/class/iscsi_connection/connection${id}:0`, { persistent_address: portal.address, persistent_port: String(portal.port) });
+    this.#writeAll(`/sys/class/scsi_host/host${id}`, { proc_name: transport === 'tcp' || transport === 'iser' ? `iscsi_${transport}` : transport, scan: '' });
+    return session;
+  }
+
+  setState({ id }: FakeSession, state: string): void {
+    this.#tree.write(`/sys/class/iscsi_session/session${id}/state`, state);
+  }
+
+  removeSession(session: FakeSession): void {
+    for (const lun of this.#lunsOf(session)) this.#removeUnit(session, lun);
+    for (const path of [`/sys/class/iscsi_session/session${session.id}`, `/sys/class/iscsi_connection/connection${session.id}:0`, `/sys/class/scsi_host/host${session.id}`, folderOf(session)]) this.#tree.remove(path);
+    this.sessions.splice(this.sessions.indexOf(session), 1);
+  }
+
+  sync(path: string): void {
+    if (this.unflushable.has(path)) throw new Error(`sync ${path}: EIO`);
+    this.deeds.push(`sync ${path}`);
+  }
+
+  /** A write to a sysfs attribute. */
+  write(path: string, text: string): void {
+    const [, scanned] = /^\/sys\/class\/scsi_host\/host(\d+)\/scan$/.exec(path) ?? [];
+    const [, unitHost, lun, verb] = /\/target(\d+):0:0\/\d+:0:0:(\d+)\/(delete|rescan)$/.exec(path) ?? [];
+    const session = this.sessions.find(({ id }) => String(id) === (scanned ?? unitHost));
+    if (session === undefined || this.#tree.kind(path) === undefined) throw new Error(`write ${path}: ENOENT`);
+    if (scanned !== undefined) this.#scan(session, text);
+    else if (verb === 'delete') this.#removeUnit(session, Number(lun));
+    else this.#showUnit(session, Number(lun));
+  }
+
+  #scan(session: FakeSession, text: string): void {
+    const [, lun] = /^0 0 (\d+)$/.exec(text) ?? [];
+    if (lun === undefined) throw new Error(`A scan that is not exact: "${text}"`);
+    this.#showUnit(session, Number(lun));
+  }
+
+  #showUnit(session: FakeSession, lun: number): void {
+    const unit = this.#targets.find(({ iqn }) => iqn === session.target)?.units.get(lun);
+    if (unit === undefined) return;
+    const folder = unitFolder(session, lun);
+    const name = this.#tree.list(`${folder}/block`)[0] ?? this.#freeName();
+    this.#writeAll(folder, { wwid: unit.wwid, delete: '', rescan: '', state: 'running' });
+    this.#writeAll(`${folder}/block/${name}`, { size: String(unit.sizeBytes / 512n), dev: `8:${16 * (name.charCodeAt(2) - 97)}` });
+    this.#tree.blockDevice(`/dev/${name}`);
+    this.deeds.push(`show ${name}`);
+  }
+
+  #removeUnit(session: FakeSession, lun: number): void {
+    const folder = unitFolder(session, lun);
+    const [name] = this.#tree.list(`${folder}/block`);
+    this.#tree.remove(folder);
+    if (name !== undefined) this.#tree.remove(`/dev/${name}`);
+    this.deeds.push(`delete ${name ?? `LUN ${lun}`}`);
+  }
+
+  #lunsOf(session: FakeSession): readonly number[] {
+    return this.#tree.list(`${folderOf(session)}/target${session.id}:0:0`).map((name) => Number(name.split(':')[3]));
+  }
+
+  #freeName(): string {
+    const taken = new Set(this.#tree.list('/dev'));
+    return Array.from({ length: 26 }, (_unused, index) => `sd${String.fromCharCode(97 + index)}`).find((name) => !taken.has(name)) ?? 'sdz';
+  }
+
+  #writeAll(folder: string, attributes: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(attributes)) this.#tree.write(`${folder}/${name}`, `${text}\n`);
+  }
+}
+
+function folderOf({ id }: FakeSession): string {
+  return `/sys/devices/platform/host${id}/session${id}`;
+}
+
+function unitFolder(session: FakeSession, lun: number): string {
+  return `${folderOf(session)}/target${session.id}:0:0/${session.id}:0:0:${lun}`;
+}

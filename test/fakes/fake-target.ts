@@ -1,0 +1,36 @@
+/** A logical unit that a fake target exports. */
+export interface FakeUnit {
+  /** As the kernel prints it: `naa.6001405…`. */
+  readonly wwid: string;
+  readonly sizeBytes: bigint;
+}
+
+export interface FakePortal {
+  readonly address: string;
+  readonly port: number;
+  /** What answers there: iSCSI over TCP or over RDMA, or nothing. */
+  readonly serves: 'tcp' | 'iser' | 'nothing';
+}
+
+/** A storage array's target, as far as an initiator can tell. */
+export class FakeTarget {
+  readonly iqn: string;
+  readonly portals: readonly FakePortal[];
+  readonly units = new Map<number, FakeUnit>();
+  readonly chap: { readonly username: string; readonly password: string } | undefined;
+
+  constructor({ iqn, portals, chap }: { readonly iqn: string; readonly portals: readonly FakePortal[]; readonly chap?: { readonly username: string; readonly password: string } }) {
+    this.iqn = iqn;
+    this.portals = portals;
+    this.chap = chap;
+  }
+
+  /** iscsiadm's exit status for a login (open-iscsi, include/iscsi_err.h). */
+  loginStatus(portal: { readonly address: string; readonly port: number }, transport: string, record: ReadonlyMap<string, string>): number {
+    const found = this.portals.find(({ address, port }) => address === portal.address && port === portal.port);
+    if (found === undefined || found.serves === 'nothing' || (found.serves === 'iser') !== (transport === 'iser')) return 8;
+    if (this.chap === undefined) return 0;
+    const proven = record.get('node.session.auth.username') === this.chap.username && record.get('node.session.auth.password') === this.chap.password;
+    return proven ? 0 : 24;
+  }
+}

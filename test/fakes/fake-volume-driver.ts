@@ -1,0 +1,124 @@
+import { throwIfAborted } from '../../src/base/aborted.js';
+import { VolumeError } from '../../src/base/volume-error.js';
+import type { IscsiConnection } from '../../src/connection/iscsi-connection.js';
+import { readConnectionInfo } from '../../src/connection/read-connection-info.js';
+import type { DevicePath } from '../../src/device/block-device.js';
+import type { Wwid } from '../../src/device/wwid.js';
+import { diskXml } from '../../src/disk/disk-xml.js';
+import { makeDiskConfig } from '../../src/disk/make-disk-config.js';
+import { readDiskInfo } from '../../src/disk/read-disk-info.js';
+import type { ConnectedVolume } from '../../src/driver/connected-volume.js';
+import type { AttachedVolume, DisconnectOptions, ReleasedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
+import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
+import { type DomainRef, formatDomainRef } from '../../src/libvirt/libvirt.js';
+
+export interface FakeVolumeDriverSettings {
+  /** The guests there are. */
+  readonly domains?: readonly string[];
+  /** Targets that nobody can log in to. */
+  readonly unreachable?: readonly string[];
+  /** How long a login takes, in milliseconds. The signal ends it early, and then nothing is connected. */
+  readonly loginMs?: number;
+  readonly warnings?: readonly string[];
+}
+
+const SIZE_BYTES = 1_073_741_824n;
+
+/** A volume driver that keeps its volumes in memory and obeys the contract of VolumeDriver. */
+export class FakeVolumeDriver implements VolumeDriver {
+  readonly volumeType = 'iscsi';
+  readonly #settings: FakeVolumeDriverSettings;
+  readonly #connected = new Map<string, ConnectedVolume>();
+  readonly #guests = new Map<string, Set<string>>();
+
+  constructor(settings: FakeVolumeDriverSettings = {}) {
+    this.#settings = settings;
+    for (const domain of settings.domains ?? ['web1']) this.#guests.set(domain, new Set());
+  }
+
+  async connect(connectionInfo: unknown, signal: AbortSignal = new AbortController().signal): Promise<ConnectedVolume> {
+    const connection = readConnectionInfo(connectionInfo);
+    throwIfAborted(signal);
+    const present = this.#connected.get(keyOf(connection));
+    if (present !== undefined) return present;
+    if (this.#settings.unreachable?.includes(connection.paths[0].target) === true) {
+      throw new VolumeError('PORTAL_UNREACHABLE', `Cannot reach the target ${connection.paths[0].target}`, {
+        cause: new Error('connection refused'),
+        hint: 'Check that the target is up',
+        details: { target: connection.paths[0].target },
+      });
+    }
+    await this.#logIn(signal);
+    const volume = this.#volumeOf(connection);
+    this.#connected.set(keyOf(connection), volume);
+    return volume;
+  }
+
+  async find(connectionInfo: unknown, signal: AbortSignal = new AbortController().signal): Promise<ConnectedVolume | undefined> {
+    throwIfAborted(signal);
+    return this.#connected.get(keyOf(readConnectionInfo(connectionInfo)));
+  }
+
+  async disconnect(connectionInfo: unknown, _options: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
+    const key = keyOf(readConnectionInfo(connectionInfo));
+    throwIfAborted(signal);
+    const guest = [...this.#guests].find(([, volumes]) => volumes.has(key));
+    if (guest !== undefined) throw new VolumeError('DEVICE_IN_USE', `Cannot disconnect the volume: the guest ${guest[0]} has it`);
+    return { found: this.#connected.delete(key), warnings: this.#settings.warnings ?? [] };
+  }
+
+  diskXml(connectionInfo: unknown, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
+    return diskXml(
+      makeDiskConfig(readConnectionInfo(connectionInfo), readDiskInfo(diskInfo), {
+        devicePath,
+        secretUuid,
+        options: { blockCacheMode: undefined, useDefaultAioModeForVolumes: false, virtType: 'kvm' },
+      }),
+    );
+  }
+
+  async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal: AbortSignal = new AbortController().signal): Promise<AttachedVolume> {
+    readDiskInfo(diskInfo);
+    const volumes = this.#volumesOf(domain);
+    const volume = await this.connect(connectionInfo, signal);
+    volumes.add(keyOf(readConnectionInfo(connectionInfo)));
+    return { volume, diskXml: this.diskXml(connectionInfo, diskInfo, volume.device.path) };
+  }
+
+  async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
+    throwIfAborted(signal);
+    const left = this.#volumesOf(domain).delete(keyOf(readConnectionInfo(connectionInfo)));
+    const released = await this.disconnect(connectionInfo, options, signal);
+    return { ...released, found: left || released.found };
+  }
+
+  async #logIn(signal: AbortSignal): Promise<void> {
+    const ends = Date.now() + (this.#settings.loginMs ?? 0);
+    while (Date.now() < ends) {
+      throwIfAborted(signal);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  #volumesOf(domain: DomainRef): Set<string> {
+    const volumes = this.#guests.get(formatDomainRef(domain));
+    if (volumes === undefined) throw new VolumeError('DOMAIN_NOT_FOUND', `Cannot find the domain ${formatDomainRef(domain)}`);
+    return volumes;
+  }
+
+  #volumeOf({ paths: [path] }: IscsiConnection): ConnectedVolume {
+    const number = this.#connected.size;
+    const disk = `/dev/sd${String.fromCharCode(97 + number)}` as DevicePath;
+    const wwid = `3600140500000000000000000000000${number}` as Wwid;
+    return {
+      device: { kind: 'disk', path: disk, address: { host: 2, channel: 0, target: 0, lun: `${path.lun}` }, wwid, sizeBytes: SIZE_BYTES },
+      paths: [{ ...path, disk, iface: DEFAULT_IFACE, transport: 'tcp', session: number + 1 }],
+      transport: { requested: DEFAULT_IFACE, used: DEFAULT_IFACE, fallback: undefined },
+      warnings: this.#settings.warnings ?? [],
+    };
+  }
+}
+
+function keyOf({ paths: [{ target, lun }] }: IscsiConnection): string {
+  return `${target} ${lun}`;
+}

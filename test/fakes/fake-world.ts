@@ -1,0 +1,68 @@
+import { Container } from 'inversify';
+import { SILENT } from '../../src/base/logger.js';
+import type { Transport } from '../../src/iface/transport.js';
+import { volumeDriverModule } from '../../src/module.js';
+import type { PublishedVolume, VolumeWorld } from '../../src/testing/index.js';
+import { TOKENS } from '../../src/tokens.js';
+import { FakeClock } from './fake-clock.js';
+import { FakeHost } from './fake-host.js';
+import { FakeLibvirt } from './fake-libvirt.js';
+import { FakeLocks } from './fake-locks.js';
+import { FakeTarget } from './fake-target.js';
+import { Interrupter } from './interrupting.js';
+
+const GIB = 1n << 30n;
+
+export interface FakeWorld extends VolumeWorld {
+  readonly host: FakeHost;
+  readonly libvirt: FakeLibvirt;
+  readonly container: Container;
+  readonly clock: FakeClock;
+}
+
+/** A made-up host with the real driver on it. @param config the `[libvirt]` table of a config file */
+export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, volumeType: 'iscsi' | 'iser' = 'iscsi'): FakeWorld {
+  const clock = new FakeClock();
+  const host = new FakeHost({ clock });
+  const libvirt = new FakeLibvirt();
+  const interrupter = new Interrupter();
+  const container = new Container();
+  container.load(volumeDriverModule({ config: { login_timeout_seconds: 2, device_timeout_seconds: 2, ...config } }));
+  container.rebind(TOKENS.logger).toConstantValue(SILENT);
+  container.rebind(TOKENS.clock).toConstantValue(clock);
+  container.rebind(TOKENS.commands).toConstantValue(interrupter.watch(host));
+  container.rebind(TOKENS.fileSystem).toConstantValue(interrupter.watch(host));
+  container.rebind(TOKENS.deviceUsers).toConstantValue(interrupter.watch(host));
+  container.rebind(TOKENS.locks).toConstantValue(new FakeLocks());
+  container.rebind(TOKENS.libvirt).toConstantValue(libvirt);
+  const iface = volumeType === 'iser' ? 'iser' : typeof config['iscsi_iface'] === 'string' ? config['iscsi_iface'] : 'default';
+  const transport: Transport = iface === 'iser' ? 'iser' : 'tcp';
+  return {
+    host, libvirt, container, clock, iface, transport,
+    driver: container.get(TOKENS.driverFor)(volumeType),
+    deadPortal: '192.0.2.99:3260',
+    publish: async (count) => publishOn(host, { count, transport, volumeType }),
+    holdOpen: async (devicePath) => {
+      const letGo = host.open(devicePath, { pid: 4711, name: 'qemu-system-x86' });
+      return async () => { letGo(); };
+    },
+    abortAfter: (uses) => interrupter.abortAfter(uses),
+    residue: async () => host.residue(),
+    processesStarted: () => host.commands.length,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+function publishOn(host: FakeHost, { count, transport, volumeType }: { readonly count: number; readonly transport: Transport; readonly volumeType: string }): readonly PublishedVolume[] {
+  const iqn = `iqn.2026-11.org.example:target-${host.targets.length + 1}`;
+  const target = new FakeTarget({ iqn, portals: [{ address: '192.0.2.10', port: 3260, serves: transport === 'iser' ? 'iser' : 'tcp' }] });
+  host.targets.push(target);
+  return Array.from({ length: count }, (_unused, lun) => {
+    target.units.set(lun, { wwid: `naa.6001405${String(host.targets.length).padStart(12, '0')}${String(lun).padStart(13, '0')}`, sizeBytes: GIB });
+    const id = `00000000-0000-4000-8000-${String(host.targets.length * 100 + lun).padStart(12, '0')}`;
+    return {
+      sizeBytes: GIB,
+      connectionInfo: { driver_volume_type: volumeType, serial: id, data: { target_portal: '192.0.2.10:3260', target_iqn: iqn, target_lun: lun, volume_id: id } },
+    };
+  });
+}
