@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Container } from 'inversify';
+import { SILENT } from '../../src/base/logger.js';
+import type { Command, CommandResult, CommandRunner } from '../../src/host/command.js';
+import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
+import type { Transport } from '../../src/iface/transport.js';
+import { volumeDriverModule } from '../../src/module.js';
+import type { PublishedVolume, VolumeWorld } from '../../src/testing/index.js';
+import { TOKENS } from '../../src/tokens.js';
+import { Interrupter } from '../../test/fakes/interrupting.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from './lio-target.js';
+import { LioVolume } from './lio-volume.js';
+import { compareResidue, readResidue } from './residue.js';
+
+const SIZE_MIB = 64;
+
+export interface KernelWorldOptions {
+  /** The `[libvirt]` table of a config file. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly volumeType?: 'iscsi' | 'iser';
+  /** The transport that the target's portal serves. */
+  readonly serves?: 'tcp' | 'iser';
+  readonly iface?: string;
+}
+
+export interface KernelWorld extends VolumeWorld {
+  readonly container: Container;
+  /** The volumes as the target keeps them, in the order of publish(). */
+  readonly volumes: readonly LioVolume[];
+}
+
+/** The machine's own kernel, initiator and target, with the real driver on them. */
+export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serves = 'tcp', iface = serves === 'iser' ? 'iser' : 'default' }: KernelWorldOptions = {}): Promise<KernelWorld> {
+  const before = await readResidue();
+  const disposables: (() => Promise<void>)[] = [];
+  const volumes: LioVolume[] = [];
+  const interrupter = new Interrupter();
+  const container = new Container();
+  container.load(volumeDriverModule({ config: { login_timeout_seconds: 3, device_timeout_seconds: 3, ...config } }));
+  container.rebind(TOKENS.logger).toConstantValue(SILENT);
+  const commands = new RecordedCommands(container.get(TOKENS.commands));
+  const files = new NodeFileSystem();
+  container.rebind(TOKENS.commands).toConstantValue(interrupter.watch(commands));
+  container.rebind(TOKENS.fileSystem).toConstantValue(interrupter.watch(files));
+  container.rebind(TOKENS.deviceUsers).toConstantValue(interrupter.watch(files));
+  const locks = container.get(TOKENS.locks);
+  let lockHelpers = 0;
+  container.rebind(TOKENS.locks).toConstantValue({
+    hold: async (keys, signal, body) => {
+      lockHelpers += keys.length;
+      return await locks.hold(keys, signal, body);
+    },
+  });
+  return {
+    container, volumes, iface,
+    transport: serves satisfies Transport,
+    driver: container.get(TOKENS.driverFor)(volumeType),
+    deadPortal: '10.99.1.99:3260',
+    publish: async (count) => {
+      const address = serves === 'iser' ? ISER_ADDRESS : TCP_ADDRESSES[0];
+      const iqn = `iqn.2026-11.org.example:${container.get(TOKENS.options).iscsiIface.length}-${volumes.length}-${Date.now()}`;
+      const made = await Promise.all(Array.from({ length: count }, (_unused, index) => LioVolume.create({ name: `kernel-world-${volumes.length + index}`, sizeMiB: SIZE_MIB })));
+      const target = new LioTarget({ iqn, luns: Object.fromEntries(made.map((volume, lun) => [lun, volume])), portals: [{ address, iser: serves === 'iser' }] });
+      volumes.push(...made);
+      disposables.push(async () => {
+        target.remove();
+        for (const volume of made) await volume.remove();
+      });
+      return made.map((volume, lun): PublishedVolume => ({
+        sizeBytes: BigInt(SIZE_MIB) << 20n,
+        connectionInfo: { driver_volume_type: volumeType, serial: volume.serial, data: { target_portal: `${address}:3260`, target_iqn: iqn, target_lun: lun, volume_id: volume.name } },
+      }));
+    },
+    holdOpen,
+    abortAfter: (uses) => interrupter.abortAfter(uses),
+    residue: async () => compareResidue(before, await readResidue()).filter((line) => !/^\+ (?:target|network device lo)/.test(line)),
+    processesStarted: () => commands.ran.length + lockHelpers,
+    [Symbol.asyncDispose]: async () => {
+      for (const dispose of disposables.toReversed()) await dispose();
+      commands.requireIface();
+    },
+  };
+}
+
+/** Keeps every command, so that a world can prove what was run. */
+class RecordedCommands implements CommandRunner {
+  readonly ran: Command[] = [];
+  readonly #commands: CommandRunner;
+
+  constructor(commands: CommandRunner) {
+    this.#commands = commands;
+  }
+
+  async run(command: Command, signal: AbortSignal): Promise<CommandResult> {
+    this.ran.push(command);
+    return await this.#commands.run(command, signal);
+  }
+
+  /** @throws {Error} when an iscsiadm ran without `-I` */
+  requireIface(): void {
+    const bare = this.ran.filter(({ program, args }) => program === 'iscsiadm' && !args.includes('-I'));
+    if (bare.length > 0) throw new Error(`iscsiadm ran without -I: ${bare.map(({ args }) => args.join(' ')).join('; ')}`);
+  }
+}
+
+async function holdOpen(devicePath: string): Promise<() => Promise<void>> {
+  const holder = spawn('sh', ['-c', 'exec 3<>"$1"; echo open; exec cat', 'sh', devicePath], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(holder.stdout, 'data');
+  return async () => {
+    const ended = once(holder, 'close');
+    holder.stdin.end();
+    await ended;
+  };
+}

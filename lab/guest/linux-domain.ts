@@ -1,0 +1,52 @@
+import { readdirSync } from 'node:fs';
+import { createConnection, type Socket } from 'node:net';
+import { createDomain, Domain } from './domain.js';
+import { waitFor } from './wait-for.js';
+
+export interface GuestAnswer {
+  readonly code: number;
+  readonly stdout: string;
+}
+
+/**
+ * A guest with an operating system: the lab's own kernel with a busybox initramfs. It sees disks come (virtio-blk and virtio-scsi),
+ * reads and writes them, and answers the unplug. Under emulation it takes a minute to come up.
+ */
+export class LinuxDomain extends Domain {
+  readonly #socket: Socket;
+  #received = '';
+  #count = 0;
+
+  private constructor(name: string, socket: Socket) {
+    super(name);
+    this.#socket = socket;
+    socket.setEncoding('utf8').on('data', (text: string) => { this.#received += text; });
+  }
+
+  static async boot(name: string, timeoutMs = 180_000): Promise<LinuxDomain> {
+    const kernel = `/boot/${readdirSync('/boot').find((file) => file.startsWith('vmlinuz-')) ?? ''}`;
+    const path = `/run/lab/${name}.sock`;
+    const os = `<kernel>${kernel}</kernel><initrd>/project/guest-initramfs.gz</initrd><cmdline>console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable</cmdline>`;
+    const devices = `<serial type='file'><source path='/run/lab/log/${name}-console.log'/><target port='0'/></serial>` +
+      `<serial type='unix'><source mode='bind' path='${path}'/><target port='1'/></serial>`;
+    await createDomain(name, 256, os, devices);
+    const domain = new LinuxDomain(name, createConnection(path));
+    await waitFor(`guest ${name} to come up`, () => domain.#received.includes('guest is up'), timeoutMs);
+    return domain;
+  }
+
+  /** Runs a shell command in the guest. */
+  async shell(command: string, timeoutMs = 60_000): Promise<GuestAnswer> {
+    const number = ++this.#count;
+    this.#received = '';
+    this.#socket.write(`${number} ${command}\n`);
+    const answer = new RegExp(`begin ${number}\\r?\\n([^]*)end ${number} (\\d+)\\r?\\n`);
+    const [, stdout = '', code = '1'] = await waitFor(`guest ${this.name} to run "${command}"`, () => answer.exec(this.#received) ?? undefined, timeoutMs);
+    return { code: Number(code), stdout: stdout.replaceAll('\r', '') };
+  }
+
+  override async stop(): Promise<void> {
+    this.#socket.destroy();
+    await super.stop();
+  }
+}

@@ -1,0 +1,137 @@
+import { mkdirSync, readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import type { LioVolume } from './lio-volume.js';
+
+const FABRIC = '/sys/kernel/config/target/iscsi';
+
+/** Where targets can be reached in the lab machine. */
+export const TCP_ADDRESSES = ['10.99.1.1', '10.99.2.1', '10.99.3.1', '10.99.4.1'] as const;
+/** On the soft RoCE device: speaks iSER, and nothing else, when made with `iser`. */
+export const ISER_ADDRESS = '10.98.0.1';
+
+export interface LioPortal {
+  readonly address: string;
+  readonly port?: number;
+  readonly iser?: boolean;
+}
+
+export interface Chap {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface LioTargetOptions {
+  readonly iqn: string;
+  readonly portals: readonly LioPortal[];
+  /** LUN number to volume. */
+  readonly luns: Readonly<Record<number, LioVolume>>;
+  readonly tag?: number;
+  readonly chap?: Chap;
+  /** The initiators that may log in; anyone when absent. */
+  readonly initiators?: readonly string[];
+}
+
+/**
+ * A target of the machine's own kernel (LIO), written into configfs. Portals and LUNs can come and go while it serves; dispose of it
+ * with `using`, or by remove(). Names follow `iqn.YYYY-MM.a.b:name`: LIO refuses a domain part without a dot.
+ */
+export class LioTarget implements Disposable {
+  readonly iqn: string;
+  readonly tag: number;
+  readonly #group: string;
+
+  constructor({ iqn, portals, luns, tag = 1, chap, initiators }: LioTargetOptions) {
+    this.iqn = iqn;
+    this.tag = tag;
+    this.#group = `${FABRIC}/${iqn}/tpgt_${tag}`;
+    mkdirSync(this.#group, { recursive: true });
+    this.#setAccess(chap, initiators);
+    for (const [lun, volume] of Object.entries(luns)) this.addLun(Number(lun), volume);
+    for (const initiator of initiators ?? []) this.#addInitiator(initiator, chap);
+    for (const portal of portals) this.addPortal(portal);
+    this.enable();
+  }
+
+  enable(): void {
+    writeFileSync(`${this.#group}/enable`, '1');
+  }
+
+  /** Ends all sessions and takes no new ones. */
+  disable(): void {
+    writeFileSync(`${this.#group}/enable`, '0');
+  }
+
+  addLun(lun: number, volume: LioVolume): void {
+    mkdirSync(`${this.#group}/lun/lun_${lun}`);
+    symlinkSync(volume.backstore, `${this.#group}/lun/lun_${lun}/volume`);
+  }
+
+  removeLun(lun: number): void {
+    unlinkSync(`${this.#group}/lun/lun_${lun}/volume`);
+    rmdirSync(`${this.#group}/lun/lun_${lun}`);
+  }
+
+  addPortal({ address, port = 3260, iser = false }: LioPortal): void {
+    const portal = this.#portal(address, port);
+    mkdirSync(portal);
+    if (iser) writeFileSync(`${portal}/iser`, '1');
+  }
+
+  removePortal({ address, port = 3260 }: LioPortal): void {
+    rmdirSync(this.#portal(address, port));
+  }
+
+  remove(): void {
+    this.disable();
+    for (const initiator of listed(`${this.#group}/acls`)) {
+      for (const lun of listed(`${this.#group}/acls/${initiator}`).filter((name) => name.startsWith('lun_'))) removeMapping(`${this.#group}/acls/${initiator}/${lun}`);
+      rmdirSync(`${this.#group}/acls/${initiator}`);
+    }
+    for (const lun of listed(`${this.#group}/lun`)) this.removeLun(Number(lun.slice('lun_'.length)));
+    for (const portal of listed(`${this.#group}/np`)) rmdirSync(`${this.#group}/np/${portal}`);
+    rmdirSync(this.#group);
+    if (!listed(`${FABRIC}/${this.iqn}`).some((name) => name.startsWith('tpgt_'))) rmdirSync(`${FABRIC}/${this.iqn}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.remove();
+  }
+
+  #setAccess(chap: Chap | undefined, initiators: readonly string[] | undefined): void {
+    const anyone = initiators === undefined ? '1' : '0';
+    const attributes = { authentication: chap === undefined ? '0' : '1', generate_node_acls: anyone, cache_dynamic_acls: anyone, demo_mode_write_protect: '0' };
+    for (const [name, value] of Object.entries(attributes)) writeFileSync(`${this.#group}/attrib/${name}`, value);
+    if (chap === undefined) return;
+    writeFileSync(`${this.#group}/auth/userid`, chap.username);
+    writeFileSync(`${this.#group}/auth/password`, chap.password);
+  }
+
+  #addInitiator(initiator: string, chap: Chap | undefined): void {
+    const acl = `${this.#group}/acls/${initiator}`;
+    mkdirSync(acl);
+    for (const lun of listed(`${this.#group}/lun`)) {
+      mkdirSync(`${acl}/${lun}`);
+      symlinkSync(`${this.#group}/lun/${lun}`, `${acl}/${lun}/mapped`);
+    }
+    if (chap === undefined) return;
+    writeFileSync(`${acl}/auth/userid`, chap.username);
+    writeFileSync(`${acl}/auth/password`, chap.password);
+  }
+
+  #portal(address: string, port: number): string {
+    return `${this.#group}/np/${address.includes(':') ? `[${address}]` : address}:${port}`;
+  }
+}
+
+/** configfs shows groups of its own (`attrib`, `statistics`) as folders too, so callers name where they look. */
+function listed(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+}
+
+function removeMapping(mapping: string): void {
+  for (const entry of readdirSync(mapping, { withFileTypes: true })) {
+    if (entry.isSymbolicLink() && readlinkSync(`${mapping}/${entry.name}`) !== '') unlinkSync(`${mapping}/${entry.name}`);
+  }
+  rmdirSync(mapping);
+}

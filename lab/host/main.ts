@@ -1,0 +1,117 @@
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, cpSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import type { LabEvent } from '../events.js';
+import { parseScenario, SERVICES, type Plan, type Scenario } from '../plan.js';
+import { machineFolder } from './machine.js';
+import { makeProjectImage } from './project-image.js';
+import { findAccelerator, type Boot } from './qemu.js';
+import { report, reportDemo } from './report.js';
+import { runMachine, runShell } from './run-machine.js';
+import { say } from './say.js';
+import { closingLine, tallyOf } from './tally.js';
+
+const SCENARIOS = 'lab/scenarios';
+const OUT = '.lab';
+const BOOT_SECONDS = 150;
+
+process.exitCode = await main(process.argv.slice(2));
+
+/** `main.js [--list | --shell | --demo | --build] [--tally FILE] [SCENARIO...]`; without a scenario, all of them. */
+async function main(words: readonly string[]): Promise<number> {
+  const flag = (name: string): boolean => words.includes(name);
+  const tallyFile = words[words.indexOf('--tally') + 1];
+  const all = readScenarios();
+  if (flag('--list')) {
+    for (const { name, services, limitSeconds } of all) process.stdout.write(`${name.padEnd(24)} limit ${limitSeconds} s${services.length > 0 ? `, needs ${services.join(' and ')}` : ''}\n`);
+    return 0;
+  }
+  const names = words.filter((word, at) => !word.startsWith('--') && words[at - 1] !== '--tally').map((word) => basename(word, '.ts'));
+  const unknown = names.filter((name) => !all.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) return complain(`There is no scenario ${unknown.join(', ')}. Those there are: ${all.map(({ name }) => name).join(', ')}`, 2);
+  const chosen = flag('--demo') ? all.filter(({ name }) => name === 'demo') : names.length > 0 ? names.flatMap((name) => all.filter((scenario) => scenario.name === name)) : all;
+  try {
+    const machine = await machineFolder();
+    if (flag('--build')) return 0;
+    if (flag('--shell')) return await shell(machine);
+    return await runAll(machine, { scenarios: chosen }, flag('--demo'), flag('--tally') ? tallyFile : undefined);
+  } catch (error) {
+    return complain(error instanceof Error ? error.message : String(error), 1);
+  }
+}
+
+function readScenarios(): readonly Scenario[] {
+  return readdirSync(SCENARIOS)
+    .filter((file) => file.endsWith('.ts'))
+    .sort()
+    .map((file) => parseScenario(basename(file, '.ts'), readFileSync(join(SCENARIOS, file), 'utf8')));
+}
+
+async function runAll(machine: string, plan: Plan, demo: boolean, tallyFile: string | undefined): Promise<number> {
+  const services = SERVICES.filter((service) => plan.scenarios.some((scenario) => scenario.services.includes(service)));
+  const boot = prepare(machine, plan, 'run', services);
+  for (const { name } of plan.scenarios) rmSync(join(OUT, name), { recursive: true, force: true });
+  const totalSeconds = BOOT_SECONDS + plan.scenarios.reduce((total, { limitSeconds }) => total + limitSeconds + 20, 0);
+  say(`Booting the lab machine (${boot.accelerator === 'kvm' ? 'KVM' : 'software emulation'}); at most ${totalSeconds} s. Console: ${OUT}/machine/console.log`);
+  const events: LabEvent[] = [];
+  const show = demo ? reportDemo : report;
+  try {
+    await runMachine(boot, { bootSeconds: BOOT_SECONDS, totalSeconds }, (event) => {
+      events.push(event);
+      show(event);
+    });
+  } catch (error) {
+    const failure: LabEvent = { kind: 'test', scenario: 'lab', name: 'the lab machine runs to its end', outcome: 'failed', ms: 0, detail: `${error instanceof Error ? error.message : String(error)}\n${consoleEnd(boot.out)}` };
+    events.push(failure);
+    report(failure);
+  }
+  keepCapabilities(boot.out, machine);
+  for (const { name } of plan.scenarios) collect(boot.out, name, events);
+  const tally = tallyOf(events);
+  if (tallyFile !== undefined) writeFileSync(tallyFile, JSON.stringify(tally));
+  if (!demo || tally.failed > 0) say(`${closingLine(tally)}. Logs: ${OUT}/`);
+  return tally.failed > 0 || tally.passed === 0 ? 1 : 0;
+}
+
+async function shell(machine: string): Promise<number> {
+  const boot = prepare(machine, { scenarios: [] }, 'shell', SERVICES);
+  say('Booting the lab machine; leave its shell to power it off, Ctrl-A X to stop it at once');
+  await runShell(boot);
+  return 0;
+}
+
+function prepare(machine: string, plan: Plan, mode: Boot['mode'], services: Boot['services']): Boot {
+  const out = resolve(OUT, 'machine');
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(join(out, 'log'), { recursive: true });
+  const accelerator = findAccelerator(out);
+  const projectImage = join(out, 'project.img');
+  makeProjectImage(join(out, 'project'), projectImage, machine, plan);
+  return { accelerator, machine, projectImage, out, mode, services };
+}
+
+/** What libvirt found out about QEMU takes it 6 s under emulation, so the next boot gets it from here. */
+function keepCapabilities(out: string, machine: string): void {
+  const found = join(out, 'capabilities');
+  if (existsSync(found) && !existsSync(join(machine, 'capabilities'))) cpSync(found, join(machine, 'capabilities'), { recursive: true, preserveTimestamps: true });
+}
+
+/** Puts what the machine left in /out/SCENARIO, with its events, where people look for it: .lab/SCENARIO. */
+function collect(out: string, name: string, events: readonly LabEvent[]): void {
+  const folder = join(OUT, name);
+  if (existsSync(join(out, name))) renameSync(join(out, name), folder);
+  else mkdirSync(folder, { recursive: true });
+  const own = events.filter((event) => 'scenario' in event && event.scenario === name);
+  writeFileSync(join(folder, 'events.ndjson'), own.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  if (existsSync(join(out, 'console.log'))) cpSync(join(out, 'console.log'), join(folder, 'console.log'));
+}
+
+function consoleEnd(out: string): string {
+  const file = join(out, 'console.log');
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').slice(-15) : [];
+  return `The end of its console:\n  ${lines.join('\n  ')}\nTo look around in it: npm run lab:shell. If KVM is at fault: LIBVIRT_VOLUME_LAB_ACCEL=tcg npm run lab`;
+}
+
+function complain(text: string, status: number): number {
+  process.stderr.write(`\nThe lab cannot run. ${text}\n`);
+  return status;
+}

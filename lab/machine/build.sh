@@ -1,0 +1,75 @@
+#!/bin/bash
+# Builds what the lab machine boots from: root.img, vmlinuz, initramfs.gz and guest-initramfs.gz. Usage: build.sh DIR
+# As root mmdebstrap works in a chroot; as anyone else in a user namespace (needs uidmap and a line in /etc/subuid).
+# LIBVIRT_VOLUME_LAB_MIRROR names another Debian mirror.
+set -euo pipefail
+here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+suite=bookworm
+
+main() {
+  local out packages
+  out=$(realpath "$1")
+  packages=$(grep -v '^#' "$here/packages.txt" | paste -sd,)
+  # In a user namespace other ids write the files, so they get a folder that anyone may enter and write.
+  local work=$out
+  if [ "$(id -u)" != 0 ]; then work=$(mktemp -d /tmp/lab-machine.XXXXXX); chmod 777 "$work"; trap 'rm -rf "$work"' EXIT; fi
+  cp "$here"/*.sh "$here/packages.txt" "$work/"
+  INITRD=No mmdebstrap --variant=minbase --include="$packages" \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/lib/modules/*/kernel/sound/*' --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/gpu/*' \
+    --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/media/*' --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/net/wireless/*' \
+    --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/staging/*' \
+    --customize-hook="bash '$work/build.sh' --hook \"\$1\" '$work'" \
+    "$suite" /dev/null ${LIBVIRT_VOLUME_LAB_MIRROR:+"$LIBVIRT_VOLUME_LAB_MIRROR"}
+  if [ "$work" != "$out" ]; then cp --sparse=always "$work"/{root.img,vmlinuz,initramfs.gz,guest-initramfs.gz} "$out/"; fi
+}
+
+# Runs while the root folder stands, with its owners as the machine shall see them. Usage: --hook ROOT OUT
+hook() {
+  local root=$1 out=$2 kernel
+  configure "$root"
+  kernel=$(ls "$root/lib/modules")
+  cp "$root/boot/vmlinuz-$kernel" "$out/vmlinuz"; chmod 644 "$out/vmlinuz"
+  initramfs "$root" "$kernel" "$here/machine-init.sh" "$out/initramfs.gz" virtio_pci virtio_blk ext4 crc32c_generic 9p 9pnet_virtio overlay
+  initramfs "$root" "$kernel" "$here/guest-init.sh" "$out/guest-initramfs.gz" virtio_pci virtio_blk virtio_scsi sd_mod
+  truncate -s 2G "$out/root.img"
+  # mmdebstrap has /proc and /sys mounted in there; a bind mount shows the folder without them.
+  mkdir -p "$out/bare"
+  mount --bind "$root" "$out/bare"
+  mke2fs -q -F -t ext4 -O '^has_journal,^metadata_csum' -m 0 -d "$out/bare" "$out/root.img"
+  umount "$out/bare"; rmdir "$out/bare"
+}
+
+configure() {
+  local root=$1
+  # The libvirt packages without libvirt-daemon-system lack these, and libvirtd does not start without them.
+  chroot "$root" groupadd -r libvirt
+  chroot "$root" useradd -r libvirt-qemu
+  mkdir -p "$root"/var/log/libvirt/qemu "$root"/var/lib/libvirt/qemu "$root"/var/cache/libvirt "$root"/etc/target "$root"/var/target/pr
+  printf '%s\n' 'user = "root"' 'group = "root"' 'security_driver = "none"' 'namespaces = []' 'cgroup_controllers = []' \
+    'remember_owner = 0' 'stdio_handler = "file"' >> "$root/etc/libvirt/qemu.conf"
+  echo 'InitiatorName=iqn.2026-11.org.example:initiator' > "$root/etc/iscsi/initiatorname.iscsi"
+  echo lab > "$root/etc/hostname"
+  echo '127.0.0.1 localhost lab' > "$root/etc/hosts"
+}
+
+# An initramfs with busybox, modules and what they need, in the order to load them. Usage: initramfs ROOT KERNEL INIT FILE MODULE...
+initramfs() {
+  local root=$1 kernel=$2 init=$3 file=$4 tree module path name
+  shift 4
+  tree=$(mktemp -d)
+  mkdir -p "$tree"/{bin,proc,sys,dev,mnt/ro,mnt/rw,mnt/new,modules}
+  cp "$root/bin/busybox" "$tree/bin/busybox"
+  cp "$init" "$tree/init"; chmod 755 "$tree/init"
+  : > "$tree/modules/order"
+  for module in "$@"; do
+    { modprobe -d "$root" -S "$kernel" --show-depends "$module" || true; } | awk '/^insmod/{print $2}' | while read -r path; do
+      name=$(basename "$path")
+      [ -f "$tree/modules/$name" ] || { cp "$path" "$tree/modules/"; echo "$name" >> "$tree/modules/order"; }
+    done
+  done
+  (cd "$tree" && find . | cpio -o -H newc 2> /dev/null | gzip -1) > "$file"
+  rm -rf "$tree"
+}
+
+if [ "$1" = --hook ]; then hook "$2" "$3"; else main "$1"; fi

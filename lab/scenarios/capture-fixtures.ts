@@ -1,0 +1,167 @@
+// limit: 240 s
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Answer, tryRun } from '../guest/commands.js';
+import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
+import { LioVolume } from '../guest/lio-volume.js';
+import { after, test } from '../guest/scenario.js';
+import { startIscsid } from '../guest/services.js';
+
+/**
+ * Writes down what open-iscsi and the kernel really write and say, for test/fixtures/open-iscsi/: record files, iface files, what iscsiadm
+ * prints and its exit status, a session's files in sysfs. Left in $LAB_OUT/fixtures.
+ */
+const OUT = join(process.env['LAB_OUT'] ?? '/out', 'fixtures');
+const IQN = 'iqn.2026-11.org.example:fixtures';
+const NODES = '/etc/iscsi/nodes';
+const cleanUps: (() => Promise<void> | void)[] = [];
+
+after(async () => {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp();
+});
+
+const node = (portal: string, iface: string | undefined, ...verb: readonly string[]): Promise<Answer> =>
+  tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', portal, ...(iface === undefined ? [] : ['-I', iface]), ...verb]);
+
+test('the version, the defaults and the ifaces that come with it', async () => {
+  save('version.txt', (await tryRun('iscsiadm', ['--version'])).stdout);
+  copy('/etc/iscsi/iscsid.conf', 'iscsid.conf');
+  copy('/etc/iscsi/ifaces/iface.example', 'ifaces/iface.example');
+  save('iface-list.txt', (await tryRun('iscsiadm', ['-m', 'iface'])).stdout);
+});
+
+test('iface records', async () => {
+  const records: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    'plain': {},
+    'eth1.bound': { net_ifacename: 'portals' },
+    'cxgb4i.00:07:43:12:34:56': { transport_name: 'cxgb4i', hwaddress: '00:07:43:12:34:56', ipaddress: '10.99.1.7' },
+    'qedi.six': { transport_name: 'qedi', hwaddress: '00:0E:1E:AA:BB:CC', ipaddress: '2001:DB8:0:0::7' },
+    'unheard-of': { transport_name: 'warp' },
+  };
+  for (const [name, values] of Object.entries(records)) {
+    await iface(name, '-o', 'new');
+    cleanUps.push(async () => { await iface(name, '-o', 'delete'); rmSync(`/etc/iscsi/ifaces/${name}`, { force: true }); });
+    for (const [key, value] of Object.entries(values)) await iface(name, '-o', 'update', '-n', `iface.${key}`, '-v', value);
+    copy(`/etc/iscsi/ifaces/${name}`, `ifaces/${name}`);
+  }
+  save('iface-show.txt', (await tryRun('iscsiadm', ['-m', 'iface', '-I', 'cxgb4i.00:07:43:12:34:56'])).stdout);
+});
+
+test('node records, of both styles', async () => {
+  for (const [folder, portal, name] of [
+    ['new-style', '10.99.1.1:3260,1', 'default'], ['new-style', '[2001:db8::1]:3260,1', 'default'], ['new-style', '10.99.1.1:3260,1', 'iser'],
+    ['new-style', '10.99.1.1:3260,1', 'cxgb4i.00:07:43:12:34:56'],
+    ['without-tag', '10.99.2.1:3260', 'default'], ['without-iface', '10.99.3.1:3260', undefined],
+  ] as const) {
+    report(`new-${folder}-${name ?? 'none'}`, await node(portal, name, '-o', 'new'));
+    collect(folder);
+    if (folder === 'new-style' && name === 'default') {
+      await node(portal, name, '-o', 'update', '-n', 'node.session.auth.authmethod', '-v', 'CHAP');
+      await node(portal, name, '-o', 'update', '-n', 'node.session.auth.username', '-v', 'a user');
+      await node(portal, name, '-o', 'update', '-n', 'node.session.auth.password', '-v', 'twelve chars#=');
+      collect('with-chap');
+      save(`with-chap-show-${portal.startsWith('[') ? 'ipv6' : 'ipv4'}.txt`, (await node(portal, name, '-S', '-o', 'show')).stdout);
+    }
+    await node(portal, name, '-o', 'delete');
+  }
+  await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-o', 'delete']);
+});
+
+test('logins that fail, and what iscsiadm says', async () => {
+  const volume = await LioVolume.create({ name: 'fixtures' });
+  cleanUps.push(() => volume.remove());
+  const target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: '10.99.1.1' }, { address: ISER_ADDRESS, iser: true }], chap: { username: 'right', password: 'rightrightright' } });
+  cleanUps.push(() => { target.remove(); });
+  report('login-no-record', await node('10.99.1.1:3260', 'default', '--login'));
+  report('logout-no-session', await node('10.99.1.1:3260', 'default', '--logout'));
+  await attempt('login-no-chap', '10.99.1.1:3260,1', 'default', {});
+  await attempt('login-wrong-chap', '10.99.1.1:3260,1', 'default', { 'node.session.auth.authmethod': 'CHAP', 'node.session.auth.username': 'wrong', 'node.session.auth.password': 'wrongwrongwrong' });
+  await attempt('login-portal-refuses', '10.99.2.1:3260,1', 'default', { 'node.conn[0].timeo.login_timeout': '2', 'node.session.initial_login_retry_max': '1' });
+  await attempt('login-driver-missing', '10.99.1.1:3260,1', 'cxgb4i.00:07:43:12:34:56', { 'node.conn[0].timeo.login_timeout': '2', 'node.session.initial_login_retry_max': '1' });
+  await tryRun('pkill', ['-KILL', '-x', 'iscsid']); // on SIGTERM, iscsid -f ends its whole process group
+  rmSync('/run/iscsid.pid', { force: true });
+  await attempt('login-no-iscsid', '10.99.1.1:3260,1', 'default', {});
+  await startIscsid();
+  const right = { 'node.session.auth.authmethod': 'CHAP', 'node.session.auth.username': 'right', 'node.session.auth.password': 'rightrightright' };
+  for (const [portal, name, label] of [['10.99.1.1:3260,1', 'default', 'tcp'], [`${ISER_ADDRESS}:3260,1`, 'iser', 'iser']] as const) {
+    await node(portal, name, '-o', 'new');
+    for (const [key, value] of Object.entries(right)) await node(portal, name, '-o', 'update', '-n', key, '-v', value);
+    report(`login-${label}`, await node(portal, name, '--login'));
+    report(`login-${label}-again`, await node(portal, name, '--login'));
+    await tryRun('udevadm', ['settle']);
+    save(`sysfs/${label}.json`, `${JSON.stringify(sessionInSysfs(), undefined, 1)}\n`);
+    report(`logout-${label}`, await node(portal, name, '--logout'));
+    await node(portal, name, '-o', 'delete');
+  }
+  target.remove();
+  cleanUps.pop();
+  const open = new LioTarget({ iqn: `${IQN}-other`, luns: { 1: volume }, portals: [{ address: '10.99.1.1' }] });
+  cleanUps.push(() => { open.remove(); });
+  await attempt('login-unknown-target', '10.99.1.1:3260,1', 'default', {});
+});
+
+test('the database lock that a killed iscsiadm leaves', async () => {
+  writeFileSync('/run/lock/iscsi/lock.write', '');
+  try {
+    report('record-locked', await node('10.99.1.1:3260,1', 'default', '-o', 'new'));
+  } finally {
+    unlinkSync('/run/lock/iscsi/lock.write');
+  }
+  assert.equal(existsSync(`${NODES}/${IQN}`), false);
+});
+
+function iface(name: string, ...words: readonly string[]): Promise<Answer> {
+  return tryRun('iscsiadm', ['-m', 'iface', '-I', name, ...words]);
+}
+
+async function attempt(label: string, portal: string, name: string, values: Readonly<Record<string, string>>): Promise<void> {
+  await node(portal, name, '-o', 'new');
+  for (const [key, value] of Object.entries(values)) await node(portal, name, '-o', 'update', '-n', key, '-v', value);
+  report(label, await node(portal, name, '--login'));
+  await node(portal, name, '-o', 'delete');
+}
+
+function report(label: string, { code, stdout, stderr }: Answer): void {
+  save(`answers/${label}.json`, `${JSON.stringify({ exitCode: code, stdout, stderr }, undefined, 1)}\n`);
+}
+
+function save(name: string, text: string): void {
+  mkdirSync(dirname(join(OUT, name)), { recursive: true });
+  writeFileSync(join(OUT, name), text);
+}
+
+function copy(path: string, name: string): void {
+  if (existsSync(path)) save(name, readFileSync(path, 'utf8'));
+}
+
+/** Every record there is now, under its own path. */
+function collect(folder: string): void {
+  mkdirSync(join(OUT, 'nodes', folder), { recursive: true });
+  if (existsSync(`${NODES}/${IQN}`)) cpSync(`${NODES}/${IQN}`, join(OUT, 'nodes', folder), { recursive: true });
+}
+
+/** The files of the only session, path to text; links as `-> where`. */
+function sessionInSysfs(): Readonly<Record<string, string>> {
+  const files: Record<string, string> = {};
+  const note = (path: string): void => { try { files[path] = statSync(path).isDirectory() ? `-> ${realpathSync(path)}` : readFileSync(path, 'utf8'); } catch { /* write-only, or gone */ } };
+  for (const session of readdirSync('/sys/class/iscsi_session')) {
+    const folder = `/sys/class/iscsi_session/${session}`;
+    for (const name of ['targetname', 'ifacename', 'state', 'target_id', 'tpgt', 'initiatorname']) note(`${folder}/${name}`);
+    note(folder);
+    note(`${folder}/device`);
+    const device = realpathSync(`${folder}/device`);
+    const host = /\/(host\d+)\//.exec(device)?.[1] ?? '';
+    note(`/sys/class/scsi_host/${host}/proc_name`);
+    const connection = `/sys/class/iscsi_connection/connection${session.slice('session'.length)}:0`;
+    for (const name of ['address', 'port', 'persistent_address', 'persistent_port', 'local_ipaddr', 'state']) note(`${connection}/${name}`);
+    for (const target of readdirSync(device).filter((name) => name.startsWith('target'))) {
+      for (const unit of readdirSync(`${device}/${target}`).filter((name) => /^\d+:\d+:\d+:\d+$/.test(name))) {
+        const place = `${device}/${target}/${unit}`;
+        for (const name of ['wwid', 'state', 'vendor', 'model', 'rev']) note(`${place}/${name}`);
+        for (const disk of existsSync(`${place}/block`) ? readdirSync(`${place}/block`) : []) for (const name of ['size', 'dev', 'ro']) note(`${place}/block/${disk}/${name}`);
+      }
+    }
+  }
+  return files;
+}

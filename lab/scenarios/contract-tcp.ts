@@ -1,0 +1,6 @@
+// limit: 240 s
+import { describe, it } from 'node:test';
+import { volumeDriverContract } from '../../src/testing/index.js';
+import { openKernelWorld } from '../guest/kernel-world.js';
+
+volumeDriverContract('LibvirtISCSIVolumeDriver on the kernel, tcp', { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) }, async () => await openKernelWorld());
