@@ -22,18 +22,22 @@ check_node() {
 
 # command=package: what the lab needs on this machine.
 install_packages() {
-  local missing=() need
+  local missing=() need schema=/usr/share/libvirt/schemas/domainoverrides.rng
   for need in mmdebstrap=mmdebstrap qemu-system-x86_64=qemu-system-x86 modprobe=kmod cpio=cpio mke2fs=e2fsprogs flock=util-linux busybox=busybox-static; do
     PATH=$PATH:/usr/sbin:/sbin command -v "${need%%=*}" > /dev/null || missing+=("${need#*=}")
   done
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
   if [ "$(id -u)" != 0 ] && ! command -v newuidmap > /dev/null; then missing+=(uidmap); fi
+  [ -e "$schema" ] || missing+=(libvirt0)
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get > /dev/null || stop "needs ${missing[*]}, and knows only apt-get to install them."
   say "installing ${missing[*]}"
   as_root apt-get update -qq > /dev/null || say 'apt-get update had complaints; going on'
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null ||
     stop "could not install ${missing[*]}. To see why: apt-get install ${missing[*]}"
+  # libvirt's RelaxNG schemas moved from libvirt0 to libvirt-common with Debian 13.
+  [ -e "$schema" ] || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libvirt-common > /dev/null ||
+    stop "libvirt's schemas are in neither libvirt0 nor libvirt-common: $schema"
 }
 
 install_node_modules() {

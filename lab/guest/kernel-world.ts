@@ -22,6 +22,8 @@ export interface KernelWorldOptions {
   /** The transport that the target's portal serves. */
   readonly serves?: 'tcp' | 'iser';
   readonly iface?: string;
+  /** What the session must run over, where that is not what the portal serves. */
+  readonly transport?: Transport;
 }
 
 export interface KernelWorld extends VolumeWorld {
@@ -31,7 +33,7 @@ export interface KernelWorld extends VolumeWorld {
 }
 
 /** The machine's own kernel, initiator and target, with the real driver on them. */
-export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serves = 'tcp', iface = serves === 'iser' ? 'iser' : 'default' }: KernelWorldOptions = {}): Promise<KernelWorld> {
+export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serves = 'tcp', iface = serves === 'iser' ? 'iser' : 'default', transport = serves }: KernelWorldOptions = {}): Promise<KernelWorld> {
   const before = await readResidue();
   const disposables: (() => Promise<void>)[] = [];
   const volumes: LioVolume[] = [];
@@ -53,8 +55,7 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
     },
   });
   return {
-    container, volumes, iface,
-    transport: serves satisfies Transport,
+    container, volumes, iface, transport,
     driver: container.get(TOKENS.driverFor)(volumeType),
     deadPortal: '10.99.1.99:3260',
     publish: async (count) => {

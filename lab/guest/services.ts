@@ -1,4 +1,4 @@
-import { existsSync, openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { run, tryRun } from './commands.js';
 import { waitFor } from './wait-for.js';
@@ -40,7 +40,7 @@ export async function stopIscsid(): Promise<void> {
 export async function startIscsid(): Promise<void> {
   const log = openSync('/run/lab/log/iscsid.log', 'a');
   spawn('iscsid', ['-d', '4', '-f'], { stdio: ['ignore', log, log], detached: true }).unref();
-  await waitFor('iscsid', async () => existsSync('/run/iscsid.pid') && (await tryRun('pidof', ['iscsid'])).code === 0);
+  await waitFor('iscsid', () => readFileSync('/proc/net/unix', 'utf8').includes('@ISCSIADM_ABSTRACT_NAMESPACE'));
 }
 
 async function stop(daemon: string): Promise<void> {

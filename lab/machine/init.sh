@@ -51,7 +51,8 @@ rdma link add rxe0 type rxe netdev rdma0
 say 'network and soft RoCE'
 
 mkdir -p /run/lock/iscsi; : > /run/lock/iscsi/lock   # iscsiadm leaves this one for good
-iscsid -d 4 -f > /run/lab/log/iscsid.log 2>&1 &
+# A group of its own: when iscsid ends, it ends its whole process group (usr/iscsid.c, iscsid_shutdown).
+setsid iscsid -d 4 -f > /run/lab/log/iscsid.log 2>&1 &
 printf 'defaults {\n find_multipaths no\n user_friendly_names yes\n skip_kpartx yes\n}\n' > /etc/multipath.conf
 if wants multipath; then multipathd; fi
 udevadm trigger --subsystem-match=block --subsystem-match=net --subsystem-match=misc --subsystem-match=infiniband

@@ -1,12 +1,12 @@
 // limit: 240 s
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Answer, tryRun } from '../guest/commands.js';
 import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { after, test } from '../guest/scenario.js';
-import { startIscsid } from '../guest/services.js';
+import { waitFor } from '../guest/wait-for.js';
 
 /**
  * Writes down what open-iscsi and the kernel really write and say, for test/fixtures/open-iscsi/: record files, iface files, what iscsiadm
@@ -15,6 +15,8 @@ import { startIscsid } from '../guest/services.js';
 const OUT = join(process.env['LAB_OUT'] ?? '/out', 'fixtures');
 const IQN = 'iqn.2026-11.org.example:fixtures';
 const NODES = '/etc/iscsi/nodes';
+/** Otherwise a failing login takes two minutes. */
+const BOUNDED = { 'node.conn[0].timeo.login_timeout': '2', 'node.session.initial_login_retry_max': '1' };
 const cleanUps: (() => Promise<void> | void)[] = [];
 
 after(async () => {
@@ -77,12 +79,13 @@ test('logins that fail, and what iscsiadm says', async () => {
   report('logout-no-session', await node('10.99.1.1:3260', 'default', '--logout'));
   await attempt('login-no-chap', '10.99.1.1:3260,1', 'default', {});
   await attempt('login-wrong-chap', '10.99.1.1:3260,1', 'default', { 'node.session.auth.authmethod': 'CHAP', 'node.session.auth.username': 'wrong', 'node.session.auth.password': 'wrongwrongwrong' });
-  await attempt('login-portal-refuses', '10.99.2.1:3260,1', 'default', { 'node.conn[0].timeo.login_timeout': '2', 'node.session.initial_login_retry_max': '1' });
-  await attempt('login-driver-missing', '10.99.1.1:3260,1', 'cxgb4i.00:07:43:12:34:56', { 'node.conn[0].timeo.login_timeout': '2', 'node.session.initial_login_retry_max': '1' });
+  await attempt('login-portal-refuses', '10.99.2.1:3260,1', 'default', BOUNDED);
+  await attempt('login-driver-missing', '10.99.1.1:3260,1', 'cxgb4i.00:07:43:12:34:56', BOUNDED);
   await tryRun('pkill', ['-KILL', '-x', 'iscsid']); // on SIGTERM, iscsid -f ends its whole process group
   rmSync('/run/iscsid.pid', { force: true });
   await attempt('login-no-iscsid', '10.99.1.1:3260,1', 'default', {});
-  await startIscsid();
+  await tryRun('sh', ['-c', 'setsid iscsid -f > /dev/null 2>&1 &']);
+  await waitFor('iscsid', async () => (await tryRun('pidof', ['iscsid'])).code === 0);
   const right = { 'node.session.auth.authmethod': 'CHAP', 'node.session.auth.username': 'right', 'node.session.auth.password': 'rightrightright' };
   for (const [portal, name, label] of [['10.99.1.1:3260,1', 'default', 'tcp'], [`${ISER_ADDRESS}:3260,1`, 'iser', 'iser']] as const) {
     await node(portal, name, '-o', 'new');
@@ -98,7 +101,7 @@ test('logins that fail, and what iscsiadm says', async () => {
   cleanUps.pop();
   const open = new LioTarget({ iqn: `${IQN}-other`, luns: { 1: volume }, portals: [{ address: '10.99.1.1' }] });
   cleanUps.push(() => { open.remove(); });
-  await attempt('login-unknown-target', '10.99.1.1:3260,1', 'default', {});
+  await attempt('login-unknown-target', '10.99.1.1:3260,1', 'default', BOUNDED);
 });
 
 test('the database lock that a killed iscsiadm leaves', async () => {
@@ -106,8 +109,9 @@ test('the database lock that a killed iscsiadm leaves', async () => {
   try {
     report('record-locked', await node('10.99.1.1:3260,1', 'default', '-o', 'new'));
   } finally {
-    unlinkSync('/run/lock/iscsi/lock.write');
+    rmSync('/run/lock/iscsi/lock.write', { force: true });
   }
+  await node('10.99.1.1:3260,1', 'default', '-o', 'delete');
   assert.equal(existsSync(`${NODES}/${IQN}`), false);
 });
 

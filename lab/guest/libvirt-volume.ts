@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const LIMIT_MS = 90_000;
+
+export interface RunAs {
+  /** Name or number of the user; root when absent. */
+  readonly user?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  /** Leads a process group of its own, as a command that a shell starts in a terminal does. */
+  readonly ownGroup?: boolean;
+  /** Called once with the process. */
+  readonly started?: (child: ChildProcess) => void;
+}
+
+export interface Outcome {
+  /** `undefined` when a signal ended it. */
+  readonly status: number | undefined;
+  readonly stdout: string;
+  /** Without the lines that say that the work goes on. */
+  readonly stderr: string;
+  readonly ms: number;
+}
+
+/** Runs the real command line as a process of its own, as root or as another user without groups. */
+export async function libvirtVolume(args: readonly string[], { user, env = {}, input = '', ownGroup = false, started }: RunAs = {}): Promise<Outcome> {
+  const begin = performance.now();
+  const asUser = user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
+  const [program = '', ...words] = [...asUser, process.execPath, MAIN, ...args];
+  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env }, timeout: LIMIT_MS, killSignal: 'SIGKILL', detached: ownGroup });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  started?.(child);
+  const texts = await Promise.all([textOf(child.stdout), textOf(child.stderr), new Promise<number | undefined>((resolve) => child.once('close', (code) => { resolve(code ?? undefined); }))]);
+  const [stdout, stderr, status] = texts;
+  return { status, stdout, stderr: stderr.replaceAll(/^.* … \d+ s\n/gm, ''), ms: Math.round(performance.now() - begin) };
+}
+
+/** Looks at the arguments and the environment of every process, again and again, until the work is done. @returns those that hold the text */
+export async function processesWith(text: string, work: Promise<unknown>): Promise<readonly string[]> {
+  const found = new Set<string>();
+  let looks = 0;
+  const timer = setInterval(() => {
+    looks++;
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      for (const file of ['cmdline', 'environ']) {
+        const words = quietly(`/proc/${pid}/${file}`).replaceAll('\0', ' ');
+        if (words.includes(text)) found.add(`${file} of ${words}`);
+      }
+    }
+  }, 20);
+  try {
+    await work;
+  } finally {
+    clearInterval(timer);
+  }
+  return looks < 10 ? [`only ${looks} looks were taken`] : [...found];
+}
+
+async function textOf(stream: AsyncIterable<unknown>): Promise<string> {
+  let text = '';
+  for await (const chunk of stream) text += String(chunk);
+  return text;
+}
+
+function quietly(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return ''; // it ended while we looked
+  }
+}
