@@ -55,7 +55,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async connect(connectionInfo: unknown, signal = never()): Promise<ConnectedVolume> {
-    return (await this.#connect(readConnectionInfo(connectionInfo), signal)).volume;
+    const connection = readConnectionInfo(connectionInfo);
+    return await this.#withPlan(connection, signal, async (plan) => (await this.#open(connection, plan, signal)).volume);
   }
 
   async find(connectionInfo: unknown, _signal = never()): Promise<ConnectedVolume | undefined> {
@@ -74,15 +75,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const connection = readConnectionInfo(connectionInfo);
     readDiskInfo(diskInfo);
     await this.#parts.libvirt.lookupDomain(domain, signal);
-    const { volume, opened } = await this.#connect(connection, signal);
-    try {
-      const xml = this.#xml(connection, diskInfo, volume.device.path);
-      await this.#parts.guestDisks.attach(domain, xml, signal);
-      return { volume, diskXml: xml };
-    } catch (error) {
-      if (opened) await this.#undoConnect(connection, error);
-      throw error;
-    }
+    return await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo }, signal));
   }
 
   async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
@@ -96,20 +89,36 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     return { ...released, found: released.found || inGuest };
   }
 
-  async #connect(connection: IscsiConnection, signal: AbortSignal): Promise<OpenedVolume> {
+  /** Under the target's lock to the end: between connect and libvirt nobody may take the disk away, or its name would be another volume's. */
+  async #attach(domain: DomainRef, { connection, plan, diskInfo }: { readonly connection: IscsiConnection; readonly plan: IfacePlan; readonly diskInfo: unknown }, signal: AbortSignal): Promise<AttachedVolume> {
+    const { volume, opened } = await this.#open(connection, plan, signal);
+    try {
+      const xml = this.#xml(connection, diskInfo, volume.device.path);
+      await this.#parts.guestDisks.attach(domain, xml, signal);
+      return { volume, diskXml: xml };
+    } catch (error) {
+      if (opened) await this.#undoOpen(connection, plan, error);
+      throw error;
+    }
+  }
+
+  async #open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
     this.#requireSinglePath();
-    const plan = await this.#ifacePlan();
-    return await this.#parts.locks.hold(targetsOf(connection), signal, async () => await this.#connector.open(connection, plan, signal));
+    return await this.#connector.open(connection, plan, signal);
   }
 
   async #release(connection: IscsiConnection, options: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
-    const plan = await this.#ifacePlan();
-    return await this.#parts.locks.hold(targetsOf(connection), signal, async () => await this.#releaser.release(connection, plan, options, signal));
+    return await this.#withPlan(connection, signal, async (plan) => await this.#releaser.release(connection, plan, options, signal));
   }
 
-  async #undoConnect(connection: IscsiConnection, first: unknown): Promise<void> {
+  async #withPlan<Result>(connection: IscsiConnection, signal: AbortSignal, body: (plan: IfacePlan) => Promise<Result>): Promise<Result> {
+    const plan = await this.#ifacePlan();
+    return await this.#parts.locks.hold(targetsOf(connection), signal, async () => await body(plan));
+  }
+
+  async #undoOpen(connection: IscsiConnection, plan: IfacePlan, first: unknown): Promise<void> {
     try {
-      await this.#release(connection, {}, AbortSignal.timeout(UNDO_MS));
+      await this.#releaser.release(connection, plan, {}, AbortSignal.timeout(UNDO_MS));
     } catch (error) {
       throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed attach in full', { cause: new AggregateError([first, error]) });
     }

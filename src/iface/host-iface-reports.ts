@@ -1,8 +1,11 @@
 import { throwIfAborted } from '../base/aborted.js';
 import type { FileSystem } from '../host/file-system.js';
-import { whyUnusable } from './check-transport.js';
+import type { Hardware } from './hardware.js';
+import type { Iface } from './iface.js';
 import type { IfaceReport, IfaceReports } from './iface-report.js';
-import { readIfaces } from './read-ifaces.js';
+import { readHardware } from './read-hardware.js';
+import { type BrokenIface, readIfaces } from './read-ifaces.js';
+import { verifyIface } from './verify-iface.js';
 
 /** Reports every iface of the host: the records, those that are broken, the built-in ones. */
 export class HostIfaceReports implements IfaceReports {
@@ -14,19 +17,19 @@ export class HostIfaceReports implements IfaceReports {
 
   async list(signal: AbortSignal): Promise<readonly IfaceReport[]> {
     throwIfAborted(signal);
-    const { ifaces, broken } = await readIfaces(this.#files);
-    const whole = await Promise.all(
-      ifaces.map(async (iface): Promise<IfaceReport> => {
-        const { name, transport, hwaddress, ipaddress, netIfacename, builtIn } = iface;
-        const reason = await whyUnusable(iface, this.#files);
-        return { name, transport, hwaddress, ipaddress, netIfacename, builtIn, usable: reason === undefined, reason };
-      }),
-    );
-    return [
-      ...broken.map(({ name, reason }): IfaceReport => ({
-        name, transport: '?', hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: false, usable: false, reason,
-      })),
-      ...whole,
-    ];
+    const [{ ifaces, broken }, hardware] = await Promise.all([readIfaces(this.#files), readHardware(this.#files, [])]); // no portal, so no address is asked for
+    return [...broken.map(reportBroken), ...ifaces.map((iface) => report(iface, hardware))];
   }
+}
+
+function report(iface: Iface, hardware: Hardware): IfaceReport {
+  const { name, transport, hwaddress, ipaddress, netIfacename, builtIn } = iface;
+  const verdict = verifyIface(iface, hardware);
+  const facts = { name, transport, hwaddress, ipaddress, netIfacename, builtIn };
+  if (verdict.kind === 'usable') return { ...facts, usable: true, reason: undefined };
+  return { ...facts, usable: false, reason: verdict.mend === undefined ? verdict.reason : `${verdict.reason}: ${verdict.mend}` };
+}
+
+function reportBroken({ name, reason }: BrokenIface): IfaceReport {
+  return { name, transport: '?', hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: false, usable: false, reason };
 }

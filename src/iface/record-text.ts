@@ -41,5 +41,10 @@ export function formatRecord(values: RecordValues, comment?: string): string {
 /** The value, unless it is one of the words that stand for none. */
 export function valueOf(record: RecordValues, key: string): string | undefined {
   const value = record.get(key);
-  return value === undefined || UNSET.has(value) ? undefined : value;
+  return value === undefined || isUnset(value) ? undefined : value;
+}
+
+/** Whether open-iscsi, or a driver in sysfs, prints this for "no value". */
+export function isUnset(value: string): boolean {
+  return UNSET.has(value);
 }

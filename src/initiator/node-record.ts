@@ -48,13 +48,14 @@ export function tpgtOf({ tpgt }: Portal): number {
 }
 
 /**
- * The record with what this library needs: no scan of the target's other units at login, one bounded try, and CHAP exactly as asked
+ * The record with what this library needs: no scan of the target's other units at login, one bounded try, one session, and CHAP exactly as asked
  * for (a record without credentials must not keep old ones).
  */
 export function withSettings(record: RecordValues, { loginTimeoutSeconds, chap }: NodeSettings): RecordValues {
   const settled = new Map(record);
   settled.set('node.session.scan', 'manual');
   settled.set('node.session.initial_login_retry_max', '1');
+  settled.set('node.session.nr_sessions', '1');
   settled.set('node.conn[0].timeo.login_timeout', String(loginTimeoutSeconds));
   for (const key of ['username', 'password', 'username_in', 'password_in']) settled.delete(`node.session.auth.${key}`);
   settled.set('node.session.auth.authmethod', chap === undefined ? 'None' : 'CHAP');

@@ -43,9 +43,10 @@ export class ExecaCommandRunner implements CommandRunner {
     }
   }
 
+  /** In a process group of its own: Ctrl-C in a terminal reaches every process of a group, and only this one knows what must be undone. */
   #start({ program, args, input }: Command, options: { readonly timeout?: number; readonly cancelSignal?: AbortSignal; readonly cleanup?: boolean }) {
     const [file = program, ...rest] = [...this.#rootHelper, program, ...args.map(plain)];
-    return execa(file, rest, { reject: false, stripFinalNewline: false, env: { LC_ALL: 'C', PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin` }, ...(input === undefined ? { stdin: 'ignore' as const } : { input }), ...options });
+    return execa(file, rest, { reject: false, stripFinalNewline: false, detached: true, env: { LC_ALL: 'C', PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin` }, ...(input === undefined ? { stdin: 'ignore' as const } : { input }), ...options });
   }
 }
 

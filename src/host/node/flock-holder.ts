@@ -5,14 +5,23 @@ import { throwIfAborted } from '../../base/aborted.js';
 
 /**
  * Takes the lock, proves that the file is still the one that the name leads to (its last holder removes it), says so, and holds on until
- * its standard input ends: when this process dies, however it dies, the lock is free at once and the file is gone.
+ * its standard input ends: when this process dies, however it dies, the lock is free at once and the file is gone. The end of standard
+ * input ends the waiting for the lock as well. While it is held, no child has the lock's file open, which would hold it too.
  */
 const SCRIPT = `
 [ -d "$2" ] || mkdir -p "$2"
-exec 9>>"$1" && flock -x -w "$3" 9 || exit 75
+exec 3<&0 9>>"$1" || exit 74
+flock -x -w "$3" 9 & taking=$!
+{ read -r _ <&3; kill "$taking"; } 2>/dev/null & watching=$!
+wait "$taking"
+taken=$?
+kill "$watching" 2>/dev/null
+wait "$watching" 2>/dev/null
+[ "$taken" = 1 ] && exit 75
+[ "$taken" = 0 ] || exit 74
 [ "$1" -ef /proc/self/fd/9 ] || exit 76
 echo held
-cat >/dev/null
+read -r _ <&3
 rm -f "$1"`;
 const TIMED_OUT = 75;
 const REPLACED = 76;
@@ -41,13 +50,14 @@ export async function takeFlock(directory: string, name: string, { waitMs, rootH
 
 type Outcome = { readonly kind: 'held' } | { readonly kind: 'ended'; readonly exitCode: number | null; readonly stderr: string };
 
+/** In a process group of its own: Ctrl-C in a terminal must not end the helper while this process still undoes what it began. */
 function start([program = '', ...args]: readonly string[]): Child {
-  return spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  return spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
 }
 
 async function outcomeOf(child: Child, signal: AbortSignal): Promise<Outcome> {
   let stderr = '';
-  const stop = (): void => { child.kill('SIGTERM'); };
+  const stop = (): void => { child.stdin.end(); };
   child.stderr.on('data', (chunk) => { stderr += String(chunk); });
   signal.addEventListener('abort', stop, { once: true });
   try {

@@ -25,6 +25,7 @@ export class FlockLocks implements Locks {
   }
 
   async #inTurn<Result>(key: string, signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
+    throwIfAborted(signal);
     const before = this.#queue.get(key) ?? Promise.resolve();
     const turn = before.then(async () => {
       throwIfAborted(signal);

@@ -74,9 +74,21 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
   }
 
   /** By name, as root in this namespace sees them: `find` cannot compare device numbers. */
-  async usersOf(devicePath: string, _numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
-    const script = 'find /proc/[0-9]*/fd -maxdepth 1 -lname "$1*" -printf "%h %l\\n" 2>/dev/null; exit 0';
-    const { stdout } = await this.#run({ args: ['sh', '-c', script, 'sh', devicePath] }, signal);
+  async usersOf(devicePath: string, numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    return [...(await this.#kernelUse(devicePath, numbers, signal)), ...(await this.#processesWith(devicePath, signal))];
+  }
+
+  /** What an exclusive open would tell, and no program does for us: a mount in whatever namespace, swap, or a device on top of the disk. */
+  async #kernelUse(devicePath: string, numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    const holders = await Promise.all(numbers.map((number) => this.#own.list(`/sys/dev/block/${number}/holders`)));
+    const mount = `^[0-9]+ [0-9]+ (${numbers.join('|')}) | - [^ ]+ ${devicePath}[0-9]* `; // proc_pid_mountinfo(5); btrfs shows a number of its own
+    const script = 'cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -E -m 1 -- "$1"; grep -E -- "$2" /proc/swaps; exit 0';
+    const found = await this.#script(script, [mount, `^${devicePath}[0-9]*[[:blank:]]`], signal);
+    return holders.flat().length === 0 && found === '' ? [] : [{ pid: 0, name: 'the kernel (a mount, swap, LVM or device-mapper)' }];
+  }
+
+  async #processesWith(devicePath: string, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    const stdout = await this.#script('find /proc/[0-9]*/fd -maxdepth 1 -lname "$1*" -printf "%h %l\\n" 2>/dev/null; exit 0', [devicePath], signal);
     const pids = stdout.split('\n').flatMap((line) => {
       const [, pid, path] = /^\/proc\/(\d+)\/fd (.+)$/.exec(line) ?? [];
       return pid !== undefined && path !== undefined && /^\d*$/.test(path.slice(devicePath.length)) ? [Number(pid)] : [];
@@ -91,6 +103,13 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
     if (exitCode === 0) return stdout;
     if (/No such file or directory|No such device|Not a directory|Input\/output error/.test(stderr)) return undefined;
     throw failed(args.at(-1) ?? program, stderr);
+  }
+
+  /** @returns what the script printed. That the helper failed must not pass for "nothing was found". */
+  async #script(script: string, words: readonly string[], signal: AbortSignal): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.#run({ args: ['sh', '-c', script, 'sh', ...words] }, signal);
+    if (exitCode !== 0) throw failed('/proc', stderr);
+    return stdout;
   }
 
   async #do(call: Call, signal: AbortSignal = NEVER): Promise<void> {

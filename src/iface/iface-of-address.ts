@@ -1,0 +1,93 @@
+import { canonicalAddress } from '../base/ip-address.js';
+import { VolumeError } from '../base/volume-error.js';
+import type { Hardware, IscsiHost, NetDevice } from './hardware.js';
+import type { Iface } from './iface.js';
+import type { NewIface } from './name-iface.js';
+import { TRANSPORT_FACTS, transportOfNetDriver } from './transport-facts.js';
+import { isTransport, type Transport } from './transport.js';
+
+/** An iface for a source address: a record that is there, or the values of one that is to be made. */
+export type IfaceChoice = { readonly kind: 'record'; readonly iface: Iface } | ({ readonly kind: 'make' } & NewIface);
+
+/**
+ * The iface whose sessions come from this address: the HBA that has it, or a record that gives it to an HBA; else the network device that has it,
+ * and from there its PCI function's driver, the HBA on the same function, and its transport. A device without such an HBA is software TCP, bound to the
+ * device by name: a VLAN and a bond have the MAC of the device below, by which open-iscsi takes the first one (usr/iscsi_net_util.c).
+ * @throws {VolumeError} `IFACE_NOT_FOUND` with the addresses there are; `IFACE_UNUSABLE` with the candidates when several fit
+ */
+export function ifaceOfAddress(address: string, hardware: Hardware, ifaces: readonly Iface[]): IfaceChoice {
+  const ipaddress = canonicalAddress(address);
+  const hosts = offloadHosts(hardware).filter((host) => host.ipaddress === ipaddress);
+  if (hosts.length > 0) return overHost(only(ipaddress, hosts, ({ host }) => `host${host}`), ipaddress, ifaces);
+  const recorded = ifaces.filter((iface) => iface.transport !== 'tcp' && iface.ipaddress === ipaddress); // bnx2i and qedi: the address is in the record alone until the first login
+  if (recorded.length > 0) return { kind: 'record', iface: only(ipaddress, recorded, ({ name }) => name) };
+  const devices = hardware.netDevices.filter(({ addresses }) => addresses.includes(ipaddress));
+  if (devices.length === 0) throw notFound(ipaddress, hardware);
+  const device = only(ipaddress, devices, ({ name }) => name);
+  const host = hostOfDevice(device, hardware);
+  return host === undefined ? overTcp(device, ipaddress, ifaces) : overHost(host, ipaddress, ifaces);
+}
+
+type OffloadHost = IscsiHost & { readonly transport: Transport; readonly hwaddress: string };
+
+function offloadHosts({ hosts }: Hardware): readonly OffloadHost[] {
+  return hosts.filter((host): host is OffloadHost => isTransport(host.transport) && TRANSPORT_FACTS[host.transport].unbound !== 'none' && host.hwaddress !== undefined);
+}
+
+/** The HBA on the device's own function. Only Chelsio's drivers follow a VLAN down to its card (drivers/scsi/cxgbi/libcxgbi.c, cxgbi_check_route); none a bond. */
+function hostOfDevice(device: NetDevice, hardware: Hardware): OffloadHost | undefined {
+  const base = deviceBelow(device, hardware);
+  const transport = base.driver === undefined ? undefined : transportOfNetDriver(base.driver);
+  if (transport === undefined || !hardware.transports.has(transport)) return undefined;
+  const { mac } = TRANSPORT_FACTS[transport];
+  if (mac === 'own' && base !== device) return undefined;
+  return offloadHosts(hardware).find((host) => host.transport === transport && (host.netdev === base.name || (mac === 'network-device' && host.hwaddress === base.hwaddress)));
+}
+
+function deviceBelow(device: NetDevice, hardware: Hardware): NetDevice {
+  const [name, ...others] = device.lower;
+  const below = others.length === 0 ? hardware.netDevices.find((candidate) => candidate.name === name) : undefined;
+  return below === undefined || below.hwaddress !== device.hwaddress || device.driver !== undefined ? device : deviceBelow(below, hardware);
+}
+
+function overHost({ transport, hwaddress }: OffloadHost, ipaddress: string, ifaces: readonly Iface[]): IfaceChoice {
+  const ofHost = ifaces.filter((iface) => iface.transport === transport && iface.hwaddress === hwaddress);
+  const exact = ofHost.filter((iface) => iface.ipaddress === ipaddress);
+  const open = TRANSPORT_FACTS[transport].ipaddress === 'required' ? [] : ofHost.filter((iface) => iface.ipaddress === undefined && isOfFamily(iface, ipaddress));
+  const fitting = exact.length > 0 ? exact : open;
+  if (fitting.length > 0) return { kind: 'record', iface: only(ipaddress, fitting, ({ name }) => name) };
+  return { kind: 'make', transport, hwaddress, ipaddress, netIfacename: undefined };
+}
+
+/** open-iscsi tells the family of a record without an address by its name (`cxgb4i.00:07:43:04:aa:bb.ipv6.0`). */
+function isOfFamily({ name }: Iface, ipaddress: string): boolean {
+  return name.includes('ipv6') === ipaddress.includes(':') || !/ipv[46]/.test(name);
+}
+
+/** A record without an ipaddress or with this one: open-iscsi ignores it once the device is named (usr/io.c, bind_conn_to_iface). */
+function overTcp({ name: netIfacename }: NetDevice, ipaddress: string, ifaces: readonly Iface[]): IfaceChoice {
+  const bound = ifaces.filter((iface) => iface.transport === 'tcp' && iface.hwaddress === undefined && iface.netIfacename === netIfacename);
+  const exact = bound.filter((iface) => iface.ipaddress === ipaddress);
+  const fitting = exact.length > 0 ? exact : bound.filter((iface) => iface.ipaddress === undefined);
+  if (fitting.length > 0) return { kind: 'record', iface: only(ipaddress, fitting, ({ name }) => name) };
+  return { kind: 'make', transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename };
+}
+
+function only<Candidate>(ipaddress: string, candidates: readonly Candidate[], nameOf: (candidate: Candidate) => string): Candidate {
+  const [first, ...others] = candidates;
+  if (first === undefined || others.length > 0) {
+    const names = candidates.map(nameOf);
+    throw new VolumeError('IFACE_UNUSABLE', `Cannot choose an iface for the address ${ipaddress}: ${names.join(', ')} all fit`, { hint: 'name the iface in iscsi_iface', details: { ipaddress, candidates: names } });
+  }
+  return first;
+}
+
+function notFound(ipaddress: string, hardware: Hardware): VolumeError {
+  const candidates = [
+    ...offloadHosts(hardware).flatMap((host) => (host.ipaddress === undefined ? [] : [`${host.ipaddress} on host${host.host} (${host.transport})`])),
+    ...hardware.netDevices.flatMap(({ name, addresses }) => addresses.map((address) => `${address} on ${name}`)),
+  ];
+  return new VolumeError('IFACE_NOT_FOUND', `Cannot find an iface for the address ${ipaddress}: this host has ${candidates.length === 0 ? 'no address' : candidates.join(', ')}`, {
+    hint: 'give iscsi_iface an address of this host, of a device that is up', details: { ipaddress, candidates },
+  });
+}

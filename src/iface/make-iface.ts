@@ -1,0 +1,91 @@
+import { VolumeError } from '../base/volume-error.js';
+import type { Clock } from '../host/clock.js';
+import type { FileSystem } from '../host/file-system.js';
+import { findDatabaseRoot } from './database-root.js';
+import { holdDatabaseLock } from './database-lock.js';
+import type { Iface } from './iface.js';
+import type { IfaceName } from './iface-name.js';
+import { formatRecord, isUnset, parseRecord, type RecordValues } from './record-text.js';
+
+/** Marks a record as this library's own. open-iscsi skips comments. */
+const OWNER_COMMENT = 'Made by libvirt-volume-drivers';
+
+/** The keys that bind a session; a record may have others that open-iscsi added when it rewrote it. */
+const DECIDING = ['iface.transport_name', 'iface.hwaddress', 'iface.ipaddress', 'iface.net_ifacename', 'iface.initiatorname', 'iface.vlan_id'];
+
+/** What put() did. */
+export type IfaceChange = { readonly kind: 'created'; readonly name: IfaceName } | { readonly kind: 'unchanged' };
+
+/** open-iscsi's iface records of our own making, as files under its own lock. A record that is there is never written to (`-o new` resets it). */
+export class IfaceRecords {
+  readonly #files: FileSystem;
+  readonly #clock: Clock;
+
+  constructor({ files, clock }: { readonly files: FileSystem; readonly clock: Clock }) {
+    this.#files = files;
+    this.#clock = clock;
+  }
+
+  /**
+   * Makes the record, unless it is there with the same values.
+   * @throws {VolumeError} `IFACE_UNUSABLE` when it is there with others; `DATABASE_FAILED` when it does not read back; `DATABASE_LOCKED`, `PERMISSION_DENIED`
+   */
+  async put({ name, values }: Iface, signal: AbortSignal): Promise<IfaceChange> {
+    return await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+      const root = await findDatabaseRoot(this.#files);
+      const path = `${root}/ifaces/${name}`;
+      const present = await this.#files.readText(path);
+      if (present !== undefined) return keep(path, present, { name, values });
+      await this.#files.makeDirectory(`${root}/ifaces`, 0o700);
+      await this.#files.replace(path, formatRecord(values, OWNER_COMMENT), 0o600, `${root}/.libvirt-volume-iface`); // open-iscsi takes any file in ifaces/ for a record
+      const written = await this.#files.readText(path);
+      if (written === undefined || !sameValues(parseRecord(written), values)) throw new VolumeError('DATABASE_FAILED', `Cannot make the iface ${name}: ${path} does not hold what was written to it`);
+      return { kind: 'created', name };
+    });
+  }
+
+  /**
+   * Removes a record of ours.
+   * @returns false when there is none
+   * @throws {VolumeError} `IFACE_UNUSABLE` when it is not ours, or a session uses it (open-iscsi could no longer log that out by its number)
+   */
+  async remove(name: IfaceName, signal: AbortSignal): Promise<boolean> {
+    return await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+      const path = `${await findDatabaseRoot(this.#files)}/ifaces/${name}`;
+      const text = await this.#files.readText(path);
+      if (text === undefined) return false;
+      if (!text.split('\n').includes(`# ${OWNER_COMMENT}`)) {
+        throw new VolumeError('IFACE_UNUSABLE', `Cannot remove the iface ${name}: this library did not make it`, { hint: `iscsiadm -m iface -I ${name} -o delete` });
+      }
+      const sessions = await this.#sessionsOf(name);
+      if (sessions.length > 0) {
+        throw new VolumeError('IFACE_UNUSABLE', `Cannot remove the iface ${name}: ${sessions.join(', ')} uses it`, { hint: 'disconnect its volumes first', details: { sessions } });
+      }
+      await this.#files.remove(path);
+      return true;
+    });
+  }
+
+  async #sessionsOf(name: IfaceName): Promise<readonly string[]> {
+    const sessions = await this.#files.list('/sys/class/iscsi_session');
+    const names = await Promise.all(sessions.map((session) => this.#files.readText(`/sys/class/iscsi_session/${session}/ifacename`)));
+    return sessions.filter((_session, index) => names[index] === name);
+  }
+}
+
+function keep(path: string, present: string, { name, values }: Pick<Iface, 'name' | 'values'>): IfaceChange {
+  if (sameValues(readRecord(path, present), values)) return { kind: 'unchanged' };
+  throw new VolumeError('IFACE_UNUSABLE', `Cannot make the iface ${name}: ${path} is there with other values`, { hint: `look at it with "iscsiadm -m iface -I ${name}", and delete it if nobody needs it` });
+}
+
+function readRecord(path: string, text: string): RecordValues {
+  try {
+    return parseRecord(text);
+  } catch (error) {
+    throw new VolumeError('DATABASE_FAILED', `Cannot use ${path}`, { cause: error, hint: 'mend the line, or remove the file' });
+  }
+}
+
+function sameValues(present: RecordValues, wanted: RecordValues): boolean {
+  return [...wanted].every(([key, value]) => present.get(key) === value) && DECIDING.every((key) => wanted.has(key) || isUnset(present.get(key) ?? ''));
+}

@@ -1,0 +1,119 @@
+import { canonicalAddress } from '../base/ip-address.js';
+import type { FileSystem } from '../host/file-system.js';
+import type { NetAddress } from '../host/net-addresses.js';
+import type { Hardware, IscsiHost, NetDevice, PciFunction, RdmaPort } from './hardware.js';
+import { isUnset } from './record-text.js';
+import { TRANSPORT_MODULES } from './transport-facts.js';
+
+/** open-iscsi, iscsiuio/src/unix/iscsid_ipc.c: the socket that iscsid sends its requests to. */
+const ISCSIUIO_SOCKET = '@ISCSID_UIP_ABSTRACT_NAMESPACE';
+
+/**
+ * This host's hardware as sysfs and procfs show it now. Everything is read at once, a device in one file where the kernel has one (`uevent`),
+ * so that it can be read before every login.
+ * @param addresses of the host's network devices: they are not in sysfs
+ */
+export async function readHardware(files: FileSystem, addresses: readonly NetAddress[]): Promise<Hardware> {
+  const [transports, loadedModules, loadableModules, pci, hosts, netDevices, rdmaPorts, sockets] = await Promise.all([
+    files.list('/sys/class/iscsi_transport'),
+    readLoadedModules(files),
+    readLoadableModules(files),
+    readEach(files, '/sys/bus/pci/devices', readPciFunction),
+    readEach(files, '/sys/class/iscsi_host', readHost),
+    readEach(files, '/sys/class/net', async (_files, name) => await readNetDevice(files, name, addresses)),
+    readEach(files, '/sys/class/infiniband', readRdmaPorts),
+    files.readText('/proc/net/unix'),
+  ]);
+  return {
+    transports: new Set(transports), loadedModules, loadableModules, pci, hosts, netDevices, rdmaPorts: rdmaPorts.flat(),
+    iscsiuioRuns: sockets?.includes(ISCSIUIO_SOCKET) === true,
+  };
+}
+
+async function readLoadedModules(files: FileSystem): Promise<ReadonlySet<string>> {
+  const kinds = await Promise.all(TRANSPORT_MODULES.map((module) => files.kind(`/sys/module/${module}`)));
+  return new Set(TRANSPORT_MODULES.filter((_module, index) => kinds[index] !== undefined));
+}
+
+/** Built in, or among the installed modules of the running kernel (modules.dep(5), modules.builtin). */
+async function readLoadableModules(files: FileSystem): Promise<ReadonlySet<string>> {
+  const folder = `/lib/modules/${(await files.readText('/proc/sys/kernel/osrelease')) ?? ''}`;
+  const lists = await Promise.all(['modules.dep', 'modules.builtin'].map((list) => files.readText(`${folder}/${list}`)));
+  return new Set(TRANSPORT_MODULES.filter((module) => lists.some((text) => text?.includes(`/${module}.ko`) === true)));
+}
+
+async function readEach<Result>(files: FileSystem, folder: string, read: (files: FileSystem, name: string) => Promise<Result | undefined>): Promise<readonly Result[]> {
+  const found = await Promise.all((await files.list(folder)).map((name) => read(files, name)));
+  return found.filter((result) => result !== undefined);
+}
+
+/** drivers/pci/pci-driver.c, pci_uevent: `PCI_ID=1425:5401`; `DRIVER` when one is bound. */
+async function readPciFunction(files: FileSystem, address: string): Promise<PciFunction | undefined> {
+  const event = await readEvent(files, `/sys/bus/pci/devices/${address}`);
+  const [vendor, device] = event.get('PCI_ID')?.toLowerCase().split(':') ?? [];
+  return vendor === undefined || device === undefined ? undefined : { address, vendor, device, driver: event.get('DRIVER') };
+}
+
+async function readHost(files: FileSystem, name: string): Promise<IscsiHost | undefined> {
+  const folder = `/sys/class/iscsi_host/${name}`;
+  const [driver, hwaddress, ipaddress, netdev, place] = await Promise.all([
+    files.readText(`/sys/class/scsi_host/${name}/proc_name`),
+    readSet(files, `${folder}/hwaddress`),
+    readSet(files, `${folder}/ipaddress`),
+    readSet(files, `${folder}/netdev`),
+    files.realPath(`${folder}/device`),
+  ]);
+  if (driver === undefined) return undefined;
+  return {
+    host: Number(name.replace('host', '')), transport: driver.replace(/^iscsi_/, ''),
+    hwaddress: hwaddress?.toLowerCase(), ipaddress: ipaddress === undefined ? undefined : canonicalAddress(ipaddress), netdev,
+    pciAddress: /^.*\/([\da-f]{4,}:[\da-f]{2}:[\da-f]{2}\.\d)\/.*\bhost\d+/.exec(place ?? '')?.[1],
+  };
+}
+
+/** What drivers show before an address is set: libcxgbi.c prints 0.0.0.0, scsi_transport_iscsi.c the words. */
+async function readSet(files: FileSystem, path: string): Promise<string | undefined> {
+  const text = (await files.readText(path))?.trim();
+  return text === undefined || isUnset(text) || /^[0:.]+$/.test(text) ? undefined : text;
+}
+
+async function readNetDevice(files: FileSystem, name: string, all: readonly NetAddress[]): Promise<NetDevice | undefined> {
+  const folder = `/sys/class/net/${name}`;
+  const [entries, hwaddress, event] = await Promise.all([files.list(folder), readSet(files, `${folder}/address`), readEvent(files, `${folder}/device`)]);
+  if (!entries.includes('address')) return undefined; // bonding_masters is a file, and a device may have gone
+  const own = all.filter(({ netdev }) => netdev === name);
+  return {
+    name, hwaddress: hwaddress?.toLowerCase(), pciAddress: event.get('PCI_SLOT_NAME'), driver: event.get('DRIVER'),
+    addresses: own.map(({ address }) => address),
+    subnets: own.flatMap(({ address, prefix }) => (prefix === undefined ? [] : [`${address}/${prefix}`])),
+    lower: entries.filter((entry) => entry.startsWith('lower_')).map((entry) => entry.slice('lower_'.length)),
+  };
+}
+
+async function readRdmaPorts(files: FileSystem, device: string): Promise<readonly RdmaPort[]> {
+  const folder = `/sys/class/infiniband/${device}`;
+  const ports = await files.list(`${folder}/ports`);
+  return await Promise.all(ports.map(async (port): Promise<RdmaPort> => {
+    const [state, netdev] = await Promise.all([files.readText(`${folder}/ports/${port}/state`), readPortNetDevice(files, folder, port)]);
+    return { device, port: Number(port), active: state?.includes('ACTIVE') === true, netdev };
+  }));
+}
+
+/** That of the port's first GID; else the one soft RoCE and soft iWARP were made on; else the only one of the PCI function. */
+async function readPortNetDevice(files: FileSystem, folder: string, port: string): Promise<string | undefined> {
+  const [ofGid, parent, siblings] = await Promise.all([
+    files.readText(`${folder}/ports/${port}/gid_attrs/ndevs/0`),
+    files.readText(`${folder}/parent`),
+    files.list(`${folder}/device/net`),
+  ]);
+  const [only, ...others] = siblings;
+  return [ofGid, parent, others.length === 0 ? only : undefined].map((name) => name?.trim()).find((name) => name !== undefined && name !== '');
+}
+
+async function readEvent(files: FileSystem, folder: string): Promise<ReadonlyMap<string, string>> {
+  const lines = ((await files.readText(`${folder}/uevent`)) ?? '').split('\n');
+  return new Map(lines.flatMap((line) => {
+    const [, key, value] = /^(\w+)=(.*)$/.exec(line) ?? [];
+    return key === undefined || value === undefined ? [] : [[key, value] as const];
+  }));
+}

@@ -1,0 +1,28 @@
+import { canonicalAddress, isIP } from '../base/ip-address.js';
+
+/** Whether the address is in the network of `10.98.0.1/24`. */
+export function isInSubnet(address: string, subnet: string): boolean {
+  const slash = subnet.lastIndexOf('/');
+  const own = subnet.slice(0, slash);
+  if (isIP(address) === 0 || isIP(address) !== isIP(own)) return false;
+  const hostBits = BigInt((isIP(own) === 4 ? 32 : 128) - prefixOf(subnet));
+  return bitsOf(address) >> hostBits === bitsOf(own) >> hostBits;
+}
+
+/** The bits of its network: the more, the nearer. */
+export function prefixOf(subnet: string): number {
+  return Number(subnet.slice(subnet.lastIndexOf('/') + 1));
+}
+
+/** Link-local addresses reach no further than the wire (RFC 4291, 2.5.6; RFC 3927). */
+export function isLinkLocal(address: string): boolean {
+  return isIP(address) === 4 ? isInSubnet(address, '169.254.0.0/16') : isInSubnet(address, 'fe80::/10');
+}
+
+function bitsOf(address: string): bigint {
+  if (isIP(address) === 4) return address.split('.').reduce((bits, part) => (bits << 8n) + BigInt(part), 0n);
+  const [head = '', tail] = canonicalAddress(address).replace(/%.*$/, '').split('::');
+  const groups = (text: string | undefined): readonly string[] => (text === undefined || text === '' ? [] : text.split(':'));
+  const zeroes = Array.from({ length: 8 - groups(head).length - groups(tail).length }, () => '0');
+  return [...groups(head), ...zeroes, ...groups(tail)].reduce((bits, group) => (bits << 16n) + BigInt(`0x${group}`), 0n);
+}

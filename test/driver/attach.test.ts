@@ -1,0 +1,203 @@
+import { describe, expect, test } from '@jest/globals';
+import { VolumeError } from '../../src/base/volume-error.js';
+import { LibvirtISERVolumeDriver } from '../../src/driver/libvirt-iser-volume-driver.js';
+import { captured } from '../initiator/captured.js';
+import { addTarget, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
+
+const WEB1 = { kind: 'name', name: 'web1' } as const;
+const VDB = { dev: 'vdb', bus: 'virtio' };
+const INFO = infoFor(['192.0.2.10:3260']);
+const RECORD = `/etc/iscsi/nodes/${IQN}/192.0.2.10,3260,1/default`;
+
+function openWithGuests(config: Readonly<Record<string, unknown>> = {}): RecordedWorld {
+  const world = openRecordedWorld(config);
+  addTarget(world, [{ address: '192.0.2.10', port: 3260, serves: 'tcp' }]);
+  for (const name of ['web1', 'web2']) world.libvirt.addDomain({ name });
+  return world;
+}
+
+/** The guest's QEMU has the device open as long as the guest has the disk. */
+function opensDisks(world: RecordedWorld, guest: string): void {
+  const usersOf = world.host.usersOf.bind(world.host);
+  world.host.usersOf = async (path, numbers, signal) =>
+    world.libvirt.disksOf(guest).some(({ sourcePath }) => sourcePath === path) ? [{ pid: 42, name: 'qemu-system-x86' }] : await usersOf(path, numbers, signal);
+}
+
+describe('attach()', () => {
+  test('gives the volume to the guest, for now and for its next start', async () => {
+    const world = openWithGuests();
+    const { volume, diskXml } = await world.driver.attach(WEB1, INFO, VDB);
+    for (const which of ['live', 'config'] as const) expect(world.libvirt.disksOf('web1', which)).toMatchObject([{ targetDev: 'vdb', sourcePath: volume.device.path, serial: 'volume-7', alias: 'ua-volume-7' }]);
+    expect(diskXml).toContain(`dev="${volume.device.path}"`);
+  });
+
+  test('that libvirt refuses is rolled back as a whole', async () => {
+    const world = openWithGuests();
+    world.libvirt.attachDevice = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'no'); };
+    await expect(world.driver.attach(WEB1, INFO, VDB)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('that libvirt refuses keeps a volume that was connected before', async () => {
+    const world = openWithGuests();
+    const { device } = await world.driver.connect(INFO);
+    world.libvirt.attachDevice = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'no'); };
+    await expect(world.driver.attach(WEB1, INFO, VDB)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
+    expect((await world.driver.find(INFO))?.device.path).toBe(device.path);
+  });
+
+  test('that fails and cannot be rolled back says both', async () => {
+    const world = openWithGuests();
+    world.libvirt.attachDevice = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'no'); };
+    world.host.kernel.unflushable.add('/dev/sda');
+    await expect(world.driver.attach(WEB1, INFO, VDB)).rejects.toMatchObject({ code: 'CLEANUP_INCOMPLETE', cause: { errors: [{ code: 'LIBVIRT_REFUSED' }, { code: 'FLUSH_FAILED' }] } });
+  });
+
+  test.each<[string, unknown, unknown, string]>([
+    ['an unknown guest', INFO, VDB, 'DOMAIN_NOT_FOUND'], ['a bad disk_info', INFO, { dev: 'vdb' }, 'DISK_INFO_INVALID'], ['a bad connection_info', {}, VDB, 'CONNECTION_INFO_INVALID'],
+  ])('to %s touches nothing', async (name, info, diskInfo, code) => {
+    const world = openWithGuests();
+    const domain = name === 'an unknown guest' ? ({ kind: 'name', name: 'nobody' } as const) : WEB1;
+    await expect(world.driver.attach(domain, info, diskInfo)).rejects.toMatchObject({ code });
+    expect({ deeds: world.deeds, residue: await world.residue() }).toEqual({ deeds: [], residue: [] });
+  });
+
+  test('lets nobody take the disk away before the guest has it', async () => {
+    const world = openWithGuests();
+    opensDisks(world, 'web1');
+    const attachDevice = world.libvirt.attachDevice.bind(world.libvirt);
+    let disconnecting: Promise<unknown> = Promise.resolve();
+    world.libvirt.attachDevice = async (...args) => {
+      disconnecting = world.driver.disconnect(INFO).then(() => 'done', (error: unknown) => error);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await attachDevice(...args);
+    };
+    const { volume } = await world.driver.attach(WEB1, INFO, VDB);
+    expect(await disconnecting).toMatchObject({ code: 'DEVICE_IN_USE' });
+    expect((await world.driver.find(INFO))?.device.path).toBe(volume.device.path);
+  });
+});
+
+describe('detach()', () => {
+  test('goes from the guest outwards: guest, flush, disk, session, record', async () => {
+    const world = openWithGuests();
+    await world.driver.attach(WEB1, INFO, VDB);
+    const before = world.deeds.length;
+    expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: true, warnings: [] });
+    expect(world.deeds.slice(before)).toEqual(['guest is asked to let go', 'guest is asked to let go', 'sync /dev/sda', 'delete sda', 'iscsiadm --logout', 'delete record']);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('of a guest that does not let go rejects with DETACH_UNCONFIRMED and leaves the host side as it is', async () => {
+    const world = openWithGuests();
+    await world.driver.attach(WEB1, INFO, VDB);
+    world.libvirt.setAnswer('web1', 'never');
+    const before = await world.residue();
+    await expect(world.driver.detach(WEB1, INFO)).rejects.toMatchObject({ code: 'DETACH_UNCONFIRMED' });
+    expect({ residue: await world.residue(), removed: world.deeds.filter((deed) => /^sync|^delete|logout/.test(deed)) }).toEqual({ residue: before, removed: [] });
+  });
+
+  test('of a guest that does not let go leaves the host side as it is with force too', async () => {
+    const world = openWithGuests();
+    await world.driver.attach(WEB1, INFO, VDB);
+    world.libvirt.setAnswer('web1', 'never');
+    await expect(world.driver.detach(WEB1, INFO, { force: true })).rejects.toMatchObject({ code: 'DETACH_UNCONFIRMED' });
+    expect(world.deeds.filter((deed) => /^sync|^delete|logout/.test(deed))).toEqual([]);
+  });
+
+  test('of a volume that another guest uses takes it from this guest alone', async () => {
+    const world = openWithGuests();
+    opensDisks(world, 'web2');
+    await world.driver.attach(WEB1, INFO, VDB);
+    await world.driver.attach({ kind: 'name', name: 'web2' }, INFO, VDB);
+    await expect(world.driver.detach(WEB1, INFO)).rejects.toMatchObject({ code: 'DEVICE_IN_USE' });
+    expect([world.libvirt.disksOf('web1').length, world.libvirt.disksOf('web2').length]).toEqual([0, 1]);
+    expect(world.deeds.filter((deed) => /^sync|^delete|logout/.test(deed))).toEqual([]);
+  });
+
+  test('of a volume that the guest does not have still releases the host side', async () => {
+    const world = openWithGuests();
+    await world.driver.connect(INFO);
+    expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: true, warnings: [] });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('of an unknown guest touches nothing', async () => {
+    const world = openWithGuests();
+    await world.driver.connect(INFO);
+    const before = world.deeds.length;
+    await expect(world.driver.detach({ kind: 'name', name: 'nobody' }, INFO)).rejects.toMatchObject({ code: 'DOMAIN_NOT_FOUND' });
+    expect(world.deeds.slice(before)).toEqual([]);
+  });
+});
+
+describe('disconnect()', () => {
+  test('that cannot flush removes nothing', async () => {
+    const world = openWithGuests();
+    await world.driver.connect(INFO);
+    world.host.kernel.unflushable.add('/dev/sda');
+    const before = await world.residue();
+    await expect(world.driver.disconnect(INFO)).rejects.toMatchObject({ code: 'FLUSH_FAILED' });
+    expect(await world.residue()).toEqual(before);
+  });
+
+  test('with force that cannot flush removes all and reports it', async () => {
+    const world = openWithGuests();
+    await world.driver.connect(INFO);
+    world.host.kernel.unflushable.add('/dev/sda');
+    await expect(world.driver.disconnect(INFO, { force: true })).rejects.toMatchObject({ code: 'CLEANUP_INCOMPLETE', cause: { errors: [{ code: 'FLUSH_FAILED' }] } });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('with force leaves a disk that somebody has open', async () => {
+    const world = openWithGuests();
+    const { device } = await world.driver.connect(INFO);
+    world.host.open(device.path, { pid: 0, name: 'the kernel (a mount)' });
+    await expect(world.driver.disconnect(INFO, { force: true })).rejects.toMatchObject({ code: 'DEVICE_IN_USE', message: expect.stringContaining('the kernel (a mount) has it open') as unknown });
+  });
+
+  test('does not log an administrator\'s session out and leaves the record', async () => {
+    const world = openWithGuests();
+    const text = captured('nodes/new-style/10.99.1.1,3260,1/default');
+    world.host.tree.write(RECORD, text);
+    world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, iface: 'default', transport: 'tcp' });
+    await world.driver.connect(INFO);
+    expect(await world.driver.disconnect(INFO)).toMatchObject({ found: true });
+    expect({ sessions: world.host.kernel.sessions.length, record: world.host.tree.read(RECORD), deeds: world.deeds }).toEqual({ sessions: 1, record: text, deeds: ['show sda', 'sync /dev/sda', 'delete sda'] });
+  });
+
+  test('keeps a session on which another volume lives', async () => {
+    const world = openWithGuests();
+    world.host.targets[0]?.units.set(10, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1n << 30n });
+    const other = infoFor(['192.0.2.10:3260'], { target_luns: [10], volume_id: 'volume-10' });
+    await world.driver.connect(INFO);
+    await world.driver.connect(other);
+    await world.driver.disconnect(INFO);
+    expect((await world.driver.find(other))?.paths[0].lun).toBe(10);
+  });
+
+  test('of paths that show two volumes removes neither', async () => {
+    const world = openWithGuests();
+    const both = infoFor(['192.0.2.10:3260', '192.0.2.10:3260'], { target_luns: [1, 2] });
+    world.host.targets[0]?.units.set(2, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 1n << 30n });
+    await world.driver.connect(INFO);
+    await world.driver.connect(infoFor(['192.0.2.10:3260'], { target_luns: [2] }));
+    await expect(world.driver.disconnect(both)).rejects.toMatchObject({ code: 'DEVICE_MISMATCH' });
+    expect(world.deeds.filter((deed) => deed.startsWith('delete'))).toEqual([]);
+  });
+});
+
+describe('LibvirtISERVolumeDriver', () => {
+  test('overrides no step', () => { expect(Object.getOwnPropertyNames(LibvirtISERVolumeDriver.prototype)).toEqual(['constructor']); });
+
+  test('warns once, with what to write instead', async () => {
+    const world = openWithGuests();
+    world.host.targets.splice(0);
+    addTarget(world, [{ address: '192.0.2.10', port: 3260, serves: 'iser' }]);
+    const driver = new LibvirtISERVolumeDriver(world.parts);
+    const { paths } = await driver.connect(INFO);
+    await driver.disconnect(INFO);
+    expect(paths[0].transport).toBe('iser');
+    expect(world.log.warnings.map(({ message }) => message)).toEqual([expect.stringContaining('write iscsi_iface = "iser"')]);
+  });
+});

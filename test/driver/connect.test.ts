@@ -1,0 +1,190 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from '@jest/globals';
+import { errorChain } from '../../src/base/error-chain.js';
+import { VolumeError } from '../../src/base/volume-error.js';
+import type { Command } from '../../src/host/command.js';
+import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
+
+const TCP = { address: '192.0.2.10', port: 3260, serves: 'tcp' } as const;
+const NODE = `/etc/iscsi/nodes/${IQN}`;
+
+/** iscsiadm ends every login over this iface with that exit status. */
+function failLogins({ host }: RecordedWorld, exitCode: number, iface = 'iser'): void {
+  const run = host.run.bind(host);
+  host.run = async (command: Command, signal) => {
+    if (!command.args.includes('--login') || !command.args.includes(iface)) return await run(command, signal);
+    host.commands.push(command);
+    return { exitCode, stdout: '', stderr: 'iscsiadm: no\n' };
+  };
+}
+
+async function failure(promise: Promise<unknown>): Promise<VolumeError> {
+  const outcome = await promise.then(() => undefined, (error: unknown) => error);
+  if (outcome instanceof VolumeError) return outcome;
+  throw new Error(`Expected a VolumeError, not ${inspect(outcome)}`);
+}
+
+describe('connect() falls back to TCP', () => {
+  test.each([12, 14, 23])('when iscsiadm ends with %d, and says so in result, warnings and log', async (exitCode) => {
+    const world = openRecordedWorld({ iscsi_iface: 'iser' });
+    addTarget(world, [TCP]);
+    failLogins(world, exitCode);
+    const { paths, transport, warnings } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
+    expect({ ...transport, iface: paths[0].iface, transport: paths[0].transport }).toMatchObject({ requested: 'iser', used: 'default', iface: 'default', transport: 'tcp', fallback: { code: 'TRANSPORT_UNAVAILABLE' } });
+    expect(warnings).toEqual([expect.stringMatching(/default is used and not iser: Cannot log in/)]);
+    expect(world.log.warnings).toEqual([{ level: 'warn', message: 'Falling back to another transport', fields: expect.objectContaining({ requested: 'iser', used: 'default', code: 'TRANSPORT_UNAVAILABLE' }) as unknown }]);
+  });
+
+  test.each([[24, 'LOGIN_AUTH_FAILED'], [19, 'LOGIN_REFUSED'], [8, 'PORTAL_UNREACHABLE'], [4, 'PORTAL_UNREACHABLE'], [20, 'INITIATOR_UNAVAILABLE'], [6, 'DATABASE_FAILED'], [99, 'COMMAND_FAILED']] as const)(
+    'never when it ends with %d', async (exitCode, code) => {
+      const world = openRecordedWorld({ iscsi_iface: 'iser' });
+      addTarget(world, [TCP]);
+      failLogins(world, exitCode);
+      expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code });
+      expect({ warnings: world.log.warnings, residue: await world.residue() }).toEqual({ warnings: [], residue: [] });
+    },
+  );
+
+  test('not with iscsi_iface_fallback = "none"', async () => {
+    const world = openRecordedWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' });
+    addTarget(world, [TCP]);
+    failLogins(world, 12);
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'TRANSPORT_UNAVAILABLE' });
+    expect(world.host.commands).toHaveLength(1);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('and disconnect() finds the volume there', async () => {
+    const world = openRecordedWorld({ iscsi_iface: 'iser' });
+    addTarget(world, [TCP]);
+    failLogins(world, 12);
+    const info = infoFor(['192.0.2.10:3260']);
+    await world.driver.connect(info);
+    expect(await world.driver.disconnect(info)).toEqual({ found: true, warnings: [] });
+    expect(await world.residue()).toEqual([]);
+  });
+});
+
+describe('connect() of several portals', () => {
+  const portals = ['192.0.2.1:3260', '192.0.2.2:3260', '192.0.2.10:3260'];
+
+  test('tries them in order until one works and undoes the failures', async () => {
+    const world = openRecordedWorld();
+    addTarget(world, [TCP]);
+    const { paths } = await world.driver.connect(infoFor(portals));
+    expect(paths[0].portal).toEqual({ address: '192.0.2.10', port: 3260 });
+    expect(world.host.commands.map(({ args }) => args[args.indexOf('-p') + 1])).toEqual(portals);
+    expect(world.host.tree.list(NODE)).toEqual(['192.0.2.10,3260,1']);
+  });
+
+  test('over none of which it can be reached tells of each', async () => {
+    const world = openRecordedWorld();
+    addTarget(world, []);
+    const error = await failure(world.driver.connect(infoFor(portals)));
+    expect(error).toMatchObject({ code: 'PORTAL_UNREACHABLE', message: 'Cannot connect the volume through any of its 3 portals' });
+    for (const portal of portals) expect(errorChain(error)).toContain(portal);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('stops at the first that refuses the password', async () => {
+    const world = openRecordedWorld();
+    addTarget(world, [{ ...TCP, address: '192.0.2.1' }, TCP], { username: 'u', password: 'right' });
+    const info = infoFor(portals, { auth_method: 'CHAP', auth_username: 'u', auth_password: 'wrong-wrong' });
+    const error = await failure(world.driver.connect(info));
+    expect(error.code).toBe('LOGIN_AUTH_FAILED');
+    expect(world.host.commands).toHaveLength(1);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('goes on where one has a session that does not recover', async () => {
+    const world = openRecordedWorld();
+    addTarget(world, [{ ...TCP, address: '192.0.2.1' }, TCP]);
+    const session = world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.1', port: 3260 }, iface: 'default', transport: 'tcp' });
+    world.host.kernel.setState(session, 'FAILED');
+    const { paths } = await world.driver.connect(infoFor(['192.0.2.1:3260', '192.0.2.10:3260']));
+    expect(paths[0].portal.address).toBe('192.0.2.10');
+    expect(world.host.kernel.sessions).toHaveLength(2);
+  });
+});
+
+test('connect() and disconnect() of a volume whose path is listed twice take it once', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [{ ...TCP, address: '2001:db8::1' }]);
+  const info = infoFor(['[2001:db8::1]:3260', '[2001:DB8:0::1]:3260']);
+  await world.driver.connect(info);
+  expect(await world.driver.disconnect(info)).toMatchObject({ found: true });
+  expect(await world.residue()).toEqual([]);
+});
+
+test('connect() tells the secret nowhere but in the record file', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [TCP], { username: 'u', password: 'hush-hush-hush' });
+  const info = infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'hush-hush-hush' });
+  const volume = await world.driver.connect(info);
+  expect(world.host.tree.read(`${NODE}/192.0.2.10,3260,1/default`)).toContain('node.session.auth.password = hush-hush-hush\n');
+  expect(inspect([volume, world.host.commands, world.log.lines], { depth: null })).not.toContain('hush');
+  await world.driver.disconnect(info);
+  expect(await world.residue()).toEqual([]);
+});
+
+test('connect() that is refused tells the secret nowhere', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [TCP], { username: 'u', password: 'right' });
+  const error = await failure(world.driver.connect(infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'hush-hush-hush' })));
+  expect(inspect([error, world.log.lines, world.host.commands], { depth: null }) + errorChain(error) + JSON.stringify(error)).not.toContain('hush');
+});
+
+test('connect() warns of a disk that does not say who it is', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [TCP]).units.set(1, { wwid: '', sizeBytes: 1n << 30n });
+  const { device, warnings } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
+  expect({ wwid: device.wwid, warnings }).toEqual({ wwid: undefined, warnings: [expect.stringContaining('does not say who it is')] });
+});
+
+test('connect() that fails on a unit that was there before does not remove it', async () => {
+  const world = openRecordedWorld();
+  const target = addTarget(world, [TCP]);
+  const info = infoFor(['192.0.2.10:3260']);
+  await world.driver.connect(info);
+  target.units.set(1, { wwid: WWID, sizeBytes: 0n });
+  expect(await failure(world.driver.connect(info))).toMatchObject({ code: 'DEVICE_NOT_FOUND' });
+  expect(world.deeds.filter((deed) => deed.startsWith('delete'))).toEqual([]);
+});
+
+test('disconnect() of a disk that has lost its size and that somebody has open leaves it', async () => {
+  const world = openRecordedWorld();
+  const target = addTarget(world, [TCP]);
+  const info = infoFor(['192.0.2.10:3260']);
+  const { device } = await world.driver.connect(info);
+  world.host.open(device.path, { pid: 7, name: 'qemu-system-x86' });
+  target.units.set(1, { wwid: WWID, sizeBytes: 0n });
+  world.host.kernel.write('/sys/devices/platform/host1/session1/target1:0:0/1:0:0:1/rescan', '1');
+  expect(await failure(world.driver.disconnect(info))).toMatchObject({ code: 'DEVICE_IN_USE' });
+  expect(world.deeds.filter((deed) => deed.startsWith('delete'))).toEqual([]);
+});
+
+test('connect() that finds no disk leaves no record either, though a crash had left one of ours with other settings', async () => {
+  const world = openRecordedWorld();
+  const target = addTarget(world, [TCP]);
+  const info = infoFor(['192.0.2.10:3260']);
+  await world.driver.connect(info);
+  for (const session of [...world.host.kernel.sessions]) world.host.kernel.removeSession(session); // as after a reboot
+  target.units.delete(1);
+  expect(await failure(world.driver.connect(dataChanged(info, { auth_method: 'CHAP', auth_username: 'u', auth_password: 'p' })))).toMatchObject({ code: 'DEVICE_NOT_FOUND' });
+  expect(await world.residue()).toEqual([]);
+});
+
+test.each([
+  ['volume_use_multipath = true', { volume_use_multipath: true }],
+  ['a list of several ifaces', { iscsi_iface: ['default', 'iser'] }],
+])('connect() with %s is refused with words that say which option', async (words, config) => {
+  const world = openRecordedWorld(config);
+  addTarget(world, [TCP]);
+  const error = await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])));
+  expect({ code: error.code, names: error.message.includes(words), commands: world.host.commands }).toEqual({ code: 'CONFIG_INVALID', names: true, commands: [] });
+});
+
+test('connect() over an iface that is not there names those that are', async () => {
+  const world = openRecordedWorld({ iscsi_iface: 'cxgb4i.00:07:43:12:34:56' });
+  expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'IFACE_NOT_FOUND', message: expect.stringContaining('this host has default, iser') as unknown });
+});

@@ -1,0 +1,124 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Iface } from '../../../src/iface/iface.js';
+import { BUILT_IN_IFACES } from '../../../src/iface/iface.js';
+import { ifaceOfAddress } from '../../../src/iface/iface-of-address.js';
+import { ifaceRecord } from '../../../src/iface/name-iface.js';
+import type { Card } from './card.js';
+import { CARDS } from './cards/index.js';
+import { plugConnectX } from './cards/rdma.js';
+import { ifaceOf } from './iface-of.js';
+import { SysfsTree } from './sysfs-tree.js';
+
+const { CHELSIO_T5, CHELSIO_T3, BROADCOM_57810, BROADCOM_5709, QLOGIC_4032, QLOGIC_FASTLINQ, EMULEX_SKYHAWK, EMULEX_LANCER } = CARDS;
+
+async function chosen(address: string, plug: (tree: SysfsTree) => void, ifaces: readonly Iface[] = BUILT_IN_IFACES): Promise<unknown> {
+  const tree = new SysfsTree();
+  plug(tree);
+  const choice = ifaceOfAddress(address, await tree.hardware(), ifaces);
+  return choice.kind === 'record' ? choice.iface.name : [choice.transport, choice.hwaddress, choice.ipaddress, choice.netIfacename];
+}
+
+const whole = (card: Card) => (tree: SysfsTree): void => {
+  card.plug(tree);
+  card.load(tree);
+};
+const withVlan = (card: Card, below: string, mac: string) => (tree: SysfsTree): void => {
+  whole(card)(tree);
+  tree.netDevice({ name: 'vlan7', mac, lower: [below], addresses: ['10.77.0.5/24'] });
+};
+
+describe('ifaceOfAddress() for an address in this host', () => {
+  const cases: readonly (readonly [string, string, (tree: SysfsTree) => void, unknown])[] = [
+    ["Chelsio T5: the port's address", '10.4.0.5', whole(CHELSIO_T5), ['cxgb4i', '00:07:43:04:aa:bb', '10.4.0.5', undefined]],
+    ["Chelsio T5: the other port's", '10.4.1.5', whole(CHELSIO_T5), ['cxgb4i', '00:07:43:04:aa:bc', '10.4.1.5', undefined]],
+    ['Chelsio T5: IPv6 in any spelling', 'FD00:4:0:0::5', whole(CHELSIO_T5), ['cxgb4i', '00:07:43:04:aa:bb', 'fd00:4::5', undefined]],
+    ['Chelsio T5, module not loaded: software TCP, bound', '10.4.0.5', CHELSIO_T5.plug, ['tcp', undefined, undefined, 'enp4s0f4']],
+    ['Chelsio T5, module loaded, no HBA', '10.4.0.5', (tree) => { CHELSIO_T5.plug(tree); tree.load('cxgb4i'); }, ['tcp', undefined, undefined, 'enp4s0f4']],
+    ['Chelsio T5: a VLAN, which its driver follows down', '10.77.0.5', withVlan(CHELSIO_T5, 'enp4s0f4', '00:07:43:04:aa:bb'), ['cxgb4i', '00:07:43:04:aa:bb', '10.77.0.5', undefined]],
+    ["Chelsio T3: the HBA's own address", '10.5.0.77', whole(CHELSIO_T3), ['cxgb3i', '00:07:43:05:01:02', '10.5.0.77', undefined]],
+    ["Chelsio T3: the port's address", '10.5.0.5', whole(CHELSIO_T3), ['cxgb3i', '00:07:43:05:01:02', '10.5.0.5', undefined]],
+    ['Broadcom 57810: the MAC is the HBA\'s', '10.6.1.5', whole(BROADCOM_57810), ['bnx2i', '00:10:18:a0:00:21', '10.6.1.5', undefined]],
+    ['Broadcom 57810: a VLAN is software TCP', '10.77.0.5', withVlan(BROADCOM_57810, 'enp6s0f0', '00:10:18:a0:00:00'), ['tcp', undefined, undefined, 'vlan7']],
+    ['Broadcom 5709', '10.7.0.5', whole(BROADCOM_5709), ['bnx2i', '00:10:18:b0:00:01', '10.7.0.5', undefined]],
+    ['QLogic 4032: the address is on the card', '10.8.3.9', whole(QLOGIC_4032), ['qla4xxx', '00:c0:dd:08:00:03', '10.8.3.9', undefined]],
+    ['Emulex Skyhawk: the iSCSI function', '10.9.1.99', whole(EMULEX_SKYHAWK), ['be2iscsi', '00:90:fa:09:01:01', '10.9.1.99', undefined]],
+    ['Emulex Skyhawk: the Ethernet function is software TCP', '10.9.1.5', whole(EMULEX_SKYHAWK), ['tcp', undefined, undefined, 'enp9s0f1']],
+    ['Emulex Lancer', '10.10.0.9', whole(EMULEX_LANCER), ['ocs', '00:90:fa:0a:00:01', '10.10.0.9', undefined]],
+    ['QLogic FastLinQ: the Ethernet function is software TCP', '10.11.0.5', whole(QLOGIC_FASTLINQ), ['tcp', undefined, undefined, 'enp11s0f0']],
+    ['a plain card', '10.12.0.5', plugConnectX, ['tcp', undefined, undefined, 'enp12s0f0np0']],
+    ['a bond: the same MAC as a member, told apart by its name', '10.13.0.5', (tree) => {
+      plugConnectX(tree);
+      tree.netDevice({ name: 'bond0', mac: '0c:42:a1:0c:00:00', lower: ['enp12s0f0np0', 'enp12s0f1np1'], addresses: ['10.13.0.5/24'] });
+    }, ['tcp', undefined, undefined, 'bond0']],
+    ['a bond of Chelsio ports', '10.13.0.5', (tree) => {
+      whole(CHELSIO_T5)(tree);
+      tree.netDevice({ name: 'bond0', mac: '00:07:43:04:aa:bb', lower: ['enp4s0f4', 'enp4s0f4d1'], addresses: ['10.13.0.5/24'] });
+    }, ['tcp', undefined, undefined, 'bond0']],
+  ];
+  test.each(cases)('%s', async (_name, address, plug, expected) => {
+    expect(await chosen(address, plug)).toEqual(expected);
+  });
+});
+
+describe('ifaceOfAddress() with records', () => {
+  const generated = (name: string, values: Readonly<Record<string, string>> = {}): Iface => ifaceOf({ transport_name: 'cxgb4i', hwaddress: '00:07:43:04:aa:bb', ...values }, name);
+  const ipv4 = generated('cxgb4i.00:07:43:04:aa:bb.ipv4.0');
+  const ipv6 = generated('cxgb4i.00:07:43:04:aa:bb.ipv6.0');
+
+  test('takes the generated record of the HBA, of the right family', async () => {
+    expect(await chosen('10.4.0.5', whole(CHELSIO_T5), [ipv4, ipv6])).toBe(ipv4.name);
+    expect(await chosen('fd00:4::5', whole(CHELSIO_T5), [ipv4, ipv6])).toBe(ipv6.name);
+  });
+
+  test('prefers the record with this very address', async () => {
+    const exact = generated('mine', { ipaddress: '10.4.0.6' });
+    expect(await chosen('10.4.0.6', whole(CHELSIO_T5), [ipv4, exact])).toBe('mine');
+    expect(await chosen('10.4.0.5', whole(CHELSIO_T5), [ipv4, exact])).toBe(ipv4.name);
+  });
+
+  test('finds the record that gives bnx2i its address, which no device has yet', async () => {
+    const record = ifaceOf({ transport_name: 'bnx2i', hwaddress: BROADCOM_57810.mac, ipaddress: '10.6.0.200' }, 'offload0');
+    expect(await chosen('10.6.0.200', whole(BROADCOM_57810), [record])).toBe('offload0');
+  });
+
+  test('makes a bnx2i record rather than take the generated one, which has no address', async () => {
+    const bare = ifaceOf({ transport_name: 'bnx2i', hwaddress: BROADCOM_57810.mac }, 'bnx2i.00:10:18:a0:00:01.ipv4.0');
+    expect(await chosen('10.6.0.5', whole(BROADCOM_57810), [bare])).toEqual(['bnx2i', '00:10:18:a0:00:01', '10.6.0.5', undefined]);
+  });
+
+  test('takes a tcp record that is bound to the device by name, never one bound by a MAC that others share', async () => {
+    const byMac = ifaceOf({ transport_name: 'tcp', hwaddress: '0c:42:a1:0c:00:00' }, 'by-mac');
+    const byName = ifaceOf({ transport_name: 'tcp', net_ifacename: 'enp12s0f0np0' }, 'by-name');
+    expect(await chosen('10.12.0.5', plugConnectX, [byMac, byName])).toBe('by-name');
+    expect(await chosen('10.12.0.5', plugConnectX, [byMac])).toEqual(['tcp', undefined, undefined, 'enp12s0f0np0']);
+  });
+
+  test('finds again what was made of its own answer', async () => {
+    const tree = new SysfsTree();
+    whole(CHELSIO_T5)(tree);
+    const hardware = await tree.hardware();
+    const first = ifaceOfAddress('10.4.0.5', hardware, [ipv6]);
+    if (first.kind !== 'make') throw new Error('a record fits already');
+    const made = ifaceRecord(first);
+    expect(ifaceOfAddress('10.4.0.5', hardware, [ipv6, made])).toEqual({ kind: 'record', iface: made });
+  });
+
+  test('refuses to choose between two that fit, and names them', async () => {
+    await expect(chosen('10.4.0.5', whole(CHELSIO_T5), [generated('one'), generated('two')])).rejects.toMatchObject({
+      code: 'IFACE_UNUSABLE', message: 'Cannot choose an iface for the address 10.4.0.5: one, two all fit', details: { candidates: ['one', 'two'] },
+    });
+  });
+});
+
+test('ifaceOfAddress() refuses an address on two devices', async () => {
+  const plug = (tree: SysfsTree): void => {
+    for (const port of [1, 2]) tree.netDevice({ name: `eth${port}`, mac: `02:fc:00:00:00:0${port}`, addresses: ['fe80::1/64'] });
+  };
+  await expect(chosen('fe80::1', plug)).rejects.toMatchObject({ code: 'IFACE_UNUSABLE', details: { candidates: ['eth1', 'eth2'] } });
+});
+
+test('R110: an address that this host has not is an error that names those it has', async () => {
+  await expect(chosen('192.0.2.1', whole(CHELSIO_T3))).rejects.toMatchObject({
+    code: 'IFACE_NOT_FOUND', message: 'Cannot find an iface for the address 192.0.2.1: this host has 10.5.0.77 on host3 (cxgb3i), 10.5.0.5 on eth5',
+  });
+});

@@ -1,0 +1,125 @@
+import { FakeClock } from '../../fakes/fake-clock.js';
+import { FakeHost } from '../../fakes/fake-host.js';
+import type { FileSystem } from '../../../src/host/file-system.js';
+import type { NetAddress } from '../../../src/host/net-addresses.js';
+import type { Hardware } from '../../../src/iface/hardware.js';
+import { readHardware } from '../../../src/iface/read-hardware.js';
+import { TRANSPORT_FACTS, TRANSPORT_MODULES } from '../../../src/iface/transport-facts.js';
+import type { Transport } from '../../../src/iface/transport.js';
+
+const RELEASE = '6.1.0-56-amd64';
+const PCI_ROOT = '/sys/devices/pci0000:00/0000:00:03.0';
+
+/** A sysfs and procfs as Linux 6.1 lays them out, to plug cards into. Built in the layout that a 6.1 machine with the modules and without the cards shows. */
+export class SysfsTree {
+  readonly host = new FakeHost({ clock: new FakeClock() });
+  readonly #addresses: NetAddress[] = [];
+
+  constructor() {
+    const { tree } = this.host;
+    tree.remove('/sys'); // a fake host's own, which has no hardware
+    tree.write('/proc/sys/kernel/osrelease', `${RELEASE}\n`);
+    tree.write('/proc/net/unix', 'Num       RefCount Protocol Flags    Type St Inode Path\n00000000ddb5d88d: 00000002 00000000 00010000 0001 01 12131 @ISCSIADM_ABSTRACT_NAMESPACE\n');
+    this.installModules(TRANSPORT_MODULES.filter((module) => module !== 'ocs'));
+    this.pciFunction({ address: '0000:00:00.0', id: '8086:29C0' });
+    this.netDevice({ name: 'lo', mac: '00:00:00:00:00:00' });
+  }
+
+  get files(): FileSystem {
+    return this.host;
+  }
+
+  async hardware(): Promise<Hardware> {
+    return await readHardware(this.files, this.#addresses);
+  }
+
+  /** modules.dep of Debian: `kernel/drivers/scsi/qedi/qedi.ko: kernel/…`. */
+  installModules(modules: readonly string[]): void {
+    this.host.tree.write(`/lib/modules/${RELEASE}/modules.dep`, modules.map((module) => `kernel/drivers/scsi/${module}/${module}.ko: kernel/drivers/scsi/libiscsi.ko\n`).join(''));
+  }
+
+  /** What modprobe leaves: the module and the transport that it registers. */
+  load(transport: Transport): void {
+    this.loadUnregistered(transport);
+    this.host.tree.write(`/sys/class/iscsi_transport/${transport}/handle`, '18446744072639905792\n');
+  }
+
+  loadUnregistered(transport: Transport): void {
+    this.host.tree.write(`/sys/module/${TRANSPORT_FACTS[transport].module}/refcnt`, '0\n');
+  }
+
+  /** drivers/pci/pci-driver.c, pci_uevent. */
+  pciFunction({ address, id, driver }: { readonly address: string; readonly id: string; readonly driver?: string | undefined }): void {
+    this.host.tree.write(`${PCI_ROOT}/${address}/uevent`, `${driver === undefined ? '' : `DRIVER=${driver}\n`}PCI_CLASS=20000\nPCI_ID=${id}\nPCI_SUBSYS_ID=0000:0000\nPCI_SLOT_NAME=${address}\n`);
+    this.host.tree.symbolicLink(`/sys/bus/pci/devices/${address}`, `${PCI_ROOT}/${address}`);
+  }
+
+  /** `lower_DEV` are the links of net/core/dev.c, netdev_adjacent_sysfs_add. */
+  netDevice({ name, mac, pci, lower = [], addresses = [] }: NetDeviceParts): void {
+    const { tree } = this.host;
+    const place = pci === undefined ? `/sys/devices/virtual/net/${name}` : `${PCI_ROOT}/${pci}/net/${name}`;
+    tree.write(`${place}/address`, `${mac}\n`);
+    tree.write(`${place}/uevent`, `INTERFACE=${name}\nIFINDEX=2\n`);
+    if (pci !== undefined) tree.symbolicLink(`${place}/device`, `${PCI_ROOT}/${pci}`);
+    for (const below of lower) tree.symbolicLink(`${place}/lower_${below}`, `/sys/class/net/${below}`);
+    tree.symbolicLink(`/sys/class/net/${name}`, place);
+    for (const cidr of addresses) {
+      const [address = '', prefix] = cidr.split('/');
+      this.#addresses.push({ netdev: name, address, prefix: prefix === undefined ? undefined : Number(prefix) });
+    }
+  }
+
+  /** drivers/scsi/scsi_transport_iscsi.c, iscsi_host attributes. */
+  iscsiHost({ host, procName, pci, mac, ip, netdev }: IscsiHostParts): void {
+    const { tree } = this.host;
+    const place = pci === undefined ? `/sys/devices/platform/host${host}` : `${PCI_ROOT}/${pci}/host${host}`;
+    tree.write(`${place}/scsi_host/host${host}/proc_name`, `${procName}\n`);
+    for (const [key, value] of Object.entries({ hwaddress: mac, ipaddress: ip, netdev })) tree.write(`${place}/iscsi_host/host${host}/${key}`, `${value ?? '(null)'}\n`);
+    tree.symbolicLink(`${place}/iscsi_host/host${host}/device`, place);
+    tree.symbolicLink(`/sys/class/iscsi_host/host${host}`, `${place}/iscsi_host/host${host}`);
+    tree.symbolicLink(`/sys/class/scsi_host/host${host}`, `${place}/scsi_host/host${host}`);
+  }
+
+  /** drivers/infiniband/core/sysfs.c. `parent` is soft RoCE's (drivers/infiniband/sw/rxe/rxe_verbs.c, parent_show). */
+  rdmaPort({ device, port = 1, state, netdev, pci, parent }: RdmaPortParts): void {
+    const { tree } = this.host;
+    const place = pci === undefined ? `/sys/devices/virtual/infiniband/${device}` : `${PCI_ROOT}/${pci}/infiniband/${device}`;
+    tree.write(`${place}/ports/${port}/state`, `${state}\n`);
+    if (netdev !== undefined) tree.write(`${place}/ports/${port}/gid_attrs/ndevs/0`, `${netdev}\n`);
+    if (parent !== undefined) tree.write(`${place}/parent`, `${parent}\n`);
+    if (pci !== undefined) tree.symbolicLink(`${place}/device`, `${PCI_ROOT}/${pci}`);
+    tree.symbolicLink(`/sys/class/infiniband/${device}`, place);
+  }
+
+  startIscsiuio(): void {
+    const sockets = this.host.tree.read('/proc/net/unix') ?? '';
+    this.host.tree.write('/proc/net/unix', `${sockets}00000000ae0fbc25: 00000002 00000000 00010000 0001 01 11435 @ISCSID_UIP_ABSTRACT_NAMESPACE\n`);
+  }
+}
+
+interface NetDeviceParts {
+  readonly name: string;
+  readonly mac: string;
+  readonly pci?: string;
+  readonly lower?: readonly string[];
+  /** `10.0.0.5/24`, or without a prefix when it is not known. */
+  readonly addresses?: readonly string[];
+}
+
+interface IscsiHostParts {
+  readonly host: number;
+  readonly procName: string;
+  readonly pci?: string;
+  readonly mac?: string;
+  readonly ip?: string;
+  readonly netdev?: string;
+}
+
+interface RdmaPortParts {
+  readonly device: string;
+  readonly port?: number;
+  readonly state: '4: ACTIVE' | '1: DOWN' | '2: INIT';
+  readonly netdev?: string;
+  readonly pci?: string;
+  readonly parent?: string;
+}

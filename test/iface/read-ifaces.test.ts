@@ -1,0 +1,23 @@
+import { expect, test } from '@jest/globals';
+import { parseIface } from '../../src/iface/parse-iface.js';
+import { parseIfaceName } from '../../src/iface/iface-name.js';
+import { readIfaces } from '../../src/iface/read-ifaces.js';
+import { FakeClock } from '../fakes/fake-clock.js';
+import { FakeHost } from '../fakes/fake-host.js';
+import { captured } from '../initiator/captured.js';
+
+test('parseIface() reads a record of open-iscsi', () => {
+  expect(parseIface('qedi.six', captured('ifaces/qedi.six'))).toMatchObject({ name: 'qedi.six', transport: 'qedi', hwaddress: '00:0e:1e:aa:bb:cc', ipaddress: '2001:db8::7' });
+});
+test('readIfaces() tells a record of an unknown transport from those that can be used', async () => {
+  const host = new FakeHost({ clock: new FakeClock() });
+  for (const name of ['plain', 'unheard-of']) host.tree.write(`/etc/iscsi/ifaces/${name}`, captured(`ifaces/${name}`));
+  const { ifaces, broken } = await readIfaces(host);
+  expect([ifaces.map(({ name }) => name), broken.map(({ name }) => name)]).toEqual([['plain', 'default', 'iser'], ['unheard-of']]);
+});
+test('readIfaces() takes no file in place of a built-in iface, as open-iscsi does not', async () => {
+  const host = new FakeHost({ clock: new FakeClock() });
+  host.tree.write('/etc/iscsi/ifaces/iser', captured('ifaces/plain'));
+  expect((await readIfaces(host)).ifaces.map(({ name, transport }) => [name, transport])).toEqual([['default', 'tcp'], ['iser', 'iser']]);
+});
+test.each(['', '..', 'a/b', '-I', '.hidden', 'a b', 'a\nb', 'x'.repeat(64)])('parseIfaceName(%j) throws', (name) => { expect(() => parseIfaceName(name)).toThrow(SyntaxError); });

@@ -1,0 +1,182 @@
+import { describe, expect, test } from '@jest/globals';
+import { Secret } from '../../src/base/secret.js';
+import { parsePortal } from '../../src/connection/portal.js';
+import { parseTargetName } from '../../src/connection/target-name.js';
+import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
+import { parseIface } from '../../src/iface/parse-iface.js';
+import { parseRecord } from '../../src/iface/record-text.js';
+import { NodeDatabase } from '../../src/initiator/node-database.js';
+import { OWNER_COMMENT } from '../../src/initiator/node-record.js';
+import { FakeClock } from '../fakes/fake-clock.js';
+import { FakeHost } from '../fakes/fake-host.js';
+import { captured } from './captured.js';
+
+const target = parseTargetName('iqn.2026-11.org.example:fixtures');
+const CXGB4I = 'cxgb4i.00:07:43:12:34:56';
+const NODES = `/etc/iscsi/nodes/${target}`;
+const LOCK = '/run/lock/iscsi/lock.write';
+const SIGNAL = new AbortController().signal;
+const PLAIN = { loginTimeoutSeconds: 15, chap: undefined };
+const CHAP = { loginTimeoutSeconds: 15, chap: { username: 'u', password: new Secret('hush-hush') } };
+
+function builtIn(name: string): Iface {
+  const found = BUILT_IN_IFACES.find((iface) => iface.name === name);
+  if (found === undefined) throw new RangeError(name);
+  return found;
+}
+
+function open(): { readonly host: FakeHost; readonly database: NodeDatabase } {
+  const clock = new FakeClock();
+  const host = new FakeHost({ clock });
+  host.tree.write('/etc/iscsi/iscsid.conf', captured('iscsid.conf'));
+  return { host, database: new NodeDatabase({ files: host, clock }) };
+}
+
+const key = (portal: string, iface = builtIn('default')): Parameters<NodeDatabase['put']>[0] => ({ target, portal: parsePortal(portal), iface });
+const nameOf = (portal: string, iface = 'default'): Parameters<NodeDatabase['find']>[0] => ({ target, portal: parsePortal(portal), iface: builtIn(iface).name });
+
+describe('put() makes', () => {
+  test.each<[string, string, string]>([
+    ['10.99.1.1:3260,1', 'default', 'nodes/new-style/10.99.1.1,3260,1/default'],
+    ['10.99.1.1:3260,1', 'iser', 'nodes/new-style/10.99.1.1,3260,1/iser'],
+    ['[2001:DB8:0::1]:3260,1', 'default', 'nodes/new-style/2001:db8::1,3260,1/default'],
+    ['10.99.1.1:3260,1', CXGB4I, `nodes/new-style/10.99.1.1,3260,1/${CXGB4I}`],
+  ])('for %s over %s what open-iscsi itself makes, but for our settings', async (portal, iface, file) => {
+    const { host, database } = open();
+    const chosen = iface === CXGB4I ? parseIface(CXGB4I, captured(`ifaces/${CXGB4I}`)) : builtIn(iface);
+    await database.put(key(portal, chosen), PLAIN, SIGNAL);
+    const path = file.replace('nodes/new-style', NODES);
+    const [ours, theirs] = [parseRecord(host.tree.read(path) ?? ''), parseRecord(captured(file))];
+    const different = [...ours].filter(([name, value]) => theirs.get(name) !== value);
+    expect(Object.fromEntries(different)).toEqual({ 'node.session.scan': 'manual', 'node.session.initial_login_retry_max': '1' });
+  });
+
+  test('a record under tag 1 where nobody gave a tag', async () => {
+    const { host, database } = open();
+    expect(await database.put(key('192.0.2.1'), PLAIN, SIGNAL)).toEqual({ kind: 'created', path: `${NODES}/192.0.2.1,3260,1/default` });
+    expect(host.tree.read(`${NODES}/192.0.2.1,3260,1/default`)).toContain(`# ${OWNER_COMMENT}\n`);
+  });
+
+  test('a record beside that of another iface, in the folder that is there', async () => {
+    const { host, database } = open();
+    const other = captured('nodes/new-style/10.99.1.1,3260,1/iser');
+    host.tree.write(`${NODES}/10.99.1.1,3260,7/iser`, other);
+    expect(await database.put(key('10.99.1.1:3260'), PLAIN, SIGNAL)).toMatchObject({ path: `${NODES}/10.99.1.1,3260,7/default` });
+    expect(host.tree.read(`${NODES}/10.99.1.1,3260,7/iser`)).toBe(other);
+  });
+
+  test('one session even where iscsid.conf asks for several', async () => {
+    const { host, database } = open();
+    host.tree.write('/etc/iscsi/iscsid.conf', captured('iscsid.conf').replace('node.session.nr_sessions = 1', 'node.session.nr_sessions = 4'));
+    await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
+    expect(host.tree.read(`${NODES}/192.0.2.1,3260,1/default`)).toContain('node.session.nr_sessions = 1\n');
+  });
+});
+
+describe('put() changes', () => {
+  test.each<[string, string, string]>([
+    ['of the new style', '10.99.1.1:3260,1', 'nodes/new-style/10.99.1.1,3260,1/default'],
+    ['of the old style', '10.99.2.1:3260', 'nodes/without-tag/10.99.2.1,3260'],
+    ['with an IPv6 address', '[2001:db8::1]:3260', 'nodes/with-chap/2001:db8::1,3260,1/default'],
+  ])('an administrator\'s record %s, and undo() restores it byte for byte', async (_name, portal, file) => {
+    const { host, database } = open();
+    const path = `${NODES}/${file.split('/').slice(2).join('/')}`;
+    host.tree.write(path, captured(file));
+    const change = await database.put(key(portal), CHAP, SIGNAL);
+    expect(change).toMatchObject({ kind: 'changed', path });
+    expect(host.tree.read(path)).toContain('node.session.auth.password = hush-hush\n');
+    expect(host.tree.read(path)).not.toContain(OWNER_COMMENT);
+    await database.undo(change, SIGNAL);
+    expect(host.tree.read(path)).toBe(captured(file));
+  });
+
+  test('nothing the second time', async () => {
+    const { database } = open();
+    await database.put(key('192.0.2.1'), CHAP, SIGNAL);
+    expect(await database.put(key('192.0.2.1'), CHAP, SIGNAL)).toEqual({ kind: 'unchanged' });
+  });
+
+  test('the CHAP of an earlier connection to none', async () => {
+    const { host, database } = open();
+    await database.put(key('192.0.2.1'), CHAP, SIGNAL);
+    await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
+    const text = host.tree.read(`${NODES}/192.0.2.1,3260,1/default`);
+    expect(text).toContain('node.session.auth.authmethod = None\n');
+    expect(text).not.toMatch(/hush|auth\.username|auth\.password/);
+  });
+});
+
+describe('removeOurs()', () => {
+  test('removes our record and its empty folders', async () => {
+    const { host, database } = open();
+    await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
+    expect(await database.removeOurs(nameOf('192.0.2.1'), SIGNAL)).toBe(1);
+    expect(host.residue()).toEqual([]);
+  });
+  test('leaves an administrator\'s record', async () => {
+    const { host, database } = open();
+    host.tree.write(`${NODES}/10.99.2.1,3260`, captured('nodes/without-tag/10.99.2.1,3260'));
+    expect(await database.removeOurs(nameOf('10.99.2.1'), SIGNAL)).toBe(0);
+    expect(host.residue()).toHaveLength(1);
+  });
+  test('leaves our record of another iface and of another port', async () => {
+    const { host, database } = open();
+    for (const other of [key('192.0.2.1', builtIn('iser')), key('192.0.2.1:3261')]) await database.put(other, PLAIN, SIGNAL);
+    const before = host.residue();
+    expect(await database.removeOurs(nameOf('192.0.2.1'), SIGNAL)).toBe(0);
+    expect(host.residue()).toEqual(before);
+  });
+  test('takes no lock when there is nothing to remove', async () => {
+    const { host, database } = open();
+    host.tree.write(LOCK, '');
+    expect(await database.removeOurs(nameOf('192.0.2.1'), SIGNAL)).toBe(0);
+  });
+});
+
+describe('find()', () => {
+  test('does not take an old-style record of another iface for that of this one', async () => {
+    const { host, database } = open();
+    host.tree.write(`${NODES}/10.99.2.1,3260`, captured('nodes/without-tag/10.99.2.1,3260'));
+    expect(await database.find(nameOf('10.99.2.1', 'iser'))).toEqual([]);
+    expect(await database.find(nameOf('10.99.2.1'))).toHaveLength(1);
+  });
+  test('does not take port 32601 for port 3260', async () => {
+    const { database } = open();
+    await database.put(key('192.0.2.1:32601'), PLAIN, SIGNAL);
+    expect(await database.find(nameOf('192.0.2.1:3260'))).toEqual([]);
+  });
+});
+
+describe('the database lock', () => {
+  test('that somebody holds makes put() fail with DATABASE_LOCKED, which names the file and touches nothing', async () => {
+    const { host, database } = open();
+    host.tree.write(LOCK, '');
+    await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({ code: 'DATABASE_LOCKED', message: expect.stringContaining(LOCK) as unknown, hint: expect.stringContaining(`rm ${LOCK}`) as unknown });
+    expect(host.residue()).toEqual([LOCK]);
+  });
+  test('is given back after an error', async () => {
+    const { host, database } = open();
+    host.tree.write('/etc/iscsi/iscsid.conf', 'what is this\n');
+    await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({ code: 'DATABASE_FAILED' });
+    expect(host.residue()).toEqual([]);
+  });
+  test('that is let go of meanwhile is waited for', async () => {
+    const { host, database } = open();
+    host.tree.write(LOCK, '');
+    setImmediate(() => { host.tree.remove(LOCK); });
+    expect(await database.put(key('192.0.2.1'), PLAIN, SIGNAL)).toMatchObject({ kind: 'created' });
+  });
+  test('is not waited for by a caller who gives up', async () => {
+    const { host, database } = open();
+    host.tree.write(LOCK, '');
+    await expect(database.put(key('192.0.2.1'), PLAIN, AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+});
+
+test('a damaged record of somebody\'s is named, without its password', async () => {
+  const { host, database } = open();
+  host.tree.write(`${NODES}/192.0.2.1,3260,1/default`, 'iface.iscsi_ifacename = default\nnode.session.auth.password hush-hush\n');
+  const error: unknown = await database.put(key('192.0.2.1'), PLAIN, SIGNAL).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'DATABASE_FAILED', message: expect.stringContaining(`${NODES}/192.0.2.1,3260,1/default`) as unknown });
+  expect(String((error as Error).cause)).not.toContain('hush');
+});

@@ -1,0 +1,139 @@
+import { describe, expect, test } from '@jest/globals';
+import { SILENT } from '../../src/base/logger.js';
+import { parsePortal } from '../../src/connection/portal.js';
+import { parseTargetName } from '../../src/connection/target-name.js';
+import { parseLun } from '../../src/connection/lun.js';
+import type { Command, CommandResult } from '../../src/host/command.js';
+import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
+import { parseIfaceName } from '../../src/iface/iface-name.js';
+import { loginCommand, logoutCommand } from '../../src/initiator/iscsiadm-commands.js';
+import { loginFailure } from '../../src/initiator/iscsiadm-exit.js';
+import { OpenIscsiInitiator } from '../../src/initiator/open-iscsi-initiator.js';
+import { FakeClock } from '../fakes/fake-clock.js';
+import { FakeHost } from '../fakes/fake-host.js';
+import { FakeTarget } from '../fakes/fake-target.js';
+import { captured, capturedAnswer } from './captured.js';
+
+const target = parseTargetName('iqn.2026-11.org.example:fixtures');
+const path = { target, portal: parsePortal('10.99.1.1:3260'), lun: parseLun(1) };
+const RECORD = `/etc/iscsi/nodes/${target}/10.99.1.1,3260,1/default`;
+const SIGNAL = new AbortController().signal;
+const [TCP, ISER] = BUILT_IN_IFACES as readonly [Iface, Iface];
+
+function open(): { readonly host: FakeHost; readonly initiator: OpenIscsiInitiator } {
+  const clock = new FakeClock();
+  const host = new FakeHost({ clock });
+  host.targets.push(new FakeTarget({ iqn: target, portals: [{ address: '10.99.1.1', port: 3260, serves: 'tcp' }] }));
+  return { host, initiator: new OpenIscsiInitiator({ commands: host, files: host, clock, logger: SILENT, loginTimeoutMs: 2000 }) };
+}
+
+function answerWith(host: FakeHost, verb: string, answer: CommandResult): void {
+  const run = host.run.bind(host);
+  host.run = async (command: Command, signal) => (command.args.includes(verb) ? answer : await run(command, signal));
+}
+
+describe('login()', () => {
+  test.each([
+    ['login-no-chap', 'LOGIN_AUTH_FAILED'], ['login-wrong-chap', 'LOGIN_AUTH_FAILED'], ['login-portal-refuses', 'PORTAL_UNREACHABLE'],
+    ['login-driver-missing', 'TRANSPORT_UNAVAILABLE'], ['login-no-iscsid', 'INITIATOR_UNAVAILABLE'], ['login-no-record', 'DATABASE_FAILED'],
+  ] as const)('that ends as in answers/%s.json rejects with %s, what iscsiadm said as its cause, and takes the record back', async (name, code) => {
+    const { host, initiator } = open();
+    const answer = capturedAnswer(name);
+    answerWith(host, '--login', answer);
+    const error: unknown = await initiator.login(path, TCP, undefined, SIGNAL).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code, details: { exitCode: answer.exitCode, iface: 'default', portal: '10.99.1.1:3260', target } });
+    expect(String((error as Error).cause)).toContain(answer.stderr.trim().split('\n').at(-1));
+    expect(host.residue()).toEqual([]);
+  });
+
+  test('that fails restores an administrator\'s record byte for byte', async () => {
+    const { host, initiator } = open();
+    const text = captured('nodes/with-chap/10.99.1.1,3260,1/default');
+    host.tree.write(RECORD, text);
+    answerWith(host, '--login', capturedAnswer('login-portal-refuses'));
+    await expect(initiator.login(path, TCP, undefined, SIGNAL)).rejects.toMatchObject({ code: 'PORTAL_UNREACHABLE' });
+    expect(host.tree.read(RECORD)).toBe(text);
+  });
+
+  test('that finds the session made by somebody else meanwhile takes it and, when it fails then, does not end it', async () => {
+    const { host, initiator } = open();
+    host.kernel.addSession({ target, portal: path.portal, iface: 'default', transport: 'iser' });
+    await expect(initiator.login(path, TCP, undefined, SIGNAL)).rejects.toMatchObject({ code: 'TRANSPORT_MISMATCH', message: expect.stringContaining('asks for tcp and the kernel runs it over iser') as unknown });
+    expect(host.kernel.sessions).toHaveLength(1);
+  });
+
+  test('that the kernel runs over another transport rejects with TRANSPORT_MISMATCH and leaves nothing', async () => {
+    const { host, initiator } = open();
+    const run = host.run.bind(host);
+    host.run = async (command: Command, signal) => {
+      if (!command.args.includes('--login')) return await run(command, signal);
+      host.kernel.addSession({ target, portal: path.portal, iface: 'iser', transport: 'tcp' });
+      return { exitCode: 0, stdout: '', stderr: '' };
+    };
+    await expect(initiator.login(path, ISER, undefined, SIGNAL)).rejects.toMatchObject({ code: 'TRANSPORT_MISMATCH' });
+    expect(host.residue()).toEqual([]);
+  });
+
+  test('that cannot be taken back says so, with both reasons', async () => {
+    const { host, initiator } = open();
+    const run = host.run.bind(host);
+    host.run = async (command: Command, signal) => {
+      if (!command.args.includes('--login')) return await run(command, signal);
+      host.kernel.addSession({ target, portal: path.portal, iface: 'default', transport: 'qedi' });
+      return { exitCode: 0, stdout: '', stderr: '' };
+    };
+    answerWith(host, '--logout', { exitCode: 1, stdout: '', stderr: 'iscsiadm: no' });
+    const error: unknown = await initiator.login(path, TCP, undefined, SIGNAL).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'CLEANUP_INCOMPLETE', cause: { errors: [{ code: 'TRANSPORT_MISMATCH' }, { code: 'LOGOUT_FAILED' }] } });
+  });
+
+  test('leaves a session over another iface to the same portal alone', async () => {
+    const { host, initiator } = open();
+    const other = host.kernel.addSession({ target, portal: path.portal, iface: 'eth1.bound', transport: 'tcp' });
+    const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
+    await initiator.logout(session, SIGNAL);
+    expect(host.kernel.sessions).toEqual([other]);
+  });
+});
+
+describe('logout()', () => {
+  test.each([[2], [21], [22], [32]])('takes exit status %d of iscsiadm for done when the session is gone', async (exitCode) => {
+    const { host, initiator } = open();
+    const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
+    host.kernel.removeSession(host.kernel.sessions[0] as never);
+    answerWith(host, '--logout', { exitCode, stdout: '', stderr: '' });
+    await initiator.logout(session, SIGNAL);
+    expect(host.residue()).toEqual([]);
+  });
+
+  test('believes no exit status as long as the kernel shows the session, and keeps the record', async () => {
+    const { host, initiator } = open();
+    const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
+    answerWith(host, '--logout', capturedAnswer('logout-no-session'));
+    await expect(initiator.logout(session, SIGNAL)).rejects.toMatchObject({ code: 'LOGOUT_FAILED', details: { exitCode: 21 } });
+    expect(host.tree.read(RECORD)).toBeDefined();
+  });
+});
+
+describe('mayEnd()', () => {
+  test('says yes to a session of our record', async () => {
+    const { initiator } = open();
+    const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
+    expect(await initiator.mayEnd(session)).toBe(true);
+  });
+  test('says no to a session of an administrator\'s record', async () => {
+    const { host, initiator } = open();
+    host.tree.write(RECORD, captured('nodes/new-style/10.99.1.1,3260,1/default'));
+    expect(await initiator.mayEnd({ ...path, iface: TCP.name })).toBe(false);
+  });
+});
+
+test.each([loginCommand, logoutCommand])('%p carries -T, -p and -I and is never killed', (build) => {
+  const { args, patience } = build({ target, portal: parsePortal('[2001:DB8::1]:3260'), iface: parseIfaceName('cxgb4i.00:07:43:12:34:56') }, 1000);
+  expect(args.slice(2, 8)).toEqual(['-T', target, '-p', '[2001:db8::1]:3260', '-I', 'cxgb4i.00:07:43:12:34:56']);
+  expect(patience).toEqual({ kind: 'wait', ms: 1000 });
+});
+
+test.each([[12, 'TRANSPORT_UNAVAILABLE'], [14, 'TRANSPORT_UNAVAILABLE'], [23, 'TRANSPORT_UNAVAILABLE'], [24, 'LOGIN_AUTH_FAILED'], [19, 'LOGIN_REFUSED'], [5, 'LOGIN_REFUSED'], [8, 'PORTAL_UNREACHABLE'], [4, 'PORTAL_UNREACHABLE'], [11, 'PORTAL_UNREACHABLE'], [13, 'PERMISSION_DENIED'], [18, 'INITIATOR_UNAVAILABLE'], [20, 'INITIATOR_UNAVAILABLE'], [33, 'INITIATOR_UNAVAILABLE'], [6, 'DATABASE_FAILED'], [21, 'DATABASE_FAILED'], [7, 'COMMAND_FAILED'], [1, 'COMMAND_FAILED'], [255, 'COMMAND_FAILED']] as const)(
+  'loginFailure(%d) is %s', (exitCode, code) => { expect(loginFailure(exitCode).code).toBe(code); },
+);

@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals';
+import { parsePortal } from '../../src/connection/portal.js';
+import { TRANSPORTS } from '../../src/iface/transport.js';
+import { readSessions } from '../../src/initiator/read-sessions.js';
+import { isSessionOf } from '../../src/initiator/session.js';
+import { FakeClock } from '../fakes/fake-clock.js';
+import { FakeHost } from '../fakes/fake-host.js';
+import { captured } from './captured.js';
+
+const target = 'iqn.2026-11.org.example:fixtures';
+const portal = parsePortal('10.99.1.1:3260');
+const open = (): FakeHost => new FakeHost({ clock: new FakeClock() });
+const CONNECTION = '/sys/class/iscsi_connection/connection1:0';
+
+function showSysfs({ tree }: FakeHost, files: Readonly<Record<string, string>>): void {
+  const links = new Map(Object.entries(files).filter(([, text]) => text.startsWith('-> ')).map(([path, text]) => [path, text.slice('-> '.length)]));
+  for (const [path, to] of links) {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    tree.symbolicLink(`${links.get(parent) ?? parent}${path.slice(parent.length)}`, to);
+  }
+  for (const [path, text] of Object.entries(files)) if (!links.has(path)) tree.write(path, text);
+}
+
+describe('readSessions()', () => {
+  test.each([['tcp', 'default', '10.99.1.1'], ['iser', 'iser', '10.98.0.1']])('reads a session over %s as the kernel shows it', async (transport, iface, address) => {
+    const host = open();
+    showSysfs(host, JSON.parse(captured(`sysfs/${transport}.json`)) as Record<string, string>);
+    expect(await readSessions(host)).toEqual([expect.objectContaining({ target, iface, transport, state: 'LOGGED_IN', portal: { address, port: 3260 } })]);
+  });
+
+  test.each(TRANSPORTS)('tells the transport %s', async (transport) => {
+    const host = open();
+    host.kernel.addSession({ target, portal, iface: 'any', transport });
+    expect((await readSessions(host)).map((session) => session.transport)).toEqual([transport]);
+  });
+
+  test('gives an IPv6 portal in its one spelling', async () => {
+    const host = open();
+    host.kernel.addSession({ target, portal: { address: '2001:0DB8:0:0::00A1', port: 3260 }, iface: 'default', transport: 'tcp' });
+    expect((await readSessions(host))[0]?.portal).toEqual(parsePortal('[2001:db8::a1]:3260'));
+  });
+
+  test('gives the portal that was asked for, not where a redirect led', async () => {
+    const host = open();
+    host.kernel.addSession({ target, portal, iface: 'default', transport: 'tcp' });
+    host.tree.write(`${CONNECTION}/address`, '10.99.4.1\n');
+    host.tree.write(`${CONNECTION}/port`, '3299\n');
+    expect((await readSessions(host))[0]?.portal).toEqual(portal);
+  });
+
+  test.each(['', '(null)\n', '<NULL>\n'])('takes address and port where the driver has %j as persistent_address', async (text) => {
+    const host = open();
+    host.kernel.addSession({ target, portal, iface: 'qedi.x', transport: 'qedi' });
+    for (const key of ['persistent_address', 'persistent_port']) host.tree.write(`${CONNECTION}/${key}`, text);
+    host.tree.write(`${CONNECTION}/address`, '10.99.4.1\n');
+    host.tree.write(`${CONNECTION}/port`, '3260\n');
+    expect((await readSessions(host))[0]?.portal).toEqual(parsePortal('10.99.4.1:3260'));
+  });
+
+  test.each(['targetname', 'ifacename'])('leaves out a session whose %s is gone', async (name) => {
+    const host = open();
+    host.kernel.addSession({ target, portal, iface: 'default', transport: 'tcp' });
+    host.tree.remove(`/sys/devices/platform/host1/session1/iscsi_session/session1/${name}`);
+    expect(await readSessions(host)).toEqual([]);
+  });
+
+  test('leaves out a session of a driver that is none of open-iscsi\'s', async () => {
+    const host = open();
+    host.kernel.addSession({ target, portal, iface: 'default', transport: 'warp' });
+    expect(await readSessions(host)).toEqual([]);
+  });
+});
+
+test('isSessionOf() tells sessions to one portal apart by target and iface', async () => {
+  const host = open();
+  for (const [name, iface] of [[target, 'default'], [target, 'iser'], [`${target}-other`, 'default']] as const) host.kernel.addSession({ target: name, portal, iface, transport: 'tcp' });
+  const sessions = await readSessions(host);
+  for (const session of sessions) expect(sessions.filter((other) => isSessionOf(other, session))).toEqual([session]);
+});
