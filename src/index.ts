@@ -16,6 +16,7 @@ export type { Clock } from './host/clock.js';
 export type { Argument, Command, CommandResult, CommandRunner, Patience } from './host/command.js';
 export type { DeviceUser, DeviceUsers } from './host/device-users.js';
 export type { FileKind, FileSystem } from './host/file-system.js';
+export type { NetAddress, NetAddresses } from './host/net-addresses.js';
 export type { Locks } from './host/locks.js';
 export { formatDomainRef, parseDomainRef } from './libvirt/libvirt.js';
 export type { DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, SecretUsage } from './libvirt/libvirt.js';

@@ -13,11 +13,13 @@ import type { Clock } from './host/clock.js';
 import type { CommandRunner } from './host/command.js';
 import type { DeviceUsers } from './host/device-users.js';
 import type { FileSystem } from './host/file-system.js';
+import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
 import { ExecaCommandRunner } from './host/node/execa-command-runner.js';
 import { FlockLocks } from './host/node/flock-locks.js';
 import { NodeFileSystem } from './host/node/node-file-system.js';
 import { RootHelperFileSystem } from './host/node/root-helper-file-system.js';
+import { SYSTEM_NET_ADDRESSES } from './host/node/system-net-addresses.js';
 import { SYSTEM_CLOCK } from './host/node/system-clock.js';
 import { winstonLogger } from './host/node/winston-logger.js';
 import { HostIfaceReports } from './iface/host-iface-reports.js';
@@ -49,11 +51,12 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.commands).toResolvedValue((logger, { rootHelper }) => new ExecaCommandRunner({ logger, rootHelper }), [TOKENS.logger, TOKENS.options]).inSingletonScope();
     bind(TOKENS.fileSystem).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
     bind(TOKENS.deviceUsers).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
+    bind(TOKENS.netAddresses).toConstantValue(SYSTEM_NET_ADDRESSES);
     bind(TOKENS.locks).toResolvedValue(({ lockDirectory, rootHelper }) => new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }), [TOKENS.options]).inSingletonScope();
     bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope().onDeactivation((libvirt) => libvirt.close());
     bind(TOKENS.ifaces).toResolvedValue((files) => new HostIfaceReports({ files }), [TOKENS.fileSystem]).inSingletonScope();
     bind(TOKENS.driverParts)
-      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.locks, TOKENS.libvirt])
+      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.locks, TOKENS.libvirt])
       .inSingletonScope();
     bind(TOKENS.iscsiDriver).toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope();
     bind(TOKENS.iserDriver).toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope();
@@ -78,13 +81,13 @@ function libvirtAt(uri: string, logger: Logger): Libvirt {
 }
 
 function driverParts(
-  options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, locks: Locks, libvirt: Libvirt,
+  options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, netAddresses: NetAddresses, locks: Locks, libvirt: Libvirt,
 ): DriverParts {
   const { deviceTimeoutMs, loginTimeoutMs } = options;
   return {
     initiator: new OpenIscsiInitiator({ commands, files, clock, logger, loginTimeoutMs }),
     devices: new LinuxBlockDevices({ files, clock, users, logger, deviceTimeoutMs }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),
-    libvirt, locks, files, clock, logger, options,
+    libvirt, locks, files, clock, netAddresses, logger, options,
   };
 }

@@ -7,6 +7,7 @@ import type { Clock } from './host/clock.js';
 import type { CommandRunner } from './host/command.js';
 import type { DeviceUsers } from './host/device-users.js';
 import type { FileSystem } from './host/file-system.js';
+import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
 import type { IfaceReports } from './iface/iface-report.js';
 import type { Libvirt } from './libvirt/libvirt.js';
@@ -20,6 +21,7 @@ export const TOKENS = {
   logger: token<Logger>('logger'),
   commands: token<CommandRunner>('commands'),
   fileSystem: token<FileSystem>('file-system'),
+  netAddresses: token<NetAddresses>('net-addresses'),
   deviceUsers: token<DeviceUsers>('device-users'),
   clock: token<Clock>('clock'),
   locks: token<Locks>('locks'),

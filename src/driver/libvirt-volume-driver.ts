@@ -1,6 +1,6 @@
 import type { NonEmpty } from '../base/brand.js';
 import type { Logger } from '../base/logger.js';
-import { VolumeError } from '../base/volume-error.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { DriverVolumeType, IscsiConnection } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
@@ -10,10 +10,12 @@ import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
+import type { NetAddresses } from '../host/net-addresses.js';
 import type { Locks } from '../host/locks.js';
 import { BUILT_IN_IFACES } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { IfaceSelector } from '../iface/iface-selector.js';
+import { readHardware } from '../iface/read-hardware.js';
 import { readIfaces } from '../iface/read-ifaces.js';
 import { selectIface } from '../iface/select-iface.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
@@ -32,6 +34,7 @@ export interface DriverParts {
   readonly locks: Locks;
   readonly files: FileSystem;
   readonly clock: Clock;
+  readonly netAddresses: NetAddresses;
   readonly logger: Logger;
   readonly options: VolumeOptions;
 }
@@ -50,7 +53,11 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   protected constructor(parts: DriverParts, ifaces: NonEmpty<IfaceSelector>) {
     this.#parts = parts;
     this.#ifaces = ifaces;
-    this.#connector = new VolumeConnector({ ...parts, loginTimeoutMs: parts.options.loginTimeoutMs });
+    this.#connector = new VolumeConnector({
+      ...parts,
+      loginTimeoutMs: parts.options.loginTimeoutMs,
+      hardware: async () => await readHardware(parts.files, parts.netAddresses.list()),
+    });
     this.#releaser = new VolumeReleaser(parts);
   }
 
@@ -74,6 +81,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal = never()): Promise<AttachedVolume> {
     const connection = readConnectionInfo(connectionInfo);
     readDiskInfo(diskInfo);
+    requireVolumeId(connection);
     await this.#parts.libvirt.lookupDomain(domain, signal);
     return await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo }, signal));
   }
@@ -85,8 +93,13 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const { volumeId, serial } = connection;
     const match = { sourcePaths, ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }), ...(serial === undefined ? {} : { serial }) };
     const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
-    const released = await this.#release(connection, options, signal);
-    return { ...released, found: released.found || inGuest };
+    try {
+      const released = await this.#release(connection, options, signal);
+      return { ...released, found: released.found || inGuest };
+    } catch (error) {
+      if (!inGuest || !connection.multiattach || !isVolumeError(error, 'DEVICE_IN_USE')) throw error;
+      return { found: true, warnings: [`the volume stays on this host for others: ${error.message}`] };
+    }
   }
 
   /** Under the target's lock to the end: between connect and libvirt nobody may take the disk away, or its name would be another volume's. */
@@ -144,6 +157,12 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
 
 function targetsOf({ paths }: IscsiConnection): readonly string[] {
   return [...new Set(paths.map(({ target }) => target))];
+}
+
+/** detach() finds the disk in the guest by the alias that is made of the id; two disks without one could not be told apart. */
+function requireVolumeId({ volumeId }: IscsiConnection): void {
+  if (volumeId !== undefined) return;
+  throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot attach the volume: data.volume_id is missing, and serial as well: without either, detach could not find it in the guest', { details: { key: 'data.volume_id' } });
 }
 
 function never(): AbortSignal {

@@ -1,6 +1,7 @@
 import type { Unit } from '../device/find-disk.js';
 import type { ScsiDisk } from '../device/block-device.js';
 import type { ScsiAddress } from '../device/scsi-address.js';
+import type { MayEnd } from '../initiator/open-iscsi-initiator.js';
 import type { Session, SessionKey } from '../initiator/session.js';
 
 /** One way to the volume, as it was when we looked. */
@@ -11,8 +12,7 @@ export interface PathView {
   readonly unit: Unit | undefined;
   /** Units of other volumes on the session. */
   readonly otherUnits: number;
-  /** The session's record is ours, or it has none. */
-  readonly mayEnd: boolean;
+  readonly mayEnd: MayEnd;
 }
 
 export type DisconnectStep =
@@ -30,7 +30,11 @@ export function planDisconnect(paths: readonly PathView[]): readonly DisconnectS
   return [
     ...disks.map((disk): DisconnectStep => ({ kind: 'flush', disk })),
     ...paths.flatMap(({ session, unit }): readonly DisconnectStep[] => (session === undefined || unit === undefined ? [] : [{ kind: 'remove', session, address: unit.address }])),
-    ...paths.flatMap(({ session, otherUnits, mayEnd }): readonly DisconnectStep[] => (session === undefined || otherUnits > 0 || !mayEnd ? [] : [{ kind: 'logout', session }])),
+    ...paths.flatMap((path): readonly DisconnectStep[] => (path.session === undefined || !isOver(path) ? [] : [{ kind: 'logout', session: path.session }])),
     ...paths.flatMap(({ key, session }): readonly DisconnectStep[] => (session === undefined ? [{ kind: 'forget', key }] : [])),
   ];
+}
+
+function isOver({ unit, otherUnits, mayEnd }: PathView): boolean {
+  return otherUnits === 0 && (mayEnd === 'always' || (mayEnd === 'after-removal' && unit !== undefined));
 }

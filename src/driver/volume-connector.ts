@@ -1,16 +1,21 @@
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
-import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import { isVolumeError, VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import type { Portal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { ScsiDisk } from '../device/block-device.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
 import type { Clock } from '../host/clock.js';
 import { until } from '../host/until.js';
+import type { Hardware } from '../iface/hardware.js';
 import type { Iface } from '../iface/iface.js';
+import { DEFAULT_IFACE } from '../iface/iface-name.js';
+import { verifyIface } from '../iface/verify-iface.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { isSessionOf, type Session } from '../initiator/session.js';
 import type { ConnectedVolume, TransportChoice } from './connected-volume.js';
+import { FailedTransports } from './failed-transports.js';
 import { UndoLog } from './undo-log.js';
 
 export interface ConnectorParts {
@@ -19,7 +24,12 @@ export interface ConnectorParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly loginTimeoutMs: number;
+  /** Looks at the host's hardware as it is now. */
+  readonly hardware: () => Promise<Hardware>;
 }
+
+/** Failures of the transport itself. A wrong password, a refusal or a missing target would meet TCP as well, and must not be hidden by it. */
+const TRANSPORT_FAILURES: readonly VolumeErrorCode[] = ['TRANSPORT_UNAVAILABLE', 'TRANSPORT_MISMATCH', 'PORTAL_UNREACHABLE'];
 
 /** Which iface to use, and which instead when its transport cannot work. */
 export interface IfacePlan {
@@ -46,9 +56,11 @@ const UNDO_MS = 120_000;
 /** The road from a connection to a block device. Everything here runs under the locks of the connection's targets. */
 export class VolumeConnector {
   readonly #parts: ConnectorParts;
+  readonly #failed: FailedTransports;
 
   constructor(parts: ConnectorParts) {
     this.#parts = parts;
+    this.#failed = new FailedTransports(parts);
   }
 
   /** The volume as it is on this host now, whatever iface of the plan it came over. */
@@ -63,11 +75,29 @@ export class VolumeConnector {
    */
   async open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
     const present = await this.#present(connection, plan);
-    if (present !== undefined) {
-      const disk = await this.#parts.devices.refresh(present.session, present.path.lun, present.disk, signal);
-      if (disk !== undefined) return { volume: connected({ ...present, disk }, chose(plan, present.iface)), opened: false };
-    }
+    const disk = present === undefined ? undefined : await this.#refreshed(present, signal);
+    if (present !== undefined && disk !== undefined) return { volume: connected({ ...present, disk }, chose(plan, present.iface)), opened: false };
     return { volume: await this.#openWithFallback(connection, plan, signal), opened: true };
+  }
+
+  /**
+   * The disk that is there, once it has said again who it is. Where the array has put another volume under the LUN since, a disk that somebody
+   * still uses is refused, and one that nobody uses is taken away, so that it comes anew as what it is.
+   */
+  async #refreshed({ path, session, disk }: OpenPath, signal: AbortSignal): Promise<ScsiDisk | undefined> {
+    const { devices, logger } = this.#parts;
+    const now = await devices.refresh(session, path.lun, disk, signal);
+    if (now === undefined || now.wwid === disk.wwid) return now;
+    const users = await devices.usersOf(session, now, signal);
+    if (users.length > 0) {
+      throw new VolumeError('DEVICE_MISMATCH', `Cannot use ${now.path}: its LUN is now ${now.wwid ?? 'a unit without a name'}, and ${users.map(({ name }) => name).join(', ')} has it open as ${disk.wwid ?? 'a unit without a name'}`, {
+        hint: 'the storage put another volume under a LUN that is in use: detach what uses it first',
+        details: { device: now.path, before: disk.wwid, now: now.wwid, users },
+      });
+    }
+    logger.warn('Another volume is under a LUN that was left behind', { path: now.path, before: disk.wwid, now: now.wwid });
+    await devices.remove(session, now.address, signal);
+    return undefined;
   }
 
   async #present({ paths }: IscsiConnection, plan: IfacePlan): Promise<(OpenPath & { readonly iface: Iface }) | undefined> {
@@ -83,14 +113,40 @@ export class VolumeConnector {
   }
 
   async #openWithFallback(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<ConnectedVolume> {
+    const { requested, fallback } = plan;
+    const { portal } = connection.paths[0];
+    const recalled = fallback === undefined ? undefined : this.#failed.recall(requested.name, portal);
     try {
-      return await this.#openOver(connection, plan.requested, chose(plan, plan.requested), signal);
+      if (recalled !== undefined) throw recalled;
+      await this.#requireUsable(requested, portal);
+      return await this.#openOver(connection, requested, chose(plan, requested), signal);
     } catch (error) {
-      if (plan.fallback === undefined || !isVolumeError(error, 'TRANSPORT_UNAVAILABLE')) throw error;
-      const fallback = { code: error.code, reason: errorChain(error) };
-      this.#parts.logger.warn('Falling back to another transport', { requested: plan.requested.name, used: plan.fallback.name, ...fallback });
-      return await this.#openOver(connection, plan.fallback, { requested: plan.requested.name, used: plan.fallback.name, fallback }, signal);
+      if (fallback === undefined || !isVolumeError(error, ...TRANSPORT_FAILURES)) throw error;
+      const why = { code: reasonCodeOf(error), reason: errorChain(error) };
+      this.#parts.logger.warn('Falling back to another transport', { requested: requested.name, used: fallback.name, ...why });
+      const volume = await this.#openInstead(connection, { requested: requested.name, used: fallback.name, fallback: why }, { iface: fallback, first: error }, signal);
+      if (error !== recalled && error.details['reasonCode'] === undefined) this.#failed.remember(requested.name, portal, error);
+      return volume;
     }
+  }
+
+  async #openInstead(connection: IscsiConnection, choice: TransportChoice, { iface, first }: { readonly iface: Iface; readonly first: VolumeError }, signal: AbortSignal): Promise<ConnectedVolume> {
+    try {
+      return await this.#openOver(connection, iface, choice, signal);
+    } catch (error) {
+      if (!isVolumeError(error)) throw error;
+      const { code, hint, details, message } = error;
+      throw new VolumeError(code, `${message}; before that, the iface ${choice.requested} failed`, { cause: new AggregateError([error.cause ?? error, first]), details, ...(hint === undefined ? {} : { hint }) });
+    }
+  }
+
+  /** What the hardware tells, before a login is tried. Software TCP without a binding needs none. */
+  async #requireUsable(iface: Iface, portal: Portal): Promise<void> {
+    if (iface.name === DEFAULT_IFACE) return;
+    const verdict = verifyIface(iface, await this.#parts.hardware(), portal);
+    if (verdict.kind === 'usable') return;
+    const { code, reason, mend } = verdict;
+    throw new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use the iface ${iface.name}: ${reason}`, { details: { iface: iface.name, reasonCode: code }, ...(mend === undefined ? {} : { hint: mend }) });
   }
 
   async #openOver({ paths, chap }: IscsiConnection, iface: Iface, choice: TransportChoice, signal: AbortSignal): Promise<ConnectedVolume> {
@@ -148,6 +204,11 @@ export class VolumeConnector {
 
 export function ifacesOf({ requested, fallback }: IfacePlan): readonly Iface[] {
   return fallback === undefined || fallback.name === requested.name ? [requested] : [requested, fallback];
+}
+
+/** The hardware's own word where it was the hardware that refused. */
+function reasonCodeOf({ code, details }: VolumeError): string {
+  return typeof details['reasonCode'] === 'string' ? details['reasonCode'] : code;
 }
 
 function chose({ requested }: IfacePlan, used: Iface): TransportChoice {

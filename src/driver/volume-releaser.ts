@@ -48,7 +48,7 @@ export class VolumeReleaser {
     return await Promise.all(
       keys.map(async ({ key, lun }): Promise<PathView> => {
         const session = sessions.find((candidate) => isSessionOf(candidate, key));
-        if (session === undefined) return { key, session, unit: undefined, otherUnits: 0, mayEnd: false };
+        if (session === undefined) return { key, session, unit: undefined, otherUnits: 0, mayEnd: 'never' };
         const unit = await devices.findUnit(session, lun);
         const otherUnits = (await devices.countUnits(session)) - (unit === undefined ? 0 : 1);
         return { key, session, unit, otherUnits, mayEnd: await initiator.mayEnd(key) };

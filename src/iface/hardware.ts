@@ -54,6 +54,7 @@ export interface Hardware {
   /** Kernel modules that are loaded, or that can be: iscsiadm loads the software ones at login. */
   readonly loadedModules: ReadonlySet<string>;
   readonly loadableModules: ReadonlySet<string>;
+  /** Those that some transport's card has. */
   readonly pci: readonly PciFunction[];
   readonly hosts: readonly IscsiHost[];
   readonly netDevices: readonly NetDevice[];

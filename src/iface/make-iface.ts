@@ -39,7 +39,7 @@ export class IfaceRecords {
       await this.#files.makeDirectory(`${root}/ifaces`, 0o700);
       await this.#files.replace(path, formatRecord(values, OWNER_COMMENT), 0o600, `${root}/.libvirt-volume-iface`); // open-iscsi takes any file in ifaces/ for a record
       const written = await this.#files.readText(path);
-      if (written === undefined || !sameValues(parseRecord(written), values)) throw new VolumeError('DATABASE_FAILED', `Cannot make the iface ${name}: ${path} does not hold what was written to it`);
+      if (written === undefined || !sameValues(readRecord(path, written), values)) throw new VolumeError('DATABASE_FAILED', `Cannot make the iface ${name}: ${path} does not hold what was written to it`);
       return { kind: 'created', name };
     });
   }
@@ -87,5 +87,10 @@ function readRecord(path: string, text: string): RecordValues {
 }
 
 function sameValues(present: RecordValues, wanted: RecordValues): boolean {
-  return [...wanted].every(([key, value]) => present.get(key) === value) && DECIDING.every((key) => wanted.has(key) || isUnset(present.get(key) ?? ''));
+  return [...wanted].every(([key, value]) => present.get(key) === value) && DECIDING.every((key) => wanted.has(key) || isNothing(key, present.get(key) ?? ''));
+}
+
+/** open-iscsi writes VLAN 0 where there is none (usr/idbm.c, idbm_recinfo_iface). */
+function isNothing(key: string, value: string): boolean {
+  return isUnset(value) || (key === 'iface.vlan_id' && value === '0');
 }

@@ -3,7 +3,8 @@ import type { FileSystem } from '../host/file-system.js';
 import type { NetAddress } from '../host/net-addresses.js';
 import type { Hardware, IscsiHost, NetDevice, PciFunction, RdmaPort } from './hardware.js';
 import { isUnset } from './record-text.js';
-import { TRANSPORT_MODULES } from './transport-facts.js';
+import { isCardOf, TRANSPORT_MODULES } from './transport-facts.js';
+import { TRANSPORTS } from './transport.js';
 
 /** open-iscsi, iscsiuio/src/unix/iscsid_ipc.c: the socket that iscsid sends its requests to. */
 const ISCSIUIO_SOCKET = '@ISCSID_UIP_ABSTRACT_NAMESPACE';
@@ -18,7 +19,7 @@ export async function readHardware(files: FileSystem, addresses: readonly NetAdd
     files.list('/sys/class/iscsi_transport'),
     readLoadedModules(files),
     readLoadableModules(files),
-    readEach(files, '/sys/bus/pci/devices', readPciFunction),
+    readCards(files),
     readEach(files, '/sys/class/iscsi_host', readHost),
     readEach(files, '/sys/class/net', async (_files, name) => await readNetDevice(files, name, addresses)),
     readEach(files, '/sys/class/infiniband', readRdmaPorts),
@@ -42,8 +43,30 @@ async function readLoadableModules(files: FileSystem): Promise<ReadonlySet<strin
   return new Set(TRANSPORT_MODULES.filter((module) => lists.some((text) => text?.includes(`/${module}.ko`) === true)));
 }
 
+/** The functions that some transport's card has. One file tells which of the hundreds are worth a look; where there is no such file, all are. */
+async function readCards(files: FileSystem): Promise<readonly PciFunction[]> {
+  const [addresses, overview] = await Promise.all([files.list('/sys/bus/pci/devices'), files.readText('/proc/bus/pci/devices')]);
+  const places = overview === undefined ? undefined : placesOfCards(overview);
+  const functions = await readAll(files, addresses.filter((address) => places?.has(address.slice(address.indexOf(':') + 1)) !== false), readPciFunction);
+  return functions.filter((pci) => TRANSPORTS.some((transport) => isCardOf(transport, pci)));
+}
+
+/** drivers/pci/proc.c, show_device: bus, device and function in two bytes, then both ids; the domain is not there. */
+function placesOfCards(overview: string): ReadonlySet<string> {
+  return new Set(overview.split('\n').flatMap((line) => {
+    const [, bus, place, vendor, device] = /^([\da-f]{2})([\da-f]{2})\t([\da-f]{4})([\da-f]{4})\t/.exec(line) ?? [];
+    if (bus === undefined || place === undefined || vendor === undefined || device === undefined || !TRANSPORTS.some((transport) => isCardOf(transport, { vendor, device }))) return [];
+    const slot = Number.parseInt(place, 16);
+    return [`${bus}:${(slot >> 3).toString(16).padStart(2, '0')}.${slot & 7}`];
+  }));
+}
+
 async function readEach<Result>(files: FileSystem, folder: string, read: (files: FileSystem, name: string) => Promise<Result | undefined>): Promise<readonly Result[]> {
-  const found = await Promise.all((await files.list(folder)).map((name) => read(files, name)));
+  return await readAll(files, await files.list(folder), read);
+}
+
+async function readAll<Result>(files: FileSystem, names: readonly string[], read: (files: FileSystem, name: string) => Promise<Result | undefined>): Promise<readonly Result[]> {
+  const found = await Promise.all(names.map((name) => read(files, name)));
   return found.filter((result) => result !== undefined);
 }
 
@@ -79,8 +102,9 @@ async function readSet(files: FileSystem, path: string): Promise<string | undefi
 
 async function readNetDevice(files: FileSystem, name: string, all: readonly NetAddress[]): Promise<NetDevice | undefined> {
   const folder = `/sys/class/net/${name}`;
-  const [entries, hwaddress, event] = await Promise.all([files.list(folder), readSet(files, `${folder}/address`), readEvent(files, `${folder}/device`)]);
+  const entries = await files.list(folder);
   if (!entries.includes('address')) return undefined; // bonding_masters is a file, and a device may have gone
+  const [hwaddress, event] = await Promise.all([readSet(files, `${folder}/address`), entries.includes('device') ? readEvent(files, `${folder}/device`) : new Map<string, string>()]);
   const own = all.filter(({ netdev }) => netdev === name);
   return {
     name, hwaddress: hwaddress?.toLowerCase(), pciAddress: event.get('PCI_SLOT_NAME'), driver: event.get('DRIVER'),

@@ -84,8 +84,11 @@ export const TRANSPORT_MODULES: readonly string[] = TRANSPORTS.map((transport) =
 
 /** The functions that a card of this transport has. */
 export function cardsOf(transport: Transport, pci: readonly PciFunction[]): readonly PciFunction[] {
-  return pci.filter(({ vendor, device }) =>
-    TRANSPORT_FACTS[transport].pci.some((ids) => ids.vendor === vendor && (ids.devices instanceof RegExp ? ids.devices.test(device) : ids.devices.includes(device))));
+  return pci.filter((candidate) => isCardOf(transport, candidate));
+}
+
+export function isCardOf(transport: Transport, { vendor, device }: Pick<PciFunction, 'vendor' | 'device'>): boolean {
+  return TRANSPORT_FACTS[transport].pci.some((known) => known.vendor === vendor && (known.devices instanceof RegExp ? known.devices.test(device) : known.devices.includes(device)));
 }
 
 /** The offload transport whose cards this network driver drives: the one map open-iscsi has. */

@@ -19,7 +19,7 @@ export interface NodeFile {
 /** What put() did, and so what must be done to take it back. */
 export type RecordChange =
   | { readonly kind: 'created'; readonly path: string }
-  | { readonly kind: 'changed'; readonly path: string; readonly before: string }
+  | { readonly kind: 'changed'; readonly path: string; readonly before: string; readonly ours: boolean }
   | { readonly kind: 'unchanged' };
 
 /**
@@ -73,12 +73,12 @@ export class NodeDatabase {
 
   /** Removes the records of this target, portal and iface that are ours. @returns how many */
   async removeOurs(key: SessionKey, signal: AbortSignal): Promise<number> {
-    const ours = (await this.find(key)).filter((file) => file.ours);
-    if (ours.length === 0) return 0;
-    await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+    if (!(await this.find(key)).some((file) => file.ours)) return 0;
+    return await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+      const ours = (await this.find(key)).filter((file) => file.ours);
       for (const { path } of ours) await this.#delete(path);
+      return ours.length;
     });
-    return ours.length;
   }
 
   async #change({ path, text, ours }: NodeFile, settings: NodeSettings): Promise<RecordChange> {
@@ -86,7 +86,7 @@ export class NodeDatabase {
     const wanted = withSettings(record, settings);
     if (sameValues(record, wanted)) return { kind: 'unchanged' };
     await this.#write(path, formatRecord(wanted, ours ? OWNER_COMMENT : undefined));
-    return { kind: 'changed', path, before: text };
+    return { kind: 'changed', path, before: text, ours };
   }
 
   async #readFile(path: string, iface: string): Promise<NodeFile | undefined> {

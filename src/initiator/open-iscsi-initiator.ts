@@ -28,6 +28,8 @@ export interface OpenedSession {
   readonly record: RecordChange;
 }
 
+export type MayEnd = 'always' | 'after-removal' | 'never';
+
 /** The kernel takes a moment longer than iscsid to show or to drop a session. */
 const SYSFS_PATIENCE_MS = 5_000;
 /** Beyond the login itself: open-iscsi waits up to 30 s for its database lock (usr/idbm.c). */
@@ -64,8 +66,10 @@ export class OpenIscsiInitiator {
       made = result.exitCode !== ISCSIADM_EXIT.sessionExists;
       if (result.exitCode !== ISCSIADM_EXIT.ok && result.exitCode !== ISCSIADM_EXIT.sessionExists) throw loginError(key, result);
       const session = await this.#provenSession(key, iface, signal);
+      const isForeign = record.kind === 'changed' && !record.ours;
+      if (isForeign) await this.#database.undo(record, signal); // an administrator's record is theirs again at rest
       this.#parts.logger.info('Logged in', { target, portal: formatPortal(portal), iface: iface.name, transport: session.transport, session: session.id });
-      return { session, record };
+      return { session, record: isForeign ? { kind: 'unchanged' } : record };
     } catch (error) {
       await this.#takeBack(key, { record, made, first: error });
       throw error;
@@ -91,10 +95,15 @@ export class OpenIscsiInitiator {
     this.#parts.logger.info('Logged out', { target: session.target, portal: formatPortal(session.portal), iface: session.iface, session: session.id });
   }
 
-  /** Whether the session is ours to end: its record is, or it has none and so is nobody's. */
-  async mayEnd(key: SessionKey): Promise<boolean> {
-    const records = await this.#database.find(key);
-    return records.every((record) => record.ours);
+  /**
+   * When a session that carries nothing may be ended: `always` when its record is ours, or it has none and so is nobody's;
+   * `after-removal` of a volume from it when an administrator made the record and starts it by hand; `never` when the record says that
+   * the session shall be there from boot on.
+   */
+  async mayEnd(key: SessionKey): Promise<MayEnd> {
+    const foreign = (await this.#database.find(key)).filter((record) => !record.ours);
+    if (foreign.length === 0) return 'always';
+    return foreign.every(({ text }) => /^node\.startup = manual$/m.test(text)) ? 'after-removal' : 'never';
   }
 
   async undoRecord(change: RecordChange, signal: AbortSignal): Promise<void> {

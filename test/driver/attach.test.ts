@@ -156,14 +156,61 @@ describe('disconnect()', () => {
     await expect(world.driver.disconnect(INFO, { force: true })).rejects.toMatchObject({ code: 'DEVICE_IN_USE', message: expect.stringContaining('the kernel (a mount) has it open') as unknown });
   });
 
-  test('does not log an administrator\'s session out and leaves the record', async () => {
+  test.each([['automatic', 1, []], ['manual', 0, ['iscsiadm --logout']]] as const)('leaves the record of an administrator, and its session when the record says %s', async (startup, sessions, logout) => {
+    const world = openWithGuests();
+    const text = captured('nodes/new-style/10.99.1.1,3260,1/default').replace(/^node\.startup = .*$/m, `node.startup = ${startup}`);
+    world.host.tree.write(RECORD, text);
+    world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, iface: 'default', transport: 'tcp' });
+    expect(await world.driver.disconnect(INFO)).toMatchObject({ found: false });
+    expect(world.host.kernel.sessions).toHaveLength(1); // nothing of the volume was on it
+    await world.driver.connect(INFO);
+    expect(await world.driver.disconnect(INFO)).toMatchObject({ found: true });
+    expect({ sessions: world.host.kernel.sessions.length, record: world.host.tree.read(RECORD), deeds: world.deeds }).toEqual({ sessions, record: text, deeds: ['show sda', 'sync /dev/sda', 'delete sda', ...logout] });
+  });
+
+  test('gives an administrator the record back as it was once it is logged in', async () => {
     const world = openWithGuests();
     const text = captured('nodes/new-style/10.99.1.1,3260,1/default');
     world.host.tree.write(RECORD, text);
-    world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, iface: 'default', transport: 'tcp' });
     await world.driver.connect(INFO);
-    expect(await world.driver.disconnect(INFO)).toMatchObject({ found: true });
-    expect({ sessions: world.host.kernel.sessions.length, record: world.host.tree.read(RECORD), deeds: world.deeds }).toEqual({ sessions: 1, record: text, deeds: ['show sda', 'sync /dev/sda', 'delete sda'] });
+    expect(world.host.tree.read(RECORD)).toBe(text);
+    await world.driver.disconnect(INFO);
+    expect({ record: world.host.tree.read(RECORD), sessions: world.host.kernel.sessions }).toEqual({ record: text, sessions: [] });
+  });
+
+  test('of a multiattach volume that another guest still uses is done, and says so', async () => {
+    const world = openWithGuests();
+    const shared = { ...(INFO as object), multiattach: true };
+    await world.driver.attach(WEB1, shared, VDB);
+    const letGo = world.host.open('/dev/sda', { pid: 4711, name: 'qemu-system-x86' });
+    const released = await world.driver.detach(WEB1, shared);
+    expect(released).toEqual({ found: true, warnings: [expect.stringMatching(/stays on this host for others: .*qemu-system-x86/)] });
+    letGo();
+    await world.driver.disconnect(shared);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('attach() of a volume without an id is refused before anything is touched', async () => {
+    const world = openWithGuests();
+    const info = INFO as { readonly data: object };
+    const anonymous = { ...info, serial: null, data: { ...info.data, volume_id: null } };
+    await expect(world.driver.attach(WEB1, anonymous, VDB)).rejects.toMatchObject({ code: 'CONNECTION_INFO_INVALID', details: { key: 'data.volume_id' } });
+    expect(world.host.commands).toEqual([]);
+  });
+
+  test.each([true, false])('connect() of a LUN under which the storage put another volume: in use %s', async (inUse) => {
+    const world = openWithGuests();
+    const { device } = await world.driver.connect(INFO);
+    const swapped = { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 2n << 30n };
+    world.host.targets[0]?.units.set(1, swapped);
+    if (inUse) {
+      world.host.open('/dev/sda', { pid: 4711, name: 'qemu-system-x86' });
+      await expect(world.driver.connect(INFO)).rejects.toMatchObject({ code: 'DEVICE_MISMATCH', details: { before: device.wwid } });
+      expect(world.deeds).not.toContain('delete sda');
+    } else {
+      expect((await world.driver.connect(INFO)).device).toMatchObject({ wwid: swapped.wwid.replace('naa.', '3'), sizeBytes: swapped.sizeBytes });
+      expect(world.deeds.slice(-2)).toEqual(['delete sda', 'show sda']);
+    }
   });
 
   test('keeps a session on which another volume lives', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { errorChain } from '../../src/base/error-chain.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import type { Command } from '../../src/host/command.js';
+import { RETRY_AFTER_MS } from '../../src/driver/failed-transports.js';
 import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
 
 const TCP = { address: '192.0.2.10', port: 3260, serves: 'tcp' } as const;
@@ -35,7 +36,7 @@ describe('connect() falls back to TCP', () => {
     expect(world.log.warnings).toEqual([{ level: 'warn', message: 'Falling back to another transport', fields: expect.objectContaining({ requested: 'iser', used: 'default', code: 'TRANSPORT_UNAVAILABLE' }) as unknown }]);
   });
 
-  test.each([[24, 'LOGIN_AUTH_FAILED'], [19, 'LOGIN_REFUSED'], [8, 'PORTAL_UNREACHABLE'], [4, 'PORTAL_UNREACHABLE'], [20, 'INITIATOR_UNAVAILABLE'], [6, 'DATABASE_FAILED'], [99, 'COMMAND_FAILED']] as const)(
+  test.each([[24, 'LOGIN_AUTH_FAILED'], [19, 'LOGIN_REFUSED'], [20, 'INITIATOR_UNAVAILABLE'], [6, 'DATABASE_FAILED'], [99, 'COMMAND_FAILED']] as const)(
     'never when it ends with %d', async (exitCode, code) => {
       const world = openRecordedWorld({ iscsi_iface: 'iser' });
       addTarget(world, [TCP]);
@@ -44,6 +45,32 @@ describe('connect() falls back to TCP', () => {
       expect({ warnings: world.log.warnings, residue: await world.residue() }).toEqual({ warnings: [], residue: [] });
     },
   );
+
+  test('when the portal does not answer over the transport, and does not wait for it again for a while', async () => {
+    const world = openRecordedWorld({ iscsi_iface: 'iser' });
+    addTarget(world, [TCP]);
+    const info = infoFor(['192.0.2.10:3260']);
+    for (const logins of [2, 1]) {
+      const before = world.host.commands.length;
+      const { transport } = await world.driver.connect(info);
+      expect({ fallback: transport.fallback?.code, logins: world.host.commands.length - before }).toEqual({ fallback: 'PORTAL_UNREACHABLE', logins });
+      await world.driver.disconnect(info);
+    }
+    await world.clock.sleep(RETRY_AFTER_MS, new AbortController().signal);
+    const before = world.host.commands.length;
+    await world.driver.connect(info);
+    expect(world.host.commands.length - before).toBe(2);
+  });
+
+  test('without a login when the hardware cannot do it, and tries again as soon as it can', async () => {
+    const world = openRecordedWorld({ iscsi_iface: 'iser' });
+    addTarget(world, [TCP, { ...TCP, serves: 'iser' }]);
+    world.host.tree.write('/sys/class/infiniband/mlx5_0/ports/1/state', '1: DOWN\n');
+    const info = infoFor(['192.0.2.10:3260']);
+    const { transport } = await world.driver.connect(info);
+    expect(transport).toMatchObject({ requested: 'iser', used: 'default', fallback: { code: 'RDMA_PORT_DOWN' } });
+    expect(world.host.commands).toHaveLength(1);
+  });
 
   test('not with iscsi_iface_fallback = "none"', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' });

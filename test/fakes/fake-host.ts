@@ -31,6 +31,8 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     this.#clock = clock;
     this.kernel = new FakeKernel({ tree: this.tree, targets: this.targets });
     for (const folder of ['/etc/iscsi/nodes', '/etc/iscsi/ifaces', '/run/lock']) this.tree.directory(folder);
+    for (const transport of ['tcp', 'iser']) this.tree.directory(`/sys/class/iscsi_transport/${transport}`);
+    this.tree.write('/sys/class/infiniband/mlx5_0/ports/1/state', '4: ACTIVE\n');
     this.tree.write('/etc/iscsi/iscsid.conf', 'node.startup = manual\nnode.session.timeo.replacement_timeout = 120\n');
   }
 

@@ -32,6 +32,7 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   container.rebind(TOKENS.clock).toConstantValue(clock);
   container.rebind(TOKENS.commands).toConstantValue(interrupter.watch(host));
   container.rebind(TOKENS.fileSystem).toConstantValue(interrupter.watch(host));
+  container.rebind(TOKENS.netAddresses).toConstantValue({ list: () => [{ netdev: 'eth0', address: '192.0.2.1', prefix: 24 }] });
   container.rebind(TOKENS.deviceUsers).toConstantValue(interrupter.watch(host));
   container.rebind(TOKENS.locks).toConstantValue(new FakeLocks());
   container.rebind(TOKENS.libvirt).toConstantValue(libvirt);

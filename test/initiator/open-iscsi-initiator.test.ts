@@ -116,15 +116,15 @@ describe('logout()', () => {
 });
 
 describe('mayEnd()', () => {
-  test('says yes to a session of our record', async () => {
+  test('says always to a session of our record', async () => {
     const { initiator } = open();
     const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
-    expect(await initiator.mayEnd(session)).toBe(true);
+    expect(await initiator.mayEnd(session)).toBe('always');
   });
-  test('says no to a session of an administrator\'s record', async () => {
+  test.each([['manual', 'after-removal'], ['automatic', 'never'], ['onboot', 'never']])('of an administrator\'s record with node.startup = %s says %s', async (startup, answer) => {
     const { host, initiator } = open();
-    host.tree.write(RECORD, captured('nodes/new-style/10.99.1.1,3260,1/default'));
-    expect(await initiator.mayEnd({ ...path, iface: TCP.name })).toBe(false);
+    host.tree.write(RECORD, captured('nodes/new-style/10.99.1.1,3260,1/default').replace(/^node\.startup = .*$/m, `node.startup = ${startup}`));
+    expect(await initiator.mayEnd({ ...path, iface: TCP.name })).toBe(answer);
   });
 });
 

@@ -5,9 +5,9 @@ import type { SysfsTree } from './sysfs-tree.js';
 export interface Card {
   readonly transport: Transport;
   /** The card as it is before its iSCSI module is loaded: PCI functions and network devices. */
-  plug(tree: SysfsTree): void;
+  readonly plug: (tree: SysfsTree) => void;
   /** What the iSCSI module adds: the transport and an HBA for each port. */
-  load(tree: SysfsTree): void;
+  readonly load: (tree: SysfsTree) => void;
   /** Of the first HBA, lower case. */
   readonly mac: string;
   /** How a reason names the card: `1425:5401 at 0000:04:00.4`. */

@@ -31,8 +31,8 @@ describe('ifaceOfAddress() for an address in this host', () => {
   const cases: readonly (readonly [string, string, (tree: SysfsTree) => void, unknown])[] = [
     ["Chelsio T5: the port's address", '10.4.0.5', whole(CHELSIO_T5), ['cxgb4i', '00:07:43:04:aa:bb', '10.4.0.5', undefined]],
     ["Chelsio T5: the other port's", '10.4.1.5', whole(CHELSIO_T5), ['cxgb4i', '00:07:43:04:aa:bc', '10.4.1.5', undefined]],
-    ['Chelsio T5: IPv6 in any spelling', 'FD00:4:0:0::5', whole(CHELSIO_T5), ['cxgb4i', '00:07:43:04:aa:bb', 'fd00:4::5', undefined]],
-    ['Chelsio T5, module not loaded: software TCP, bound', '10.4.0.5', CHELSIO_T5.plug, ['tcp', undefined, undefined, 'enp4s0f4']],
+    ['R16, W-5: Chelsio T5: IPv6 in upper case', 'FD00:4:0:0::5', whole(CHELSIO_T5), ['cxgb4i', '00:07:43:04:aa:bb', 'fd00:4::5', undefined]],
+    ['W-6: Chelsio T5, module not loaded: software TCP bound to its device, not the default iface', '10.4.0.5', CHELSIO_T5.plug, ['tcp', undefined, undefined, 'enp4s0f4']],
     ['Chelsio T5, module loaded, no HBA', '10.4.0.5', (tree) => { CHELSIO_T5.plug(tree); tree.load('cxgb4i'); }, ['tcp', undefined, undefined, 'enp4s0f4']],
     ['Chelsio T5: a VLAN, which its driver follows down', '10.77.0.5', withVlan(CHELSIO_T5, 'enp4s0f4', '00:07:43:04:aa:bb'), ['cxgb4i', '00:07:43:04:aa:bb', '10.77.0.5', undefined]],
     ["Chelsio T3: the HBA's own address", '10.5.0.77', whole(CHELSIO_T3), ['cxgb3i', '00:07:43:05:01:02', '10.5.0.77', undefined]],

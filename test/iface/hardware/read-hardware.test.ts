@@ -24,6 +24,15 @@ test('readHardware() reads a two-port Chelsio card: one function, two devices, t
   });
 });
 
+test('readHardware() finds the cards of a kernel without the overview of PCI', async () => {
+  const tree = new SysfsTree();
+  CARDS.QLOGIC_FASTLINQ.plug(tree);
+  const { pci } = await tree.hardware();
+  expect(pci.map(({ address, driver }) => [address, driver])).toEqual([['0000:0b:00.4', undefined], ['0000:0b:00.5', undefined]]);
+  tree.host.tree.remove('/proc/bus/pci/devices');
+  expect((await tree.hardware()).pci).toEqual(pci);
+});
+
 test('readHardware() reads software hosts without a function, by the transport behind iscsi_', async () => {
   const tree = new SysfsTree();
   tree.iscsiHost({ host: 2, procName: 'iscsi_tcp' });

@@ -14,6 +14,7 @@ const PCI_ROOT = '/sys/devices/pci0000:00/0000:00:03.0';
 export class SysfsTree {
   readonly host = new FakeHost({ clock: new FakeClock() });
   readonly #addresses: NetAddress[] = [];
+  readonly #pci = new Map<string, string>();
 
   constructor() {
     const { tree } = this.host;
@@ -48,10 +49,13 @@ export class SysfsTree {
     this.host.tree.write(`/sys/module/${TRANSPORT_FACTS[transport].module}/refcnt`, '0\n');
   }
 
-  /** drivers/pci/pci-driver.c, pci_uevent. */
+  /** drivers/pci/pci-driver.c, pci_uevent; drivers/pci/proc.c, show_device. */
   pciFunction({ address, id, driver }: { readonly address: string; readonly id: string; readonly driver?: string | undefined }): void {
     this.host.tree.write(`${PCI_ROOT}/${address}/uevent`, `${driver === undefined ? '' : `DRIVER=${driver}\n`}PCI_CLASS=20000\nPCI_ID=${id}\nPCI_SUBSYS_ID=0000:0000\nPCI_SLOT_NAME=${address}\n`);
     this.host.tree.symbolicLink(`/sys/bus/pci/devices/${address}`, `${PCI_ROOT}/${address}`);
+    const [, bus = '', slot = '', number = ''] = /^0000:(\w\w):(\w\w)\.(\d)$/.exec(address) ?? [];
+    this.#pci.set(address, `${bus}${(Number.parseInt(slot, 16) * 8 + Number(number)).toString(16).padStart(2, '0')}\t${id.toLowerCase().replace(':', '')}\t0\t0\t${driver ?? ''}\n`);
+    this.host.tree.write('/proc/bus/pci/devices', [...this.#pci.values()].join(''));
   }
 
   /** `lower_DEV` are the links of net/core/dev.c, netdev_adjacent_sysfs_add. */

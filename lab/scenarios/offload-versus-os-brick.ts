@@ -1,0 +1,82 @@
+// limit: 180 s
+import assert from 'node:assert/strict';
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tryRun } from '../guest/commands.js';
+import { connectionInfo } from '../guest/connection-info.js';
+import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
+import { LioVolume } from '../guest/lio-volume.js';
+import { deleteIface, makeIface, OffloadStandIn } from '../guest/offload-stand-in.js';
+import { after, before, test } from '../guest/scenario.js';
+import { volumeDriver } from '../guest/volume-driver.js';
+
+/** The same attach over the same offload transport, by OpenStack's os-brick and by this driver: one never returns, one does. */
+const IQN = 'iqn.2026-11.org.example:versus';
+const OS_BRICK_SECONDS = 25;
+const CALLS = '/run/lab/iscsiadm-calls';
+const OS_BRICK = `
+import json, sys
+from os_brick import executor
+from os_brick.initiator.connectors.iscsi import ISCSIConnector
+import os_brick
+from oslo_config import cfg
+os_brick.setup(cfg.CONF)
+cfg.CONF([], project='lab')
+cfg.CONF.set_override('lock_path', '/run/lab', group='oslo_concurrency')
+from oslo_concurrency import processutils
+def execute(*args, **kwargs):
+    kwargs.pop('run_as_root', None); kwargs.pop('root_helper', None)
+    return processutils.execute(*args, **kwargs)
+connector = ISCSIConnector(None, execute=execute, transport='ocs0')
+connector._execute = connector._linuxscsi._execute = execute
+print(connector.connect_volume(json.load(sys.stdin)), flush=True)
+`;
+let standIn: OffloadStandIn;
+
+before(async () => {
+  standIn = await OffloadStandIn.install();
+  await makeIface('ocs0', { transport_name: 'ocs' });
+});
+
+after(async () => {
+  await deleteIface('ocs0');
+  await standIn[Symbol.asyncDispose]();
+});
+
+test('os-brick is still inside connect_volume when its time is up; this driver attaches', async () => {
+  await using volume = await LioVolume.create({ name: 'versus' });
+  using target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: ISER_ADDRESS, iser: true }] });
+  const connection = connectionInfo(volume, target, 1, [ISER_ADDRESS]) as { readonly data: object };
+
+  const counter = await countIscsiadm();
+  const outcome = await tryRun('python3', ['-c', OS_BRICK], { input: JSON.stringify(connection.data), timeoutMs: OS_BRICK_SECONDS * 1000 });
+  const calls = counter.stop();
+  console.log(`os-brick: after ${OS_BRICK_SECONDS} s and ${calls} iscsiadm commands ${outcome.code === 124 ? 'still inside connect_volume' : `ended with ${outcome.code}: ${outcome.stderr.slice(-2000)}`}`);
+  await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', `${ISER_ADDRESS}:3260`, '-I', 'ocs0', '--logout']);
+  await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', `${ISER_ADDRESS}:3260`, '-I', 'ocs0', '-o', 'delete']);
+  assert.equal(outcome.code, 124, 'os-brick returned');
+  assert.ok(calls > 20, `os-brick ran ${calls} commands`);
+
+  await using driver = volumeDriver({ iscsi_iface: 'ocs0', iscsi_iface_fallback: 'none' });
+  const started = performance.now();
+  const { device, paths } = await driver.connect(connection);
+  console.log(`libvirt-volume-drivers: ${device.path} over ${paths[0].transport} after ${((performance.now() - started) / 1000).toFixed(2)} s`);
+  assert.equal(paths[0].transport, 'ocs');
+  await driver.disconnect(connection);
+});
+
+/** Puts a program in iscsiadm's place that notes each call and runs the true one. */
+async function countIscsiadm(): Promise<{ stop(): number }> {
+  const program = '/usr/sbin/iscsiadm';
+  writeFileSync(CALLS, '');
+  renameSync(program, `${program}.counted`);
+  writeFileSync(program, `#!/bin/sh\necho "$*" >> ${CALLS}\nexec ${program}.counted "$@"\n`);
+  chmodSync(program, 0o755);
+  return {
+    stop: () => {
+      renameSync(`${program}.counted`, program);
+      const calls = readFileSync(CALLS, 'utf8').split('\n').length - 1;
+      rmSync(CALLS);
+      return calls;
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { expect, test } from '@jest/globals';
+import { HostIfaceReports } from '../../../src/iface/host-iface-reports.js';
+import { CARDS } from './cards/index.js';
+import { plugConnectX } from './cards/rdma.js';
+import { SysfsTree } from './sysfs-tree.js';
+
+const NEVER = new AbortController().signal;
+
+async function reasons(tree: SysfsTree): Promise<Readonly<Record<string, string | undefined>>> {
+  return Object.fromEntries((await new HostIfaceReports({ files: tree.files }).list(NEVER)).map(({ name, usable, reason }) => [name, usable ? 'usable' : reason]));
+}
+
+test('HostIfaceReports shows the reason and the command that mends it, and the broken record', async () => {
+  const tree = new SysfsTree();
+  CARDS.CHELSIO_T5.plug(tree);
+  plugConnectX(tree);
+  tree.host.tree.write('/etc/iscsi/ifaces/chelsio', 'iface.transport_name = cxgb4i\niface.hwaddress = 00:07:43:04:AA:BB\n');
+  tree.host.tree.write('/etc/iscsi/ifaces/damaged', 'nonsense\n');
+  expect(await reasons(tree)).toEqual({
+    chelsio: 'hardware is present (1425:5401 at 0000:04:00.4) and its module cxgb4i is not loaded: modprobe cxgb4i',
+    damaged: 'Cannot read the record line "nonsense": expected "key = value"', default: 'usable', iser: 'usable',
+  });
+});
+
+test('R109: a record of any name and any of the nine transports is reported, qedi among them', async () => {
+  const tree = new SysfsTree();
+  const card = CARDS.QLOGIC_FASTLINQ;
+  card.plug(tree);
+  card.load(tree);
+  tree.startIscsiuio();
+  tree.host.tree.write('/etc/iscsi/ifaces/storage_port-1', `iface.transport_name = qedi\niface.hwaddress = ${card.mac}\niface.ipaddress = 10.11.0.77\n`);
+  expect(await reasons(tree)).toMatchObject({ 'storage_port-1': 'usable' });
+});
+
+test('HostIfaceReports stops when it is told to', async () => {
+  await expect(new HostIfaceReports({ files: new SysfsTree().files }).list(AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
+});
