@@ -39,19 +39,39 @@ export async function libvirtVolume(args: readonly string[], { user, env = {}, i
   return { status, stdout, stderr: stderr.replaceAll(/^.* … \d+ s\n/gm, ''), ms: Math.round(performance.now() - begin) };
 }
 
-/** Looks at the arguments and the environment of every process, again and again, until the work is done. @returns those that hold the text */
+/** What it printed with --json: one document and nothing else. */
+export function documentOf({ stdout }: Outcome): unknown {
+  return JSON.parse(stdout) as unknown;
+}
+
+/** @throws {Error} unless it printed an error's document, and that alone */
+export function errorOf(outcome: Outcome): { readonly code: string; readonly message: string; readonly hint: string | null } {
+  const { error, ...others } = documentOf(outcome) as { readonly error?: { readonly code: unknown; readonly message: unknown; readonly hint: unknown } };
+  if (typeof error?.code !== 'string' || typeof error.message !== 'string' || Object.keys(others).length > 0) throw new Error(`This is no error's document: ${outcome.stdout}`);
+  if (error.hint !== null && typeof error.hint !== 'string') throw new Error(`The hint is neither text nor null: ${outcome.stdout}`);
+  return { code: error.code, message: error.message, hint: error.hint };
+}
+
+/** The runs of a program that its log of LIBVIRT_VOLUME_LOG=debug tells of. */
+export function commandsIn({ stderr }: Outcome, program: string): readonly { readonly command: string; readonly ms: number }[] {
+  const lines = stderr.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as { readonly command?: string; readonly ms?: number });
+  return lines.flatMap(({ command, ms }) => (command?.startsWith(program) === true && ms !== undefined ? [{ command, ms }] : []));
+}
+
+/** Looks at the arguments and the environment of every process that begins, again and again, until the work is done. @returns those that hold the text */
 export async function processesWith(text: string, work: Promise<unknown>): Promise<readonly string[]> {
+  const before = new Set(readdirSync('/proc'));
   const found = new Set<string>();
   let looks = 0;
   const timer = setInterval(() => {
     looks++;
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && !before.has(name))) {
       for (const file of ['cmdline', 'environ']) {
         const words = quietly(`/proc/${pid}/${file}`).replaceAll('\0', ' ');
         if (words.includes(text)) found.add(`${file} of ${words}`);
       }
     }
-  }, 20);
+  }, 50);
   try {
     await work;
   } finally {

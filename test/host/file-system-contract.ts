@@ -77,17 +77,16 @@ export function fileSystemContract(name: string, files: FileSystem): void {
       const path = `${folder.path}/a`;
       const [one, other] = ['1'.repeat(500_000), '2'.repeat(400_000)];
       writeFileSync(path, one);
-      let done = false;
       const writing = (async () => {
         for (const text of [other, one, other, one]) await files.replace(path, text, 0o600, `${path}.new`);
-        done = true;
+        return true;
       })();
       const seen = new Set<number>();
-      while (!done) {
+      const look = async (): Promise<false> => {
         seen.add(readFileSync(path).length);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      await writing;
+        return await new Promise((resolve) => { setImmediate(() => { resolve(false); }); });
+      };
+      while (!(await Promise.race([writing, look()])));
       expect([...seen].filter((length) => length !== one.length && length !== other.length)).toEqual([]);
     });
     test('replace() that cannot write the new text leaves the old', async () => {

@@ -104,8 +104,9 @@ describe('a helper that fails', () => {
   test('is an error of usersOf(), and never "nobody has it"', async () => {
     await expect(refused.usersOf('/dev/sda', ['8:0'], SIGNAL)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
   });
-  test('is an error that names the helper when that is not installed', async () => {
-    const absent = new RootHelperFileSystem({ commands: through('helper-that-is-not-there') });
+  test('is COMMAND_NOT_FOUND when the helper is not installed', async () => {
+    using folder = temporaryFolder();
+    const absent = new RootHelperFileSystem({ commands: through(`${folder.path}/helper`) });
     await expect(absent.usersOf('/dev/sda', ['8:0'], SIGNAL)).rejects.toMatchObject({ code: 'COMMAND_NOT_FOUND' });
   });
 });
@@ -148,8 +149,8 @@ describe('usersOf()', () => {
   test('takes sdaa for another disk than sda', async () => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/sdaa`, '');
-    await using _user = await heldOpen(`${folder.path}/sdaa`);
-    expect(await files.usersOf(`${folder.path}/sda`, NO_DISK, SIGNAL)).toEqual([]);
+    await using user = await heldOpen(`${folder.path}/sdaa`);
+    expect([await files.usersOf(`${folder.path}/sda`, NO_DISK, SIGNAL), await files.usersOf(`${folder.path}/sdaa`, NO_DISK, SIGNAL)]).toEqual([[], [{ pid: user.pid, name: 'sh' }]]);
   });
   test('finds nobody once the process has ended', async () => {
     using folder = temporaryFolder();
