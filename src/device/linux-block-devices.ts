@@ -1,5 +1,5 @@
 import type { Logger } from '../base/logger.js';
-import { VolumeError } from '../base/volume-error.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import { formatPortal } from '../connection/portal.js';
 import type { Lun } from '../connection/lun.js';
 import type { Clock } from '../host/clock.js';
@@ -73,7 +73,7 @@ export class LinuxBlockDevices {
    * kernel goes by what it read at the first scan (drivers/scsi/scsi.c, scsi_attach_vpd; scsi_rescan_device reads it anew).
    */
   async refresh(session: Session, lun: Lun, disk: ScsiDisk, signal: AbortSignal): Promise<ScsiDisk | undefined> {
-    await this.#parts.files.writeAttribute(`${unitPath(session, disk.address)}/rescan`, '1', signal);
+    await unlessVanished(this.#parts.files.writeAttribute(`${unitPath(session, disk.address)}/rescan`, '1', signal));
     return await this.find(session, lun);
   }
 
@@ -110,10 +110,19 @@ export class LinuxBlockDevices {
   async remove(session: Session, address: ScsiAddress, signal: AbortSignal): Promise<void> {
     const { clock, files, logger } = this.#parts;
     const unit = unitPath(session, address);
-    await files.writeAttribute(`${unit}/delete`, '1', signal);
+    await unlessVanished(files.writeAttribute(`${unit}/delete`, '1', signal));
     const gone = await until(async () => ((await files.kind(unit)) === undefined ? true : undefined), { clock, timeoutMs: DELETE_MS, signal });
     if (gone !== true) throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the disk at ${formatScsiAddress(address)}: the kernel still shows it after ${DELETE_MS / 1000} s`);
     logger.info('Disk removed', { address: formatScsiAddress(address), session: session.id });
+  }
+}
+
+/** A unit may go by itself between the look and the write. What follows looks again. */
+async function unlessVanished(write: Promise<void>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!isVolumeError(error, 'DEVICE_NOT_FOUND')) throw error;
   }
 }
 

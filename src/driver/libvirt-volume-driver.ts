@@ -82,6 +82,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const connection = readConnectionInfo(connectionInfo);
     readDiskInfo(diskInfo);
     requireVolumeId(connection);
+    refuseEncrypted(connection);
     await this.#parts.libvirt.lookupDomain(domain, signal);
     return await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo }, signal));
   }
@@ -163,6 +164,14 @@ function targetsOf({ paths }: IscsiConnection): readonly string[] {
 function requireVolumeId({ volumeId }: IscsiConnection): void {
   if (volumeId !== undefined) return;
   throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot attach the volume: data.volume_id is missing, and serial as well: without either, detach could not find it in the guest', { details: { key: 'data.volume_id' } });
+}
+
+/** Without the passphrase the guest would see ciphertext, and write over it. */
+function refuseEncrypted({ encrypted }: IscsiConnection): void {
+  if (!encrypted) return;
+  throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot attach the volume: data.encrypted is true, and this version gives no passphrase to guests', {
+    hint: 'connect it, define the libvirt secret, and make the XML with disk-xml --secret-uuid', details: { key: 'data.encrypted' },
+  });
 }
 
 function never(): AbortSignal {

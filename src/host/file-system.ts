@@ -27,6 +27,7 @@ export interface FileSystem {
   /**
    * Writes a sysfs attribute. Such a write may block for minutes (a scan on a sick path), so it does not take one of the
    * few threads that all other file work shares; when the signal aborts, the call rejects and the write is left to end.
+   * @throws {VolumeError} `DEVICE_NOT_FOUND` when the attribute's device is gone
    */
   writeAttribute(path: string, text: string, signal: AbortSignal): Promise<void>;
   /** Writes a block device's dirty pages out and waits for them. Blocks as `writeAttribute` does. */

@@ -14,7 +14,7 @@ export function parseRecord(text: string): RecordValues {
   const values = new Map<string, string>();
   for (const line of text.split('\n').map((raw) => raw.trim())) {
     if (line === '' || line.startsWith('#')) continue;
-    const [, key, value] = /^([A-Za-z][\w.[\]-]*)\s*=\s*(.*)$/.exec(line) ?? [];
+    const [, key, value] = /^([A-Za-z][\w.[\]-]*)\s*=\s*(.*)$/s.exec(line) ?? [];
     if (key === undefined || value === undefined) throw new SyntaxError(`Cannot read the record line ${quoted(withoutSecret(line))}: expected "key = value"`);
     if (value !== '' && value !== '<empty>') values.set(key, value);
   }

@@ -198,6 +198,13 @@ describe('disconnect()', () => {
     expect(world.host.commands).toEqual([]);
   });
 
+  test('attach() of an encrypted volume is refused before anything is touched', async () => {
+    const world = openWithGuests();
+    const info = INFO as { readonly data: object };
+    await expect(world.driver.attach(WEB1, { ...info, data: { ...info.data, encrypted: true } }, VDB)).rejects.toMatchObject({ code: 'CONNECTION_INFO_INVALID', details: { key: 'data.encrypted' } });
+    expect(world.host.commands).toEqual([]);
+  });
+
   test.each([true, false])('connect() of a LUN under which the storage put another volume: in use %s', async (inUse) => {
     const world = openWithGuests();
     const { device } = await world.driver.connect(INFO);

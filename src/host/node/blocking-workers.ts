@@ -46,7 +46,7 @@ class BlockingThread {
     }
   }
 
-  /** Nobody waits any more: the job goes on, and the process may end before it. */
+  /** Nobody waits any more. The job goes on; a process that ends meanwhile ends with it, since no thread of the kernel's can be taken back. */
   abandon(): void {
     this.#worker.unref();
   }

@@ -27,7 +27,7 @@ export class ExecaCommandRunner implements CommandRunner {
     const result = await this.#start(command, { timeout: command.patience.ms, cancelSignal: signal });
     if (result.isCanceled) throw aborted(signal);
     if (result.timedOut) throw tooLate(command, 'it was ended');
-    return asResult(command, result);
+    return asResult(command, this.#rootHelper[0] ?? command.program, result);
   }
 
   /** The process is left to itself when the time is up: `cleanup: false` lets it outlive this one too. */
@@ -37,7 +37,7 @@ export class ExecaCommandRunner implements CommandRunner {
       timer = setTimeout(() => { reject(tooLate(command, 'it was left running, as ending it could leave its database locked')); }, command.patience.ms);
     });
     try {
-      return asResult(command, await Promise.race([this.#start(command, { cleanup: false }), limit]));
+      return asResult(command, this.#rootHelper[0] ?? command.program, await Promise.race([this.#start(command, { cleanup: false }), limit]));
     } finally {
       clearTimeout(timer);
     }
@@ -59,9 +59,9 @@ interface Outcome {
   readonly cause?: unknown;
 }
 
-function asResult(command: Command, { exitCode, stdout, stderr, code, signal, cause }: Outcome): CommandResult {
-  if (code === 'ENOENT') throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${command.program}: it is not installed, or not in PATH`, { hint: hintFor(command.program) });
-  if (code === 'EACCES') throw new VolumeError('PERMISSION_DENIED', `Cannot run ${command.program}: this user may not`);
+function asResult(command: Command, program: string, { exitCode, stdout, stderr, code, signal, cause }: Outcome): CommandResult {
+  if (code === 'ENOENT') throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${program}: it is not installed, or not in PATH`, { hint: hintFor(program) });
+  if (code === 'EACCES') throw new VolumeError('PERMISSION_DENIED', `Cannot run ${program}: this user may not`);
   if (exitCode === undefined) {
     throw new VolumeError('COMMAND_FAILED', `Cannot finish "${printable(command)}": ${signal === undefined ? 'it did not start' : `it was ended by ${signal}`}`, { cause });
   }

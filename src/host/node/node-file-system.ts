@@ -7,6 +7,7 @@ import { BlockingWorkers } from './blocking-workers.js';
 
 /** Everything in sysfs may go between two looks; these are the ways in which the kernel says so. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN']);
+const VANISHED = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
 
 /** The host's own files. */
@@ -102,6 +103,7 @@ export class NodeFileSystem implements FileSystem, DeviceUsers {
     const answer = await this.#workers.run(job, signal);
     if (answer.kind === 'done') return answer.users;
     if (FORBIDDEN.has(answer.code)) throw forbidden(job.path, answer.message);
+    if (VANISHED.has(answer.code)) throw vanished(job.path, answer.message);
     throw new Error(`${job.kind} ${job.path}: ${answer.message}`);
   }
 }
@@ -124,6 +126,11 @@ async function allowed<Result>(path: string, deed: () => Promise<Result>): Promi
     if (FORBIDDEN.has(codeOf(error) ?? '')) throw forbidden(path, error);
     throw error;
   }
+}
+
+/** A device that went while it was being written to. */
+export function vanished(path: string, cause: unknown): VolumeError {
+  return new VolumeError('DEVICE_NOT_FOUND', `Cannot write to ${path}: it is gone`, { cause });
 }
 
 function forbidden(path: string, cause: unknown): VolumeError {

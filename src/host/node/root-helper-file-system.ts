@@ -2,7 +2,7 @@ import { isVolumeError, VolumeError } from '../../base/volume-error.js';
 import type { Command, CommandRunner } from '../command.js';
 import { type DeviceUser, type DeviceUsers, ONLOOKERS } from '../device-users.js';
 import type { FileKind, FileSystem } from '../file-system.js';
-import { NodeFileSystem } from './node-file-system.js';
+import { NodeFileSystem, vanished } from './node-file-system.js';
 
 /** Long enough for a scan of a sick path; the helper's process is ended with the caller's signal. */
 const PATIENCE_MS = 120_000;
@@ -42,11 +42,12 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
   }
 
   async makeDirectory(path: string, mode: number): Promise<void> {
-    await this.#do({ args: ['mkdir', '-p', '-m', mode.toString(8), '--', path] });
+    await this.#do({ args: ['sh', '-c', 'umask "$1" && mkdir -p -- "$2"', 'sh', (0o777 & ~mode).toString(8), path] });
   }
 
   async replace(path: string, text: string, mode: number, temporary: string): Promise<void> {
-    const script = 'umask 077 && cat > "$1" && chmod "$2" "$1" && sync "$1" && mv -f "$1" "$3"';
+    // Never through a link or into a file that was there: the text may be a secret.
+    const script = 'umask 077 && rm -f "$1" && set -C && cat > "$1" && chmod "$2" "$1" && sync "$1" && mv -f "$1" "$3"';
     await this.#do({ args: ['sh', '-c', script, 'sh', temporary, mode.toString(8), path], input: text });
   }
 
@@ -61,8 +62,10 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
   }
 
   async removeDirectory(path: string): Promise<boolean> {
-    await this.#run({ args: ['rmdir', '--', path] }, NEVER);
-    return (await this.kind(path)) === undefined;
+    const { exitCode, stderr } = await this.#run({ args: ['rmdir', '--', path] }, NEVER);
+    if (exitCode === 0 || isGone('rmdir', path, stderr)) return true;
+    if (stderr.includes('Directory not empty')) return false;
+    throw failed(path, stderr);
   }
 
   async writeAttribute(path: string, text: string, signal: AbortSignal): Promise<void> {
@@ -99,10 +102,11 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
 
   /** @returns what the command printed, or `undefined` when it found nothing to print of */
   async #ask(program: string, ...args: readonly string[]): Promise<string | undefined> {
+    const path = args.at(-1) ?? '';
     const { exitCode, stdout, stderr } = await this.#run({ args: [program, ...args] }, NEVER);
     if (exitCode === 0) return stdout;
-    if (/No such file or directory|No such device|Not a directory|Input\/output error/.test(stderr)) return undefined;
-    throw failed(args.at(-1) ?? program, stderr);
+    if (isGone(program, path, stderr)) return undefined;
+    throw failed(path, stderr);
   }
 
   /** @returns what the script printed. That the helper failed must not pass for "nothing was found". */
@@ -114,7 +118,9 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
 
   async #do(call: Call, signal: AbortSignal = NEVER): Promise<void> {
     const { exitCode, stderr } = await this.#run(call, signal);
-    if (exitCode !== 0) throw failed(call.args.at(-1) ?? '', stderr);
+    if (exitCode === 0) return;
+    const path = call.args.at(-1) ?? '';
+    throw isGone(call.args[0] ?? '', path, stderr) ? vanished(path, stderr) : failed(path, stderr);
   }
 
   async #run({ args: [program = '', ...args], input }: Call, signal: AbortSignal): ReturnType<CommandRunner['run']> {
@@ -126,6 +132,11 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
 interface Call {
   readonly args: readonly string[];
   readonly input?: string;
+}
+
+/** The tool itself says that what it was asked for is not there; the same words of the helper would be the helper's own failure. */
+function isGone(program: string, path: string, stderr: string): boolean {
+  return stderr.split('\n').some((line) => line.startsWith(`${program}: `) && line.includes(path) && /: (?:No such (?:file or directory|device.*)|Not a directory|Input\/output error)$/.test(line));
 }
 
 async function ifAllowed<Result>(look: () => Promise<Result>, asRoot: () => Promise<Result>): Promise<Result> {
