@@ -22,6 +22,7 @@ import { RootHelperFileSystem } from './host/node/root-helper-file-system.js';
 import { SYSTEM_NET_ADDRESSES } from './host/node/system-net-addresses.js';
 import { SYSTEM_CLOCK } from './host/node/system-clock.js';
 import { winstonLogger } from './host/node/winston-logger.js';
+import { IfaceRecords } from './iface/make-iface.js';
 import { HostIfaceReports } from './iface/host-iface-reports.js';
 import { OpenIscsiInitiator } from './initiator/open-iscsi-initiator.js';
 import { GuestDisks } from './libvirt/guest-disks.js';
@@ -55,6 +56,7 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.locks).toResolvedValue(({ lockDirectory, rootHelper }) => new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }), [TOKENS.options]).inSingletonScope();
     bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope().onDeactivation((libvirt) => libvirt.close());
     bind(TOKENS.ifaces).toResolvedValue((files) => new HostIfaceReports({ files }), [TOKENS.fileSystem]).inSingletonScope();
+    bind(TOKENS.ifaceRecords).toResolvedValue((files, clock) => new IfaceRecords({ files, clock }), [TOKENS.fileSystem, TOKENS.clock]).inSingletonScope();
     bind(TOKENS.driverParts)
       .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.locks, TOKENS.libvirt])
       .inSingletonScope();
@@ -88,6 +90,7 @@ function driverParts(
     initiator: new OpenIscsiInitiator({ commands, files, clock, logger, loginTimeoutMs }),
     devices: new LinuxBlockDevices({ files, clock, users, logger, deviceTimeoutMs }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),
+    ifaceRecords: new IfaceRecords({ files, clock }),
     libvirt, locks, files, clock, netAddresses, logger, options,
   };
 }

@@ -10,6 +10,7 @@ import type { FileSystem } from './host/file-system.js';
 import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
 import type { IfaceReports } from './iface/iface-report.js';
+import type { IfaceRecords } from './iface/make-iface.js';
 import type { Libvirt } from './libvirt/libvirt.js';
 
 const token = <Service>(name: string): ServiceIdentifier<Service> => Symbol.for(`libvirt-volume-drivers/${name}`);
@@ -27,6 +28,8 @@ export const TOKENS = {
   locks: token<Locks>('locks'),
   libvirt: token<Libvirt>('libvirt'),
   ifaces: token<IfaceReports>('ifaces'),
+  /** Iface records of this library's own making. */
+  ifaceRecords: token<IfaceRecords>('iface-records'),
   /** What the drivers are made of, out of the ports above. */
   driverParts: token<DriverParts>('driver-parts'),
   iscsiDriver: token<VolumeDriver>('iscsi-driver'),

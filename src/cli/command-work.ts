@@ -1,4 +1,5 @@
 import type { VolumeDriver } from '../driver/volume-driver.js';
+import type { IfaceRecords } from '../iface/make-iface.js';
 import type { IfaceReports } from '../iface/iface-report.js';
 
 /** What a command has to say: a document for programs and lines for people, the same facts in both. */
@@ -16,6 +17,7 @@ export interface CommandContext {
   /** The driver that a connection_info asks for. @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DRIVER_UNKNOWN` */
   readonly driverFor: (connectionInfo: unknown) => VolumeDriver;
   readonly ifaces: () => IfaceReports;
+  readonly ifaceRecords: () => IfaceRecords;
   readonly signal: AbortSignal;
 }
 

@@ -1,17 +1,25 @@
 import type { Command } from 'commander';
+import { canonicalAddress, isIP } from '../base/ip-address.js';
+import { quoted } from '../base/quoted.js';
+import { VolumeError } from '../base/volume-error.js';
+import { parseIfaceName } from '../iface/iface-name.js';
+import { ifaceRecord, type NewIface } from '../iface/name-iface.js';
+import { isTransport, TRANSPORTS } from '../iface/transport.js';
 import type { IfaceReport } from '../iface/iface-report.js';
 import { alignedTable } from './aligned-table.js';
 import type { Begin } from './command-work.js';
 
 /** `ifaces`: what volumes can be reached over, and what not, and why. */
 export function addIfacesCommand(program: Command, begin: Begin): void {
-  program
+  const ifaces = program
     .command('ifaces')
     .description('Shows the open-iscsi ifaces of this host, whether each can work, and why not.')
     .addHelpText('after', `
 Examples:
   libvirt-volume ifaces
-  libvirt-volume ifaces --json`)
+  libvirt-volume ifaces --json
+  libvirt-volume ifaces create --transport cxgb4i --hwaddress 00:07:43:12:34:56
+  libvirt-volume ifaces delete libvirt-volume.cxgb4i.000743123456`)
     .action(() => {
       begin({
         doing: 'Looking at the ifaces',
@@ -21,6 +29,72 @@ Examples:
         },
       });
     });
+  addCreateCommand(ifaces, begin);
+  addDeleteCommand(ifaces, begin);
+}
+
+/** `ifaces create`: a record of our own, or the word that it is there. Its hardware is looked at, and a record that cannot work is made all the same, aloud. */
+function addCreateCommand(ifaces: Command, begin: Begin): void {
+  ifaces
+    .command('create')
+    .description('Makes an iface record for a card, under a name of its own. Never changes a record that is there.')
+    .requiredOption('--transport <T>', `one of ${TRANSPORTS.join(', ')}`)
+    .requiredOption('--hwaddress <M>', 'the MAC address of the card')
+    .option('--ipaddress <A>', 'the address the card shall use; bnx2i and qedi cannot do without')
+    .addHelpText('after', `
+Example:
+  libvirt-volume ifaces create --transport qedi --hwaddress 00:0e:1e:12:34:56 --ipaddress 192.0.2.7`)
+    .action((given: GivenIface) => {
+      begin({
+        doing: 'Making the iface record',
+        run: async ({ ifaces: reports, ifaceRecords, signal }) => {
+          const iface = ifaceRecord(readNewIface(given));
+          const change = await ifaceRecords().put(iface, signal);
+          const report = (await reports().list(signal)).find(({ name }) => name === iface.name);
+          const warnings = report?.reason === undefined ? [] : [`${iface.name} cannot work yet: ${report.reason}`];
+          const text = change.kind === 'created' ? `Made ${iface.name}` : `Nothing to do: ${iface.name} is there`;
+          return { document: { created: change.kind === 'created', iface: report === undefined ? { name: iface.name } : ifaceDocument(report), warnings }, text, warnings };
+        },
+      });
+    });
+}
+
+/** `ifaces delete`: only of what `create`, or a configuration without a record, made. */
+function addDeleteCommand(ifaces: Command, begin: Begin): void {
+  ifaces
+    .command('delete')
+    .description('Removes an iface record that this program made and that no session uses.')
+    .argument('<NAME>', 'the name of the iface')
+    .action((name: string) => {
+      begin({
+        doing: 'Removing the iface record',
+        run: async ({ ifaceRecords, signal }) => {
+          const deleted = await ifaceRecords().remove(asUsage(() => parseIfaceName(name)), signal);
+          return { document: { deleted, warnings: [] }, text: deleted ? `Removed ${name}` : `Nothing to do: there is no record ${name}`, warnings: [] };
+        },
+      });
+    });
+}
+
+interface GivenIface {
+  readonly transport: string;
+  readonly hwaddress: string;
+  readonly ipaddress?: string;
+}
+
+function readNewIface({ transport, hwaddress, ipaddress }: GivenIface): NewIface {
+  if (!isTransport(transport)) throw new VolumeError('USAGE', `Cannot make an iface of transport ${quoted(transport)}: expected one of ${TRANSPORTS.join(', ')}`);
+  if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/i.test(hwaddress)) throw new VolumeError('USAGE', `Cannot read ${quoted(hwaddress)} as a MAC address: expected the form 00:07:43:12:34:56`);
+  if (ipaddress !== undefined && isIP(ipaddress) === 0) throw new VolumeError('USAGE', `Cannot read ${quoted(ipaddress)} as an IP address`);
+  return { transport, hwaddress: hwaddress.toLowerCase(), ipaddress: ipaddress === undefined ? undefined : canonicalAddress(ipaddress), netIfacename: undefined };
+}
+
+function asUsage<Result>(read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    throw new VolumeError('USAGE', error instanceof Error ? error.message : String(error));
+  }
 }
 
 function ifaceDocument({ name, transport, hwaddress, ipaddress, netIfacename, builtIn, usable, reason }: IfaceReport): object {

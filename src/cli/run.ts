@@ -60,6 +60,7 @@ async function runWork(work: CommandWork, { io, makeContainer, flags, verbose }:
           readJson: jsonReader(io),
           driverFor: (connectionInfo) => driverOf(connectionInfo, container.get(TOKENS.driverFor)),
           ifaces: () => container.get(TOKENS.ifaces),
+          ifaceRecords: () => container.get(TOKENS.ifaceRecords),
           signal,
         }),
       ),

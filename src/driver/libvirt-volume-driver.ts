@@ -15,9 +15,11 @@ import type { Locks } from '../host/locks.js';
 import { BUILT_IN_IFACES } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { IfaceSelector } from '../iface/iface-selector.js';
+import type { Hardware } from '../iface/hardware.js';
+import type { IfaceRecords } from '../iface/make-iface.js';
 import { readHardware } from '../iface/read-hardware.js';
 import { readIfaces } from '../iface/read-ifaces.js';
-import { selectIface } from '../iface/select-iface.js';
+import { resolveIface } from '../iface/resolve-iface.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
@@ -33,6 +35,7 @@ export interface DriverParts {
   readonly guestDisks: GuestDisks;
   readonly locks: Locks;
   readonly files: FileSystem;
+  readonly ifaceRecords: IfaceRecords;
   readonly clock: Clock;
   readonly netAddresses: NetAddresses;
   readonly logger: Logger;
@@ -56,7 +59,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     this.#connector = new VolumeConnector({
       ...parts,
       loginTimeoutMs: parts.options.loginTimeoutMs,
-      hardware: async () => await readHardware(parts.files, parts.netAddresses.list()),
+      hardware: async () => await this.#hardware(),
     });
     this.#releaser = new VolumeReleaser(parts);
   }
@@ -143,9 +146,13 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async #ifacePlan(): Promise<IfacePlan> {
-    const requested = selectIface(this.#ifaces[0], await readIfaces(this.#parts.files));
+    const { iface: requested, isNew } = await resolveIface(this.#ifaces[0], await readIfaces(this.#parts.files), async () => await this.#hardware());
     const usesFallback = this.#parts.options.iscsiIfaceFallback === 'default' && requested.transport !== 'tcp';
-    return { requested, fallback: usesFallback ? BUILT_IN_IFACES.find(({ name }) => name === DEFAULT_IFACE) : undefined };
+    return { requested, isNew, fallback: usesFallback ? BUILT_IN_IFACES.find(({ name }) => name === DEFAULT_IFACE) : undefined };
+  }
+
+  async #hardware(): Promise<Hardware> {
+    return await readHardware(this.#parts.files, this.#parts.netAddresses.list());
   }
 
   #requireSinglePath(): void {

@@ -11,6 +11,7 @@ import { until } from '../host/until.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
+import type { IfaceRecords } from '../iface/make-iface.js';
 import { verifyIface } from '../iface/verify-iface.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { isSessionOf, type Session } from '../initiator/session.js';
@@ -23,6 +24,7 @@ export interface ConnectorParts {
   readonly devices: LinuxBlockDevices;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly ifaceRecords: IfaceRecords;
   readonly loginTimeoutMs: number;
   /** Looks at the host's hardware as it is now. */
   readonly hardware: () => Promise<Hardware>;
@@ -34,6 +36,8 @@ const TRANSPORT_FAILURES: readonly VolumeErrorCode[] = ['TRANSPORT_UNAVAILABLE',
 /** Which iface to use, and which instead when its transport cannot work. */
 export interface IfacePlan {
   readonly requested: Iface;
+  /** The requested iface has no record yet. */
+  readonly isNew: boolean;
   readonly fallback: Iface | undefined;
 }
 
@@ -119,7 +123,7 @@ export class VolumeConnector {
     try {
       if (recalled !== undefined) throw recalled;
       await this.#requireUsable(requested, portal);
-      return await this.#openOver(connection, requested, chose(plan, requested), signal);
+      return await this.#withRecord(plan, signal, async () => await this.#openOver(connection, requested, chose(plan, requested), signal));
     } catch (error) {
       if (fallback === undefined || !isVolumeError(error, ...TRANSPORT_FAILURES)) throw error;
       const why = { code: reasonCodeOf(error), reason: errorChain(error) };
@@ -127,6 +131,23 @@ export class VolumeConnector {
       const volume = await this.#openInstead(connection, { requested: requested.name, used: fallback.name, fallback: why }, { iface: fallback, first: error }, signal);
       if (error !== recalled && error.details['reasonCode'] === undefined) this.#failed.remember(requested.name, portal, error);
       return volume;
+    }
+  }
+
+  /** An iface without a record gets one for the volume, and for those after it; not when the volume cannot be opened over it. */
+  async #withRecord(plan: IfacePlan, signal: AbortSignal, body: () => Promise<ConnectedVolume>): Promise<ConnectedVolume> {
+    if (!plan.isNew) return await body();
+    const { ifaceRecords, logger } = this.#parts;
+    const change = await ifaceRecords.put(plan.requested, signal);
+    const undo = new UndoLog();
+    if (change.kind === 'created') {
+      logger.info('Made an iface record', { iface: change.name, transport: plan.requested.transport });
+      undo.add(async () => { await ifaceRecords.remove(change.name, AbortSignal.timeout(UNDO_MS)); });
+    }
+    try {
+      return await body();
+    } catch (error) {
+      throw await undo.after(error);
     }
   }
 

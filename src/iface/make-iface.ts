@@ -5,10 +5,7 @@ import { findDatabaseRoot } from './database-root.js';
 import { holdDatabaseLock } from './database-lock.js';
 import type { Iface } from './iface.js';
 import type { IfaceName } from './iface-name.js';
-import { formatRecord, isUnset, parseRecord, type RecordValues } from './record-text.js';
-
-/** Marks a record as this library's own. open-iscsi skips comments. */
-const OWNER_COMMENT = 'Made by libvirt-volume-drivers';
+import { formatRecord, isUnset, OWNER_COMMENT, parseRecord, type RecordValues } from './record-text.js';
 
 /** The keys that bind a session; a record may have others that open-iscsi added when it rewrote it. */
 const DECIDING = ['iface.transport_name', 'iface.hwaddress', 'iface.ipaddress', 'iface.net_ifacename', 'iface.initiatorname', 'iface.vlan_id'];

@@ -3,6 +3,9 @@ import { quoted } from '../base/quoted.js';
 /** A record of open-iscsi's database: key to value, in the order of the file. Keys without a value are not there. */
 export type RecordValues = ReadonlyMap<string, string>;
 
+/** Marks a record as this library's own, so that no other is ever removed. open-iscsi skips comments, and drops them when it rewrites a record. */
+export const OWNER_COMMENT = 'Made by libvirt-volume-drivers';
+
 /** What open-iscsi prints where there is no value (usr/idbm.c, usr/iface.c). */
 const UNSET = new Set(['', '<empty>', '(null)', '<NULL>', 'default']);
 

@@ -10,7 +10,7 @@ import type { IfaceSelector } from './iface-selector.js';
 export function selectIface(selector: IfaceSelector, { ifaces, broken }: IfaceInventory): Iface {
   const damaged = selector.kind === 'name' ? broken.find(({ name }) => name === selector.name) : undefined;
   if (damaged !== undefined) throw new VolumeError('IFACE_UNUSABLE', `Cannot use the iface ${damaged.name}`, { cause: new Error(damaged.reason) });
-  const [found, ...others] = ifaces.filter((iface) => fits(selector, iface));
+  const [found, ...others] = matchingIfaces(selector, { ifaces, broken });
   if (found === undefined) {
     throw new VolumeError('IFACE_NOT_FOUND', `Cannot find an iface for iscsi_iface = ${describe(selector)}: this host has ${ifaces.map(({ name }) => name).join(', ')}`, {
       hint: 'iscsiadm -m iface makes the records of all hardware that is present',
@@ -21,6 +21,11 @@ export function selectIface(selector: IfaceSelector, { ifaces, broken }: IfaceIn
     throw new VolumeError('IFACE_UNUSABLE', `Cannot choose an iface for iscsi_iface = ${describe(selector)}: ${names} all fit`, { hint: 'name one of them in iscsi_iface' });
   }
   return found;
+}
+
+/** Every iface that fits, in the order of the inventory. */
+export function matchingIfaces(selector: IfaceSelector, { ifaces }: IfaceInventory): readonly Iface[] {
+  return ifaces.filter((iface) => fits(selector, iface));
 }
 
 function fits(selector: IfaceSelector, iface: Iface): boolean {

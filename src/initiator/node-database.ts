@@ -3,9 +3,9 @@ import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
 import { findDatabaseRoot } from '../iface/database-root.js';
 import type { Iface } from '../iface/iface.js';
-import { formatRecord, parseRecord, type RecordValues } from '../iface/record-text.js';
+import { formatRecord, OWNER_COMMENT, parseRecord, type RecordValues } from '../iface/record-text.js';
 import { holdDatabaseLock } from '../iface/database-lock.js';
-import { newNodeRecord, type NodeSettings, OWNER_COMMENT, tpgtOf, withSettings } from './node-record.js';
+import { newNodeRecord, type NodeSettings, tpgtOf, withSettings } from './node-record.js';
 import type { SessionKey } from './session.js';
 
 /** A record file of the database. */

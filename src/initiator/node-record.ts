@@ -4,9 +4,6 @@ import type { TargetName } from '../connection/target-name.js';
 import type { Iface } from '../iface/iface.js';
 import type { RecordValues } from '../iface/record-text.js';
 
-/** Marks a record as this library's own, so that no other is ever removed. open-iscsi skips comments. */
-export const OWNER_COMMENT = 'Made by libvirt-volume-drivers';
-
 export interface NodeSettings {
   readonly loginTimeoutSeconds: number;
   readonly chap: ChapCredentials | undefined;

@@ -6,6 +6,9 @@ import { run } from '../../src/cli/run.js';
 import type { VolumeDriver } from '../../src/driver/volume-driver.js';
 import type { IfaceReport } from '../../src/iface/iface-report.js';
 import { TOKENS } from '../../src/tokens.js';
+import { IfaceRecords } from '../../src/iface/make-iface.js';
+import { FakeClock } from '../fakes/fake-clock.js';
+import { FakeHost } from '../fakes/fake-host.js';
 import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
 
 /** What one run of the command line left behind. */
@@ -33,6 +36,8 @@ export const VOLUME = {
 /** A command line whose world is in memory. Runs of one fixture share the driver. */
 export function cli(settings: CliSettings = {}): (args: readonly string[], stdin?: string) => Promise<CliResult> {
   const driver = settings.driver ?? new FakeVolumeDriver();
+  const clock = new FakeClock();
+  const ifaceRecords = new IfaceRecords({ files: new FakeHost({ clock }), clock });
   return async (args, stdin = settings.stdin ?? JSON.stringify(VOLUME)) => {
     const [stdout, stderr]: [string[], string[]] = [[], []];
     const io: CliIo = {
@@ -43,17 +48,18 @@ export function cli(settings: CliSettings = {}): (args: readonly string[], stdin
       isTTY: settings.isTTY ?? false,
       signals: settings.signals ?? new EventEmitter(),
     };
-    const status = await run(args, io, () => containerWith(driver, settings.ifaces ?? []));
+    const status = await run(args, io, () => containerWith(driver, settings.ifaces ?? [], ifaceRecords));
     return { status, stdout: stdout.join(''), stderr: stderr.join('') };
   };
 }
 
-function containerWith(driver: VolumeDriver, ifaces: readonly IfaceReport[]): Container {
+function containerWith(driver: VolumeDriver, ifaces: readonly IfaceReport[], ifaceRecords: IfaceRecords): Container {
   const container = new Container();
   container.bind(TOKENS.driverFor).toConstantValue((volumeType) => {
     if (volumeType === driver.volumeType) return driver;
     throw new VolumeError('DRIVER_UNKNOWN', `No driver serves the driver_volume_type "${volumeType}"`, { details: { volumeType } });
   });
+  container.bind(TOKENS.ifaceRecords).toConstantValue(ifaceRecords);
   container.bind(TOKENS.ifaces).toConstantValue({ list: async () => ifaces });
   return container;
 }

@@ -215,3 +215,42 @@ test('connect() over an iface that is not there names those that are', async () 
   const world = openRecordedWorld({ iscsi_iface: 'cxgb4i.00:07:43:12:34:56' });
   expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'IFACE_NOT_FOUND', message: expect.stringContaining('this host has default, iser') as unknown });
 });
+
+describe('connect() over an iface without a record', () => {
+  const MADE = 'libvirt-volume.tcp.eth0';
+  const config = { iscsi_iface: { ipaddress: '192.0.2.1' } };
+  const NET = '/sys/class/net/eth0/address';
+
+  test('makes one of its own for the source address, and keeps it for the next volume', async () => {
+    const world = openRecordedWorld(config);
+    world.host.tree.write(NET, '52:54:00:12:34:56\n');
+    addTarget(world, [TCP]);
+    const info = infoFor(['192.0.2.10:3260']);
+    const { paths } = await world.driver.connect(info);
+    expect(paths[0]).toMatchObject({ iface: MADE, transport: 'tcp' });
+    await world.driver.disconnect(info);
+    expect(world.host.tree.read(`/etc/iscsi/ifaces/${MADE}`)).toContain('iface.net_ifacename = eth0');
+    expect((await world.driver.connect(info)).paths[0].iface).toBe(MADE);
+  });
+
+  test('removes it again when the volume cannot be opened', async () => {
+    const world = openRecordedWorld(config);
+    world.host.tree.write(NET, '52:54:00:12:34:56\n');
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'PORTAL_UNREACHABLE' });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('of a card that is not there falls back and makes none', async () => {
+    const world = openRecordedWorld({ iscsi_iface: { transport: 'cxgb4i', hwaddress: '00:07:43:12:34:56' } });
+    addTarget(world, [TCP]);
+    const { transport } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
+    expect(transport).toMatchObject({ requested: 'libvirt-volume.cxgb4i.000743123456', used: 'default', fallback: { code: 'NO_HARDWARE' } });
+    expect(world.host.tree.list('/etc/iscsi/ifaces')).toEqual([]);
+  });
+
+  test('of an address that no device has rejects with IFACE_NOT_FOUND', async () => {
+    const world = openRecordedWorld({ iscsi_iface: { ipaddress: '198.51.100.9' } });
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'IFACE_NOT_FOUND' });
+    expect(world.host.commands).toEqual([]);
+  });
+});

@@ -56,7 +56,7 @@ export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}
   const libvirt = after(world.libvirt, 'detachDevice', () => { deeds.push('guest is asked to let go'); });
   const { deviceTimeoutMs, loginTimeoutMs } = options;
   const parts: DriverParts = {
-    options, libvirt, files, clock, netAddresses: world.container.get(TOKENS.netAddresses), logger: log, locks: world.container.get(TOKENS.locks),
+    options, libvirt, files, clock, netAddresses: world.container.get(TOKENS.netAddresses), ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
     initiator: new OpenIscsiInitiator({ commands, files, clock, logger: log, loginTimeoutMs }),
     devices: new LinuxBlockDevices({ files, clock, users: host, logger: log, deviceTimeoutMs }),
     guestDisks: new GuestDisks({ libvirt, clock, logger: log, timeoutMs: deviceTimeoutMs }),

@@ -6,7 +6,7 @@ import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
 import { parseIface } from '../../src/iface/parse-iface.js';
 import { parseRecord } from '../../src/iface/record-text.js';
 import { NodeDatabase } from '../../src/initiator/node-database.js';
-import { OWNER_COMMENT } from '../../src/initiator/node-record.js';
+import { OWNER_COMMENT } from '../../src/iface/record-text.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { captured } from './captured.js';

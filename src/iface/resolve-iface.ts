@@ -1,0 +1,37 @@
+import type { Hardware } from './hardware.js';
+import type { Iface } from './iface.js';
+import { ifaceOfAddress } from './iface-of-address.js';
+import type { IfaceSelector } from './iface-selector.js';
+import { ifaceRecord } from './name-iface.js';
+import type { IfaceInventory } from './read-ifaces.js';
+import { matchingIfaces, selectIface } from './select-iface.js';
+
+/** An iface that the configuration means. */
+export interface ResolvedIface {
+  readonly iface: Iface;
+  /** It has no record yet: one is made of its own name before the first login. */
+  readonly isNew: boolean;
+}
+
+/**
+ * The iface that the configuration means: a record that is there, or one that is to be made where transport and MAC, or the source address, say
+ * all of it. Writes nothing.
+ * @param hardware looked at only where an address must be traced to a card
+ * @throws {VolumeError} `IFACE_NOT_FOUND`, `IFACE_UNUSABLE`
+ */
+export async function resolveIface(selector: IfaceSelector, inventory: IfaceInventory, hardware: () => Promise<Hardware>): Promise<ResolvedIface> {
+  switch (selector.kind) {
+    case 'name':
+      return { iface: selectIface(selector, inventory), isNew: false };
+    case 'hardware':
+      return matchingIfaces(selector, inventory).length === 0 ? { iface: ifaceRecord(selector), isNew: true } : { iface: selectIface(selector, inventory), isNew: false };
+    case 'address': {
+      const choice = ifaceOfAddress(selector.ipaddress, await hardware(), inventory.ifaces);
+      if (choice.kind === 'record') return { iface: choice.iface, isNew: false };
+      const made = ifaceRecord(choice);
+      return { iface: inventory.ifaces.find(({ name }) => name === made.name) ?? made, isNew: !inventory.ifaces.some(({ name }) => name === made.name) };
+    }
+    default:
+      return selector satisfies never;
+  }
+}
