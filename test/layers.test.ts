@@ -52,6 +52,11 @@ test.each(files)('%s stays in its layer', (file) => {
   }
 });
 
+test('only initiator/iscsiadm-commands.ts builds iscsiadm commands, and each carries -I', () => {
+  const builders = files.filter((file) => readFileSync(join('src', file), 'utf8').includes("program: 'iscsiadm'"));
+  expect(builders).toEqual(['initiator/iscsiadm-commands.ts']);
+});
+
 test('the table of layers has no cycle', () => {
   const visit = (folder: string, trail: readonly string[]): void => {
     expect(trail).not.toContain(folder);

@@ -1,5 +1,8 @@
 import { VolumeError } from '../base/volume-error.js';
 
+/** How long the undoing of a failed call may take, whatever became of the caller's signal. */
+export const UNDO_MS = 120_000;
+
 /** What a call did to the host, so that a failure can take it back: the last deed first. */
 export class UndoLog {
   readonly #steps: (() => Promise<void>)[] = [];

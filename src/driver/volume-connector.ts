@@ -3,29 +3,21 @@ import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { Portal } from '../connection/portal.js';
-import type { TargetPath } from '../connection/target-path.js';
 import type { ScsiDisk } from '../device/block-device.js';
-import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
-import type { Clock } from '../host/clock.js';
-import { until } from '../host/until.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
 import { verifyIface } from '../iface/verify-iface.js';
-import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
-import { isSessionOf, type Session } from '../initiator/session.js';
+import { isSessionOf } from '../initiator/session.js';
 import type { ConnectedVolume, TransportChoice } from './connected-volume.js';
 import { FailedTransports } from './failed-transports.js';
-import { UndoLog } from './undo-log.js';
+import { type OpenerParts, type OpenPath, PathOpener } from './path-opener.js';
+import { UNDO_MS, UndoLog } from './undo-log.js';
 
-export interface ConnectorParts {
-  readonly initiator: OpenIscsiInitiator;
-  readonly devices: LinuxBlockDevices;
-  readonly clock: Clock;
+export interface ConnectorParts extends OpenerParts {
   readonly logger: Logger;
   readonly ifaceRecords: IfaceRecords;
-  readonly loginTimeoutMs: number;
   /** Looks at the host's hardware as it is now. */
   readonly hardware: () => Promise<Hardware>;
 }
@@ -41,30 +33,22 @@ export interface IfacePlan {
   readonly fallback: Iface | undefined;
 }
 
-/** One path, open. */
-interface OpenPath {
-  readonly path: TargetPath;
-  readonly session: Session;
-  readonly disk: ScsiDisk;
-}
-
 /** The volume, and whether this call is what brought it to the host. */
 export interface OpenedVolume {
   readonly volume: ConnectedVolume;
   readonly opened: boolean;
 }
 
-/** How long the undoing of a failed connect may take, whatever became of the caller's signal. */
-const UNDO_MS = 120_000;
-
 /** The road from a connection to a block device. Everything here runs under the locks of the connection's targets. */
 export class VolumeConnector {
   readonly #parts: ConnectorParts;
   readonly #failed: FailedTransports;
+  readonly #opener: PathOpener;
 
   constructor(parts: ConnectorParts) {
     this.#parts = parts;
     this.#failed = new FailedTransports(parts);
+    this.#opener = new PathOpener(parts);
   }
 
   /** The volume as it is on this host now, whatever iface of the plan it came over. */
@@ -123,7 +107,7 @@ export class VolumeConnector {
     try {
       if (recalled !== undefined) throw recalled;
       await this.#requireUsable(requested, portal);
-      return await this.#withRecord(plan, signal, async () => await this.#openOver(connection, requested, chose(plan, requested), signal));
+      return await this.#withRecord(plan, signal, async () => connected(await this.#opener.open(connection, requested, signal), chose(plan, requested)));
     } catch (error) {
       if (fallback === undefined || !isVolumeError(error, ...TRANSPORT_FAILURES)) throw error;
       const why = { code: reasonCodeOf(error), reason: errorChain(error) };
@@ -153,7 +137,7 @@ export class VolumeConnector {
 
   async #openInstead(connection: IscsiConnection, choice: TransportChoice, { iface, first }: { readonly iface: Iface; readonly first: VolumeError }, signal: AbortSignal): Promise<ConnectedVolume> {
     try {
-      return await this.#openOver(connection, iface, choice, signal);
+      return connected(await this.#opener.open(connection, iface, signal), choice);
     } catch (error) {
       if (!isVolumeError(error)) throw error;
       const { code, hint, details, message } = error;
@@ -168,58 +152,6 @@ export class VolumeConnector {
     if (verdict.kind === 'usable') return;
     const { code, reason, mend } = verdict;
     throw new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use the iface ${iface.name}: ${reason}`, { details: { iface: iface.name, reasonCode: code }, ...(mend === undefined ? {} : { hint: mend }) });
-  }
-
-  async #openOver({ paths, chap }: IscsiConnection, iface: Iface, choice: TransportChoice, signal: AbortSignal): Promise<ConnectedVolume> {
-    const failures: VolumeError[] = [];
-    for (const path of paths) {
-      const undo = new UndoLog();
-      try {
-        const session = await this.#sessionFor(path, { iface, chap, undo }, signal);
-        const disk = await this.#diskOf(path, session, undo, signal);
-        return connected({ path, session, disk }, choice);
-      } catch (error) {
-        const final = await undo.after(error);
-        if (!isVolumeError(final) || !mayTryNextPath(final)) throw final;
-        failures.push(final);
-      }
-    }
-    throw summary(failures);
-  }
-
-  async #sessionFor(path: TargetPath, { iface, chap, undo }: { readonly iface: Iface; readonly undo: UndoLog } & Pick<IscsiConnection, 'chap'>, signal: AbortSignal): Promise<Session> {
-    const { initiator } = this.#parts;
-    const key = { ...path, iface: iface.name };
-    const present = (await initiator.sessions()).find((session) => isSessionOf(session, key));
-    if (present !== undefined) return await this.#healthy(present, signal);
-    const { session, record } = await initiator.login(path, iface, chap, signal);
-    undo.add(async () => {
-      const late = AbortSignal.timeout(UNDO_MS);
-      await initiator.logout(session, late);
-      await initiator.undoRecord(record, late);
-    });
-    return session;
-  }
-
-  /** A session in recovery counts as one only when it recovers in the time that a login would have. */
-  async #healthy(session: Session, signal: AbortSignal): Promise<Session> {
-    const { clock, initiator, loginTimeoutMs } = this.#parts;
-    const same = async (): Promise<Session | undefined> => (await initiator.sessions()).find(({ id, state }) => id === session.id && state === 'LOGGED_IN');
-    const healthy = await until(same, { clock, timeoutMs: loginTimeoutMs, signal });
-    if (healthy !== undefined) return healthy;
-    throw new VolumeError('PORTAL_UNREACHABLE', `Cannot use the session ${session.id} to ${session.target}: it is ${session.state} and did not recover in ${loginTimeoutMs / 1000} s`);
-  }
-
-  async #diskOf(path: TargetPath, session: Session, undo: UndoLog, signal: AbortSignal): Promise<ScsiDisk> {
-    const { devices } = this.#parts;
-    const before = await devices.findUnit(session, path.lun);
-    if (before === undefined) { // a unit that was there before may have users
-      undo.add(async () => {
-        const unit = await devices.findUnit(session, path.lun);
-        if (unit !== undefined) await devices.remove(session, unit.address, AbortSignal.timeout(UNDO_MS));
-      });
-    }
-    return await devices.appear(session, path.lun, signal);
   }
 }
 
@@ -247,17 +179,4 @@ function warningsOf({ path, wwid }: ScsiDisk, { requested, used, fallback }: Tra
     ...(fallback === undefined ? [] : [`${used} is used and not ${requested}: ${fallback.reason}`]),
     ...(wwid === undefined ? [`${path} does not say who it is (no VPD page 0x83): that it stays the same volume cannot be checked`] : []),
   ];
-}
-
-/** Another portal may answer where this one did not; it will not know another password, and the transport is the same. */
-function mayTryNextPath({ code }: VolumeError): boolean {
-  return code === 'PORTAL_UNREACHABLE' || code === 'LOGIN_REFUSED' || code === 'DEVICE_NOT_FOUND' || code === 'COMMAND_FAILED';
-}
-
-function summary(failures: readonly VolumeError[]): VolumeError {
-  const [first, ...others] = failures;
-  if (first === undefined) throw new RangeError('Cannot sum up no failures');
-  if (others.length === 0) return first;
-  const words = `Cannot connect the volume through any of its ${failures.length} portals`;
-  return new VolumeError(first.code, words, { cause: new AggregateError(failures), ...(first.hint === undefined ? {} : { hint: first.hint }) });
 }

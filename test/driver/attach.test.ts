@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { LibvirtISERVolumeDriver } from '../../src/driver/libvirt-iser-volume-driver.js';
 import { captured } from '../initiator/captured.js';
+import { libvirtDiskSchema } from '../disk/libvirt-schema.js';
 import { addTarget, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 
 const WEB1 = { kind: 'name', name: 'web1' } as const;
@@ -29,6 +30,7 @@ describe('attach()', () => {
     const { volume, diskXml } = await world.driver.attach(WEB1, INFO, VDB);
     for (const which of ['live', 'config'] as const) expect(world.libvirt.disksOf('web1', which)).toMatchObject([{ targetDev: 'vdb', sourcePath: volume.device.path, serial: 'volume-7', alias: 'ua-volume-7' }]);
     expect(diskXml).toContain(`dev="${volume.device.path}"`);
+    libvirtDiskSchema().validate(diskXml);
   });
 
   test('that libvirt refuses is rolled back as a whole', async () => {

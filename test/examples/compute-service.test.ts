@@ -3,6 +3,7 @@ import { Container } from 'inversify';
 import { ComputeService } from '../../examples/compute-service/compute-service.js';
 import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
+import { type FakeWorld, openFakeWorld } from '../fakes/fake-world.js';
 import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
 
 const UNREACHABLE = 'iqn.2010-10.org.openstack:volume-9';
@@ -29,6 +30,16 @@ const start = async (driver: FakeVolumeDriver, graceMs = 10_000): Promise<void> 
   base = `http://127.0.0.1:${await service.listen(0)}`;
 };
 
+/** The real driver, with the host and libvirt in memory: every port is bound anew, the driver is not. */
+const startOnFakeHost = async (): Promise<FakeWorld> => {
+  const world = openFakeWorld();
+  world.libvirt.addDomain({ name: 'web1' });
+  await service.stop();
+  service = new ComputeService({ driverFor: world.container.get(TOKENS.driverFor), graceMs: 10_000 });
+  base = `http://127.0.0.1:${await service.listen(0)}`;
+  return world;
+};
+
 const send = async (method: string, path: string, body?: unknown): Promise<Answer> => {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const response = await fetch(base + path, { method, ...(body === undefined ? {} : { body: text }) });
@@ -50,6 +61,16 @@ test('POST attaches a volume and DELETE detaches it', async () => {
   });
   expect(await send('DELETE', '/domains/web1/volumes', { connection_info })).toEqual({ status: 200, body: { detached: true, warnings: [] } });
   expect(await send('DELETE', '/domains/web1/volumes', { connection_info })).toEqual({ status: 200, body: { detached: false, warnings: [] } });
+});
+
+test('POST and DELETE take the real driver all the way, from the connection_info to the guest and back', async () => {
+  const world = await startOnFakeHost();
+  const [volume] = await world.publish(1);
+  const attached = await send('POST', '/domains/web1/volumes', { connection_info: volume?.connectionInfo, disk_info: { dev: 'vdb', bus: 'virtio' } });
+  expect(attached).toMatchObject({ status: 201, body: { device: '/dev/sda', transport: { used: 'default' } } });
+  expect(world.libvirt.disksOf('web1')).toMatchObject([{ targetDev: 'vdb', sourcePath: '/dev/sda' }]);
+  expect(await send('DELETE', '/domains/web1/volumes', { connection_info: volume?.connectionInfo })).toMatchObject({ status: 200, body: { detached: true } });
+  expect({ disks: world.libvirt.disksOf('web1'), residue: await world.residue() }).toEqual({ disks: [], residue: [] });
 });
 
 test('the domain in the path may be percent-encoded', async () => {
