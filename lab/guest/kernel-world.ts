@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { Container } from 'inversify';
 import { SILENT } from '../../src/base/logger.js';
 import type { Command, CommandResult, CommandRunner } from '../../src/host/command.js';
@@ -9,6 +7,7 @@ import { volumeDriverModule } from '../../src/module.js';
 import type { PublishedVolume, VolumeWorld } from '../../src/testing/index.js';
 import { TOKENS } from '../../src/tokens.js';
 import { Interrupter } from '../../test/fakes/interrupting.js';
+import { holdOpen } from './hold-open.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from './lio-target.js';
 import { LioVolume } from './lio-volume.js';
 import { compareResidue, readResidue } from './residue.js';
@@ -57,7 +56,7 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
   return {
     container, volumes, iface, transport,
     driver: container.get(TOKENS.driverFor)(volumeType),
-    deadPortal: '10.99.1.99:3260',
+    deadPortal: serves === 'iser' ? '10.98.0.99:3260' : '10.99.1.99:3260',
     publish: async (count) => {
       const address = serves === 'iser' ? ISER_ADDRESS : TCP_ADDRESSES[0];
       const iqn = `iqn.2026-11.org.example:${container.get(TOKENS.options).iscsiIface.length}-${volumes.length}-${Date.now()}`;
@@ -103,14 +102,4 @@ class RecordedCommands implements CommandRunner {
     const bare = this.ran.filter(({ program, args }) => program === 'iscsiadm' && !args.includes('-I'));
     if (bare.length > 0) throw new Error(`iscsiadm ran without -I: ${bare.map(({ args }) => args.join(' ')).join('; ')}`);
   }
-}
-
-async function holdOpen(devicePath: string): Promise<() => Promise<void>> {
-  const holder = spawn('sh', ['-c', 'exec 3<>"$1"; echo open; exec cat', 'sh', devicePath], { stdio: ['pipe', 'pipe', 'inherit'] });
-  await once(holder.stdout, 'data');
-  return async () => {
-    const ended = once(holder, 'close');
-    holder.stdin.end();
-    await ended;
-  };
 }

@@ -3,6 +3,9 @@ import { run } from './commands.js';
 import { startIscsid, stopIscsid } from './services.js';
 
 const PROGRAMS = ['/usr/sbin/iscsid', '/usr/sbin/iscsiadm'] as const;
+/** The iface of transport `ocs` that the stand-in brings. */
+export const OFFLOAD_IFACE = 'ocs0';
+
 const SIGNATURE = Buffer.from('~Module signature appended~\n');
 
 /**
@@ -28,10 +31,12 @@ export class OffloadStandIn implements AsyncDisposable {
       renameSync(`${program}.renamed`, program);
     }
     await startIscsid();
+    await makeIface(OFFLOAD_IFACE, { transport_name: 'ocs' });
     return standIn;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await run('iscsiadm', ['-m', 'iface', '-I', OFFLOAD_IFACE, '-o', 'delete']);
     await stopIscsid();
     for (const program of PROGRAMS) renameSync(`${program}.genuine`, program);
     await run('rmmod', ['ib_iser']);
@@ -42,14 +47,10 @@ export class OffloadStandIn implements AsyncDisposable {
 }
 
 /** Makes an iface record as an administrator would. */
-export async function makeIface(name: string, values: Readonly<Record<string, string>>): Promise<void> {
+async function makeIface(name: string, values: Readonly<Record<string, string>>): Promise<void> {
   await run('iscsiadm', ['-m', 'iface', '-I', name, '-o', 'new']);
   const pairs = Object.entries(values).flatMap(([key, value]) => ['-n', `iface.${key}`, '-v', value]);
   if (pairs.length > 0) await run('iscsiadm', ['-m', 'iface', '-I', name, '-o', 'update', ...pairs]);
-}
-
-export async function deleteIface(name: string): Promise<void> {
-  await run('iscsiadm', ['-m', 'iface', '-I', name, '-o', 'delete']);
 }
 
 /** The second name is the SCSI host's, from which the session's transport is read. The signature no longer fits and goes. */

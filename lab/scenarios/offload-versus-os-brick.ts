@@ -5,7 +5,7 @@ import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
-import { deleteIface, makeIface, OffloadStandIn } from '../guest/offload-stand-in.js';
+import { OFFLOAD_IFACE, OffloadStandIn } from '../guest/offload-stand-in.js';
 import { after, before, test } from '../guest/scenario.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
@@ -26,21 +26,14 @@ from oslo_concurrency import processutils
 def execute(*args, **kwargs):
     kwargs.pop('run_as_root', None); kwargs.pop('root_helper', None)
     return processutils.execute(*args, **kwargs)
-connector = ISCSIConnector(None, execute=execute, transport='ocs0')
+connector = ISCSIConnector(None, execute=execute, transport='${OFFLOAD_IFACE}')
 connector._execute = connector._linuxscsi._execute = execute
 print(connector.connect_volume(json.load(sys.stdin)), flush=True)
 `;
 let standIn: OffloadStandIn;
 
-before(async () => {
-  standIn = await OffloadStandIn.install();
-  await makeIface('ocs0', { transport_name: 'ocs' });
-});
-
-after(async () => {
-  await deleteIface('ocs0');
-  await standIn[Symbol.asyncDispose]();
-});
+before(async () => { standIn = await OffloadStandIn.install(); });
+after(async () => { await standIn[Symbol.asyncDispose](); });
 
 test('os-brick is still inside connect_volume when its time is up; this driver attaches', async () => {
   await using volume = await LioVolume.create({ name: 'versus' });
@@ -51,12 +44,12 @@ test('os-brick is still inside connect_volume when its time is up; this driver a
   const outcome = await tryRun('python3', ['-c', OS_BRICK], { input: JSON.stringify(connection.data), timeoutMs: OS_BRICK_SECONDS * 1000 });
   const calls = counter.stop();
   console.log(`os-brick: after ${OS_BRICK_SECONDS} s and ${calls} iscsiadm commands ${outcome.code === 124 ? 'still inside connect_volume' : `ended with ${outcome.code}: ${outcome.stderr.slice(-2000)}`}`);
-  await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', `${ISER_ADDRESS}:3260`, '-I', 'ocs0', '--logout']);
-  await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', `${ISER_ADDRESS}:3260`, '-I', 'ocs0', '-o', 'delete']);
+  await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', `${ISER_ADDRESS}:3260`, '-I', OFFLOAD_IFACE, '--logout']);
+  await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', `${ISER_ADDRESS}:3260`, '-I', OFFLOAD_IFACE, '-o', 'delete']);
   assert.equal(outcome.code, 124, 'os-brick returned');
   assert.ok(calls > 20, `os-brick ran ${calls} commands`);
 
-  await using driver = volumeDriver({ iscsi_iface: 'ocs0', iscsi_iface_fallback: 'none' });
+  await using driver = volumeDriver({ iscsi_iface: OFFLOAD_IFACE, iscsi_iface_fallback: 'none' });
   const started = performance.now();
   const { device, paths } = await driver.connect(connection);
   console.log(`libvirt-volume-drivers: ${device.path} over ${paths[0].transport} after ${((performance.now() - started) / 1000).toFixed(2)} s`);

@@ -8,25 +8,18 @@ import { Domain } from '../guest/domain.js';
 import { openKernelWorld } from '../guest/kernel-world.js';
 import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
-import { deleteIface, makeIface, OffloadStandIn } from '../guest/offload-stand-in.js';
+import { OFFLOAD_IFACE, OffloadStandIn } from '../guest/offload-stand-in.js';
 import { after, before, test } from '../guest/scenario.js';
 import { libvirtdUp } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
 /** A transport that is neither tcp nor iser, end to end: what a card's iface does, on a real kernel without the card. */
 const IQN = 'iqn.2026-11.org.example:offload';
-const CONFIG = { iscsi_iface: 'ocs0', iscsi_iface_fallback: 'none' };
+const CONFIG = { iscsi_iface: OFFLOAD_IFACE, iscsi_iface_fallback: 'none' };
 let standIn: OffloadStandIn;
 
-before(async () => {
-  standIn = await OffloadStandIn.install();
-  await makeIface('ocs0', { transport_name: 'ocs' });
-});
-
-after(async () => {
-  await deleteIface('ocs0');
-  await standIn[Symbol.asyncDispose]();
-});
+before(async () => { standIn = await OffloadStandIn.install(); });
+after(async () => { await standIn[Symbol.asyncDispose](); });
 
 test('two volumes of one target go into a guest over the iface ocs0, and out again', async () => {
   await libvirtdUp();
@@ -41,7 +34,7 @@ test('two volumes of one target go into a guest over the iface ocs0, and out aga
 
   const { volume: firstVolume } = await driver.attach(domain, first, { dev: 'sdb', bus: 'scsi' });
   const { volume: secondVolume } = await driver.attach(domain, second, { dev: 'sdc', bus: 'scsi' });
-  assert.deepEqual([firstVolume.paths[0].transport, firstVolume.paths[0].iface], ['ocs', 'ocs0']);
+  assert.deepEqual([firstVolume.paths[0].transport, firstVolume.paths[0].iface], ['ocs', OFFLOAD_IFACE]);
   assert.equal(secondVolume.paths[0].session, firstVolume.paths[0].session);
   assert.deepEqual([firstVolume.device.wwid, secondVolume.device.wwid], [one.wwid, two.wwid]);
   await guest.write(`ua-${two.name}`, 0xc5, 4096, 4096);
@@ -52,4 +45,4 @@ test('two volumes of one target go into a guest over the iface ocs0, and out aga
 });
 
 volumeDriverContract('LibvirtISCSIVolumeDriver on the kernel, over a stand-in for the offload transport ocs', { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) }, async () =>
-  await openKernelWorld({ serves: 'iser', transport: 'ocs', iface: 'ocs0', config: CONFIG }));
+  await openKernelWorld({ serves: 'iser', transport: 'ocs', iface: OFFLOAD_IFACE, config: CONFIG }));

@@ -16,7 +16,7 @@ import { parseIfaceList } from '../../src/iface/parse-iface-list.js';
 import { readHardware } from '../../src/iface/read-hardware.js';
 import { readIfaces } from '../../src/iface/read-ifaces.js';
 import { verifyIface } from '../../src/iface/verify-iface.js';
-import { run } from '../guest/commands.js';
+import { run, tryRun } from '../guest/commands.js';
 import { ISER_ADDRESS, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { after, test } from '../guest/scenario.js';
 
@@ -35,6 +35,7 @@ after(async () => {
 
 for (const transport of CARD_MODULES) {
   test(`${transport}: without its card it is unusable before its module is loaded and after, and the report says so`, async () => {
+    await tryRun('modprobe', ['-r', transport]); // another scenario may have had iscsiadm load it
     const record = ifaceRecord({ transport, hwaddress: MAC, ipaddress: '10.99.1.77', netIfacename: undefined });
     const records = new IfaceRecords({ files, clock: SYSTEM_CLOCK });
     await records.put(record, signal);

@@ -54,7 +54,7 @@ export class PathOpener {
     const { initiator } = this.#parts;
     const key = { ...path, iface: iface.name };
     const present = (await initiator.sessions()).find((session) => isSessionOf(session, key));
-    if (present !== undefined) return await this.#healthy(present, signal);
+    if (present !== undefined) return await this.#healthy(requireTransport(present, iface), signal);
     const { session, record } = await initiator.login(path, iface, chap, signal);
     undo.add(async () => {
       const late = AbortSignal.timeout(UNDO_MS);
@@ -84,6 +84,14 @@ export class PathOpener {
     }
     return await devices.appear(session, path.lun, signal);
   }
+}
+
+/** A session of that name may run over another transport: its iface record was changed since. */
+function requireTransport(session: Session, { name, transport }: Iface): Session {
+  if (session.transport === transport) return session;
+  throw new VolumeError('TRANSPORT_MISMATCH', `Cannot use the session ${session.id} to ${session.target}: the iface ${name} asks for ${transport} and the kernel runs it over ${session.transport}`, {
+    hint: 'the iface record was changed while the session was up: disconnect its volumes first',
+  });
 }
 
 /** Another portal may answer where this one did not; it will not know another password, and the transport is the same. */

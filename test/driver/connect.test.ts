@@ -254,3 +254,11 @@ describe('connect() over an iface without a record', () => {
     expect(world.host.commands).toEqual([]);
   });
 });
+
+test('connect() over a session that is there refuses one that runs over another transport than its iface says', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [TCP]);
+  world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, iface: 'default', transport: 'iser' });
+  expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'TRANSPORT_MISMATCH' });
+  expect(world.host.kernel.sessions).toHaveLength(1);
+});

@@ -52,7 +52,7 @@ describe('VirshLibvirt', () => {
     await libvirt.attachDevice({ kind: 'uuid', uuid: UUID }, xml, { live: true, config: true }, signal);
     const [command] = runner.ran;
     expect(command?.input).toBe(xml);
-    expect(command?.args.slice(2)).toEqual(['virsh', '--connect', URI, 'attach-device', '--domain', UUID, '--file', '/dev/stdin', '--live', '--config']);
+    expect(command?.args.slice(2)).toEqual(['virsh', '--connect', URI, 'attach-device', '--domain', UUID, '--file', '/proc/self/fd/0', '--live', '--config']);
     expect(command?.args.join(' ')).not.toContain('touch');
   });
 

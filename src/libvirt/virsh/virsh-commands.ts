@@ -1,6 +1,9 @@
 import type { Command } from '../../host/command.js';
 import { formatDomainRef, type DeviceScope, type DomainRef } from '../libvirt.js';
 
+/** Not /dev/stdin: that link is udev's to make, and a container may lack it. */
+const STDIN = '/proc/self/fd/0';
+
 /** A virsh that reaches one URI, and how long one command may take. */
 export interface Virsh {
   readonly uri: string;
@@ -23,21 +26,21 @@ export const dumpXml = (virsh: Virsh, domain: DomainRef, which: 'live' | 'config
   plain(virsh, 'dumpxml', ...named(domain), ...(which === 'config' ? ['--inactive'] : []));
 
 export const attachDevice = (virsh: Virsh, domain: DomainRef, xml: string, scope: DeviceScope): Command =>
-  withInput(virsh, xml, 'attach-device', ...named(domain), '--file', '/dev/stdin', ...flags(scope));
+  withInput(virsh, xml, 'attach-device', ...named(domain), '--file', STDIN, ...flags(scope));
 
 export const detachDevice = (virsh: Virsh, domain: DomainRef, xml: string, scope: DeviceScope): Command =>
-  withInput(virsh, xml, 'detach-device', ...named(domain), '--file', '/dev/stdin', ...flags(scope));
+  withInput(virsh, xml, 'detach-device', ...named(domain), '--file', STDIN, ...flags(scope));
 
 export const blockResize = (virsh: Virsh, domain: DomainRef, disk: string, sizeBytes: bigint): Command =>
   plain(virsh, 'blockresize', ...named(domain), '--path', disk, '--size', `${sizeBytes}B`);
 
 export const secretList = (virsh: Virsh): Command => plain(virsh, 'secret-list');
 
-export const secretDefine = (virsh: Virsh, xml: string): Command => withInput(virsh, xml, 'secret-define', '--file', '/dev/stdin');
+export const secretDefine = (virsh: Virsh, xml: string): Command => withInput(virsh, xml, 'secret-define', '--file', STDIN);
 
 /** @param base64 the value in base64, so that no newline at its end counts */
 export const secretSetValue = (virsh: Virsh, uuid: string, base64: string): Command =>
-  withInput(virsh, base64, 'secret-set-value', '--secret', uuid, '--file', '/dev/stdin');
+  withInput(virsh, base64, 'secret-set-value', '--secret', uuid, '--file', STDIN);
 
 export const secretUndefine = (virsh: Virsh, uuid: string): Command => plain(virsh, 'secret-undefine', '--secret', uuid);
 
