@@ -5,7 +5,8 @@ import { findDatabaseRoot } from './database-root.js';
 import { holdDatabaseLock } from './database-lock.js';
 import type { Iface } from './iface.js';
 import type { IfaceName } from './iface-name.js';
-import { formatRecord, isUnset, OWNER_COMMENT, parseRecord, type RecordValues } from './record-text.js';
+import { readRecordFile } from './read-record-file.js';
+import { formatRecord, isUnset, OWNER_COMMENT, type RecordValues } from './record-text.js';
 
 /** The keys that bind a session; a record may have others that open-iscsi added when it rewrote it. */
 const DECIDING = ['iface.transport_name', 'iface.hwaddress', 'iface.ipaddress', 'iface.net_ifacename', 'iface.initiatorname', 'iface.vlan_id'];
@@ -36,7 +37,7 @@ export class IfaceRecords {
       await this.#files.makeDirectory(`${root}/ifaces`, 0o700);
       await this.#files.replace(path, formatRecord(values, OWNER_COMMENT), 0o600, `${root}/.libvirt-volume-iface`); // open-iscsi takes any file in ifaces/ for a record
       const written = await this.#files.readText(path);
-      if (written === undefined || !sameValues(readRecord(path, written), values)) throw new VolumeError('DATABASE_FAILED', `Cannot make the iface ${name}: ${path} does not hold what was written to it`);
+      if (written === undefined || !sameValues(readRecordFile(path, written), values)) throw new VolumeError('DATABASE_FAILED', `Cannot make the iface ${name}: ${path} does not hold what was written to it`);
       return { kind: 'created', name };
     });
   }
@@ -71,16 +72,8 @@ export class IfaceRecords {
 }
 
 function keep(path: string, present: string, { name, values }: Pick<Iface, 'name' | 'values'>): IfaceChange {
-  if (sameValues(readRecord(path, present), values)) return { kind: 'unchanged' };
+  if (sameValues(readRecordFile(path, present), values)) return { kind: 'unchanged' };
   throw new VolumeError('IFACE_UNUSABLE', `Cannot make the iface ${name}: ${path} is there with other values`, { hint: `look at it with "iscsiadm -m iface -I ${name}", and delete it if nobody needs it` });
-}
-
-function readRecord(path: string, text: string): RecordValues {
-  try {
-    return parseRecord(text);
-  } catch (error) {
-    throw new VolumeError('DATABASE_FAILED', `Cannot use ${path}`, { cause: error, hint: 'mend the line, or remove the file' });
-  }
 }
 
 function sameValues(present: RecordValues, wanted: RecordValues): boolean {

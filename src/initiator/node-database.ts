@@ -1,9 +1,9 @@
-import { VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
 import { findDatabaseRoot } from '../iface/database-root.js';
 import type { Iface } from '../iface/iface.js';
-import { formatRecord, OWNER_COMMENT, parseRecord, type RecordValues } from '../iface/record-text.js';
+import { readRecordFile } from '../iface/read-record-file.js';
+import { formatRecord, OWNER_COMMENT, type RecordValues } from '../iface/record-text.js';
 import { holdDatabaseLock } from '../iface/database-lock.js';
 import { newNodeRecord, type NodeSettings, tpgtOf, withSettings } from './node-record.js';
 import type { SessionKey } from './session.js';
@@ -82,7 +82,7 @@ export class NodeDatabase {
   }
 
   async #change({ path, text, ours }: NodeFile, settings: NodeSettings): Promise<RecordChange> {
-    const record = readRecord(path, text);
+    const record = readRecordFile(path, text);
     const wanted = withSettings(record, settings);
     if (sameValues(record, wanted)) return { kind: 'unchanged' };
     await this.#write(path, formatRecord(wanted, ours ? OWNER_COMMENT : undefined));
@@ -119,19 +119,11 @@ export class NodeDatabase {
 
   async #iscsidDefaults(): Promise<RecordValues> {
     const text = await this.#files.readText('/etc/iscsi/iscsid.conf');
-    return text === undefined ? new Map() : readRecord('/etc/iscsi/iscsid.conf', text);
+    return text === undefined ? new Map() : readRecordFile('/etc/iscsi/iscsid.conf', text);
   }
 
   async #nodes(): Promise<string> {
     return `${await findDatabaseRoot(this.#files)}/nodes`;
-  }
-}
-
-function readRecord(path: string, text: string): RecordValues {
-  try {
-    return parseRecord(text);
-  } catch (error) {
-    throw new VolumeError('DATABASE_FAILED', `Cannot use ${path}`, { cause: error, hint: 'mend the line, or remove the record with iscsiadm -m node -o delete' });
   }
 }
 

@@ -67,6 +67,17 @@ test('hold() rejects with LOCK_TIMED_OUT that names the key and the file', async
   await letGo();
 });
 
+test('hold() waits for a call of its own process no longer than for another process', async () => {
+  using folder = temporaryFolder();
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 60 });
+  const ran: string[] = [];
+  const first = locks.hold(['iqn.a'], SIGNAL, async () => { await new Promise((resolve) => setTimeout(resolve, 400)); ran.push('first'); });
+  await expect(locks.hold(['iqn.a'], SIGNAL, async () => { ran.push('second'); })).rejects.toMatchObject({ code: 'LOCK_TIMED_OUT', details: { key: 'iqn.a' } });
+  await first;
+  await locks.hold(['iqn.a'], SIGNAL, async () => { ran.push('third'); });
+  expect(ran).toEqual(['first', 'third']);
+});
+
 test('hold() hears the signal while it waits for another process, and leaves no helper waiting', async () => {
   using folder = temporaryFolder();
   const file = `${folder.path}/iqn.a.lock`;

@@ -27,15 +27,22 @@ export class FlockLocks implements Locks {
   async #inTurn<Result>(key: string, signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
     throwIfAborted(signal);
     const before = this.#queue.get(key) ?? Promise.resolve();
+    const waiting = new AbortController();
+    const limit = setTimeout(() => { waiting.abort(this.#timedOut(key)); }, this.#waitMs);
+    const untilTurn = AbortSignal.any([signal, waiting.signal]);
     const turn = before.then(async () => {
-      throwIfAborted(signal);
+      throwIfAborted(untilTurn);
       return await body();
     });
     const settled = turn.then(() => undefined, () => undefined).finally(() => {
       if (this.#queue.get(key) === settled) this.#queue.delete(key);
     });
     this.#queue.set(key, settled);
-    await unlessAborted(before, signal); // a caller who gives up does not wait for those before
+    try {
+      await unlessAborted(before, untilTurn); // a caller who gives up does not wait for those before
+    } finally {
+      clearTimeout(limit);
+    }
     return await turn;
   }
 
@@ -49,13 +56,12 @@ export class FlockLocks implements Locks {
   }
 
   async #take(key: string, signal: AbortSignal): Promise<() => Promise<void>> {
-    const name = `${key}.lock`;
-    const taking = await takeFlock(this.#directory, name, { waitMs: this.#waitMs, rootHelper: this.#rootHelper }, signal);
+    const taking = await takeFlock(this.#directory, `${key}.lock`, { waitMs: this.#waitMs, rootHelper: this.#rootHelper }, signal);
     switch (taking.kind) {
       case 'held':
         return taking.release;
       case 'timed-out':
-        throw new VolumeError('LOCK_TIMED_OUT', `Cannot lock ${key}: another operation on this target has held it for ${this.#waitMs / 1000} s`, { hint: `fuser -v ${this.#directory}/${name} shows who holds it`, details: { key } });
+        throw this.#timedOut(key);
       case 'failed':
         throw new VolumeError('PERMISSION_DENIED', `Cannot lock ${key} in ${this.#directory}`, {
           cause: new Error(taking.reason),
@@ -64,5 +70,12 @@ export class FlockLocks implements Locks {
       default:
         return taking satisfies never;
     }
+  }
+
+  #timedOut(key: string): VolumeError {
+    return new VolumeError('LOCK_TIMED_OUT', `Cannot lock ${key}: another operation on this target has held it for ${this.#waitMs / 1000} s`, {
+      hint: `fuser -v ${this.#directory}/${key}.lock shows who holds it`,
+      details: { key },
+    });
   }
 }
