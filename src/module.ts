@@ -4,10 +4,12 @@ import { loadOptions } from './config/load-options.js';
 import type { VolumeOptions } from './config/options.js';
 import { readOptions } from './config/read-options.js';
 import { LinuxBlockDevices } from './device/linux-block-devices.js';
+import { MultipathMaps } from './device/multipath-maps.js';
 import { driverFor } from './driver/driver-for.js';
 import { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
 import { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
-import type { DriverParts } from './driver/libvirt-volume-driver.js';
+import { type DriverParts, LibvirtVolumeDriver } from './driver/libvirt-volume-driver.js';
+import type { VolumeDriver } from './driver/volume-driver.js';
 import type { Logger } from './base/logger.js';
 import type { Clock } from './host/clock.js';
 import type { CommandRunner } from './host/command.js';
@@ -60,10 +62,15 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.driverParts)
       .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.locks, TOKENS.libvirt])
       .inSingletonScope();
-    bind(TOKENS.iscsiDriver).toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope();
-    bind(TOKENS.iserDriver).toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope();
+    bind(TOKENS.iscsiDriver).toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
+    bind(TOKENS.iserDriver).toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
     bind(TOKENS.driverFor).toDynamicValue((context) => (volumeType) => driverFor(volumeType, { iscsi: () => context.get(TOKENS.iscsiDriver), iser: () => context.get(TOKENS.iserDriver) }));
   });
+}
+
+/** One that the container's owner bound in place of ours closes itself. */
+async function closeDriver(driver: VolumeDriver): Promise<void> {
+  if (driver instanceof LibvirtVolumeDriver) await driver.close();
 }
 
 function optionsOf(source: ConfigurationSource): VolumeOptions {
@@ -85,10 +92,11 @@ function libvirtAt(uri: string, logger: Logger): Libvirt {
 function driverParts(
   options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, netAddresses: NetAddresses, locks: Locks, libvirt: Libvirt,
 ): DriverParts {
-  const { deviceTimeoutMs, loginTimeoutMs } = options;
+  const { deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
   return {
     initiator: new OpenIscsiInitiator({ commands, files, clock, logger, loginTimeoutMs }),
     devices: new LinuxBlockDevices({ files, clock, users, logger, deviceTimeoutMs }),
+    maps: new MultipathMaps({ commands, files, clock, users, logger, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),
     ifaceRecords: new IfaceRecords({ files, clock }),
     libvirt, locks, files, clock, netAddresses, logger, options,

@@ -29,9 +29,12 @@ function configInvalid(origin: string, problems: readonly ConfigProblem[]): Volu
 }
 
 function contradictionsIn(table: unknown): readonly ConfigProblem[] {
-  const { volume_use_multipath: use, volume_enforce_multipath: enforce } = section(table);
-  if (enforce !== true || use === true) return [];
-  return [{ key: 'libvirt.volume_enforce_multipath', problem: 'is true without volume_use_multipath: expected both to be true, or this one false' }];
+  const { volume_use_multipath: use, volume_enforce_multipath: enforce, iscsi_iface: iface } = section(table);
+  if (use === true) return [];
+  return [
+    ...(enforce === true ? [{ key: 'libvirt.volume_enforce_multipath', problem: 'is true without volume_use_multipath: expected both to be true, or this one false' }] : []),
+    ...(Array.isArray(iface) && iface.length > 1 ? [{ key: 'libvirt.iscsi_iface', problem: 'lists several ifaces without volume_use_multipath: a volume over several paths needs a map, expected volume_use_multipath = true, or one iface' }] : []),
+  ];
 }
 
 function section(table: unknown): Readonly<Record<string, unknown>> {

@@ -20,6 +20,8 @@ export interface IscsiConnection {
   readonly discoveryChap: ChapCredentials | undefined;
   readonly readonly: boolean;
   readonly multiattach: boolean;
+  /** The storage service wants no attach without a multipath map. */
+  readonly enforceMultipath: boolean;
   readonly discard: boolean;
   readonly encrypted: boolean;
   readonly logicalBlockSize: number | undefined;

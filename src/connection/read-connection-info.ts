@@ -29,6 +29,7 @@ export function readConnectionInfo(info: unknown): IscsiConnection {
     discoveryChap: readChap(data, 'discovery_auth'),
     readonly: data.optional('access_mode', asAccessMode) === 'ro',
     multiattach: top.optional('multiattach', asBoolean) ?? false,
+    enforceMultipath: data.optional('enforce_multipath', asBoolean) ?? false,
     discard: data.optional('discard', asBoolean) ?? false,
     encrypted: data.optional('encrypted', asBoolean) ?? false,
     logicalBlockSize: data.optional('logical_block_size', asPositiveInteger),

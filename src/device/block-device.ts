@@ -1,4 +1,4 @@
-import type { Brand, NonEmpty } from '../base/brand.js';
+import type { Brand } from '../base/brand.js';
 import type { ScsiAddress } from './scsi-address.js';
 import type { Wwid } from './wwid.js';
 
@@ -22,7 +22,8 @@ export interface MultipathMap {
   readonly name: string;
   readonly wwid: Wwid;
   readonly sizeBytes: bigint;
-  readonly members: NonEmpty<ScsiDisk>;
+  /** The paths below it, as device-mapper has them; empty once all are gone. */
+  readonly members: readonly ScsiDisk[];
 }
 
 export type BlockDevice = ScsiDisk | MultipathMap;

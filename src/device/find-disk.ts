@@ -33,10 +33,13 @@ export interface Unit {
 
 export async function findUnit(session: Session, lun: Lun, files: FileSystem): Promise<Unit | undefined> {
   const address = (await unitsOn(session, files)).find((unit) => unit.lun === String(lun));
-  if (address === undefined) return undefined;
+  return address === undefined ? undefined : await readUnit(session, address, files);
+}
+
+export async function readUnit(session: Session, address: ScsiAddress, files: FileSystem): Promise<Unit> {
   const [name] = await files.list(`${unitPath(session, address)}/block`);
   const path = name === undefined ? undefined : (`/dev/${name}` as DevicePath);
-  return { address, path, disk: path === undefined ? undefined : await readDisk(session, address, path, files) };
+  return { address, path, disk: name === undefined ? undefined : await readDiskAt(`${unitPath(session, address)}/block/${name}`, files) };
 }
 
 /** The folder of a logical unit in sysfs. */
@@ -44,10 +47,16 @@ export function unitPath({ devicePath }: Session, address: ScsiAddress): string 
   return `${devicePath}/target${address.host}:${address.channel}:${address.target}/${formatScsiAddress(address)}`;
 }
 
-async function readDisk(session: Session, address: ScsiAddress, path: DevicePath, files: FileSystem): Promise<ScsiDisk | undefined> {
-  const unit = unitPath(session, address);
-  const size = `${unit}/block/${path.slice('/dev/'.length)}/size`;
-  const [node, sectors, wwid] = await Promise.all([files.kind(path), files.readText(size), files.readText(`${unit}/wwid`)]);
+/**
+ * The disk whose folder this is, by its real path or by a link such as /sys/class/block/sda.
+ * @returns `undefined` while it is not whole, and for a block device that is no SCSI disk
+ */
+export async function readDiskAt(folder: string, files: FileSystem): Promise<ScsiDisk | undefined> {
+  const [, unit, place, name] = /^(.*\/(\d+:\d+:\d+:\d+))\/block\/([^/]+)$/.exec((await files.realPath(folder)) ?? '') ?? [];
+  const address = parseScsiAddress(place ?? '');
+  if (unit === undefined || name === undefined || address === undefined) return undefined;
+  const path = `/dev/${name}` as DevicePath;
+  const [node, sectors, wwid] = await Promise.all([files.kind(path), files.readText(`${unit}/block/${name}/size`), files.readText(`${unit}/wwid`)]);
   const sizeBytes = BigInt(sectors ?? '0') * SECTOR;
   if (node !== 'block-device' || sizeBytes === 0n) return undefined;
   return { kind: 'disk', path, address, wwid: wwid === undefined ? undefined : parseSysfsWwid(wwid), sizeBytes };

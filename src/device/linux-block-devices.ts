@@ -7,8 +7,8 @@ import type { DeviceUser, DeviceUsers } from '../host/device-users.js';
 import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 import type { Session } from '../initiator/session.js';
-import type { ScsiDisk } from './block-device.js';
-import { findDisk, findUnit, type Unit, unitPath, unitsOn } from './find-disk.js';
+import type { BlockDevice, ScsiDisk } from './block-device.js';
+import { findDisk, findUnit, readUnit, type Unit, unitPath, unitsOn } from './find-disk.js';
 import { formatScsiAddress, type ScsiAddress } from './scsi-address.js';
 import { scanUnit } from './scan-unit.js';
 
@@ -24,6 +24,8 @@ export interface BlockDeviceParts {
 const PASSING_USERS_MS = 2_000;
 /** A delete waits for I/O in flight: the SCSI timeout is 30 s (Linux, drivers/scsi/sd.h, SD_TIMEOUT). */
 const DELETE_MS = 40_000;
+/** Longer than a session's replacement timeout (120 s): after that a dead path fails its I/O, and only a map that queues would still wait. */
+const FLUSH_MS = 180_000;
 /** The first pause between two scans of a unit that is not there; each next one is twice as long. */
 const FIRST_RESCAN_MS = 250;
 
@@ -42,6 +44,12 @@ export class LinuxBlockDevices {
   /** The unit of a LUN, whole or not. */
   async findUnit(session: Session, lun: Lun): Promise<Unit | undefined> {
     return await findUnit(session, lun, this.#parts.files);
+  }
+
+  /** Every unit of the session, of whatever volume. */
+  async units(session: Session): Promise<readonly Unit[]> {
+    const { files } = this.#parts;
+    return await Promise.all((await unitsOn(session, files)).map((address) => readUnit(session, address, files)));
   }
 
   /** How many logical units, of whatever volume, the session carries. */
@@ -96,13 +104,13 @@ export class LinuxBlockDevices {
     return present;
   }
 
-  /** Writes what is still in memory out to the disk. @throws {VolumeError} `FLUSH_FAILED`: nothing was removed */
-  async flush(disk: ScsiDisk, signal: AbortSignal): Promise<void> {
+  /** Writes what is still in memory out to the device. @throws {VolumeError} `FLUSH_FAILED`: nothing was removed */
+  async flush({ path }: Pick<BlockDevice, 'path'>, signal: AbortSignal): Promise<void> {
     try {
-      await this.#parts.files.syncDevice(disk.path, signal);
+      await this.#parts.files.syncDevice(path, AbortSignal.any([signal, AbortSignal.timeout(FLUSH_MS)]));
     } catch (error) {
       if (signal.aborted) throw error;
-      throw new VolumeError('FLUSH_FAILED', `Cannot write the data that is still in memory out to ${disk.path}`, { cause: error, hint: 'the device was left as it is; --force gives the data up' });
+      throw new VolumeError('FLUSH_FAILED', `Cannot write the data that is still in memory out to ${path}`, { cause: error, hint: 'the device was left as it is; --force gives the data up' });
     }
   }
 

@@ -1,3 +1,5 @@
+import type { Lun } from '../connection/lun.js';
+
 /** Where the kernel put a logical unit: H:C:T:L. */
 export interface ScsiAddress {
   readonly host: number;
@@ -18,4 +20,9 @@ export function parseScsiAddress(name: string): ScsiAddress | undefined {
 
 export function formatScsiAddress({ host, channel, target, lun }: ScsiAddress): string {
   return `${host}:${channel}:${target}:${lun}`;
+}
+
+/** The unit's LUN as the kernel counts it, which is what a scan takes. */
+export function lunOf({ lun }: ScsiAddress): Lun {
+  return Number(lun) as Lun;
 }

@@ -22,8 +22,9 @@ export interface ConnectedPath {
 
 /** What was asked for, what is used, and why they differ where they do. */
 export interface TransportChoice {
-  readonly requested: IfaceName;
-  readonly used: IfaceName;
+  /** The name of the iface; of several, all of them with a comma between two. */
+  readonly requested: string;
+  readonly used: string;
   readonly fallback: { readonly code: string; readonly reason: string } | undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { VolumeError } from '../base/volume-error.js';
+import { VolumeError } from '../base/volume-error.js';
 import { formatPortal, type Portal } from '../connection/portal.js';
 import type { Clock } from '../host/clock.js';
 import type { IfaceName } from '../iface/iface-name.js';
@@ -23,7 +23,8 @@ export class FailedTransports {
   recall(iface: IfaceName, portal: Portal): VolumeError | undefined {
     const key = keyOf(iface, portal);
     const failure = this.#failures.get(key);
-    if (failure === undefined || this.#clock.now() < failure.until) return failure?.error;
+    if (failure === undefined) return undefined;
+    if (this.#clock.now() < failure.until) return asRecalled(failure.error);
     this.#failures.delete(key);
     return undefined;
   }
@@ -31,4 +32,9 @@ export class FailedTransports {
 
 function keyOf(iface: IfaceName, portal: Portal): string {
   return `${iface} ${formatPortal(portal)}`;
+}
+
+/** Told apart from a new failure, which would begin the time anew. */
+function asRecalled({ code, message, cause, hint, details }: VolumeError): VolumeError {
+  return new VolumeError(code, message, { cause, details: { ...details, recalled: true }, ...(hint === undefined ? {} : { hint }) });
 }

@@ -1,10 +1,13 @@
 import type { NonEmpty } from '../base/brand.js';
+import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
+import { unlessAborted } from '../base/unless-aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { DriverVolumeType, IscsiConnection } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
+import type { MultipathMaps } from '../device/multipath-maps.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
@@ -18,19 +21,21 @@ import type { IfaceSelector } from '../iface/iface-selector.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
 import { readHardware } from '../iface/read-hardware.js';
-import { readIfaces } from '../iface/read-ifaces.js';
-import { resolveIface } from '../iface/resolve-iface.js';
+import { type IfaceInventory, readIfaces } from '../iface/read-ifaces.js';
+import { type ResolvedIface, resolveIface } from '../iface/resolve-iface.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { ConnectedVolume } from './connected-volume.js';
-import { type IfacePlan, type OpenedVolume, VolumeConnector } from './volume-connector.js';
+import { type IfacePlan, ifaceNamesOf } from './iface-plan.js';
+import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
 import type { AttachedVolume, DisconnectOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
 import { VolumeReleaser } from './volume-releaser.js';
 
 export interface DriverParts {
   readonly initiator: OpenIscsiInitiator;
   readonly devices: LinuxBlockDevices;
+  readonly maps: MultipathMaps;
   readonly libvirt: Libvirt;
   readonly guestDisks: GuestDisks;
   readonly locks: Locks;
@@ -52,16 +57,29 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   readonly #ifaces: NonEmpty<IfaceSelector>;
   readonly #connector: VolumeConnector;
   readonly #releaser: VolumeReleaser;
+  readonly #closing = new AbortController();
+  readonly #background = new Set<Promise<void>>();
 
   protected constructor(parts: DriverParts, ifaces: NonEmpty<IfaceSelector>) {
     this.#parts = parts;
     this.#ifaces = ifaces;
     this.#connector = new VolumeConnector({
       ...parts,
-      loginTimeoutMs: parts.options.loginTimeoutMs,
+      ...parts.options,
       hardware: async () => await this.#hardware(),
     });
     this.#releaser = new VolumeReleaser(parts);
+  }
+
+  /** Waits for the paths that join volumes in the background. */
+  async settled(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background);
+  }
+
+  /** Gives up on paths that would still join. What they leave is found by the next connect() or disconnect() of their volume. */
+  async close(): Promise<void> {
+    this.#closing.abort(new VolumeError('ABORTED', 'The driver was closed'));
+    await this.settled();
   }
 
   async connect(connectionInfo: unknown, signal = never()): Promise<ConnectedVolume> {
@@ -93,7 +111,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
     const connection = readConnectionInfo(connectionInfo);
     const volume = await this.#connector.find(connection, await this.#ifacePlan());
-    const sourcePaths = volume === undefined ? [] : [volume.device.path];
+    const sourcePaths = volume === undefined ? [] : [volume.device.path, ...volume.paths.map(({ disk }) => disk)];
     const { volumeId, serial } = connection;
     const match = { sourcePaths, ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }), ...(serial === undefined ? {} : { serial }) };
     const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
@@ -120,12 +138,29 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async #open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
-    this.#requireSinglePath();
-    return await this.#connector.open(connection, plan, signal);
+    const opened = await this.#connector.open(connection, plan, signal);
+    if (opened.late !== undefined) this.#joinLater(connection, opened.late);
+    return opened;
+  }
+
+  #joinLater(connection: IscsiConnection, late: Promise<void>): void {
+    const work = this.#join(connection, late).finally(() => this.#background.delete(work)).then(() => undefined);
+    this.#background.add(work);
+  }
+
+  /** A login that connect() did not wait for: when it has ended, its path joins the volume under the locks, or goes. */
+  async #join(connection: IscsiConnection, late: Promise<void>): Promise<void> {
+    const { signal } = this.#closing;
+    try {
+      await unlessAborted(late, signal);
+      await this.#withPlan(connection, signal, async (plan) => { await this.#connector.join(connection, plan, signal); });
+    } catch (error) {
+      if (!signal.aborted) this.#parts.logger.warn('A late path did not join its volume', { reason: errorChain(error) });
+    }
   }
 
   async #release(connection: IscsiConnection, options: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
-    return await this.#withPlan(connection, signal, async (plan) => await this.#releaser.release(connection, plan, options, signal));
+    return await this.#withPlan(connection, signal, async (plan) => await this.#releaser.release(connection, ifaceNamesOf(plan), options, signal));
   }
 
   async #withPlan<Result>(connection: IscsiConnection, signal: AbortSignal, body: (plan: IfacePlan) => Promise<Result>): Promise<Result> {
@@ -135,7 +170,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
 
   async #undoOpen(connection: IscsiConnection, plan: IfacePlan, first: unknown): Promise<void> {
     try {
-      await this.#releaser.release(connection, plan, {}, AbortSignal.timeout(UNDO_MS));
+      await this.#releaser.release(connection, ifaceNamesOf(plan), {}, AbortSignal.timeout(UNDO_MS));
     } catch (error) {
       throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed attach in full', { cause: new AggregateError([first, error]) });
     }
@@ -146,20 +181,23 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async #ifacePlan(): Promise<IfacePlan> {
-    const { iface: requested, isNew } = await resolveIface(this.#ifaces[0], await readIfaces(this.#parts.files), async () => await this.#hardware());
-    const usesFallback = this.#parts.options.iscsiIfaceFallback === 'default' && requested.transport !== 'tcp';
-    return { requested, isNew, fallback: usesFallback ? BUILT_IN_IFACES.find(({ name }) => name === DEFAULT_IFACE) : undefined };
+    const inventory = await readIfaces(this.#parts.files);
+    const [first, ...others] = this.#ifaces;
+    const requested: [ResolvedIface, ...ResolvedIface[]] = [await this.#resolve(first, inventory)];
+    for (const other of others) {
+      const resolved = await this.#resolve(other, inventory);
+      if (!requested.some(({ iface }) => iface.name === resolved.iface.name)) requested.push(resolved);
+    }
+    const usesFallback = this.#parts.options.iscsiIfaceFallback === 'default' && !requested.some(({ iface }) => iface.transport === 'tcp');
+    return { requested, fallback: usesFallback ? BUILT_IN_IFACES.find(({ name }) => name === DEFAULT_IFACE) : undefined };
+  }
+
+  async #resolve(selector: IfaceSelector, inventory: IfaceInventory): Promise<ResolvedIface> {
+    return await resolveIface(selector, inventory, async () => await this.#hardware());
   }
 
   async #hardware(): Promise<Hardware> {
     return await readHardware(this.#parts.files, this.#parts.netAddresses.list());
-  }
-
-  #requireSinglePath(): void {
-    const option = this.#parts.options.useMultipath ? 'volume_use_multipath = true' : 'a list of several ifaces in iscsi_iface';
-    if (this.#parts.options.useMultipath || this.#ifaces.length > 1) {
-      throw new VolumeError('CONFIG_INVALID', `Cannot connect with ${option}: this version connects a volume over one path`, { hint: 'leave it out' });
-    }
   }
 }
 

@@ -1,5 +1,6 @@
+import type { NonEmpty } from '../base/brand.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
-import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import type { ChapCredentials } from '../connection/chap-credentials.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { ScsiDisk } from '../device/block-device.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
@@ -8,6 +9,7 @@ import { until } from '../host/until.js';
 import type { Iface } from '../iface/iface.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { isSessionOf, type Session } from '../initiator/session.js';
+import { summaryOf } from './path-failures.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
 
 export interface OpenerParts {
@@ -17,6 +19,12 @@ export interface OpenerParts {
   readonly loginTimeoutMs: number;
 }
 
+/** One way to open: a path of the connection over an iface. */
+export interface Way {
+  readonly path: TargetPath;
+  readonly iface: Iface;
+}
+
 /** One path, open. */
 export interface OpenPath {
   readonly path: TargetPath;
@@ -24,7 +32,7 @@ export interface OpenPath {
   readonly disk: ScsiDisk;
 }
 
-/** Opens the paths of a connection over one iface: session, then disk; and takes back what a path that failed has left. */
+/** Opens a path: session, then disk; and takes back what a path that failed has left. */
 export class PathOpener {
   readonly #parts: OpenerParts;
 
@@ -32,48 +40,32 @@ export class PathOpener {
     this.#parts = parts;
   }
 
-  /** The first path that works, in the order of the connection. */
-  async open({ paths, chap }: IscsiConnection, iface: Iface, signal: AbortSignal): Promise<OpenPath> {
+  /** The first way that works, in their order. */
+  async openFirst(ways: NonEmpty<Way>, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<OpenPath> {
     const failures: VolumeError[] = [];
-    for (const path of paths) {
+    for (const way of ways) {
       const undo = new UndoLog();
       try {
-        const session = await this.#sessionFor(path, { iface, chap, undo }, signal);
-        const disk = await this.#diskOf(path, session, undo, signal);
-        return { path, session, disk };
+        const session = (await this.sessionOf(way, signal)) ?? (await this.#login(way, chap, undo, signal));
+        return { path: way.path, session, disk: await this.diskOf(way.path, session, undo, signal) };
       } catch (error) {
         const final = await undo.after(error);
         if (!isVolumeError(final) || !mayTryNextPath(final)) throw final;
         failures.push(final);
       }
     }
-    throw summary(failures);
+    throw summaryOf(failures);
   }
 
-  async #sessionFor(path: TargetPath, { iface, chap, undo }: { readonly iface: Iface; readonly undo: UndoLog } & Pick<IscsiConnection, 'chap'>, signal: AbortSignal): Promise<Session> {
-    const { initiator } = this.#parts;
+  /** The session that is there, healthy. @throws {VolumeError} `TRANSPORT_MISMATCH`; `PORTAL_UNREACHABLE` when it does not recover */
+  async sessionOf({ path, iface }: Way, signal: AbortSignal): Promise<Session | undefined> {
     const key = { ...path, iface: iface.name };
-    const present = (await initiator.sessions()).find((session) => isSessionOf(session, key));
-    if (present !== undefined) return await this.#healthy(requireTransport(present, iface), signal);
-    const { session, record } = await initiator.login(path, iface, chap, signal);
-    undo.add(async () => {
-      const late = AbortSignal.timeout(UNDO_MS);
-      await initiator.logout(session, late);
-      await initiator.undoRecord(record, late);
-    });
-    return session;
+    const present = (await this.#parts.initiator.sessions()).find((session) => isSessionOf(session, key));
+    return present === undefined ? undefined : await this.#healthy(requireTransport(present, iface), signal);
   }
 
-  /** A session in recovery counts as one only when it recovers in the time that a login would have. */
-  async #healthy(session: Session, signal: AbortSignal): Promise<Session> {
-    const { clock, initiator, loginTimeoutMs } = this.#parts;
-    const same = async (): Promise<Session | undefined> => (await initiator.sessions()).find(({ id, state }) => id === session.id && state === 'LOGGED_IN');
-    const healthy = await until(same, { clock, timeoutMs: loginTimeoutMs, signal });
-    if (healthy !== undefined) return healthy;
-    throw new VolumeError('PORTAL_UNREACHABLE', `Cannot use the session ${session.id} to ${session.target}: it is ${session.state} and did not recover in ${loginTimeoutMs / 1000} s`);
-  }
-
-  async #diskOf(path: TargetPath, session: Session, undo: UndoLog, signal: AbortSignal): Promise<ScsiDisk> {
+  /** The disk of the path, with a step in the log that takes it away again when it was not there before. */
+  async diskOf(path: TargetPath, session: Session, undo: UndoLog, signal: AbortSignal): Promise<ScsiDisk> {
     const { devices } = this.#parts;
     const before = await devices.findUnit(session, path.lun);
     if (before === undefined) { // a unit that was there before may have users
@@ -83,6 +75,22 @@ export class PathOpener {
       });
     }
     return await devices.appear(session, path.lun, signal);
+  }
+
+  async #login({ path, iface }: Way, chap: ChapCredentials | undefined, undo: UndoLog, signal: AbortSignal): Promise<Session> {
+    const { initiator } = this.#parts;
+    const opened = await initiator.login(path, iface, chap, signal);
+    undo.add(async () => { await initiator.undoLogin(opened, AbortSignal.timeout(UNDO_MS)); });
+    return opened.session;
+  }
+
+  /** A session in recovery counts as one only when it recovers in the time that a login would have. */
+  async #healthy(session: Session, signal: AbortSignal): Promise<Session> {
+    const { clock, initiator, loginTimeoutMs } = this.#parts;
+    const same = async (): Promise<Session | undefined> => (await initiator.sessions()).find(({ id, state }) => id === session.id && state === 'LOGGED_IN');
+    const healthy = await until(same, { clock, timeoutMs: loginTimeoutMs, signal });
+    if (healthy !== undefined) return healthy;
+    throw new VolumeError('PORTAL_UNREACHABLE', `Cannot use the session ${session.id} to ${session.target}: it is ${session.state} and did not recover in ${loginTimeoutMs / 1000} s`);
   }
 }
 
@@ -97,12 +105,4 @@ function requireTransport(session: Session, { name, transport }: Iface): Session
 /** Another portal may answer where this one did not; it will not know another password, and the transport is the same. */
 function mayTryNextPath({ code }: VolumeError): boolean {
   return code === 'PORTAL_UNREACHABLE' || code === 'LOGIN_REFUSED' || code === 'DEVICE_NOT_FOUND' || code === 'COMMAND_FAILED';
-}
-
-function summary(failures: readonly VolumeError[]): VolumeError {
-  const [first, ...others] = failures;
-  if (first === undefined) throw new RangeError('Cannot sum up no failures');
-  if (others.length === 0) return first;
-  const words = `Cannot connect the volume through any of its ${failures.length} portals`;
-  return new VolumeError(first.code, words, { cause: new AggregateError(failures), ...(first.hint === undefined ? {} : { hint: first.hint }) });
 }

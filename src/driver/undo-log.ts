@@ -11,19 +11,27 @@ export class UndoLog {
     this.#steps.push(step);
   }
 
-  /**
-   * Takes everything back, past failures, and gives the error to throw: the first one, with what could not be undone beside it.
-   */
-  async after(first: unknown): Promise<unknown> {
+  /** Takes over what another log holds, as later deeds than its own. */
+  adopt(other: UndoLog): void {
+    this.#steps.push(...other.#steps.splice(0));
+  }
+
+  /** Takes everything back, past failures. @returns what could not be undone */
+  async run(): Promise<readonly unknown[]> {
     const failures: unknown[] = [];
-    for (const step of this.#steps.toReversed()) {
+    for (const step of this.#steps.splice(0).toReversed()) {
       try {
         await step();
       } catch (error) {
         failures.push(error);
       }
     }
-    if (failures.length === 0) return first;
-    return new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed connect in full', { cause: new AggregateError([first, ...failures]) });
+    return failures;
+  }
+
+  /** Takes everything back and gives the error to throw: the first one, with what could not be undone beside it. */
+  async after(first: unknown): Promise<unknown> {
+    const failures = await this.run();
+    return failures.length === 0 ? first : new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed connect in full', { cause: new AggregateError([first, ...failures]) });
   }
 }

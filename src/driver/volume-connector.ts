@@ -1,182 +1,229 @@
+import { isNonEmpty, type NonEmpty } from '../base/brand.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
-import { isVolumeError, VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import type { Portal } from '../connection/portal.js';
-import type { ScsiDisk } from '../device/block-device.js';
+import { samePortal } from '../connection/portal.js';
+import type { TargetPath } from '../connection/target-path.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
-import { verifyIface } from '../iface/verify-iface.js';
-import { isSessionOf } from '../initiator/session.js';
-import type { ConnectedVolume, TransportChoice } from './connected-volume.js';
+import type { ConnectedVolume } from './connected-volume.js';
+import { describeVolume, fallbackOfPresent, type OpenVolume } from './describe-volume.js';
 import { FailedTransports } from './failed-transports.js';
-import { type OpenerParts, type OpenPath, PathOpener } from './path-opener.js';
+import { type IfacePlan, ifaceNamesOf, requestOf } from './iface-plan.js';
+import { MultipathOpener } from './multipath-opener.js';
+import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
+import { isTransportFailure } from './path-failures.js';
+import { type OpenerParts, type OpenPath, PathOpener, type Way } from './path-opener.js';
+import { presentPaths, refreshedPaths } from './present-paths.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
+import { usableWays } from './usable-ways.js';
 
-export interface ConnectorParts extends OpenerParts {
+export interface ConnectorParts extends OpenerParts, ObserverParts {
   readonly logger: Logger;
   readonly ifaceRecords: IfaceRecords;
   /** Looks at the host's hardware as it is now. */
   readonly hardware: () => Promise<Hardware>;
+  readonly useMultipath: boolean;
+  readonly enforceMultipath: boolean;
 }
 
-/** Failures of the transport itself. A wrong password, a refusal or a missing target would meet TCP as well, and must not be hidden by it. */
-const TRANSPORT_FAILURES: readonly VolumeErrorCode[] = ['TRANSPORT_UNAVAILABLE', 'TRANSPORT_MISMATCH', 'PORTAL_UNREACHABLE'];
-
-/** Which iface to use, and which instead when its transport cannot work. */
-export interface IfacePlan {
-  readonly requested: Iface;
-  /** The requested iface has no record yet. */
-  readonly isNew: boolean;
-  readonly fallback: Iface | undefined;
-}
+/** What is looked at for software TCP without a binding: nothing. */
+const UNSEEN: Hardware = {
+  transports: new Set(), loadedModules: new Set(), loadableModules: new Set(), pci: [], hosts: [], netDevices: [], rdmaPorts: [], iscsiuioRuns: false,
+};
 
 /** The volume, and whether this call is what brought it to the host. */
 export interface OpenedVolume {
   readonly volume: ConnectedVolume;
   readonly opened: boolean;
+  /** When the logins have ended that nobody waited for; `undefined` when there are none. */
+  readonly late: Promise<void> | undefined;
 }
 
-/** The road from a connection to a block device. Everything here runs under the locks of the connection's targets. */
+/** One path, or all of them under a map. */
+type Mode = { readonly kind: 'single'; readonly warnings: readonly string[] } | { readonly kind: 'multipath' };
+
+interface Opened extends OpenVolume {
+  readonly late: Promise<void> | undefined;
+}
+
+/** The road from a connection to a block device. Everything here but find() runs under the locks of the connection's targets. */
 export class VolumeConnector {
   readonly #parts: ConnectorParts;
   readonly #failed: FailedTransports;
   readonly #opener: PathOpener;
+  readonly #multipath: MultipathOpener;
 
   constructor(parts: ConnectorParts) {
     this.#parts = parts;
     this.#failed = new FailedTransports(parts);
     this.#opener = new PathOpener(parts);
+    this.#multipath = new MultipathOpener({ ...parts, opener: this.#opener });
   }
 
-  /** The volume as it is on this host now, whatever iface of the plan it came over. */
+  /** The volume as it is on this host now, whatever iface it came over. */
   async find(connection: IscsiConnection, plan: IfacePlan): Promise<ConnectedVolume | undefined> {
-    const present = await this.#present(connection, plan);
-    return present === undefined ? undefined : connected(present, chose(plan, present.iface));
+    const view = await this.#observe(connection, plan);
+    const paths = presentPaths(view);
+    return isNonEmpty(paths) ? describeVolume(this.#asOpen(paths, view), plan, fallbackOfPresent(paths, plan)) : undefined;
   }
 
   /**
-   * Gives the volume that is there, asked anew who it is; else opens the first path that works, over the requested iface, or over the
-   * fallback when the transport itself cannot work, and says so. What a failed path left is undone before the next is tried.
+   * Gives the volume that is there, asked anew who it is, with the paths that it lacks; else opens it over the requested ifaces, or over the fallback
+   * when their transport itself cannot work, and says so. All paths run over the one or over the other. What failed is undone.
    */
   async open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
-    const present = await this.#present(connection, plan);
-    const disk = present === undefined ? undefined : await this.#refreshed(present, signal);
-    if (present !== undefined && disk !== undefined) return { volume: connected({ ...present, disk }, chose(plan, present.iface)), opened: false };
-    return { volume: await this.#openWithFallback(connection, plan, signal), opened: true };
-  }
-
-  /**
-   * The disk that is there, once it has said again who it is. Where the array has put another volume under the LUN since, a disk that somebody
-   * still uses is refused, and one that nobody uses is taken away, so that it comes anew as what it is.
-   */
-  async #refreshed({ path, session, disk }: OpenPath, signal: AbortSignal): Promise<ScsiDisk | undefined> {
-    const { devices, logger } = this.#parts;
-    const now = await devices.refresh(session, path.lun, disk, signal);
-    if (now === undefined || now.wwid === disk.wwid) return now;
-    const users = await devices.usersOf(session, now, signal);
-    if (users.length > 0) {
-      throw new VolumeError('DEVICE_MISMATCH', `Cannot use ${now.path}: its LUN is now ${now.wwid ?? 'a unit without a name'}, and ${users.map(({ name }) => name).join(', ')} has it open as ${disk.wwid ?? 'a unit without a name'}`, {
-        hint: 'the storage put another volume under a LUN that is in use: detach what uses it first',
-        details: { device: now.path, before: disk.wwid, now: now.wwid, users },
-      });
+    const view = await this.#observe(connection, plan);
+    const present = await refreshedPaths(view, this.#parts, signal);
+    const mode = await this.#mode(connection);
+    if (isNonEmpty(present)) {
+      const fallback = fallbackOfPresent(present, plan);
+      const { late, ...open } = mode.kind === 'single' ? { ...this.#asOpen(present, view), late: undefined } : await this.#complete(connection, plan, present, signal);
+      return { volume: describeVolume(open, plan, fallback), opened: false, late };
     }
-    logger.warn('Another volume is under a LUN that was left behind', { path: now.path, before: disk.wwid, now: now.wwid });
-    await devices.remove(session, now.address, signal);
-    return undefined;
+    return { ...(await this.#openWithFallback(connection, plan, mode, signal)), opened: true };
   }
 
-  async #present({ paths }: IscsiConnection, plan: IfacePlan): Promise<(OpenPath & { readonly iface: Iface }) | undefined> {
-    const sessions = await this.#parts.initiator.sessions();
-    for (const iface of ifacesOf(plan)) {
-      for (const path of paths) {
-        const session = sessions.find((candidate) => isSessionOf(candidate, { ...path, iface: iface.name }));
-        const disk = session === undefined ? undefined : await this.#parts.devices.find(session, path.lun);
-        if (session !== undefined && disk !== undefined) return { path, session, disk, iface };
-      }
+  /** After a login that nobody waited for has ended: its path joins the volume, or goes where the volume is gone. */
+  async join(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<void> {
+    const view = await this.#observe(connection, plan);
+    if (presentPaths(view).length > 0) {
+      await this.open(connection, plan, signal);
+      return;
     }
-    return undefined;
+    for (const { key, session, unit, otherUnits, mayEnd } of view.paths) {
+      if (session === undefined) await this.#parts.initiator.forget(key, signal);
+      else if (unit === undefined && otherUnits === 0 && mayEnd === 'always') await this.#parts.initiator.logout(session, signal);
+    }
   }
 
-  async #openWithFallback(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<ConnectedVolume> {
-    const { requested, fallback } = plan;
-    const { portal } = connection.paths[0];
-    const recalled = fallback === undefined ? undefined : this.#failed.recall(requested.name, portal);
+  async #observe(connection: IscsiConnection, plan: IfacePlan): Promise<VolumeView> {
+    return await observeVolume(connection, ifaceNamesOf(plan), this.#parts);
+  }
+
+  /** Of several paths the map; of one its disk, unless maps are asked for: multipathd may make one of a single path that nobody wants. */
+  #asOpen(paths: NonEmpty<OpenPath>, { map }: VolumeView): OpenVolume {
+    if (map !== undefined && (this.#parts.useMultipath || paths.length > 1)) return { paths, map, warnings: [] };
+    return { paths: [paths[0]], map: undefined, warnings: [] };
+  }
+
+  async #mode({ enforceMultipath }: IscsiConnection): Promise<Mode> {
+    if (!this.#parts.useMultipath) return { kind: 'single', warnings: [] };
+    if (await this.#parts.maps.isRunning()) return { kind: 'multipath' };
+    if (this.#enforces({ enforceMultipath })) {
+      throw new VolumeError('MULTIPATH_UNAVAILABLE', 'Cannot connect the volume over several paths: multipathd does not run', { hint: 'systemctl start multipathd' });
+    }
+    this.#parts.logger.warn('The volume is connected over one path, as multipathd does not run');
+    return { kind: 'single', warnings: ['the volume has one path only: multipathd does not run (systemctl start multipathd)'] };
+  }
+
+  #enforces({ enforceMultipath }: Pick<IscsiConnection, 'enforceMultipath'>): boolean {
+    return this.#parts.enforceMultipath || enforceMultipath;
+  }
+
+  /** The paths that a volume lacks, over the ifaces that it runs over: over the fallback alone where it fell back. */
+  async #complete(connection: IscsiConnection, plan: IfacePlan, present: NonEmpty<OpenPath>, signal: AbortSignal): Promise<Opened> {
+    const requested = plan.requested.map(({ iface }) => iface);
+    const runsOver = (iface: Iface): boolean => present.some(({ session }) => session.iface === iface.name);
+    const ifaces = requested.some(runsOver) ? requested : [plan.fallback].flatMap((iface) => (iface !== undefined && runsOver(iface) ? [iface] : []));
+    const { ways } = usableWays(ifaces, connection.paths, await this.#hardwareFor(ifaces));
+    const missing = ways.filter(({ path, iface }) => !present.some(({ path: open, session }) => session.iface === iface.name && isSamePath(open, path)));
+    return await this.#multipath.open(missing, { chap: connection.chap, present, enforce: this.#enforces(connection) }, signal);
+  }
+
+  async #openWithFallback(connection: IscsiConnection, plan: IfacePlan, mode: Mode, signal: AbortSignal): Promise<Omit<OpenedVolume, 'opened'>> {
+    const { fallback } = plan;
     try {
-      if (recalled !== undefined) throw recalled;
-      await this.#requireUsable(requested, portal);
-      return await this.#withRecord(plan, signal, async () => connected(await this.#opener.open(connection, requested, signal), chose(plan, requested)));
+      const { late, ...open } = await this.#openOver(connection, plan, mode, signal);
+      return { volume: describeVolume(open, plan, undefined), late };
     } catch (error) {
-      if (fallback === undefined || !isVolumeError(error, ...TRANSPORT_FAILURES)) throw error;
+      if (fallback === undefined || !isTransportFailure(error)) throw error;
       const why = { code: reasonCodeOf(error), reason: errorChain(error) };
-      this.#parts.logger.warn('Falling back to another transport', { requested: requested.name, used: fallback.name, ...why });
-      const volume = await this.#openInstead(connection, { requested: requested.name, used: fallback.name, fallback: why }, { iface: fallback, first: error }, signal);
-      if (error !== recalled && error.details['reasonCode'] === undefined) this.#failed.remember(requested.name, portal, error);
-      return volume;
+      this.#parts.logger.warn('Falling back to another transport', { requested: requestOf(plan), used: fallback.name, ...why });
+      const { late, ...open } = await this.#openInstead(connection, fallback, mode, { plan, first: error }, signal);
+      this.#remember(plan, connection, error);
+      return { volume: describeVolume(open, plan, why), late };
+    }
+  }
+
+  /** Over the requested ifaces that can work. Those that cannot are told of; where none can, there is nothing to open. */
+  async #openOver(connection: IscsiConnection, plan: IfacePlan, mode: Mode, signal: AbortSignal): Promise<Opened> {
+    const ifaces = plan.requested.map(({ iface }) => iface);
+    const recalled = plan.fallback === undefined ? [] : ifaces.map((iface) => this.#failed.recall(iface.name, connection.paths[0].portal)).filter((error) => error !== undefined);
+    if (recalled.length === ifaces.length) throw noneOf(ifaces, recalled);
+    const { ways, refusals } = usableWays(ifaces, connection.paths, await this.#hardwareFor(ifaces));
+    if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
+    for (const refusal of refusals) this.#parts.logger.warn('An iface cannot be used', { reason: refusal.message });
+    const opened = await this.#withRecords(plan, ways, signal, async () => await this.#openWays(ways, connection, mode, signal));
+    return { ...opened, warnings: [...refusals.map((refusal) => refusal.message), ...opened.warnings] };
+  }
+
+  async #openWays(ways: NonEmpty<Way>, connection: IscsiConnection, mode: Mode, signal: AbortSignal): Promise<Opened> {
+    const { chap } = connection;
+    switch (mode.kind) {
+      case 'single':
+        return { paths: [await this.#opener.openFirst(ways, chap, signal)], map: undefined, warnings: mode.warnings, late: undefined };
+      case 'multipath':
+        return await this.#multipath.open(ways, { chap, present: [], enforce: this.#enforces(connection) }, signal);
+      default:
+        return mode satisfies never;
+    }
+  }
+
+  async #openInstead(connection: IscsiConnection, iface: Iface, mode: Mode, { plan, first }: { readonly plan: IfacePlan; readonly first: VolumeError }, signal: AbortSignal): Promise<Opened> {
+    const [path, ...others] = connection.paths;
+    try {
+      return await this.#openWays([{ path, iface }, ...others.map((other) => ({ path: other, iface }))], connection, mode, signal);
+    } catch (error) {
+      if (!isVolumeError(error)) throw error;
+      const { code, hint, details, message } = error;
+      throw new VolumeError(code, `${message}; before that, the iface ${requestOf(plan)} failed`, { cause: new AggregateError([error.cause ?? error, first]), details, ...(hint === undefined ? {} : { hint }) });
     }
   }
 
   /** An iface without a record gets one for the volume, and for those after it; not when the volume cannot be opened over it. */
-  async #withRecord(plan: IfacePlan, signal: AbortSignal, body: () => Promise<ConnectedVolume>): Promise<ConnectedVolume> {
-    if (!plan.isNew) return await body();
+  async #withRecords(plan: IfacePlan, ways: readonly Way[], signal: AbortSignal, body: () => Promise<Opened>): Promise<Opened> {
     const { ifaceRecords, logger } = this.#parts;
-    const change = await ifaceRecords.put(plan.requested, signal);
     const undo = new UndoLog();
-    if (change.kind === 'created') {
-      logger.info('Made an iface record', { iface: change.name, transport: plan.requested.transport });
-      undo.add(async () => { await ifaceRecords.remove(change.name, AbortSignal.timeout(UNDO_MS)); });
-    }
     try {
+      for (const { iface, isNew } of plan.requested) {
+        if (!isNew || !ways.some((way) => way.iface === iface)) continue;
+        const change = await ifaceRecords.put(iface, signal);
+        if (change.kind !== 'created') continue;
+        logger.info('Made an iface record', { iface: change.name, transport: iface.transport });
+        undo.add(async () => { await ifaceRecords.remove(change.name, AbortSignal.timeout(UNDO_MS)); });
+      }
       return await body();
     } catch (error) {
       throw await undo.after(error);
     }
   }
 
-  async #openInstead(connection: IscsiConnection, choice: TransportChoice, { iface, first }: { readonly iface: Iface; readonly first: VolumeError }, signal: AbortSignal): Promise<ConnectedVolume> {
-    try {
-      return connected(await this.#opener.open(connection, iface, signal), choice);
-    } catch (error) {
-      if (!isVolumeError(error)) throw error;
-      const { code, hint, details, message } = error;
-      throw new VolumeError(code, `${message}; before that, the iface ${choice.requested} failed`, { cause: new AggregateError([error.cause ?? error, first]), details, ...(hint === undefined ? {} : { hint }) });
-    }
+  #remember({ requested }: IfacePlan, { paths: [{ portal }] }: IscsiConnection, error: VolumeError): void {
+    if (error.details['recalled'] === true || error.details['reasonCode'] !== undefined) return; // what hardware tells is asked anew each time
+    for (const { iface } of requested) this.#failed.remember(iface.name, portal, error);
   }
 
-  /** What the hardware tells, before a login is tried. Software TCP without a binding needs none. */
-  async #requireUsable(iface: Iface, portal: Portal): Promise<void> {
-    if (iface.name === DEFAULT_IFACE) return;
-    const verdict = verifyIface(iface, await this.#parts.hardware(), portal);
-    if (verdict.kind === 'usable') return;
-    const { code, reason, mend } = verdict;
-    throw new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use the iface ${iface.name}: ${reason}`, { details: { iface: iface.name, reasonCode: code }, ...(mend === undefined ? {} : { hint: mend }) });
+  /** The hardware decides over every iface but the default one. */
+  async #hardwareFor(ifaces: readonly Iface[]): Promise<Hardware> {
+    return ifaces.some(({ name }) => name !== DEFAULT_IFACE) ? await this.#parts.hardware() : UNSEEN;
   }
 }
 
-export function ifacesOf({ requested, fallback }: IfacePlan): readonly Iface[] {
-  return fallback === undefined || fallback.name === requested.name ? [requested] : [requested, fallback];
+function isSamePath(one: TargetPath, other: TargetPath): boolean {
+  return one.target === other.target && one.lun === other.lun && samePortal(one.portal, other.portal);
+}
+
+function noneOf(ifaces: readonly Iface[], failures: readonly VolumeError[]): VolumeError {
+  const [first, ...others] = failures;
+  if (first !== undefined && others.length === 0) return first;
+  return new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use any of the ifaces ${ifaces.map(({ name }) => name).join(', ')}`, { cause: new AggregateError(failures), details: { reasonCode: 'NO_IFACE' } });
 }
 
 /** The hardware's own word where it was the hardware that refused. */
 function reasonCodeOf({ code, details }: VolumeError): string {
   return typeof details['reasonCode'] === 'string' ? details['reasonCode'] : code;
-}
-
-function chose({ requested }: IfacePlan, used: Iface): TransportChoice {
-  const fallback = used.name === requested.name ? undefined : { code: 'TRANSPORT_UNAVAILABLE', reason: `the volume was connected over ${used.name} before` };
-  return { requested: requested.name, used: used.name, fallback };
-}
-
-function connected({ path: { target, portal, lun }, session, disk }: OpenPath, transport: TransportChoice): ConnectedVolume {
-  const path = { disk: disk.path, portal, target, lun, iface: session.iface, transport: session.transport, session: session.id };
-  return { device: disk, paths: [path], transport, warnings: warningsOf(disk, transport) };
-}
-
-function warningsOf({ path, wwid }: ScsiDisk, { requested, used, fallback }: TransportChoice): readonly string[] {
-  return [
-    ...(fallback === undefined ? [] : [`${used} is used and not ${requested}: ${fallback.reason}`]),
-    ...(wwid === undefined ? [`${path} does not say who it is (no VPD page 0x83): that it stays the same volume cannot be checked`] : []),
-  ];
 }

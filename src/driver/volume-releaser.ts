@@ -1,17 +1,14 @@
 import type { Logger } from '../base/logger.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
-import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
-import { isSessionOf } from '../initiator/session.js';
-import type { IfacePlan } from './volume-connector.js';
-import { ifacesOf } from './volume-connector.js';
-import { type DisconnectStep, type PathView, planDisconnect } from './plan-disconnect.js';
+import type { DeviceUser } from '../host/device-users.js';
+import type { IfaceName } from '../iface/iface-name.js';
+import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
+import { type DisconnectStep, planDisconnect } from './plan-disconnect.js';
+import { requireOneVolume } from './require-one-volume.js';
 import type { DisconnectOptions, ReleasedVolume } from './volume-driver.js';
 
-export interface ReleaserParts {
-  readonly initiator: OpenIscsiInitiator;
-  readonly devices: LinuxBlockDevices;
+export interface ReleaserParts extends ObserverParts {
   readonly logger: Logger;
 }
 
@@ -23,13 +20,13 @@ export class VolumeReleaser {
     this.#parts = parts;
   }
 
-  async release(connection: IscsiConnection, plan: IfacePlan, { force = false }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
-    const views = await this.#observe(connection, plan);
-    requireOneVolume(views);
-    await this.#requireUnused(views, signal);
+  async release(connection: IscsiConnection, ifaces: readonly IfaceName[], { force = false }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
+    const view = await observeVolume(connection, ifaces, this.#parts);
+    requireOneVolume(view.paths.flatMap(({ unit }) => unit?.disk ?? []));
+    await this.#requireUnused(view, signal);
     const failures: unknown[] = [];
-    let found = views.some(({ unit }) => unit !== undefined);
-    for (const step of planDisconnect(views)) {
+    let found = view.paths.some(({ unit }) => unit !== undefined);
+    for (const step of planDisconnect(view, force)) {
       try {
         found = (await this.#execute(step, signal)) || found;
       } catch (error) {
@@ -41,48 +38,42 @@ export class VolumeReleaser {
     return { found, warnings: [] };
   }
 
-  async #observe({ paths }: IscsiConnection, plan: IfacePlan): Promise<readonly PathView[]> {
-    const { devices, initiator } = this.#parts;
-    const sessions = await initiator.sessions();
-    const keys = ifacesOf(plan).flatMap((iface) => paths.map(({ lun, ...path }) => ({ key: { ...path, iface: iface.name }, lun })));
-    return await Promise.all(
-      keys.map(async ({ key, lun }): Promise<PathView> => {
-        const session = sessions.find((candidate) => isSessionOf(candidate, key));
-        if (session === undefined) return { key, session, unit: undefined, otherUnits: 0, mayEnd: 'never' };
-        const unit = await devices.findUnit(session, lun);
-        const otherUnits = (await devices.countUnits(session)) - (unit === undefined ? 0 : 1);
-        return { key, session, unit, otherUnits, mayEnd: await initiator.mayEnd(key) };
-      }),
-    );
-  }
-
-  /** A disk that somebody has open is left as it is, by force too: what is written to it after that would be lost in silence. */
-  async #requireUnused(views: readonly PathView[], signal: AbortSignal): Promise<void> {
-    for (const { session, unit } of views) {
-      if (session === undefined || unit?.path === undefined) continue;
+  /** A device that somebody has open is left as it is, by force too: what is written to it after that would be lost in silence. */
+  async #requireUnused({ paths, map }: VolumeView, signal: AbortSignal): Promise<void> {
+    const { devices, maps } = this.#parts;
+    if (map !== undefined) requireNone(map.path, await maps.usersOf(map, signal));
+    const members = new Set(map?.members.map(({ path }) => path));
+    for (const { session, unit } of paths) {
+      if (session === undefined || unit?.path === undefined || members.has(unit.path)) continue;
       const { address, path } = unit;
-      const users = await this.#parts.devices.usersOf(session, { address, path }, signal);
-      if (users.length === 0) continue;
-      const names = users.map(({ name, pid }) => (pid === 0 ? name : `${name} (pid ${pid})`)).join(', ');
-      throw new VolumeError('DEVICE_IN_USE', `Cannot remove ${path}: ${names} has it open`, {
-        hint: 'detach it from the guest, unmount it, or end the process first',
-        details: { device: path, users },
-      });
+      requireNone(path, await devices.usersOf(session, { address, path }, signal));
     }
   }
 
   /** @returns whether there was anything to do */
   async #execute(step: DisconnectStep, signal: AbortSignal): Promise<boolean> {
-    const { devices, initiator } = this.#parts;
+    const { devices, initiator, maps } = this.#parts;
     switch (step.kind) {
+      case 'stop-queueing':
+        await maps.stopQueueing(step.map, signal);
+        return true;
+      case 'flush-map':
+        await devices.flush(step.map, signal);
+        return true;
+      case 'remove-map':
+        await maps.remove(step.map, signal);
+        return true;
       case 'flush':
         await devices.flush(step.disk, signal);
         return true;
       case 'remove':
         await devices.remove(step.session, step.address, signal);
         return true;
+      case 'forget-disks':
+        await maps.forget(step.map.wwid, step.disks, signal);
+        return true;
       case 'logout':
-        await initiator.logout(step.session, signal);
+        await initiator.logoutAll(step.sessions, signal);
         return true;
       case 'forget':
         return await initiator.forget(step.key, signal);
@@ -92,10 +83,8 @@ export class VolumeReleaser {
   }
 }
 
-/** Every path must show the same unit, else one of them is somebody else's. */
-function requireOneVolume(views: readonly PathView[]): void {
-  const wwids = new Set(views.flatMap(({ unit }) => unit?.disk?.wwid ?? []));
-  if (wwids.size > 1) {
-    throw new VolumeError('DEVICE_MISMATCH', `Cannot tell which disk is the volume: its paths show ${[...wwids].join(' and ')}`, { details: { wwids: [...wwids] } });
-  }
+function requireNone(device: string, users: readonly DeviceUser[]): void {
+  if (users.length === 0) return;
+  const names = users.map(({ name, pid }) => (pid === 0 ? name : `${name} (pid ${pid})`)).join(', ');
+  throw new VolumeError('DEVICE_IN_USE', `Cannot remove ${device}: ${names} has it open`, { hint: 'detach it from the guest, unmount it, or end the process first', details: { device, users } });
 }

@@ -10,15 +10,28 @@ export function loginCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--login');
 }
 
+/**
+ * Every record of the target for the iface, all portals at once: a portal that is dead holds none of the others up (usr/iscsiadm.c, iscsi_login_portals).
+ * Only where those records are exactly the ones that are meant.
+ */
+export function loginTargetCommand({ target, iface }: Omit<SessionKey, 'portal'>, waitMs: number): Command {
+  return iscsiadm(waitMs, '-m', 'node', '-T', target, '-I', iface, '--login');
+}
+
+/** Every session of the target over the iface. Only where those sessions are exactly the ones that are meant. */
+export function logoutTargetCommand({ target, iface }: Omit<SessionKey, 'portal'>, waitMs: number): Command {
+  return iscsiadm(waitMs, '-m', 'node', '-T', target, '-I', iface, '--logout');
+}
+
 /** Works on the sessions in sysfs and needs no record (usr/iscsiadm.c, logout_portals). */
 export function logoutCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--logout');
 }
 
 function onRecord({ target, portal, iface }: SessionKey, waitMs: number, ...verb: readonly string[]): Command {
-  return {
-    program: 'iscsiadm',
-    args: ['-m', 'node', '-T', target, '-p', formatPortal(portal), '-I', iface, ...verb],
-    patience: { kind: 'wait', ms: waitMs },
-  };
+  return iscsiadm(waitMs, '-m', 'node', '-T', target, '-p', formatPortal(portal), '-I', iface, ...verb);
+}
+
+function iscsiadm(waitMs: number, ...args: readonly string[]): Command {
+  return { program: 'iscsiadm', args, patience: { kind: 'wait', ms: waitMs } };
 }

@@ -32,3 +32,12 @@ const LOGIN_FAILURES: Readonly<Record<number, Meaning>> = {
 export function loginFailure(exitCode: number): Meaning {
   return LOGIN_FAILURES[exitCode] ?? { code: 'COMMAND_FAILED', words: `iscsiadm ended with exit status ${exitCode}` };
 }
+
+/**
+ * Which portals of a login failed, and why: iscsiadm's own exit status is that of the first failure only.
+ * @returns `address,port` to the status of that portal (usr/iscsiadm.c, log_login_msg)
+ */
+export function failedPortals(stderr: string): ReadonlyMap<string, number> {
+  const pattern = /Could not login to \[iface: \S+, target: \S+, portal: (\S+,\d+)\]\.\niscsiadm: initiator reported error \((\d+) /g;
+  return new Map([...stderr.matchAll(pattern)].map(([, portal = '', status = '']) => [portal, Number(status)]));
+}

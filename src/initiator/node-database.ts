@@ -1,7 +1,11 @@
+import { canonicalAddress, isIP } from '../base/ip-address.js';
+import { type Portal, samePortal } from '../connection/portal.js';
+import type { TargetName } from '../connection/target-name.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
 import { findDatabaseRoot } from '../iface/database-root.js';
 import type { Iface } from '../iface/iface.js';
+import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
 import { readRecordFile } from '../iface/read-record-file.js';
 import { formatRecord, OWNER_COMMENT, type RecordValues } from '../iface/record-text.js';
 import { holdDatabaseLock } from '../iface/database-lock.js';
@@ -48,6 +52,18 @@ export class NodeDatabase {
     return found.filter((file) => file !== undefined);
   }
 
+  /** The portals that this target has a record for over this iface, whoever made it: one entry for each record. */
+  async portalsOf({ target, iface }: Omit<SessionKey, 'portal'>): Promise<readonly Portal[]> {
+    const records = await this.#recordsOf(target);
+    return records.filter((record) => record.iface === iface).map(({ portal }) => portal);
+  }
+
+  /** The ifaces over which this library has made a record for the portal, whatever the configuration says now. */
+  async ownIfacesAt({ target, portal }: Omit<SessionKey, 'iface'>): Promise<readonly IfaceName[]> {
+    const records = await this.#recordsOf(target);
+    return [...new Set(records.flatMap((record) => (record.ours && samePortal(record.portal, portal) ? asIfaceName(record.iface) : [])))];
+  }
+
   /** Makes the record, or gives the one that is there our settings. @throws {VolumeError} `DATABASE_LOCKED`, `PERMISSION_DENIED` */
   async put(key: Omit<SessionKey, 'iface'> & { readonly iface: Iface }, settings: NodeSettings, signal: AbortSignal): Promise<RecordChange> {
     return await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
@@ -90,12 +106,30 @@ export class NodeDatabase {
   }
 
   async #readFile(path: string, iface: string): Promise<NodeFile | undefined> {
+    const record = await this.#readRecord(path);
+    return record?.iface === iface ? { path, text: record.text, ours: record.ours } : undefined;
+  }
+
+  /** Every record of the target: files below `address,port,tpgt/`, and of the old style, the file `address,port` itself. */
+  async #recordsOf(target: TargetName): Promise<readonly (NodeFile & { readonly iface: string; readonly portal: Portal })[]> {
+    const folder = `${await this.#nodes()}/${target}`;
+    const paths = await Promise.all((await this.#files.list(folder)).map(async (name) => {
+      const [, address, port] = /^([^,]+),(\d+)(?:,\d+)?$/.exec(name) ?? [];
+      if (address === undefined || isIP(address) === 0) return [];
+      const portal = { address: canonicalAddress(address), port: Number(port) };
+      const names = (await this.#files.kind(`${folder}/${name}`)) === 'directory' ? (await this.#files.list(`${folder}/${name}`)).map((file) => `${name}/${file}`) : [name];
+      return names.map((file) => ({ path: `${folder}/${file}`, portal }));
+    }));
+    const records = await Promise.all(paths.flat().map(async ({ path, portal }) => ({ portal, path, record: await this.#readRecord(path) })));
+    return records.flatMap(({ portal, path, record }) => (record === undefined ? [] : [{ ...record, path, portal }]));
+  }
+
+  async #readRecord(path: string): Promise<(Omit<NodeFile, 'path'> & { readonly iface: string }) | undefined> {
     if ((await this.#files.kind(path)) !== 'file') return undefined;
     const bytes = await this.#files.readBytes(path);
     if (bytes === undefined) return undefined;
     const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes); // to the last byte, so that undo() can restore it
-    const recordIface = /^iface\.iscsi_ifacename = (.+)$/m.exec(text)?.[1]?.trim() ?? 'default';
-    return recordIface === iface ? { path, text, ours: text.includes(`# ${OWNER_COMMENT}\n`) } : undefined;
+    return { text, iface: /^iface\.iscsi_ifacename = (.+)$/m.exec(text)?.[1]?.trim() ?? 'default', ours: text.includes(`# ${OWNER_COMMENT}\n`) };
   }
 
   /** The folder of the portal: the one that is there under any tag, else that of the given tag. */
@@ -129,4 +163,13 @@ export class NodeDatabase {
 
 function sameValues(one: RecordValues, other: RecordValues): boolean {
   return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
+}
+
+/** A record over an iface of a name that this library would never use is not one of its own. */
+function asIfaceName(name: string): readonly IfaceName[] {
+  try {
+    return [parseIfaceName(name)];
+  } catch {
+    return [];
+  }
 }

@@ -1,15 +1,18 @@
+import type { NonEmpty } from '../base/brand.js';
+import { deferred } from '../base/deferred.js';
 import { VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import { formatPortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { Logger } from '../base/logger.js';
 import type { Clock } from '../host/clock.js';
-import type { CommandResult, CommandRunner } from '../host/command.js';
+import type { Command, CommandResult, CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 import type { Iface } from '../iface/iface.js';
-import { ISCSIADM_EXIT, loginFailure } from './iscsiadm-exit.js';
-import { loginCommand, logoutCommand } from './iscsiadm-commands.js';
+import type { IfaceName } from '../iface/iface-name.js';
+import { failedPortals, ISCSIADM_EXIT, loginFailure } from './iscsiadm-exit.js';
+import { loginCommand, loginTargetCommand, logoutCommand, logoutTargetCommand } from './iscsiadm-commands.js';
 import { NodeDatabase, type RecordChange } from './node-database.js';
 import { readSessions } from './read-sessions.js';
 import { isSessionOf, type Session, type SessionKey } from './session.js';
@@ -28,8 +31,26 @@ export interface OpenedSession {
   readonly record: RecordChange;
 }
 
+/** A login that is under way. */
+export interface PortalLogin {
+  readonly key: SessionKey;
+  /** Rejects as login() does, with everything undone; `undefined` once it was left. */
+  readonly session: Promise<OpenedSession | undefined>;
+  /** When iscsiadm has ended, well or not. */
+  readonly ended: Promise<void>;
+  /** Nobody waits for it any more: it ends as it may. */
+  readonly leave: () => void;
+}
+
+interface LoginRequest {
+  readonly key: SessionKey;
+  readonly iface: Iface;
+  readonly record: RecordChange;
+}
+
 export type MayEnd = 'always' | 'after-removal' | 'never';
 
+const SUCCEEDED: CommandResult = { exitCode: ISCSIADM_EXIT.ok, stdout: '', stderr: '' };
 /** The kernel takes a moment longer than iscsid to show or to drop a session. */
 const SYSFS_PATIENCE_MS = 5_000;
 /** Beyond the login itself: open-iscsi waits up to 30 s for its database lock (usr/idbm.c). */
@@ -56,43 +77,139 @@ export class OpenIscsiInitiator {
    * @throws {VolumeError} `LOGIN_AUTH_FAILED`, `LOGIN_REFUSED`, `PORTAL_UNREACHABLE`, `TRANSPORT_UNAVAILABLE`, `TRANSPORT_MISMATCH`,
    *   `INITIATOR_UNAVAILABLE`, `DATABASE_LOCKED`, `PERMISSION_DENIED`
    */
-  async login({ target, portal }: TargetPath, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<OpenedSession> {
-    const key = { target, portal, iface: iface.name };
+  async login(path: TargetPath, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<OpenedSession> {
+    const request = await this.#request(path, iface, chap, signal);
+    return await this.#opened(request, this.#run(loginCommand(request.key, this.#loginMs), signal), signal);
+  }
+
+  /**
+   * Begins to log in to several portals of one target over one iface. Each session is a promise of its own, so that a dead portal holds no other
+   * up. One process does it where the target's records for the iface are exactly these and ours, else one for each portal.
+   * @throws as login(), when no login could be begun
+   */
+  async loginAll(paths: NonEmpty<TargetPath>, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<readonly PortalLogin[]> {
+    const requests = await this.#requests(paths, iface, chap, signal);
+    const [{ key }] = requests;
+    const isExact = requests.length > 1 && !requests.some(isForeign) && (await this.#database.portalsOf(key)).length === requests.length;
+    if (!isExact) return requests.map((request) => this.#portalLogin(request, this.#run(loginCommand(request.key, this.#loginMs), signal), { signal, whenUp: undefined }));
+    const running = this.#run(loginTargetCommand(key, this.#loginMs), signal);
+    const whenUp = this.#whenUp(requests.map((request) => request.key), running);
+    return requests.map((request, index) => this.#portalLogin(request, running, { signal, whenUp: whenUp[index] }));
+  }
+
+  get #loginMs(): number {
+    return this.#parts.loginTimeoutMs + COMMAND_MARGIN_MS;
+  }
+
+  async #request({ target, portal }: TargetPath, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<LoginRequest> {
     const settings = { loginTimeoutSeconds: Math.ceil(this.#parts.loginTimeoutMs / 1000), chap };
-    const record = await this.#database.put({ target, portal, iface }, settings, signal);
-    let made = true; // until iscsiadm says that the session was there before
+    return { key: { target, portal, iface: iface.name }, iface, record: await this.#database.put({ target, portal, iface }, settings, signal) };
+  }
+
+  async #requests([first, ...others]: NonEmpty<TargetPath>, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<NonEmpty<LoginRequest>> {
+    const requests: [LoginRequest, ...LoginRequest[]] = [await this.#request(first, iface, chap, signal)];
     try {
-      const result = await this.#parts.commands.run(loginCommand(key, this.#parts.loginTimeoutMs + COMMAND_MARGIN_MS), signal);
-      made = result.exitCode !== ISCSIADM_EXIT.sessionExists;
-      if (result.exitCode !== ISCSIADM_EXIT.ok && result.exitCode !== ISCSIADM_EXIT.sessionExists) throw loginError(key, result);
-      const session = await this.#provenSession(key, iface, signal);
-      const isForeign = record.kind === 'changed' && !record.ours;
-      if (isForeign) await this.#database.undo(record, signal); // an administrator's record is theirs again at rest
-      this.#parts.logger.info('Logged in', { target, portal: formatPortal(portal), iface: iface.name, transport: session.transport, session: session.id });
-      return { session, record: isForeign ? { kind: 'unchanged' } : record };
+      for (const path of others) requests.push(await this.#request(path, iface, chap, signal));
+      return requests;
     } catch (error) {
-      await this.#takeBack(key, { record, made, first: error });
+      for (const { record } of requests) await this.#database.undo(record, AbortSignal.timeout(COMMAND_MARGIN_MS));
       throw error;
     }
   }
 
+  async #run(command: Command, signal: AbortSignal): Promise<CommandResult> {
+    return await this.#parts.commands.run(command, signal);
+  }
+
+  #portalLogin(request: LoginRequest, running: Promise<CommandResult>, { signal, whenUp }: { readonly signal: AbortSignal; readonly whenUp: Promise<void> | undefined }): PortalLogin {
+    const left = deferred<undefined>();
+    const opened = this.#opened(request, whenUp === undefined ? running : Promise.race([whenUp.then(() => SUCCEEDED), running]), signal, left.promise);
+    return {
+      key: request.key,
+      session: Promise.race([opened, left.promise]),
+      ended: running.then(() => undefined, () => undefined),
+      leave: () => { left.resolve(undefined); },
+    };
+  }
+
+  /** For each session a promise that it is up, while iscsiadm still waits for the others. None is kept once iscsiadm has ended: its word is better. */
+  #whenUp(keys: readonly SessionKey[], running: Promise<CommandResult>): readonly Promise<void>[] {
+    const waiting = keys.map((key) => ({ key, ...deferred<undefined>() }));
+    const ended = new AbortController();
+    running.catch(() => undefined).finally(() => { ended.abort(); }).catch(() => undefined);
+    const look = async (): Promise<true | undefined> => {
+      const sessions = await this.sessions();
+      for (const { key, resolve } of waiting) if (sessions.some((session) => isSessionOf(session, key) && session.state === 'LOGGED_IN')) resolve(undefined);
+      return undefined;
+    };
+    until(look, { clock: this.#parts.clock, timeoutMs: this.#loginMs, signal: ended.signal }).catch(() => undefined);
+    return waiting.map(({ promise }) => promise);
+  }
+
+  /** @param left once settled, nobody waits any more and nothing is undone: who comes next finds what there is */
+  async #opened({ key, iface, record }: LoginRequest, running: Promise<CommandResult>, signal: AbortSignal, left?: Promise<undefined>): Promise<OpenedSession> {
+    const fate = { isLeft: false };
+    left?.then(() => { fate.isLeft = true; }).catch(() => undefined);
+    let made = true; // until iscsiadm says that the session was there before
+    try {
+      const result = await running;
+      const status = await this.#statusOf(key, result);
+      made = status !== ISCSIADM_EXIT.sessionExists;
+      if (status !== ISCSIADM_EXIT.ok && made) throw loginError(key, { ...result, exitCode: status });
+      const session = await this.#provenSession(key, iface, signal);
+      if (isForeign({ record })) await this.#database.undo(record, signal); // an administrator's record is theirs again at rest
+      this.#parts.logger.info('Logged in', { target: key.target, portal: formatPortal(key.portal), iface: iface.name, transport: session.transport, session: session.id });
+      return { session, record: isForeign({ record }) ? { kind: 'unchanged' } : record };
+    } catch (error) {
+      if (!fate.isLeft) await this.#takeBack(key, { record, made, first: error });
+      throw error;
+    }
+  }
+
+  /** Where one process logged in to several portals, its exit status is that of the first that failed: the others are what iscsiadm says of them, or are up. */
+  async #statusOf(key: SessionKey, { exitCode, stderr }: CommandResult): Promise<number> {
+    const failed = failedPortals(stderr);
+    const own = failed.get(failureKey(key));
+    if (own !== undefined || exitCode === ISCSIADM_EXIT.ok || failed.size === 0) return own ?? exitCode;
+    return (await this.sessions()).some((session) => isSessionOf(session, key)) ? ISCSIADM_EXIT.ok : exitCode;
+  }
+
   /** Ends a session and removes its record when that is ours. Quiet when the session is gone. @throws {VolumeError} `LOGOUT_FAILED` */
   async logout(session: Session, signal: AbortSignal): Promise<void> {
-    await this.#end(session, signal);
+    await this.#end([session], logoutCommand(session, LOGOUT_MS + COMMAND_MARGIN_MS), signal);
     await this.#database.removeOurs(session, signal);
   }
 
-  async #end(session: Session, signal: AbortSignal): Promise<void> {
-    const { exitCode, stderr } = await this.#parts.commands.run(logoutCommand(session, LOGOUT_MS + COMMAND_MARGIN_MS), signal);
+  /** Ends sessions of one target over one iface: with one process where the host has no other such session, else with one for each. */
+  async logoutAll(sessions: NonEmpty<Session>, signal: AbortSignal): Promise<void> {
+    const [first] = sessions;
+    const alike = (await this.sessions()).filter(({ target, iface }) => target === first.target && iface === first.iface);
+    if (sessions.length === 1 || alike.some(({ id }) => !sessions.some((session) => session.id === id))) {
+      for (const session of sessions) await this.logout(session, signal);
+      return;
+    }
+    await this.#end(sessions, logoutTargetCommand(first, LOGOUT_MS + COMMAND_MARGIN_MS), signal);
+    for (const session of sessions) await this.#database.removeOurs(session, signal);
+  }
+
+  async #end(sessions: NonEmpty<Session>, command: Command, signal: AbortSignal): Promise<void> {
+    const [{ target, iface }] = sessions;
+    const { exitCode, stderr } = await this.#parts.commands.run(command, signal);
     const gone: readonly number[] = [ISCSIADM_EXIT.ok, ISCSIADM_EXIT.sessionNotFound, ISCSIADM_EXIT.noObjectsFound, ISCSIADM_EXIT.sysfsLookup, ISCSIADM_EXIT.sessionNotConnected];
-    const ended = gone.includes(exitCode) && (await until(async () => (await this.#isThere(session)) ? undefined : true, { clock: this.#parts.clock, timeoutMs: SYSFS_PATIENCE_MS, signal }));
+    const ended = gone.includes(exitCode) && (await until(async () => (await this.#isAnyThere(sessions)) ? undefined : true, { clock: this.#parts.clock, timeoutMs: SYSFS_PATIENCE_MS, signal }));
+    const portals = sessions.map(({ portal }) => formatPortal(portal));
     if (ended !== true) {
-      throw new VolumeError('LOGOUT_FAILED', `Cannot log out of ${session.target} at ${formatPortal(session.portal)} over ${session.iface}: iscsiadm ended with exit status ${exitCode}`, {
+      throw new VolumeError('LOGOUT_FAILED', `Cannot log out of ${target} at ${portals.join(', ')} over ${iface}: iscsiadm ended with exit status ${exitCode}`, {
         cause: stderr === '' ? undefined : new Error(stderr.trim()),
-        details: { session: session.id, exitCode },
+        details: { sessions: sessions.map(({ id }) => id), exitCode },
       });
     }
-    this.#parts.logger.info('Logged out', { target: session.target, portal: formatPortal(session.portal), iface: session.iface, session: session.id });
+    this.#parts.logger.info('Logged out', { target, portals, iface, sessions: sessions.map(({ id }) => id) });
+  }
+
+  /** The ifaces over which this library made a record for the portal, whatever the configuration says now. */
+  async ownIfacesAt(path: TargetPath): Promise<readonly IfaceName[]> {
+    return await this.#database.ownIfacesAt(path);
   }
 
   /**
@@ -106,8 +223,10 @@ export class OpenIscsiInitiator {
     return foreign.every(({ text }) => /^node\.startup = manual$/m.test(text)) ? 'after-removal' : 'never';
   }
 
-  async undoRecord(change: RecordChange, signal: AbortSignal): Promise<void> {
-    await this.#database.undo(change, signal);
+  /** Takes back what login() did: the session, and whatever became of the record. */
+  async undoLogin({ session, record }: OpenedSession, signal: AbortSignal): Promise<void> {
+    await this.logout(session, signal);
+    await this.#database.undo(record, signal);
   }
 
   /** Removes a record of ours that no session uses. @returns whether there was one */
@@ -136,15 +255,16 @@ export class OpenIscsiInitiator {
     const signal = AbortSignal.timeout(LOGOUT_MS + COMMAND_MARGIN_MS);
     try {
       const session = (await this.sessions()).find((candidate) => isSessionOf(candidate, key));
-      if (made && session !== undefined) await this.#end(session, signal);
+      if (made && session !== undefined) await this.#end([session], logoutCommand(session, LOGOUT_MS + COMMAND_MARGIN_MS), signal);
       await this.#database.undo(record, signal);
     } catch (error) {
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot undo the login to ${key.target} at ${formatPortal(key.portal)}`, { cause: new AggregateError([first, error]) });
     }
   }
 
-  async #isThere({ id }: Session): Promise<boolean> {
-    return (await this.#parts.files.kind(`/sys/class/iscsi_session/session${id}`)) !== undefined;
+  async #isAnyThere(sessions: readonly Session[]): Promise<boolean> {
+    const kinds = await Promise.all(sessions.map(({ id }) => this.#parts.files.kind(`/sys/class/iscsi_session/session${id}`)));
+    return kinds.some((kind) => kind !== undefined);
   }
 }
 
@@ -154,6 +274,15 @@ const HINTS: Readonly<Partial<Record<VolumeErrorCode, string>>> = {
   LOGIN_AUTH_FAILED: 'check auth_username and auth_password against the target',
   LOGIN_REFUSED: 'check that the target exists and lets this initiator in (/etc/iscsi/initiatorname.iscsi)',
 };
+
+function isForeign({ record }: Pick<LoginRequest, 'record'>): boolean {
+  return record.kind === 'changed' && !record.ours;
+}
+
+/** As iscsiadm names a portal that failed. */
+function failureKey({ portal: { address, port } }: SessionKey): string {
+  return `${address},${port}`;
+}
 
 function loginError(key: SessionKey, { exitCode, stderr }: CommandResult): VolumeError {
   const { code, words } = loginFailure(exitCode);

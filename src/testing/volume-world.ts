@@ -23,6 +23,8 @@ export interface VolumeWorld extends AsyncDisposable {
   abortAfter(uses: number): AbortSignal;
   /** What is on the host that was not there at the start: one line each. */
   residue(): Promise<readonly string[]>;
+  /** How many processes one connect() and one disconnect() may start at most; 3 each when absent. */
+  readonly processLimits?: { readonly connect: number; readonly disconnect: number };
   /** How many processes the driver has started since the world began. */
   processesStarted(): number;
 }

@@ -48,7 +48,7 @@ test.each([
   [{ ipaddress: '192.0.2.20' }, [{ kind: 'address', ipaddress: '192.0.2.20' }]],
   [['iface0', { ipaddress: '192.0.2.20' }], [{ kind: 'name', name: 'iface0' }, { kind: 'address', ipaddress: '192.0.2.20' }]],
 ])('readOptions() reads iscsi_iface %j', (iscsi_iface, selectors) => {
-  expect(read({ iscsi_iface }).iscsiIface).toEqual(selectors);
+  expect(read({ iscsi_iface, volume_use_multipath: true }).iscsiIface).toEqual(selectors);
 });
 
 test('readOptions() reads what differs from the defaults', () => {
@@ -94,6 +94,7 @@ test.each<[unknown, string]>([
   [{ libvirt: { disk_cachemodes: ['block=none', 'block=unsafe'] } }, 'expected one cache mode'],
   [{ libvirt: { virt_type: 'xen' } }, 'is "xen": expected one of kvm, qemu, lxc, parallels'],
   [{ libvirt: { uri: '' } }, 'expected a libvirt URI'],
+  [{ libvirt: { iscsi_iface: ['a', 'b'] } }, 'libvirt.iscsi_iface lists several ifaces without volume_use_multipath'],
   [{ libvirt: { volume_enforce_multipath: true } }, 'libvirt.volume_enforce_multipath is true without volume_use_multipath'],
 ])('readOptions() refuses %j and says why', (table, words) => {
   expect(messageOf(table)).toContain(words);

@@ -27,7 +27,7 @@ test('the sample config file lists every option, and no other', () => {
 test('every example in the comments of the sample config file can be used', () => {
   const examples = [...sample.matchAll(/^#\s+(iscsi_iface = .*)$/gm)].map(([, line]) => line ?? '');
   expect(examples.length).toBeGreaterThan(3);
-  for (const line of examples) parseConfigText(`[libvirt]\n${line}\n`, line);
+  for (const line of examples) parseConfigText(`[libvirt]\nvolume_use_multipath = true\n${line}\n`, line);
 });
 
 test('every option has a description in the JSON Schema', () => {

@@ -201,16 +201,6 @@ test('connect() that finds no disk leaves no record either, though a crash had l
   expect(await world.residue()).toEqual([]);
 });
 
-test.each([
-  ['volume_use_multipath = true', { volume_use_multipath: true }],
-  ['a list of several ifaces', { iscsi_iface: ['default', 'iser'] }],
-])('connect() with %s is refused with words that say which option', async (words, config) => {
-  const world = openRecordedWorld(config);
-  addTarget(world, [TCP]);
-  const error = await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])));
-  expect({ code: error.code, names: error.message.includes(words), commands: world.host.commands }).toEqual({ code: 'CONFIG_INVALID', names: true, commands: [] });
-});
-
 test('connect() over an iface that is not there names those that are', async () => {
   const world = openRecordedWorld({ iscsi_iface: 'cxgb4i.00:07:43:12:34:56' });
   expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'IFACE_NOT_FOUND', message: expect.stringContaining('this host has default, iser') as unknown });

@@ -1,8 +1,8 @@
 import type { LogFields, Logger } from '../../src/base/logger.js';
 import { LinuxBlockDevices } from '../../src/device/linux-block-devices.js';
+import { MultipathMaps } from '../../src/device/multipath-maps.js';
 import { LibvirtISCSIVolumeDriver } from '../../src/driver/libvirt-iscsi-volume-driver.js';
 import type { DriverParts } from '../../src/driver/libvirt-volume-driver.js';
-import type { VolumeDriver } from '../../src/driver/volume-driver.js';
 import type { Command } from '../../src/host/command.js';
 import { OpenIscsiInitiator } from '../../src/initiator/open-iscsi-initiator.js';
 import { GuestDisks } from '../../src/libvirt/guest-disks.js';
@@ -38,30 +38,35 @@ export class RecordedLog implements Logger {
 }
 
 export interface RecordedWorld extends FakeWorld {
+  readonly driver: LibvirtISCSIVolumeDriver;
   readonly log: RecordedLog;
   readonly parts: DriverParts;
   /** What the guest, the kernel, iscsiadm and the database saw, in order. */
-  readonly deeds: readonly string[];
+  readonly deeds: string[];
 }
 
-/** A made-up host whose log and whose deeds, across guest, kernel and open-iscsi, are kept in one order. */
-export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}): RecordedWorld {
-  const world = openFakeWorld(config);
+/**
+ * A made-up host whose log and whose deeds, across guest, kernel and open-iscsi, are kept in one order.
+ * @param on a world whose host this one shares: the same host, another configuration
+ */
+export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}, on?: FakeWorld): RecordedWorld {
+  const world = openFakeWorld(config, 'iscsi', on?.host);
   const { clock, host } = world;
   const { deeds } = host.kernel;
   const log = new RecordedLog();
   const options = world.container.get(TOKENS.options);
-  const commands = after(host, 'run', (command: Command) => { deeds.push(`iscsiadm ${command.args.map(String).at(-1) ?? ''}`); });
+  const commands = after(host, 'run', (command: Command) => { if (command.program === 'iscsiadm') deeds.push(`iscsiadm ${command.args.map(String).at(-1) ?? ''}`); });
   const files = after(host, 'remove', (path: string) => { if (path.includes('/nodes/')) deeds.push('delete record'); });
   const libvirt = after(world.libvirt, 'detachDevice', () => { deeds.push('guest is asked to let go'); });
-  const { deviceTimeoutMs, loginTimeoutMs } = options;
+  const { deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
   const parts: DriverParts = {
     options, libvirt, files, clock, netAddresses: world.container.get(TOKENS.netAddresses), ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
     initiator: new OpenIscsiInitiator({ commands, files, clock, logger: log, loginTimeoutMs }),
     devices: new LinuxBlockDevices({ files, clock, users: host, logger: log, deviceTimeoutMs }),
+    maps: new MultipathMaps({ commands, files, clock, users: host, logger: log, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger: log, timeoutMs: deviceTimeoutMs }),
   };
-  const driver: VolumeDriver = new LibvirtISCSIVolumeDriver(parts);
+  const driver = new LibvirtISCSIVolumeDriver(parts);
   return { ...world, driver, log, parts, deeds };
 }
 

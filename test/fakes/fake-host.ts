@@ -24,6 +24,8 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   iscsidRuns = true;
   /** Transports whose module is not there: a login over them ends with exit status 12. */
   readonly missingTransports = new Set<string>();
+  /** Portals that answer a login only once the promise is fulfilled, by their address. */
+  readonly slowPortals = new Map<string, Promise<void>>();
   readonly #users = new Map<string, readonly DeviceUser[]>();
   readonly #clock: Clock;
 
@@ -44,21 +46,42 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
 
   /** What a volume could leave behind, one line each. */
   residue(): readonly string[] {
-    return this.tree.paths().filter((path) => /^\/sys\/class\/iscsi_session\/|^\/etc\/iscsi\/(?:nodes|ifaces)\/.|^\/dev\/sd|lock\.write$|\/\.libvirt/.test(path) && this.tree.kind(path) !== undefined);
+    const wwids = (this.tree.read('/etc/multipath/wwids') ?? '').split('\n').filter((line) => line.startsWith('/')).map((line) => `wwid ${line}`);
+    const kept = /^\/sys\/class\/iscsi_session\/|^\/etc\/iscsi\/(?:nodes|ifaces)\/.|^\/dev\/(?:sd|dm-)|lock\.write$|\/\.libvirt/;
+    const isState = (path: string): boolean => path.startsWith('/var/lib/libvirt-volume/') && this.tree.kind(path) === 'file';
+    return [...this.tree.paths().filter((path) => (kept.test(path) && this.tree.kind(path) !== undefined) || isState(path)), ...wwids];
   }
 
   async run(command: Command, signal: AbortSignal): Promise<CommandResult> {
     throwIfAborted(signal);
     this.commands.push(command);
+    if (command.program.startsWith('multipath')) return this.kernel.multipathd.run(command.program, command.args.map(String));
     if (command.program !== 'iscsiadm') throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${command.program}`);
     const args = command.args.map(String);
     const after = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
     const [target, portal, iface] = [after('-T'), after('-p'), after('-I')];
-    if (target === undefined || portal === undefined || iface === undefined) throw new Error(`iscsiadm without target, portal or iface: ${printable(command)}`);
-    const place = { target, portal: parsePortal(portal), iface };
-    if (args.includes('--login')) return await this.#login(place);
-    if (args.includes('--logout')) return this.#logout(place);
+    if (target === undefined || iface === undefined) throw new Error(`iscsiadm without target or iface: ${printable(command)}`);
+    const portals = portal === undefined ? undefined : [parsePortal(portal)];
+    if (args.includes('--login')) return await this.#loginAll((portals ?? this.#recordedPortals(target, iface)).map((one) => ({ target, portal: one, iface })));
+    if (args.includes('--logout')) return this.#logoutAll((portals ?? this.kernel.sessions.filter((session) => session.target === target && session.iface === iface).map((session) => session.portal)).map((one) => ({ target, portal: one, iface })));
     throw new Error(`An iscsiadm command that this host does not know: ${printable(command)}`);
+  }
+
+  /** All at once; the exit status is that of the first that fails, as iscsiadm has it. */
+  async #loginAll(places: readonly Place[]): Promise<CommandResult> {
+    if (places.length === 0) return exit(21, 'iscsiadm: No records found');
+    const results = await Promise.all(places.map(async (place) => await this.#login(place)));
+    return { exitCode: results.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0, stdout: '', stderr: results.map(({ stderr }) => stderr).join('') };
+  }
+
+  #logoutAll(places: readonly Place[]): CommandResult {
+    const results = places.map((place) => this.#logout(place));
+    return results.find(({ exitCode }) => exitCode !== 0) ?? exit(results.length === 0 ? 21 : 0);
+  }
+
+  #recordedPortals(target: string, iface: string): readonly Portal[] {
+    const portals = this.tree.list(`/etc/iscsi/nodes/${target}`).map((name) => name.split(',')).map(([address = '', port]) => ({ address, port: Number(port) }));
+    return portals.filter((portal) => this.#record({ target, portal, iface }) !== undefined);
   }
 
   async #login({ target: iqn, portal, iface }: Place): Promise<CommandResult> {
@@ -68,11 +91,12 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     const transport = record.get('iface.transport_name') ?? 'tcp';
     if (this.missingTransports.has(transport)) return exit(12, `iscsiadm: Could not insert module ${transport}`);
     if (this.kernel.sessionOf({ target: iqn, portal, iface }) !== undefined) return exit(15, 'iscsiadm: 1 session requested, but 1 already present.');
+    await this.slowPortals.get(portal.address);
     const target = this.targets.find((candidate) => candidate.iqn === iqn);
     const answers = this.targets.some(({ portals }) => portals.some(({ address, port, serves }) => address === portal.address && port === portal.port && serves !== 'nothing'));
     const status = target?.loginStatus(portal, transport, record) ?? (answers ? 19 : 8);
     if (status === 8) await this.#clock.sleep(Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
-    if (status !== 0) return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${iqn}, portal: ${portal.address},${portal.port}].`);
+    if (status !== 0) return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${iqn}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (${status} - it failed)`);
     this.kernel.addSession({ target: iqn, portal, iface, transport });
     return exit(0);
   }
@@ -148,7 +172,8 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
 
   async usersOf(devicePath: string, _numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
     throwIfAborted(signal);
-    return this.#users.get(devicePath) ?? [];
+    const held = this.kernel.multipathd.mapOf(devicePath.slice('/dev/'.length)) !== undefined;
+    return [...(held ? [{ pid: 0, name: 'the kernel' }] : []), ...(this.#users.get(devicePath) ?? [])];
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Portal } from '../../src/connection/portal.js';
+import { FakeMultipathd } from './fake-multipathd.js';
 import type { FakeTarget } from './fake-target.js';
 import type { FakeTree } from './fake-tree.js';
 
@@ -17,6 +18,7 @@ export class FakeKernel {
   readonly deeds: string[] = [];
   /** A device that cannot be written out. */
   readonly unflushable = new Set<string>();
+  readonly multipathd: FakeMultipathd;
   readonly #tree: FakeTree;
   readonly #targets: readonly FakeTarget[];
   #lastSession = 0;
@@ -24,6 +26,7 @@ export class FakeKernel {
   constructor({ tree, targets }: { readonly tree: FakeTree; readonly targets: readonly FakeTarget[] }) {
     this.#tree = tree;
     this.#targets = targets;
+    this.multipathd = new FakeMultipathd(tree, this.deeds);
     tree.directory('/sys/class/iscsi_session');
   }
 
@@ -84,14 +87,19 @@ export class FakeKernel {
     this.#writeAll(folder, { wwid: unit.wwid, delete: '', rescan: '', state: 'running' });
     this.#writeAll(`${folder}/block/${name}`, { size: String(unit.sizeBytes / 512n), dev: `8:${16 * (name.charCodeAt(2) - 97)}` });
     this.#tree.blockDevice(`/dev/${name}`);
+    this.#tree.symbolicLink(`/sys/class/block/${name}`, `${folder}/block/${name}`);
     this.deeds.push(`show ${name}`);
+    this.multipathd.appeared(name);
   }
 
   #removeUnit(session: FakeSession, lun: number): void {
     const folder = unitFolder(session, lun);
     const [name] = this.#tree.list(`${folder}/block`);
+    if (name !== undefined) {
+      this.multipathd.vanished(name);
+      for (const path of [`/dev/${name}`, `/sys/class/block/${name}`]) this.#tree.remove(path);
+    }
     this.#tree.remove(folder);
-    if (name !== undefined) this.#tree.remove(`/dev/${name}`);
     this.deeds.push(`delete ${name ?? `LUN ${lun}`}`);
   }
 

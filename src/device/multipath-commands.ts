@@ -1,0 +1,45 @@
+import type { Command } from '../host/command.js';
+import type { Wwid } from './wwid.js';
+
+/** multipathd answers its clients within 4 s, or with "timeout" (multipath-tools, multipathd/main.c, uxsock_timeout). */
+const ANSWER_MS = 10_000;
+/** Removing a map waits for what is under way on it; the SCSI timeout is 30 s (Linux, drivers/scsi/sd.h, SD_TIMEOUT). */
+const FLUSH_MS = 60_000;
+
+/** Enters the WWID into /etc/multipath/wwids: without it, `find_multipaths` = strict makes no map, and yes makes one of two paths or more only. */
+export function rememberWwidCommand(wwid: Wwid): Command {
+  return ask('multipath', ANSWER_MS, '-a', wwid);
+}
+
+/** Takes the WWID out of /etc/multipath/wwids. */
+export function forgetWwidCommand(wwid: Wwid): Command {
+  return ask('multipath', ANSWER_MS, '-w', wwid);
+}
+
+/** Makes multipathd look at a path now, not at its next uevent. It answers `ok`, `fail` or `blacklisted`, always with exit status 0 up to 0.9.4. */
+export function addPathCommand(disk: string): Command {
+  return ask('multipathd', ANSWER_MS, 'add', 'path', disk);
+}
+
+/** By the map's name: with friendly names, `multipath -f WWID` does nothing and says that it did (LP1663925). Removes the maps over its partitions as well. */
+export function removeMapCommand(name: string): Command {
+  return ask('multipath', FLUSH_MS, '-f', name);
+}
+
+/** Makes I/O fail where no path is left, rather than wait for one for ever. */
+export function stopQueueingCommand(name: string): Command {
+  return ask('multipathd', ANSWER_MS, 'disablequeueing', 'map', name);
+}
+
+/** The disks that multipathd watches, one name a line. */
+export function listPathsCommand(): Command {
+  return ask('multipathd', ANSWER_MS, 'show', 'paths', 'raw', 'format', '%d');
+}
+
+export function forgetPathCommand(disk: string): Command {
+  return ask('multipathd', ANSWER_MS, 'del', 'path', disk);
+}
+
+function ask(program: 'multipath' | 'multipathd', ms: number, ...args: readonly string[]): Command {
+  return { program, args, patience: { kind: 'kill', ms } };
+}

@@ -1,0 +1,182 @@
+import type { Logger } from '../base/logger.js';
+import { VolumeError } from '../base/volume-error.js';
+import type { Clock } from '../host/clock.js';
+import type { CommandRunner } from '../host/command.js';
+import type { DeviceUser, DeviceUsers } from '../host/device-users.js';
+import type { FileSystem } from '../host/file-system.js';
+import { until } from '../host/until.js';
+import type { DevicePath, MultipathMap, ScsiDisk } from './block-device.js';
+import { AddedWwids } from './added-wwids.js';
+import { addPathCommand, forgetPathCommand, forgetWwidCommand, listPathsCommand, rememberWwidCommand, removeMapCommand, stopQueueingCommand } from './multipath-commands.js';
+import { type MapView, readMapOver } from './read-map.js';
+import type { Wwid } from './wwid.js';
+
+export interface MultipathParts {
+  readonly commands: CommandRunner;
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly users: DeviceUsers;
+  readonly logger: Logger;
+  readonly stateDirectory: string;
+  readonly deviceTimeoutMs: number;
+}
+
+const WWIDS = '/etc/multipath/wwids';
+/** multipath-tools, libmpathutil/uxsock.c: the abstract socket; since 0.12.0 a file as well. */
+const SOCKETS = ['@/org/kernel/linux/storage/multipathd', '/run/multipathd.socket'];
+/** The first pause between two reminders to multipathd; each next one is twice as long. It may have seen a disk before udev knew its name. */
+const FIRST_REMINDER_MS = 250;
+/** udev and its helpers open a new map for a moment; who still has it open after this uses it. */
+const PASSING_USERS_MS = 2_000;
+/** multipathd puts a disk into the map that is there as soon as udev has seen it. */
+const JOIN_MS = 1_000;
+/** multipathd lets go of a path as soon as its uevent arrives; whatever it still lists after this it has missed. */
+const FORGET_MS = 2_000;
+
+/** The host's multipath maps: read in sysfs, made and removed by multipathd. */
+export class MultipathMaps {
+  readonly #parts: MultipathParts;
+  readonly #added: AddedWwids;
+
+  constructor(parts: MultipathParts) {
+    this.#parts = parts;
+    this.#added = new AddedWwids(parts);
+  }
+
+  async isRunning(): Promise<boolean> {
+    const sockets = (await this.#parts.files.readText('/proc/net/unix')) ?? '';
+    return sockets.split('\n').some((line) => SOCKETS.includes(line.split(' ').at(-1) ?? ''));
+  }
+
+  /** The map over a disk, whole or not. */
+  async over(disk: Pick<ScsiDisk, 'path'>): Promise<MultipathMap | undefined> {
+    return (await readMapOver(disk, this.#parts.files))?.map;
+  }
+
+  /**
+   * Has multipathd put a map over the disk, and waits until a guest can have it.
+   * @returns `undefined` when multipathd will not (a blacklist), or has not after `device_timeout_seconds`
+   */
+  async assemble(disk: ScsiDisk, signal: AbortSignal): Promise<MultipathMap | undefined> {
+    const { clock, deviceTimeoutMs, logger } = this.#parts;
+    const ready = async (): Promise<MultipathMap | undefined> => {
+      const view = await readMapOver(disk, this.#parts.files);
+      return view?.ready === true ? view.map : undefined;
+    };
+    const present = await ready();
+    if (present !== undefined || disk.wwid === undefined) return present;
+    await this.#remember(disk.wwid, signal);
+    const deadline = clock.now() + deviceTimeoutMs;
+    for (let pause = FIRST_REMINDER_MS; clock.now() < deadline; pause *= 2) {
+      const answer = await this.#ask(addPathCommand(nameOf(disk)), signal);
+      if (answer.includes('blacklisted')) return undefined;
+      const map = await until(ready, { clock, timeoutMs: Math.min(pause, Math.max(0, deadline - clock.now())), signal });
+      if (map !== undefined) {
+        logger.info('Map appeared', { path: map.path, name: map.name, wwid: map.wwid });
+        return map;
+      }
+    }
+    return undefined;
+  }
+
+  /** The map once the disks are among its paths. multipathd adds each at its uevent; it is reminded of those that it has missed. */
+  async join(map: MultipathMap, disks: readonly ScsiDisk[], signal: AbortSignal): Promise<MultipathMap> {
+    const { clock } = this.#parts;
+    const [disk] = disks;
+    const now = async (): Promise<MultipathMap> => (disk === undefined ? undefined : await this.over(disk)) ?? map;
+    const outside = ({ members }: MultipathMap): readonly ScsiDisk[] => disks.filter(({ path }) => !members.some((member) => member.path === path));
+    const whole = async (): Promise<true | undefined> => (outside(await now()).length === 0 ? true : undefined);
+    if ((await until(whole, { clock, timeoutMs: JOIN_MS, signal })) !== true) {
+      for (const missed of outside(await now())) await this.#ask(addPathCommand(nameOf(missed)), signal);
+      await until(whole, { clock, timeoutMs: JOIN_MS, signal });
+    }
+    return await now();
+  }
+
+  /** Who has the map, or a partition on it, or one of its paths open, once those that only pass by are gone. The map's own hold on its paths is none. */
+  async usersOf(map: MultipathMap, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    const { clock } = this.#parts;
+    let present: readonly DeviceUser[] = [];
+    await until(
+      async () => {
+        present = await this.#usersNow(map, signal);
+        return present.length === 0 ? true : undefined;
+      },
+      { clock, timeoutMs: PASSING_USERS_MS, signal },
+    );
+    return present;
+  }
+
+  /** Where every path is dead and the map queues, nothing that waits for its I/O would ever end. */
+  async stopQueueing({ name }: MultipathMap, signal: AbortSignal): Promise<void> {
+    await this.#ask(stopQueueingCommand(name), signal);
+  }
+
+  /** @throws {VolumeError} `CLEANUP_INCOMPLETE` when the kernel still has the map: the words and the exit status of multipath prove nothing */
+  async remove(map: MultipathMap, signal: AbortSignal): Promise<void> {
+    const { clock, files, logger } = this.#parts;
+    const answer = await this.#ask(removeMapCommand(map.name), signal);
+    const folder = `/sys/class/block/${nameOf(map)}/dm`;
+    const isGone = async (): Promise<true | undefined> => ((await files.readText(`${folder}/uuid`)) === `mpath-${map.wwid}` ? undefined : true);
+    if ((await until(isGone, { clock, timeoutMs: FORGET_MS, signal })) !== true) {
+      throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the multipath map ${map.name}: ${answer === '' ? 'the kernel still has it' : answer}`, { hint: `multipath -f ${map.name}`, details: { map: map.name, wwid: map.wwid } });
+    }
+    logger.info('Map removed', { name: map.name, wwid: map.wwid });
+  }
+
+  /**
+   * After the disks are gone: multipathd lets go of them, so that its late news about an old `sda` cannot take a new one away (LP1924652, LP2136842);
+   * the WWID leaves the wwids file when it was this library that entered it.
+   */
+  async forget(wwid: Wwid, disks: readonly DevicePath[], signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    const names = disks.map((path) => path.slice('/dev/'.length));
+    let listed: readonly string[] = [];
+    await until(
+      async () => {
+        const lines = (await this.#ask(listPathsCommand(), signal)).split(/\s+/);
+        listed = names.filter((name) => lines.includes(name));
+        return listed.length === 0 ? true : undefined;
+      },
+      { clock, timeoutMs: FORGET_MS, signal },
+    );
+    for (const name of listed) await this.#ask(forgetPathCommand(name), signal);
+    if (!(await this.#added.has(wwid))) return;
+    await this.#ask(forgetWwidCommand(wwid), signal);
+    await this.#added.drop(wwid);
+  }
+
+  async #remember(wwid: Wwid, signal: AbortSignal): Promise<void> {
+    const known = (await this.#parts.files.readText(WWIDS)) ?? '';
+    if (known.split('\n').includes(`/${wwid}/`)) return;
+    await this.#added.put(wwid); // before the entry is made: one that a crash leaves is then known as ours
+    await this.#ask(rememberWwidCommand(wwid), signal);
+  }
+
+  async #usersNow(map: MultipathMap, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    const [member] = map.members;
+    const view: MapView = (member === undefined ? undefined : await readMapOver(member, this.#parts.files)) ?? { map, ready: false, partitions: [] };
+    const tops = view.partitions.length === 0 ? [map.path] : view.partitions;
+    const below = [...(tops.includes(map.path) ? [] : [map.path]), ...view.map.members.map(({ path }) => path)];
+    const users = await Promise.all([
+      ...tops.map(async (path) => await this.#usersAt(path, signal)),
+      ...below.map(async (path) => (await this.#usersAt(path, signal)).filter(({ pid }) => pid !== 0)),
+    ]);
+    return users.flat().filter((user, index, all) => all.findIndex(({ pid, name }) => pid === user.pid && name === user.name) === index);
+  }
+
+  async #usersAt(path: DevicePath, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    const number = await this.#parts.files.readText(`/sys/class/block/${path.slice('/dev/'.length)}/dev`);
+    return await this.#parts.users.usersOf(path, number === undefined ? [] : [number], signal);
+  }
+
+  /** What multipath or multipathd said. What is so afterwards is read in the kernel. */
+  async #ask(command: Parameters<CommandRunner['run']>[0], signal: AbortSignal): Promise<string> {
+    const { stdout, stderr } = await this.#parts.commands.run(command, signal);
+    return `${stdout}${stderr}`.trim();
+  }
+}
+
+function nameOf({ path }: { readonly path: DevicePath }): string {
+  return path.slice('/dev/'.length);
+}

@@ -1,0 +1,58 @@
+import type { Logger } from '../base/logger.js';
+import { VolumeError } from '../base/volume-error.js';
+import type { ScsiDisk } from '../device/block-device.js';
+import type { DeviceUser } from '../host/device-users.js';
+import type { ObserverParts, PathView, VolumeView } from './observe-volume.js';
+import type { OpenPath } from './path-opener.js';
+import { requireOneVolume } from './require-one-volume.js';
+
+export interface PresenceParts extends ObserverParts {
+  readonly logger: Logger;
+}
+
+/** The paths of a volume that are there, in the order in which they were looked for. */
+export function presentPaths({ paths }: VolumeView): readonly OpenPath[] {
+  return paths.flatMap((view) => asOpenPath(view, view.unit?.disk));
+}
+
+/**
+ * The paths that are there, once each disk has said again who it is. Where the array has put another volume under the LUN since, a disk that somebody
+ * still uses is refused, and one that nobody uses is taken away, so that it comes anew as what it is.
+ * @throws {VolumeError} `DEVICE_MISMATCH`
+ */
+export async function refreshedPaths(view: VolumeView, parts: PresenceParts, signal: AbortSignal): Promise<readonly OpenPath[]> {
+  const asked = await Promise.all(view.paths.map(async (path) => ({ path, now: await refreshed(path, parts, signal) })));
+  const changed = asked.flatMap(({ path: { session, unit }, now }) => (session === undefined || unit?.disk === undefined || now === undefined || now.wwid === unit.disk.wwid ? [] : [{ session, before: unit.disk, now }]));
+  if (changed.length === 0) {
+    const present = asked.flatMap(({ path, now }) => asOpenPath(path, now));
+    requireOneVolume(present.map(({ disk }) => disk));
+    return present;
+  }
+  const isMember = (disk: ScsiDisk): boolean => view.map?.members.some(({ path }) => path === disk.path) === true;
+  for (const { session, before, now } of changed) {
+    const users = view.map !== undefined && isMember(now) ? await parts.maps.usersOf(view.map, signal) : await parts.devices.usersOf(session, now, signal);
+    if (users.length > 0) throw mismatch(before, now, users);
+  }
+  if (view.map !== undefined && changed.some(({ now }) => isMember(now))) await parts.maps.remove(view.map, signal);
+  for (const { session, before, now } of changed) {
+    parts.logger.warn('Another volume is under a LUN that was left behind', { path: now.path, before: before.wwid, now: now.wwid });
+    await parts.devices.remove(session, now.address, signal);
+  }
+  return asked.flatMap(({ path, now }) => (changed.some((one) => one.now === now) ? [] : asOpenPath(path, now)));
+}
+
+async function refreshed({ session, lun, unit }: PathView, { devices }: PresenceParts, signal: AbortSignal): Promise<ScsiDisk | undefined> {
+  return session === undefined || unit?.disk === undefined ? undefined : await devices.refresh(session, lun, unit.disk, signal);
+}
+
+function asOpenPath({ key: { target, portal }, lun, session }: PathView, disk: ScsiDisk | undefined): readonly OpenPath[] {
+  return session === undefined || disk === undefined ? [] : [{ path: { target, portal, lun }, session, disk }];
+}
+
+function mismatch(before: ScsiDisk, now: ScsiDisk, users: readonly DeviceUser[]): VolumeError {
+  const names = users.map(({ name }) => name).join(', ');
+  return new VolumeError('DEVICE_MISMATCH', `Cannot use ${now.path}: its LUN is now ${now.wwid ?? 'a unit without a name'}, and ${names} has it open as ${before.wwid ?? 'a unit without a name'}`, {
+    hint: 'the storage put another volume under a LUN that is in use: detach what uses it first',
+    details: { device: now.path, before: before.wwid, now: now.wwid, users },
+  });
+}

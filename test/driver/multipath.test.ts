@@ -1,0 +1,305 @@
+import { describe, expect, test } from '@jest/globals';
+import { deferred } from '../../src/base/deferred.js';
+import { VolumeError } from '../../src/base/volume-error.js';
+import { ADDRESSES, commandsOf, failure, INFO, MAP, MULTIPATH, openMultipathWorld, portalsOf, PORTALS } from './multipath-world.js';
+import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
+
+describe('connect() with volume_use_multipath', () => {
+  test('opens every portal with one iscsiadm and gives the map', async () => {
+    const world = openMultipathWorld();
+    const { device, paths, transport, warnings } = await world.driver.connect(INFO);
+    expect(device).toMatchObject({ ...MAP, sizeBytes: 1n << 30n });
+    expect(device.kind === 'multipath' ? device.members.map(({ path }) => path) : []).toEqual(['/dev/sda', '/dev/sdb', '/dev/sdc', '/dev/sdd']);
+    expect(paths.map(({ disk, portal }) => `${disk} ${portal.address}`).toSorted()).toEqual(ADDRESSES.map((address, index) => `/dev/sd${'abcd'[index] ?? ''} ${address}`));
+    expect({ transport, warnings }).toEqual({ transport: { requested: 'default', used: 'default', fallback: undefined }, warnings: [] });
+    expect(commandsOf(world)).toEqual([`iscsiadm -m node -T ${IQN} -I default --login`, `multipath -a ${MAP.wwid}`, 'multipathd add path sda']);
+  });
+
+  test('twice gives the same map and starts nothing', async () => {
+    const world = openMultipathWorld();
+    const first = await world.driver.connect(INFO);
+    const before = world.host.commands.length;
+    const second = await world.driver.connect(INFO);
+    expect({ device: second.device, paths: second.paths.length, commands: world.host.commands.length - before }).toEqual({ device: first.device, paths: 4, commands: 0 });
+  });
+
+  test('of one portal gives a map of one path', async () => {
+    const world = openMultipathWorld();
+    const { device, paths } = await world.driver.connect(infoFor(PORTALS.slice(0, 1)));
+    expect({ device, paths: paths.length }).toMatchObject({ device: MAP, paths: 1 });
+  });
+
+  test('reminds a multipathd that misses the disks', async () => {
+    const world = openMultipathWorld();
+    world.host.kernel.multipathd.isDeaf = true;
+    const { device } = await world.driver.connect(INFO);
+    expect(device.kind === 'multipath' ? device.members.length : 0).toBe(4);
+  });
+
+  test('makes no entry in the wwids file that is there already, and so takes none out', async () => {
+    const world = openMultipathWorld();
+    world.host.tree.write('/etc/multipath/wwids', `# Multipath wwids\n/${MAP.wwid}/\n`);
+    await world.driver.connect(INFO);
+    await world.driver.disconnect(INFO);
+    expect(commandsOf(world).filter((line) => /multipath -[aw]/.test(line))).toEqual([]);
+    expect(await world.residue()).toEqual([`wwid /${MAP.wwid}/`]);
+  });
+
+  test('logs in to each portal by itself where the target has a record of somebody else', async () => {
+    const world = openMultipathWorld();
+    const foreign = `/etc/iscsi/nodes/${IQN}/192.0.2.99,3260,1/default`;
+    world.host.tree.write(foreign, `node.name = ${IQN}\niface.iscsi_ifacename = default\n`);
+    await world.driver.connect(INFO);
+    expect(commandsOf(world).filter((line) => line.includes('--login'))).toEqual(PORTALS.map((portal) => `iscsiadm -m node -T ${IQN} -p ${portal} -I default --login`));
+    await world.driver.disconnect(INFO);
+    expect(await world.residue()).toEqual([foreign]);
+  });
+
+  test('gives what there is where a portal refuses, and says which', async () => {
+    const world = openMultipathWorld();
+    const info = infoFor([...PORTALS.slice(0, 3), '192.0.2.77:3260']);
+    const { paths, warnings } = await world.driver.connect(info);
+    expect(paths).toHaveLength(3);
+    expect(warnings).toEqual([expect.stringMatching(/^3 of 4 paths are open; 192\.0\.2\.77:3260 over default: Cannot log in .*connection timed out/)]);
+    await world.driver.disconnect(info);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('over portals none of which answers rejects and leaves nothing', async () => {
+    const world = openMultipathWorld();
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.77:3260', '192.0.2.78:3260'])))).toMatchObject({ code: 'PORTAL_UNREACHABLE' });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('with a wrong password rejects with LOGIN_AUTH_FAILED, though a portal is dead too, after one login', async () => {
+    const world = openRecordedWorld(MULTIPATH);
+    world.host.kernel.multipathd.start();
+    addTarget(world, portalsOf(), { username: 'u', password: 'right' });
+    const info = infoFor(['192.0.2.77:3260', ...PORTALS], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'wrong-wrong' });
+    expect(await failure(world.driver.connect(info))).toMatchObject({ code: 'LOGIN_AUTH_FAILED' });
+    expect(commandsOf(world)).toHaveLength(1);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('whose paths lead to different volumes rejects with DEVICE_MISMATCH and leaves nothing', async () => {
+    const world = openMultipathWorld();
+    world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1n << 30n });
+    expect(await failure(world.driver.connect(dataChanged(INFO, { target_luns: [1, 1, 2, 1] })))).toMatchObject({ code: 'DEVICE_MISMATCH' });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('of a unit that does not say who it is keeps to one path, and says so', async () => {
+    const world = openMultipathWorld();
+    world.target.units.set(1, { wwid: '', sizeBytes: 1n << 30n });
+    const { device, paths, warnings } = await world.driver.connect(INFO);
+    expect({ device: device.path, paths: paths.length, warnings }).toEqual({ device: paths[0].disk, paths: 1, warnings: [expect.stringContaining('does not say who it is'), expect.stringContaining('one path only')] });
+    expect(world.host.kernel.sessions).toHaveLength(1);
+    await world.driver.disconnect(INFO);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('aborted midway leaves nothing, wherever it is aborted', async () => {
+    const world = openMultipathWorld();
+    for (const uses of [0, 3, 10, 20, 40, 60, 80, 100, 120, 150, 180, 210, 240, 280, 320, 400]) {
+      const outcome = await world.driver.connect(INFO, abortingAfter(world, uses)).then(() => 'connected' as const, (error: unknown) => error);
+      if (outcome === 'connected') await world.driver.disconnect(INFO);
+      else expect(outcome).toMatchObject({ code: 'ABORTED' });
+      expect({ uses, residue: await world.residue() }).toEqual({ uses, residue: [] });
+    }
+  });
+});
+
+/** Aborts at a chosen use of the kernel's or the database's files. */
+function abortingAfter({ host }: RecordedWorld, uses: number): AbortSignal {
+  const controller = new AbortController();
+  let left = uses;
+  const { readText } = Object.getPrototypeOf(host) as { readonly readText: (path: string) => Promise<string | undefined> };
+  host.readText = async (path) => {
+    left -= 1;
+    if (left === 0) controller.abort(new VolumeError('ABORTED', 'Stopped by the test'));
+    return await readText.call(host, path);
+  };
+  if (uses === 0) controller.abort(new VolumeError('ABORTED', 'Stopped by the test'));
+  return controller.signal;
+}
+
+describe('connect() with a portal that does not answer', () => {
+  test('does not wait for it, and has it join once it answers', async () => {
+    const world = openMultipathWorld();
+    const answer = deferred<undefined>();
+    world.host.slowPortals.set('192.0.2.12', answer.promise);
+    const { paths, warnings } = await world.driver.connect(INFO);
+    expect({ paths: paths.length, warnings }).toEqual({ paths: 3, warnings: ['3 of 4 paths are open; 192.0.2.12:3260 over default: no answer yet, it joins when there is one'] });
+    answer.resolve(undefined);
+    await world.driver.settled();
+    expect((await world.driver.find(INFO))?.paths).toHaveLength(4);
+    expect(world.host.kernel.multipathd.mapOf('sda')?.disks).toHaveLength(4);
+    await world.driver.disconnect(INFO);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('has it log out again when the volume is gone by then', async () => {
+    const world = openMultipathWorld();
+    const answer = deferred<undefined>();
+    world.host.slowPortals.set('192.0.2.12', answer.promise);
+    await world.driver.connect(INFO);
+    await world.driver.disconnect(INFO);
+    answer.resolve(undefined);
+    await world.driver.settled();
+    expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({ sessions: [], residue: [] });
+  });
+
+  test('leaves it when the driver is closed, and the next connect() adds it', async () => {
+    const world = openMultipathWorld();
+    const answer = deferred<undefined>();
+    world.host.slowPortals.set('192.0.2.12', answer.promise);
+    await world.driver.connect(INFO);
+    await world.driver.close();
+    answer.resolve(undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect((await world.driver.connect(INFO)).paths).toHaveLength(4);
+  });
+});
+
+describe('connect() without a map', () => {
+  test('is refused before anything is done where multipathd does not run and a map is enforced', async () => {
+    const world = openMultipathWorld({ volume_enforce_multipath: true });
+    world.host.kernel.multipathd.stop();
+    expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'MULTIPATH_UNAVAILABLE', hint: 'systemctl start multipathd' });
+    expect(commandsOf(world)).toEqual([]);
+  });
+
+  test('is refused where the storage service enforces one', async () => {
+    const world = openMultipathWorld();
+    world.host.kernel.multipathd.stop();
+    expect(await failure(world.driver.connect(dataChanged(INFO, { enforce_multipath: true })))).toMatchObject({ code: 'MULTIPATH_UNAVAILABLE' });
+  });
+
+  test('takes one path where multipathd does not run, and says so', async () => {
+    const world = openMultipathWorld();
+    world.host.kernel.multipathd.stop();
+    const { device, paths, warnings } = await world.driver.connect(INFO);
+    expect({ device: device.path, paths: paths.length, warnings }).toEqual({ device: '/dev/sda', paths: 1, warnings: [expect.stringContaining('multipathd does not run')] });
+    expect(world.host.kernel.sessions).toHaveLength(1);
+  });
+
+  test('is refused and undone where multipathd will not make one and it is enforced', async () => {
+    const world = openMultipathWorld({ volume_enforce_multipath: true });
+    world.host.kernel.multipathd.blacklistsAll = true;
+    expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'MULTIPATH_UNAVAILABLE' });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('keeps one path where multipathd will not make one, and takes the others back', async () => {
+    const world = openMultipathWorld();
+    world.host.kernel.multipathd.blacklistsAll = true;
+    const { device, warnings } = await world.driver.connect(INFO);
+    expect({ kind: device.kind, sessions: world.host.kernel.sessions.length, warnings }).toEqual({ kind: 'disk', sessions: 1, warnings: [expect.stringContaining('multipathd made no map')] });
+    await world.driver.disconnect(INFO);
+    expect(await world.residue()).toEqual([]);
+  });
+});
+
+describe('disconnect() of a map', () => {
+  test('writes it out, removes it, then its disks, makes multipathd forget them, and ends all sessions with one iscsiadm', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    world.deeds.splice(0);
+    const before = world.host.commands.length;
+    expect(await world.driver.disconnect(INFO)).toEqual({ found: true, warnings: [] });
+    expect(world.deeds.slice(0, 2)).toEqual(['sync /dev/dm-0', 'remove mpatha']);
+    expect(world.deeds.slice(2, 6).toSorted()).toEqual(['delete sda', 'delete sdb', 'delete sdc', 'delete sdd']);
+    expect(commandsOf(world).slice(before)).toEqual(['multipath -f mpatha', 'multipathd show paths raw format %d', `multipath -w ${MAP.wwid}`, `iscsiadm -m node -T ${IQN} -I default --logout`]);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('that a process has open rejects with DEVICE_IN_USE and keeps all of it', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    const letGo = world.host.open('/dev/dm-0', { pid: 7, name: 'qemu-system-x86' });
+    expect(await failure(world.driver.disconnect(INFO, { force: true }))).toMatchObject({ code: 'DEVICE_IN_USE', message: 'Cannot remove /dev/dm-0: qemu-system-x86 (pid 7) has it open' });
+    letGo();
+    const letDiskGo = world.host.open('/dev/sdb', { pid: 8, name: 'dd' });
+    expect(await failure(world.driver.disconnect(INFO))).toMatchObject({ code: 'DEVICE_IN_USE' });
+    letDiskGo();
+    expect((await world.driver.find(INFO))?.paths).toHaveLength(4);
+  });
+
+  test('all of whose sessions are dead stops its queueing first, so that nothing waits for ever', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    for (const session of world.host.kernel.sessions) world.host.kernel.setState(session, 'FAILED');
+    world.deeds.splice(0);
+    await world.driver.disconnect(INFO);
+    expect(world.deeds.slice(0, 3)).toEqual(['stop queueing mpatha', 'sync /dev/dm-0', 'remove mpatha']);
+  });
+
+  test('that cannot be written out stops before anything is lost; under force it goes on', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    world.host.kernel.unflushable.add('/dev/dm-0');
+    expect(await failure(world.driver.disconnect(INFO))).toMatchObject({ code: 'FLUSH_FAILED' });
+    expect((await world.driver.find(INFO))?.paths).toHaveLength(4);
+    expect(await failure(world.driver.disconnect(INFO, { force: true }))).toMatchObject({ code: 'CLEANUP_INCOMPLETE' });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('removes paths that the connection does not list, by the map', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    await world.driver.disconnect(infoFor(PORTALS.slice(1, 2)));
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('removes it though volume_use_multipath is false and another iface is configured by now', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    const later = openRecordedWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' }, world);
+    expect(await later.driver.disconnect(INFO)).toMatchObject({ found: true });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('keeps the sessions that carry another volume', async () => {
+    const world = openMultipathWorld();
+    world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1n << 30n });
+    const other = dataChanged(INFO, { target_luns: [2, 2, 2, 2], volume_id: 'volume-8' });
+    await world.driver.connect(INFO);
+    const before = await world.driver.connect(other);
+    await world.driver.disconnect(INFO);
+    expect(await world.driver.find(other)).toMatchObject({ device: before.device, paths: before.paths });
+    await world.driver.disconnect(other);
+    expect(await world.residue()).toEqual([]);
+  });
+});
+
+describe('connect() of a map that is there', () => {
+  test('adds the paths that it lacks', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(infoFor(PORTALS.slice(0, 2)));
+    const { device, paths } = await world.driver.connect(INFO);
+    expect({ paths: paths.length, members: device.kind === 'multipath' ? device.members.length : 0 }).toEqual({ paths: 4, members: 4 });
+  });
+
+  test('keeps it where a portal that it lacks is dead, and says so', async () => {
+    const world = openMultipathWorld();
+    const first = await world.driver.connect(infoFor(PORTALS.slice(0, 2)));
+    const { device, paths, warnings } = await world.driver.connect(infoFor([...PORTALS.slice(0, 2), '192.0.2.77:3260']));
+    expect({ device, paths: paths.length, warnings }).toEqual({ device: first.device, paths: 2, warnings: [expect.stringContaining('2 of 3 paths are open')] });
+  });
+
+  test('under which the array has put another volume takes it away, and gives what is there now', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    world.target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 1n << 30n });
+    const { device, paths } = await world.driver.connect(INFO);
+    expect({ wwid: device.wwid, paths: paths.length }).toEqual({ wwid: `36001405${'9'.repeat(25)}`, paths: 4 });
+  });
+
+  test('under which the array has put another volume while a guest uses it rejects with DEVICE_MISMATCH', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    world.host.open('/dev/dm-0', { pid: 7, name: 'qemu-system-x86' });
+    world.target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 1n << 30n });
+    expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH' });
+  });
+});

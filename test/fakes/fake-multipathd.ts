@@ -1,0 +1,145 @@
+import type { CommandResult } from '../../src/host/command.js';
+import { parseSysfsWwid } from '../../src/device/wwid.js';
+import type { FakeTree } from './fake-tree.js';
+
+const WWIDS = '/etc/multipath/wwids';
+const SOCKET_LINE = '0000000000000000: 00000002 00000000 00010000 0001 01 20010 @/org/kernel/linux/storage/multipathd\n';
+
+interface FakeMap {
+  readonly dm: string;
+  readonly name: string;
+  readonly wwid: string;
+  readonly disks: string[];
+}
+
+/** multipathd and device-mapper on a fake host: maps over disks of one WWID, shown in the tree as sysfs shows them. */
+export class FakeMultipathd {
+  /** As in multipath.conf: `strict` makes a map of what stands in the wwids file only. */
+  findMultipaths: 'strict' | 'no' = 'strict';
+  /** It will not make maps of anything. */
+  blacklistsAll = false;
+  /** It misses the uevents of new disks, and has to be told of each. */
+  isDeaf = false;
+  /** Every disk that it was told of and not of its end. */
+  readonly watched = new Set<string>();
+  readonly #tree: FakeTree;
+  readonly #deeds: string[];
+  readonly #maps: FakeMap[] = [];
+
+  constructor(tree: FakeTree, deeds: string[]) {
+    this.#tree = tree;
+    this.#deeds = deeds;
+  }
+
+  start(): void {
+    this.#tree.write('/proc/net/unix', SOCKET_LINE);
+  }
+
+  stop(): void {
+    this.#tree.write('/proc/net/unix', '');
+  }
+
+  /** The map that holds the disk. */
+  mapOf(disk: string): FakeMap | undefined {
+    return this.#maps.find(({ disks }) => disks.includes(disk));
+  }
+
+  run(program: string, args: readonly string[]): CommandResult {
+    const words = args.join(' ');
+    if (program === 'multipath' && args[0] === '-a') return this.#remember(args[1] ?? '');
+    if (program === 'multipath' && args[0] === '-w') return this.#forget(args[1] ?? '');
+    if (program === 'multipath' && args[0] === '-f') return this.#remove(args[1] ?? '');
+    if (this.#tree.read('/proc/net/unix') !== SOCKET_LINE) return { exitCode: 1, stdout: '', stderr: 'ux_socket_connect: Connection refused\n' };
+    if (words.startsWith('add path ')) return said(this.#add(args[2] ?? ''));
+    if (words.startsWith('del path ')) {
+      this.watched.delete(args[2] ?? '');
+      return said('ok');
+    }
+    if (words.startsWith('disablequeueing map ')) {
+      this.#deeds.push(`stop queueing ${args[2] ?? ''}`);
+      return said('ok');
+    }
+    if (words === 'show paths raw format %d') return said([...this.watched].join('\n'));
+    throw new Error(`A command that this multipathd does not know: ${program} ${words}`);
+  }
+
+  /** The uevent of a new disk. */
+  appeared(disk: string): void {
+    if (this.#tree.read('/proc/net/unix') === SOCKET_LINE && !this.isDeaf) this.#add(disk);
+  }
+
+  /** The uevent of a disk that is gone. The map over it stays, perhaps without a path. */
+  vanished(disk: string): void {
+    this.watched.delete(disk);
+    const map = this.mapOf(disk);
+    if (map === undefined) return;
+    map.disks.splice(map.disks.indexOf(disk), 1);
+    this.#tree.remove(`/sys/class/block/${map.dm}/slaves/${disk}`);
+  }
+
+  #add(disk: string): 'ok' | 'fail' | 'blacklisted' {
+    const wwid = this.#wwidOf(disk);
+    if (wwid === undefined) return 'fail';
+    if (this.blacklistsAll) return 'blacklisted';
+    this.watched.add(disk);
+    if (this.findMultipaths === 'strict' && !this.#remembered().includes(`/${wwid}/`)) return 'ok';
+    const map = this.#maps.find((candidate) => candidate.wwid === wwid) ?? this.#newMap(wwid);
+    for (const one of this.watched) if (this.#wwidOf(one) === wwid) this.#join(map, one);
+    this.#show(map);
+    return 'ok';
+  }
+
+  #newMap(wwid: string): FakeMap {
+    const number = this.#maps.length;
+    const map = { dm: `dm-${number}`, name: `mpath${String.fromCharCode(97 + number)}`, wwid, disks: [] };
+    this.#maps.push(map);
+    this.#deeds.push(`map ${map.name}`);
+    return map;
+  }
+
+  #join(map: FakeMap, disk: string): void {
+    if (!map.disks.includes(disk)) map.disks.push(disk);
+    this.#tree.symbolicLink(`${this.#tree.resolve(`/sys/class/block/${disk}`) ?? ''}/holders/${map.dm}`, `/sys/class/block/${map.dm}`);
+  }
+
+  #show({ dm, name, wwid, disks }: FakeMap): void {
+    const folder = `/sys/class/block/${dm}`;
+    const size = this.#tree.read(`/sys/class/block/${disks[0] ?? ''}/size`) ?? '0\n';
+    for (const [file, text] of Object.entries({ 'dm/uuid': `mpath-${wwid}\n`, 'dm/name': `${name}\n`, 'dm/suspended': '0\n', size, dev: `253:${dm.slice(3)}\n` })) this.#tree.write(`${folder}/${file}`, text);
+    for (const disk of disks) this.#tree.symbolicLink(`${folder}/slaves/${disk}`, `/sys/class/block/${disk}`);
+    this.#tree.blockDevice(`/dev/${dm}`);
+  }
+
+  #remove(name: string): CommandResult {
+    const map = this.#maps.find((candidate) => candidate.name === name);
+    if (map === undefined) return { exitCode: 0, stdout: '', stderr: '' };
+    for (const disk of map.disks) this.#tree.remove(`${this.#tree.resolve(`/sys/class/block/${disk}`) ?? ''}/holders/${map.dm}`);
+    for (const path of [`/sys/class/block/${map.dm}`, `/dev/${map.dm}`]) this.#tree.remove(path);
+    this.#maps.splice(this.#maps.indexOf(map), 1);
+    this.#deeds.push(`remove ${name}`);
+    return { exitCode: 0, stdout: '', stderr: '' };
+  }
+
+  #remember(wwid: string): CommandResult {
+    this.#tree.write(WWIDS, [...this.#remembered(), `/${wwid}/`, ''].join('\n'));
+    return said(`wwid '${wwid}' added`);
+  }
+
+  #forget(wwid: string): CommandResult {
+    this.#tree.write(WWIDS, [...this.#remembered().filter((line) => line !== `/${wwid}/`), ''].join('\n'));
+    return said(`wwid '${wwid}' removed`);
+  }
+
+  #remembered(): readonly string[] {
+    return (this.#tree.read(WWIDS) ?? '').split('\n').filter((line) => line !== '');
+  }
+
+  #wwidOf(disk: string): string | undefined {
+    const folder = this.#tree.resolve(`/sys/class/block/${disk}`);
+    return folder === undefined ? undefined : parseSysfsWwid(this.#tree.read(`${folder}/../../wwid`) ?? '');
+  }
+}
+
+function said(stdout: string): CommandResult {
+  return { exitCode: 0, stdout: `${stdout}\n`, stderr: '' };
+}
