@@ -23,6 +23,9 @@ export interface KernelWorldOptions {
   readonly iface?: string;
   /** What the session must run over, where that is not what the portal serves. */
   readonly transport?: Transport;
+  /** How many portals the target has, and so how many paths a volume; 1 when absent. */
+  readonly portals?: 1 | 4;
+  readonly processLimits?: NonNullable<VolumeWorld['processLimits']>;
 }
 
 export interface KernelWorld extends VolumeWorld {
@@ -32,7 +35,7 @@ export interface KernelWorld extends VolumeWorld {
 }
 
 /** The machine's own kernel, initiator and target, with the real driver on them. */
-export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serves = 'tcp', iface = serves === 'iser' ? 'iser' : 'default', transport = serves }: KernelWorldOptions = {}): Promise<KernelWorld> {
+export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serves = 'tcp', iface = serves === 'iser' ? 'iser' : 'default', transport = serves, portals = 1, processLimits }: KernelWorldOptions = {}): Promise<KernelWorld> {
   const before = await readResidue();
   const disposables: (() => Promise<void>)[] = [];
   const volumes: LioVolume[] = [];
@@ -55,13 +58,14 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
   });
   return {
     container, volumes, iface, transport,
+    ...(processLimits === undefined ? {} : { processLimits }),
     driver: container.get(TOKENS.driverFor)(volumeType),
     deadPortal: serves === 'iser' ? '10.98.0.99:3260' : '10.99.1.99:3260',
     publish: async (count) => {
-      const address = serves === 'iser' ? ISER_ADDRESS : TCP_ADDRESSES[0];
+      const addresses = serves === 'iser' ? [ISER_ADDRESS] : TCP_ADDRESSES.slice(0, portals);
       const iqn = `iqn.2026-11.org.example:${container.get(TOKENS.options).iscsiIface.length}-${volumes.length}-${Date.now()}`;
       const made = await Promise.all(Array.from({ length: count }, (_unused, index) => LioVolume.create({ name: `kernel-world-${volumes.length + index}`, sizeMiB: SIZE_MIB })));
-      const target = new LioTarget({ iqn, luns: Object.fromEntries(made.map((volume, lun) => [lun, volume])), portals: [{ address, iser: serves === 'iser' }] });
+      const target = new LioTarget({ iqn, luns: Object.fromEntries(made.map((volume, lun) => [lun, volume])), portals: addresses.map((address) => ({ address, iser: serves === 'iser' })) });
       volumes.push(...made);
       disposables.push(async () => {
         target.remove();
@@ -69,7 +73,7 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
       });
       return made.map((volume, lun): PublishedVolume => ({
         sizeBytes: BigInt(SIZE_MIB) << 20n,
-        connectionInfo: { driver_volume_type: volumeType, serial: volume.serial, data: { target_portal: `${address}:3260`, target_iqn: iqn, target_lun: lun, volume_id: volume.name } },
+        connectionInfo: { driver_volume_type: volumeType, serial: volume.serial, data: { ...pathsTo(iqn, lun, addresses), volume_id: volume.name } },
       }));
     },
     holdOpen,
@@ -81,6 +85,13 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
       commands.requireIface();
     },
   };
+}
+
+/** One path in the singular keys, several in the plural ones: Cinder has both forms, and the contract changes the singular ones. */
+function pathsTo(iqn: string, lun: number, addresses: readonly string[]): object {
+  const portals = addresses.map((address) => `${address}:3260`);
+  if (portals.length === 1) return { target_portal: portals[0], target_iqn: iqn, target_lun: lun };
+  return { target_portals: portals, target_iqns: portals.map(() => iqn), target_luns: portals.map(() => lun) };
 }
 
 /** Keeps every command, so that a world can prove what was run. */

@@ -9,7 +9,7 @@ export async function faultyPortal(address: string, fault: PortalFault): Promise
   const verdict = fault === 'drop' ? 'drop' : 'reject with tcp reset';
   await run('nft', ['-f', '-'], {
     input: `table inet ${table} { chain input { type filter hook input priority 0; ${family} daddr ${address} meta l4proto tcp ${verdict}; }\n` +
-      `chain output { type filter hook output priority 0; ${family} daddr ${address} meta l4proto udp ${fault === 'drop' ? 'drop' : 'reject'}; } }\n`,
+      `chain output { type filter hook output priority 0; ${family} daddr ${address} meta l4proto udp ${fault === 'drop' ? 'drop' : 'reject'}; }\n}\n`,
   });
   return {
     [Symbol.asyncDispose]: async () => {

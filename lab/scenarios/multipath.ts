@@ -1,4 +1,178 @@
-// needs: multipath
-// limit: 300 s
+// needs: libvirt multipath
+// limit: 400 s
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from '../guest/scenario.js';
+import { readFileSync } from 'node:fs';
+import { isVolumeError } from '../../src/base/volume-error.js';
+import { LibvirtVolumeDriver } from '../../src/driver/libvirt-volume-driver.js';
+import { run } from '../guest/commands.js';
+import { connectionInfo } from '../guest/connection-info.js';
+import { readDevice } from '../guest/disks.js';
+import { Domain } from '../guest/domain.js';
+import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
+import { LioVolume } from '../guest/lio-volume.js';
+import { faultyPortal } from '../guest/portal-faults.js';
+import { compareResidue, readResidue, type Residue } from '../guest/residue.js';
+import { after, before, test } from '../guest/scenario.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { volumeDriver } from '../guest/volume-driver.js';
+import { waitFor } from '../guest/wait-for.js';
+
+/** Four portals of one target, multipathd's map over them, on a real kernel. */
+const IQN = 'iqn.2026-11.org.example:multipath';
+const CONFIG = { volume_use_multipath: true, volume_enforce_multipath: true, login_timeout_seconds: 6, device_timeout_seconds: 30 };
+const WWIDS = '/etc/multipath/wwids';
+const given = readFileSync('/etc/multipath.conf', 'utf8');
+let volume: LioVolume;
+let target: LioTarget;
+let info: object;
+let clean: Residue;
+
+before(async () => {
+  clean = await readResidue();
+  volume = await LioVolume.create({ name: 'multipath' });
+  target = new LioTarget({ iqn: IQN, luns: { 3: volume }, portals: TCP_ADDRESSES.map((address) => ({ address })) });
+  info = connectionInfo(volume, target, 3, TCP_ADDRESSES);
+});
+
+after(async () => {
+  target.remove();
+  await volume.remove();
+  await configureMultipathd(given);
+});
+
+async function configureMultipathd(text: string): Promise<void> {
+  await stopMultipathd();
+  await startMultipathd(text);
+}
+
+async function requireNothingLeft(): Promise<void> {
+  const left = compareResidue(clean, await readResidue()).filter((line) => !/^\+ (?:target|running guest)/.test(line));
+  const wwids = readFileSync(WWIDS, 'utf8').split('\n').filter((line) => line === `/${volume.wwid}/`); // multipath -w makes a comment of the line
+  assert.deepEqual([...left, ...wwids], []);
+}
+
+for (const setting of ['strict', 'no', 'yes', 'greedy', 'smart']) {
+  test(`connect() gives a map of four paths with find_multipaths ${setting}, and disconnect() leaves nothing of it`, async (context) => {
+    await configureMultipathd(`defaults {\n find_multipaths ${setting}\n user_friendly_names yes\n skip_kpartx yes\n}\n`);
+    await using driver = volumeDriver(CONFIG);
+    volume.write(8192, Buffer.alloc(4096, 0x5a));
+    const began = performance.now();
+    const { device, paths, warnings } = await driver.connect(info);
+    const connected = performance.now();
+    assert.deepEqual([device.kind, device.wwid, paths.length, warnings], ['multipath', volume.wwid, 4, []]);
+    assert.equal(device.kind === 'multipath' ? device.members.length : 0, 4);
+    assert.deepEqual(await readDevice(device.path, 8192, 4096), Buffer.alloc(4096, 0x5a));
+    const released = performance.now();
+    assert.equal((await driver.disconnect(info)).found, true);
+    context.diagnostic(`connect ${Math.round(connected - began)} ms, disconnect ${Math.round(performance.now() - released)} ms`);
+    await requireNothingLeft();
+  });
+}
+
+test('a silent portal of four holds nothing up, and its path joins the map when it answers', async (context) => {
+  await using driver = volumeDriver(CONFIG);
+  assert.ok(driver instanceof LibvirtVolumeDriver);
+  const fault = await faultyPortal(TCP_ADDRESSES[2], 'drop');
+  const began = performance.now();
+  const { paths, warnings } = await driver.connect(info);
+  context.diagnostic(`connect with a silent portal: ${Math.round(performance.now() - began)} ms`);
+  assert.deepEqual([paths.length, warnings], [3, ['3 of 4 paths are open; 10.99.3.1:3260 over default: no answer yet, it joins when there is one']]);
+  await fault[Symbol.asyncDispose]();
+  await driver.settled();
+  assert.equal((await driver.find(info))?.paths.length, 4);
+  await driver.disconnect(info);
+  await requireNothingLeft();
+});
+
+test('a portal that stays silent is forgotten, and connecting again adds it later', async () => {
+  await using driver = volumeDriver({ ...CONFIG, login_timeout_seconds: 2 });
+  assert.ok(driver instanceof LibvirtVolumeDriver);
+  const fault = await faultyPortal(TCP_ADDRESSES[0], 'drop');
+  assert.equal((await driver.connect(info)).paths.length, 3);
+  await driver.settled();
+  await fault[Symbol.asyncDispose]();
+  assert.equal((await driver.find(info))?.paths.length, 3);
+  assert.equal((await driver.connect(info)).paths.length, 4);
+  await driver.disconnect(info);
+  await requireNothingLeft();
+});
+
+test('two ifaces have a session each to each portal, and one map over all', async () => {
+  for (const name of ['lab.one', 'lab.two']) {
+    await run('iscsiadm', ['-m', 'iface', '-I', name, '-o', 'new']);
+  }
+  try {
+    const two = connectionInfo(volume, target, 3, [TCP_ADDRESSES[0], TCP_ADDRESSES[1]]);
+    await using driver = volumeDriver({ ...CONFIG, iscsi_iface: ['lab.one', 'lab.two'] });
+    const { device, paths } = await driver.connect(two);
+    assert.deepEqual(paths.map(({ iface, portal }) => `${iface} ${portal.address}`).toSorted(), ['lab.one 10.99.1.1', 'lab.one 10.99.2.1', 'lab.two 10.99.1.1', 'lab.two 10.99.2.1']);
+    assert.equal(device.kind === 'multipath' ? device.members.length : 0, 4);
+    await using later = volumeDriver({}); // the configuration has changed by then
+    assert.equal((await later.disconnect(two)).found, true);
+  } finally {
+    for (const name of ['lab.one', 'lab.two']) await run('iscsiadm', ['-m', 'iface', '-I', name, '-o', 'delete']);
+  }
+  await requireNothingLeft();
+});
+
+test('a map goes into a guest, loses a path there without harm, and comes out', async () => {
+  await libvirtdUp();
+  await using guest = await Domain.start({ name: 'multipath' });
+  await using driver = volumeDriver(CONFIG);
+  const domain = { kind: 'name', name: guest.name } as const;
+  const { volume: attached, diskXml } = await driver.attach(domain, info, { dev: 'sdb', bus: 'scsi' });
+  assert.match(diskXml, new RegExp(`dev="${attached.device.path}"`));
+  assert.ok(isVolumeError(await driver.disconnect(info).then(() => undefined, (error: unknown) => error), 'DEVICE_IN_USE'));
+  target.removePortal({ address: TCP_ADDRESSES[3] });
+  try {
+    await guest.write(`ua-${volume.name}`, 0xd7, 4096, 4096);
+    assert.deepEqual(volume.read(4096, 4096), Buffer.alloc(4096, 0xd7));
+    assert.equal((await driver.detach(domain, info)).found, true);
+  } finally {
+    target.addPortal({ address: TCP_ADDRESSES[3] });
+  }
+  await requireNothingLeft();
+});
+
+test('disconnect() of a map that queues and whose portals are all silent ends', async (context) => {
+  await configureMultipathd('defaults {\n find_multipaths strict\n no_path_retry queue\n skip_kpartx yes\n}\n');
+  await using driver = volumeDriver(CONFIG);
+  await driver.connect(info);
+  const faults = await Promise.all(TCP_ADDRESSES.map(async (address) => await faultyPortal(address, 'drop')));
+  try {
+    await waitFor('dead sessions', () => Promise.resolve(sessionStates().every((state) => state !== 'LOGGED_IN') || undefined), 60_000);
+    const began = performance.now();
+    await driver.disconnect(info, { force: true });
+    context.diagnostic(`disconnect of a dead map: ${Math.round(performance.now() - began)} ms`);
+  } finally {
+    for (const fault of faults) await fault[Symbol.asyncDispose]();
+  }
+  await requireNothingLeft();
+});
+
+test('without multipathd an enforced map is refused before a login, and else one path is used', async () => {
+  await stopMultipathd();
+  try {
+    await using enforcing = volumeDriver(CONFIG);
+    assert.ok(isVolumeError(await enforcing.connect(info).then(() => undefined, (error: unknown) => error), 'MULTIPATH_UNAVAILABLE'));
+    await requireNothingLeft();
+    await using driver = volumeDriver({ ...CONFIG, volume_enforce_multipath: false });
+    const { device, warnings } = await driver.connect(info);
+    assert.equal(device.kind, 'disk');
+    assert.match(warnings.join(), /multipathd does not run/);
+    await driver.disconnect(info);
+  } finally {
+    await startMultipathd(given);
+  }
+  await requireNothingLeft();
+});
+
+function sessionStates(): readonly string[] {
+  return [...Array(64).keys()].flatMap((id) => {
+    try {
+      return [readFileSync(`/sys/class/iscsi_session/session${id}/state`, 'utf8').trim()];
+    } catch {
+      return [];
+    }
+  });
+}

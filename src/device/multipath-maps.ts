@@ -25,11 +25,11 @@ const WWIDS = '/etc/multipath/wwids';
 /** multipath-tools, libmpathutil/uxsock.c: the abstract socket; since 0.12.0 a file as well. */
 const SOCKETS = ['@/org/kernel/linux/storage/multipathd', '/run/multipathd.socket'];
 /** The first pause between two reminders to multipathd; each next one is twice as long. It may have seen a disk before udev knew its name. */
-const FIRST_REMINDER_MS = 250;
+const FIRST_REMINDER_MS = 2_000;
 /** udev and its helpers open a new map for a moment; who still has it open after this uses it. */
 const PASSING_USERS_MS = 2_000;
 /** multipathd puts a disk into the map that is there as soon as udev has seen it. */
-const JOIN_MS = 1_000;
+const JOIN_MS = 2_000;
 /** multipathd lets go of a path as soon as its uevent arrives; whatever it still lists after this it has missed. */
 const FORGET_MS = 2_000;
 

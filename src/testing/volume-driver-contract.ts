@@ -157,9 +157,14 @@ function identity({ device, paths }: ConnectedVolume): object {
   return { path: device.path, wwid: device.wwid, sizeBytes: device.sizeBytes, sessions: paths.map(({ session }) => session) };
 }
 
+/** The same for every path, where the connection_info lists several. */
 function withData(connectionInfo: unknown, changes: Readonly<Record<string, unknown>>): unknown {
   const info = structuredClone(connectionInfo) as { data: Record<string, unknown> };
-  return { ...info, data: { ...info.data, ...changes } };
+  const lists = Object.entries(changes).flatMap(([key, value]) => {
+    const list = info.data[`${key}s`];
+    return Array.isArray(list) ? [[`${key}s`, list.map(() => value)] as const] : [];
+  });
+  return { ...info, data: { ...info.data, ...changes, ...Object.fromEntries(lists) } };
 }
 
 async function assertRejects(promise: Promise<unknown>, ...codes: readonly VolumeErrorCode[]): Promise<void> {

@@ -1,0 +1,8 @@
+// needs: multipath
+// limit: 300 s
+import { describe, it } from 'node:test';
+import { volumeDriverContract } from '../../src/testing/index.js';
+import { openKernelWorld } from '../guest/kernel-world.js';
+
+volumeDriverContract('LibvirtISCSIVolumeDriver on the kernel, four paths and a map', { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) }, async () =>
+  await openKernelWorld({ portals: 4, config: { volume_use_multipath: true, volume_enforce_multipath: true }, processLimits: { connect: 5, disconnect: 5 } }));
