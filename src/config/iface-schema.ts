@@ -16,7 +16,7 @@ const ifaceName = z
       parseIfaceName(text);
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      context.addIssue({ code: 'custom', message: 'expected 1 to 63 letters, digits or . _ : - and no ".."' });
+      context.addIssue({ code: 'custom', message: 'expected 1 to 64 letters, digits or . _ : - and no ".."' });
     }
   });
 

@@ -193,11 +193,11 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async #resolve(selector: IfaceSelector, inventory: IfaceInventory): Promise<ResolvedIface> {
-    return await resolveIface(selector, inventory, async () => await this.#hardware());
+    return await resolveIface(selector, inventory, async () => await this.#hardware({ hbaAddresses: true }));
   }
 
-  async #hardware(): Promise<Hardware> {
-    return await readHardware(this.#parts.files, this.#parts.netAddresses.list());
+  async #hardware(also?: { readonly hbaAddresses: boolean }): Promise<Hardware> {
+    return await readHardware(this.#parts.files, this.#parts.netAddresses.list(), also);
   }
 }
 

@@ -2,7 +2,7 @@ export type FileKind = 'file' | 'directory' | 'block-device' | 'other';
 
 /**
  * The files of the host: sysfs, procfs, open-iscsi's database. An absent file is an answer (`undefined`, or an empty list),
- * because everything in sysfs may vanish between two looks (ENOENT, ENODEV, ENXIO, EIO, ENOTDIR all mean "gone").
+ * because everything in sysfs may vanish between two looks (ENOENT, ENODEV, ENXIO, EIO, ENOTDIR all mean "gone"), and a sick driver may have no answer (EBUSY).
  * @throws {VolumeError} `PERMISSION_DENIED` where the operating system says EACCES, EPERM or EROFS
  */
 export interface FileSystem {

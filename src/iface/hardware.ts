@@ -15,7 +15,10 @@ export interface IscsiHost {
   readonly transport: string;
   /** Lower case. */
   readonly hwaddress: string | undefined;
+  /** What the host itself shows: of bnx2i, qedi and Chelsio the source of a session that runs, of qla4xxx the card's IPv4 address, of be2iscsi nothing. */
   readonly ipaddress: string | undefined;
+  /** Those of the host's interfaces (/sys/class/iscsi_iface: qla4xxx, be2iscsi). Reading one may ask the card's firmware, so they are here only when they were asked for. */
+  readonly ifaceAddresses: readonly string[];
   readonly netdev: string | undefined;
   /** The PCI function that the host belongs to; absent for a host that software made. */
   readonly pciAddress: string | undefined;

@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../base/ip-address.js';
+import { canonicalAddress, isIP } from '../base/ip-address.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { Hardware, IscsiHost, NetDevice } from './hardware.js';
 import type { Iface } from './iface.js';
@@ -17,14 +17,14 @@ export type IfaceChoice = { readonly kind: 'record'; readonly iface: Iface } | (
  */
 export function ifaceOfAddress(address: string, hardware: Hardware, ifaces: readonly Iface[]): IfaceChoice {
   const ipaddress = canonicalAddress(address);
-  const hosts = offloadHosts(hardware).filter((host) => host.ipaddress === ipaddress);
+  const hosts = offloadHosts(hardware).filter((host) => addressesOf(host).includes(ipaddress));
   if (hosts.length > 0) return overHost(only(ipaddress, hosts, ({ host }) => `host${host}`), ipaddress, ifaces);
   const recorded = ifaces.filter((iface) => iface.transport !== 'tcp' && iface.ipaddress === ipaddress); // bnx2i and qedi: the address is in the record alone until the first login
   if (recorded.length > 0) return { kind: 'record', iface: only(ipaddress, recorded, ({ name }) => name) };
   const devices = hardware.netDevices.filter(({ addresses }) => addresses.includes(ipaddress));
   if (devices.length === 0) throw notFound(ipaddress, hardware);
   const device = only(ipaddress, devices, ({ name }) => name);
-  const host = hostOfDevice(device, hardware);
+  const host = hostOfDevice(device, ipaddress, hardware);
   return host === undefined ? overTcp(device, ipaddress, ifaces) : overHost(host, ipaddress, ifaces);
 }
 
@@ -34,13 +34,21 @@ function offloadHosts({ hosts }: Hardware): readonly OffloadHost[] {
   return hosts.filter((host): host is OffloadHost => isTransport(host.transport) && TRANSPORT_FACTS[host.transport].unbound !== 'none' && host.hwaddress !== undefined);
 }
 
-/** The HBA on the device's own function. Only Chelsio's drivers follow a VLAN down to its card (drivers/scsi/cxgbi/libcxgbi.c, cxgbi_check_route); none a bond. */
-function hostOfDevice(device: NetDevice, hardware: Hardware): OffloadHost | undefined {
+function addressesOf({ ipaddress, ifaceAddresses }: IscsiHost): readonly string[] {
+  return ipaddress === undefined ? ifaceAddresses : [...new Set([ipaddress, ...ifaceAddresses])];
+}
+
+/**
+ * The HBA on the device's own function. Chelsio's sessions have the address of the network device, so a VLAN is followed down to its card as the driver
+ * does it (drivers/scsi/cxgbi/libcxgbi.c, cxgbi_device_find_by_netdev). bnx2i's have an address and a MAC of the HBA's own, and a VLAN's device is no part of
+ * that. A bond is followed by none: cxgbi would for IPv6 alone, to the port whose MAC it has (cxgbi_device_find_by_mac).
+ */
+function hostOfDevice(device: NetDevice, ipaddress: string, hardware: Hardware): OffloadHost | undefined {
   const base = deviceBelow(device, hardware);
   const transport = base.driver === undefined ? undefined : transportOfNetDriver(base.driver);
   if (transport === undefined || !hardware.transports.has(transport)) return undefined;
-  const { mac } = TRANSPORT_FACTS[transport];
-  if (mac === 'own' && base !== device) return undefined;
+  const { mac, ipv6 } = TRANSPORT_FACTS[transport];
+  if ((mac === 'own' && base !== device) || (!ipv6 && isIP(ipaddress) === 6)) return undefined;
   return offloadHosts(hardware).find((host) => host.transport === transport && (host.netdev === base.name || (mac === 'network-device' && host.hwaddress === base.hwaddress)));
 }
 
@@ -84,7 +92,7 @@ function only<Candidate>(ipaddress: string, candidates: readonly Candidate[], na
 
 function notFound(ipaddress: string, hardware: Hardware): VolumeError {
   const candidates = [
-    ...offloadHosts(hardware).flatMap((host) => (host.ipaddress === undefined ? [] : [`${host.ipaddress} on host${host.host} (${host.transport})`])),
+    ...offloadHosts(hardware).flatMap((host) => addressesOf(host).map((ipaddress) => `${ipaddress} on host${host.host} (${host.transport})`)),
     ...hardware.netDevices.flatMap(({ name, addresses }) => addresses.map((address) => `${address} on ${name}`)),
   ];
   return new VolumeError('IFACE_NOT_FOUND', `Cannot find an iface for the address ${ipaddress}: this host has ${candidates.length === 0 ? 'no address' : candidates.join(', ')}`, {

@@ -15,7 +15,7 @@ export interface Iface {
   readonly builtIn: boolean;
 }
 
-/** `default` and `iser` are in open-iscsi's code and never in a file (usr/iface.c, iface_setup_defaults). */
+/** `default` and `iser` are in open-iscsi's code and never in a file (usr/iface.c, default_ifaces). */
 export const BUILT_IN_IFACES: readonly Iface[] = [builtIn(DEFAULT_IFACE, 'tcp'), builtIn(ISER_IFACE, 'iser')];
 
 function builtIn(name: IfaceName, transport: Transport): Iface {

@@ -15,8 +15,8 @@ export interface NewIface {
 
 /** Marks the name as ours, so that it never is one that open-iscsi or an administrator would give. */
 const PREFIX = 'libvirt-volume';
-/** open-iscsi, include/config.h, ISCSI_MAX_IFACE_LEN: 64 with the terminator. */
-const LONGEST = 63;
+/** open-iscsi, usr/config.h, ISCSI_MAX_IFACE_LEN: 65 with the terminator. */
+const LONGEST = 64;
 
 /** The record: its name, and the keys as open-iscsi writes them (usr/idbm.c, idbm_recinfo_iface). */
 export function ifaceRecord(parts: NewIface): Iface {

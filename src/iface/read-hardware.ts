@@ -6,21 +6,23 @@ import { isUnset } from './record-text.js';
 import { isCardOf, TRANSPORT_MODULES } from './transport-facts.js';
 import { TRANSPORTS } from './transport.js';
 
-/** open-iscsi, iscsiuio/src/unix/iscsid_ipc.c: the socket that iscsid sends its requests to. */
+/** open-iscsi, usr/uip_mgmt_ipc.h, ISCSID_UIP_NAMESPACE: the socket that iscsid sends its requests to, made by iscsiuio or by systemd for it. */
 const ISCSIUIO_SOCKET = '@ISCSID_UIP_ABSTRACT_NAMESPACE';
 
 /**
  * This host's hardware as sysfs and procfs show it now. Everything is read at once, a device in one file where the kernel has one (`uevent`),
  * so that it can be read before every login.
  * @param addresses of the host's network devices: they are not in sysfs
+ * @param hbaAddresses whether the addresses of the HBAs' interfaces are looked at as well. be2iscsi asks its firmware for each (be_iscsi.c,
+ * beiscsi_iface_get_param), which takes its time, so only who looks for an address does
  */
-export async function readHardware(files: FileSystem, addresses: readonly NetAddress[]): Promise<Hardware> {
+export async function readHardware(files: FileSystem, addresses: readonly NetAddress[], { hbaAddresses = false }: { readonly hbaAddresses?: boolean } = {}): Promise<Hardware> {
   const [transports, loadedModules, loadableModules, pci, hosts, netDevices, rdmaPorts, sockets] = await Promise.all([
     files.list('/sys/class/iscsi_transport'),
     readLoadedModules(files),
     readLoadableModules(files),
     readCards(files),
-    readEach(files, '/sys/class/iscsi_host', readHost),
+    readHosts(files, hbaAddresses),
     readEach(files, '/sys/class/net', async (_files, name) => await readNetDevice(files, name, addresses)),
     readEach(files, '/sys/class/infiniband', readRdmaPorts),
     files.readText('/proc/net/unix'),
@@ -77,24 +79,36 @@ async function readPciFunction(files: FileSystem, address: string): Promise<PciF
   return vendor === undefined || device === undefined ? undefined : { address, vendor, device, driver: event.get('DRIVER') };
 }
 
-async function readHost(files: FileSystem, name: string): Promise<IscsiHost | undefined> {
+async function readHosts(files: FileSystem, hbaAddresses: boolean): Promise<readonly IscsiHost[]> {
+  const interfaces = hbaAddresses ? await files.list('/sys/class/iscsi_iface') : [];
+  return await readEach(files, '/sys/class/iscsi_host', async (_files, name) => await readHost(files, name, interfaces.filter((one) => hostOfInterface(one) === name)));
+}
+
+/** drivers/scsi/scsi_transport_iscsi.c, iscsi_create_iface: `ipv4-iface-HOST-NUMBER`. */
+function hostOfInterface(name: string): string {
+  return `host${/^ipv[46]-iface-(\d+)-\d+$/.exec(name)?.[1] ?? ''}`;
+}
+
+async function readHost(files: FileSystem, name: string, interfaces: readonly string[]): Promise<IscsiHost | undefined> {
   const folder = `/sys/class/iscsi_host/${name}`;
-  const [driver, hwaddress, ipaddress, netdev, place] = await Promise.all([
+  const [driver, hwaddress, ipaddress, netdev, place, ifaceAddresses] = await Promise.all([
     files.readText(`/sys/class/scsi_host/${name}/proc_name`),
     readSet(files, `${folder}/hwaddress`),
     readSet(files, `${folder}/ipaddress`),
     readSet(files, `${folder}/netdev`),
     files.realPath(`${folder}/device`),
+    Promise.all(interfaces.map((one) => readSet(files, `/sys/class/iscsi_iface/${one}/ipaddress`))),
   ]);
   if (driver === undefined) return undefined;
   return {
     host: Number(name.replace('host', '')), transport: driver.replace(/^iscsi_/, ''),
-    hwaddress: hwaddress?.toLowerCase(), ipaddress: ipaddress === undefined ? undefined : canonicalAddress(ipaddress), netdev,
+    hwaddress: hwaddress?.toLowerCase(), ipaddress: ipaddress === undefined ? undefined : canonicalAddress(ipaddress),
+    ifaceAddresses: ifaceAddresses.flatMap((address) => (address === undefined ? [] : [canonicalAddress(address)])), netdev,
     pciAddress: /^.*\/([\da-f]{4,}:[\da-f]{2}:[\da-f]{2}\.\d)\/.*\bhost\d+/.exec(place ?? '')?.[1],
   };
 }
 
-/** What drivers show before an address is set: libcxgbi.c prints 0.0.0.0, scsi_transport_iscsi.c the words. */
+/** What drivers show while there is no address: qedi prints zeroes (qedi_iscsi.c, qedi_host_get_param), cxgbi and bnx2i nothing, libiscsi's own getter `(null)`. */
 async function readSet(files: FileSystem, path: string): Promise<string | undefined> {
   const text = (await files.readText(path))?.trim();
   return text === undefined || isUnset(text) || /^[0:.]+$/.test(text) ? undefined : text;

@@ -21,7 +21,7 @@ export async function readIfaces(files: FileSystem): Promise<IfaceInventory> {
   const broken: BrokenIface[] = [];
   for (const name of await files.list(folder)) {
     if (name === 'iface.example') continue; // open-iscsi's documentation, in the folder since ever
-    if (BUILT_IN_IFACES.some((builtIn) => builtIn.name === name)) continue; // open-iscsi never reads such a file (usr/iface.c, iface_conf_read)
+    if (BUILT_IN_IFACES.some((builtIn) => builtIn.name === name)) continue; // open-iscsi never reads such a file (usr/iface.c, iface_match_default)
     const text = await files.readText(`${folder}/${name}`);
     if (text === undefined) continue;
     try {

@@ -38,7 +38,10 @@ function verifyModule(transport: Transport, { transports, loadedModules, loadabl
   return loadedAtLogin ? undefined : unusable('MODULE_NOT_LOADED', `${found}its module ${module} is not loaded`, `modprobe ${module}`);
 }
 
-/** iface.net_ifacename: a device of this host, or the name that the HBA's driver made up (drivers/scsi/qedi/qedi_iscsi.c: `host5`). */
+/**
+ * iface.net_ifacename: a device of this host, or the name that the HBA's driver made up (drivers/scsi/qedi/qedi_iscsi.c, qedi_host_get_param: `host5`). Beside a
+ * MAC open-iscsi ignores it; a name that is not there all the same was written for another host, so that the MAC is not believed either.
+ */
 function verifyNetDevice({ name, transport, hwaddress, ipaddress, netIfacename }: Iface, { netDevices, hosts }: Hardware): Verdict | undefined {
   if (netIfacename !== undefined && !netDevices.some((device) => device.name === netIfacename) && !hosts.some(({ netdev }) => netdev === netIfacename)) {
     return unusable('NO_NET_DEVICE', `the iface ${name} is bound to the network device ${netIfacename}, and there is none: this host has ${namesOf(netDevices)}`);

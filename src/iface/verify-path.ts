@@ -13,7 +13,7 @@ export function verifyPath(iface: Iface, hardware: Hardware, portal: string | un
     case 'iser':
       return verifyRdma(hardware, portal);
     case 'tcp':
-      return portal === undefined ? undefined : verifyAddressOf(boundDevice(iface, hardware), portal);
+      return portal === undefined ? undefined : verifyAddressOf(boundDevices(iface, hardware), portal);
     default:
       return undefined; // an HBA has its own network stack, of which the kernel knows nothing
   }
@@ -44,17 +44,21 @@ function standsOn({ name, lower }: NetDevice, base: string, netDevices: readonly
   return name === base || lower.includes(base) || netDevices.some((device) => lower.includes(device.name) && standsOn(device, base, netDevices));
 }
 
-/** As open-iscsi binds: the first device with the MAC, else the named one (usr/io.c, bind_conn_to_iface). */
-function boundDevice({ hwaddress, netIfacename }: Iface, { netDevices }: Hardware): NetDevice | undefined {
-  return netDevices.find((device) => (hwaddress === undefined ? device.name === netIfacename : device.hwaddress === hwaddress));
+/**
+ * As open-iscsi binds (usr/io.c, bind_conn_to_iface): a MAC wins, and a device's name counts only without one. By MAC it takes the first device in the
+ * kernel's order that has it (usr/iscsi_net_util.c, net_get_netdev_from_hwaddress). A VLAN and a bond share theirs, so it may be any of these.
+ */
+function boundDevices({ hwaddress, netIfacename }: Iface, { netDevices }: Hardware): readonly NetDevice[] {
+  return netDevices.filter((device) => (hwaddress === undefined ? device.name === netIfacename : device.hwaddress === hwaddress));
 }
 
-function verifyAddressOf(device: NetDevice | undefined, portal: string): Verdict | undefined {
-  const own = device?.addresses.filter((address) => isIP(address) === isIP(portal)) ?? [];
-  if (device === undefined || own.length === 0 || isLinkLocal(portal) || !own.every(isLinkLocal)) return undefined;
+function verifyAddressOf(devices: readonly NetDevice[], portal: string): Verdict | undefined {
+  const [device] = devices;
+  const ownOf = ({ addresses }: NetDevice): readonly string[] => addresses.filter((address) => isIP(address) === isIP(portal));
+  if (device === undefined || isLinkLocal(portal) || !devices.every((one) => ownOf(one).length > 0 && ownOf(one).every(isLinkLocal))) return undefined;
   return {
     kind: 'unusable', code: 'LINK_LOCAL_ONLY', mend: `ip address add ADDRESS/PREFIX dev ${device.name}`,
-    reason: `the network device ${device.name} has only link-local addresses (${own.join(', ')}), which do not reach ${portal}`,
+    reason: `the network device ${device.name} has only link-local addresses (${ownOf(device).join(', ')}), which do not reach ${portal}`,
   };
 }
 

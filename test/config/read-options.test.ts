@@ -69,7 +69,7 @@ test.each<[unknown, string]>([
   [{ libvirt: 5 }, 'libvirt is 5: expected a table'],
   [{ libvirt: { iscsi_ifce: 'x' } }, 'libvirt.iscsi_ifce is not a known option: the nearest is iscsi_iface'],
   [{ libvirt: { iscsi_use_multipath: true } }, 'the nearest is volume_use_multipath'],
-  [{ libvirt: { iscsi_iface: '../x' } }, 'libvirt.iscsi_iface is "../x": expected 1 to 63'],
+  [{ libvirt: { iscsi_iface: '../x' } }, 'libvirt.iscsi_iface is "../x": expected 1 to 64'],
   [{ libvirt: { iscsi_iface: 5 } }, 'libvirt.iscsi_iface is 5: expected a name, a table, or a list'],
   [{ libvirt: { iscsi_iface: [] } }, 'expected at least one iface'],
   [{ libvirt: { iscsi_iface: ['a', 'a'] } }, 'expected each iface once'],

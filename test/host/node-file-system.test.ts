@@ -21,6 +21,12 @@ test('replace() does not follow a link in place of its temporary file', async ()
   expect(readFileSync(`${folder.path}/other`, 'utf8')).toBe('other');
 });
 
+/** net/core/net-sysfs.c: the attribute of a port, which most drivers answer with EOPNOTSUPP. */
+const unanswered = readdirSync('/sys/class/net').map((name) => `/sys/class/net/${name}/phys_port_name`).find(hasNoAnswer);
+(unanswered === undefined ? test.skip : test)('readText() of an attribute that its driver does not answer is as good as none', async () => {
+  expect(await new NodeFileSystem().readText(unanswered ?? '')).toBeUndefined();
+});
+
 describe('where this user may not look', () => {
   test.each(['readText', 'readBytes', 'list', 'realPath', 'kind', 'remove', 'removeDirectory'] as const)('%s() rejects with PERMISSION_DENIED, and never says that nothing is there', async (method) => {
     using folder = forbiddenFolder();
@@ -120,6 +126,15 @@ describe('blocking work', () => {
     expect(await files.usersOf(device, [`${rdev >> 8}:${rdev & 0xff}`], SIGNAL)).toContainEqual({ pid: user.pid, name: 'sh' });
   });
 });
+
+function hasNoAnswer(path: string): boolean {
+  try {
+    readFileSync(path);
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOTSUP';
+  }
+}
 
 function mayBeOpened(path: string): boolean {
   try {

@@ -20,4 +20,4 @@ test('readIfaces() takes no file in place of a built-in iface, as open-iscsi doe
   host.tree.write('/etc/iscsi/ifaces/iser', captured('ifaces/plain'));
   expect((await readIfaces(host)).ifaces.map(({ name, transport }) => [name, transport])).toEqual([['default', 'tcp'], ['iser', 'iser']]);
 });
-test.each(['', '..', 'a/b', '-I', '.hidden', 'a b', 'a\nb', 'x'.repeat(64)])('parseIfaceName(%j) throws', (name) => { expect(() => parseIfaceName(name)).toThrow(SyntaxError); });
+test.each(['', '..', 'a/b', '-I', '.hidden', 'a b', 'a\nb', 'x'.repeat(65)])('parseIfaceName(%j) throws', (name) => { expect(() => parseIfaceName(name)).toThrow(SyntaxError); });

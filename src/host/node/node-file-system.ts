@@ -7,6 +7,8 @@ import { BlockingWorkers } from './blocking-workers.js';
 
 /** Everything in sysfs may go between two looks; these are the ways in which the kernel says so. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN']);
+/** An attribute whose driver has no answer now: be2iscsi says EBUSY of a card in error (be_iscsi.c, beiscsi_get_host_param), or EAGAIN; a device without the thing ENOTSUP or ENOSYS. */
+const NO_ANSWER = new Set(['EBUSY', 'EAGAIN', 'ETIMEDOUT', 'ENOTSUP', 'ENOSYS']);
 const VANISHED = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
 
@@ -113,7 +115,7 @@ async function unlessGone<Result>(path: string, look: () => Promise<Result>): Pr
     return await look();
   } catch (error) {
     const code = codeOf(error) ?? '';
-    if (GONE.has(code)) return undefined;
+    if (GONE.has(code) || NO_ANSWER.has(code)) return undefined;
     if (FORBIDDEN.has(code)) throw forbidden(path, error);
     throw error;
   }

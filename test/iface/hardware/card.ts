@@ -12,6 +12,10 @@ export interface Card {
   readonly mac: string;
   /** How a reason names the card: `1425:5401 at 0000:04:00.4`. */
   readonly pci: string;
-  /** The first HBA's network device with its Linux address; absent for a whole HBA. */
-  readonly port?: { readonly netdev: string; readonly mac: string };
+  /** The PCI function of the first HBA, and the card's others. */
+  readonly functions: readonly [string, ...string[]];
+  /** An IPv6 address that means the card; none where only a record has one. */
+  readonly ipv6?: string;
+  /** The network devices beside the HBAs, of the same function or of another; none for a whole HBA. */
+  readonly ethernet: readonly { readonly netdev: string; readonly mac: string }[];
 }

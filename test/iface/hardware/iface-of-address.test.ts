@@ -35,13 +35,17 @@ describe('ifaceOfAddress() for an address in this host', () => {
     ['W-6: Chelsio T5, module not loaded: software TCP bound to its device, not the default iface', '10.4.0.5', CHELSIO_T5.plug, ['tcp', undefined, undefined, 'enp4s0f4']],
     ['Chelsio T5, module loaded, no HBA', '10.4.0.5', (tree) => { CHELSIO_T5.plug(tree); tree.load('cxgb4i'); }, ['tcp', undefined, undefined, 'enp4s0f4']],
     ['Chelsio T5: a VLAN, which its driver follows down', '10.77.0.5', withVlan(CHELSIO_T5, 'enp4s0f4', '00:07:43:04:aa:bb'), ['cxgb4i', '00:07:43:04:aa:bb', '10.77.0.5', undefined]],
-    ["Chelsio T3: the HBA's own address", '10.5.0.77', whole(CHELSIO_T3), ['cxgb3i', '00:07:43:05:01:02', '10.5.0.77', undefined]],
+    ["Chelsio T3: the HBA's own address, while a session runs from it", '10.5.0.77', (tree) => {
+      whole(CHELSIO_T3)(tree);
+      tree.iscsiHost({ host: 3, procName: 'cxgb3i', pci: '0000:05:00.0', mac: CHELSIO_T3.mac, ip: '10.5.0.77', netdev: 'eth5' });
+    }, ['cxgb3i', '00:07:43:05:01:02', '10.5.0.77', undefined]],
     ["Chelsio T3: the port's address", '10.5.0.5', whole(CHELSIO_T3), ['cxgb3i', '00:07:43:05:01:02', '10.5.0.5', undefined]],
     ['Broadcom 57810: the MAC is the HBA\'s', '10.6.1.5', whole(BROADCOM_57810), ['bnx2i', '00:10:18:a0:00:21', '10.6.1.5', undefined]],
     ['Broadcom 57810: a VLAN is software TCP', '10.77.0.5', withVlan(BROADCOM_57810, 'enp6s0f0', '00:10:18:a0:00:00'), ['tcp', undefined, undefined, 'vlan7']],
     ['Broadcom 5709', '10.7.0.5', whole(BROADCOM_5709), ['bnx2i', '00:10:18:b0:00:01', '10.7.0.5', undefined]],
     ['QLogic 4032: the address is on the card', '10.8.3.9', whole(QLOGIC_4032), ['qla4xxx', '00:c0:dd:08:00:03', '10.8.3.9', undefined]],
-    ['Emulex Skyhawk: the iSCSI function', '10.9.1.99', whole(EMULEX_SKYHAWK), ['be2iscsi', '00:90:fa:09:01:01', '10.9.1.99', undefined]],
+    ['QLogic 4032: the IPv6 address of its interface', 'fd00:8:3::9', whole(QLOGIC_4032), ['qla4xxx', '00:c0:dd:08:00:03', 'fd00:8:3::9', undefined]],
+    ['Emulex Skyhawk: the address of the iSCSI function\'s interface', '10.9.1.99', whole(EMULEX_SKYHAWK), ['be2iscsi', '00:90:fa:09:01:01', '10.9.1.99', undefined]],
     ['Emulex Skyhawk: the Ethernet function is software TCP', '10.9.1.5', whole(EMULEX_SKYHAWK), ['tcp', undefined, undefined, 'enp9s0f1']],
     ['Emulex Lancer', '10.10.0.9', whole(EMULEX_LANCER), ['ocs', '00:90:fa:0a:00:01', '10.10.0.9', undefined]],
     ['QLogic FastLinQ: the Ethernet function is software TCP', '10.11.0.5', whole(QLOGIC_FASTLINQ), ['tcp', undefined, undefined, 'enp11s0f0']],
@@ -118,7 +122,7 @@ test('ifaceOfAddress() refuses an address on two devices', async () => {
 });
 
 test('R110: an address that this host has not is an error that names those it has', async () => {
-  await expect(chosen('192.0.2.1', whole(CHELSIO_T3))).rejects.toMatchObject({
-    code: 'IFACE_NOT_FOUND', message: 'Cannot find an iface for the address 192.0.2.1: this host has 10.5.0.77 on host3 (cxgb3i), 10.5.0.5 on eth5',
+  await expect(chosen('192.0.2.1', (tree) => { whole(QLOGIC_4032)(tree); tree.netDevice({ name: 'eth0', mac: '02:fc:00:00:00:01', addresses: ['10.5.0.5/24'] }); })).rejects.toMatchObject({
+    code: 'IFACE_NOT_FOUND', message: 'Cannot find an iface for the address 192.0.2.1: this host has 10.8.1.9 on host21 (qla4xxx), fd00:8:1::9 on host21 (qla4xxx), 10.8.3.9 on host23 (qla4xxx), fd00:8:3::9 on host23 (qla4xxx), 10.5.0.5 on eth0',
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { SYSTEM_NET_ADDRESSES } from '../../../src/host/node/system-net-addresses.js';
+import { readHardware } from '../../../src/iface/read-hardware.js';
 import { CARDS } from './cards/index.js';
 import { plugConnectX, plugInfiniBand, plugSoftRoce } from './cards/rdma.js';
 import { SysfsTree } from './sysfs-tree.js';
@@ -15,8 +16,8 @@ test('readHardware() reads a two-port Chelsio card: one function, two devices, t
   expect(hardware.loadableModules.has('ocs')).toBe(false);
   expect(hardware.pci).toContainEqual({ address: '0000:04:00.4', vendor: '1425', device: '5401', driver: 'cxgb4' });
   expect(hardware.hosts).toEqual([
-    { host: 5, transport: 'cxgb4i', hwaddress: '00:07:43:04:aa:bb', ipaddress: undefined, netdev: 'enp4s0f4', pciAddress: '0000:04:00.4' },
-    { host: 6, transport: 'cxgb4i', hwaddress: '00:07:43:04:aa:bc', ipaddress: undefined, netdev: 'enp4s0f4d1', pciAddress: '0000:04:00.4' },
+    { host: 5, transport: 'cxgb4i', hwaddress: '00:07:43:04:aa:bb', ipaddress: undefined, ifaceAddresses: [], netdev: 'enp4s0f4', pciAddress: '0000:04:00.4' },
+    { host: 6, transport: 'cxgb4i', hwaddress: '00:07:43:04:aa:bc', ipaddress: undefined, ifaceAddresses: [], netdev: 'enp4s0f4d1', pciAddress: '0000:04:00.4' },
   ]);
   expect(hardware.netDevices).toContainEqual({
     name: 'enp4s0f4', hwaddress: '00:07:43:04:aa:bb', pciAddress: '0000:04:00.4', driver: 'cxgb4',
@@ -35,8 +36,16 @@ test('readHardware() finds the cards of a kernel without the overview of PCI', a
 
 test('readHardware() reads software hosts without a function, by the transport behind iscsi_', async () => {
   const tree = new SysfsTree();
-  tree.iscsiHost({ host: 2, procName: 'iscsi_tcp' });
-  expect((await tree.hardware()).hosts).toEqual([{ host: 2, transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netdev: undefined, pciAddress: undefined }]);
+  tree.iscsiHost({ host: 2, procName: 'iscsi_tcp', mac: '(null)', ip: '(null)', netdev: '(null)' }); // libiscsi.c, iscsi_host_get_param
+  expect((await tree.hardware()).hosts).toEqual([{ host: 2, transport: 'tcp', hwaddress: undefined, ipaddress: undefined, ifaceAddresses: [], netdev: undefined, pciAddress: undefined }]);
+});
+
+test('readHardware() reads the addresses of an HBA\'s interfaces, spelt in one way, for who asks for them', async () => {
+  const tree = new SysfsTree();
+  CARDS.QLOGIC_4032.plug(tree);
+  CARDS.QLOGIC_4032.load(tree);
+  expect((await tree.hardware()).hosts.map(({ ifaceAddresses }) => ifaceAddresses)).toEqual([['10.8.1.9', 'fd00:8:1::9'], ['10.8.3.9', 'fd00:8:3::9']]);
+  expect((await readHardware(tree.files, [])).hosts.map(({ ipaddress, ifaceAddresses }) => [ipaddress, ifaceAddresses])).toEqual([['10.8.1.9', []], ['10.8.3.9', []]]);
 });
 
 test('readHardware() reads what VLANs and bonds stand on, and leaves out bonding_masters', async () => {

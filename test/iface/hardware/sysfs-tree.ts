@@ -15,6 +15,7 @@ export class SysfsTree {
   readonly host = new FakeHost({ clock: new FakeClock() });
   readonly #addresses: NetAddress[] = [];
   readonly #pci = new Map<string, string>();
+  readonly #links = new Map<string, readonly string[]>();
 
   constructor() {
     const { tree } = this.host;
@@ -31,7 +32,7 @@ export class SysfsTree {
   }
 
   async hardware(): Promise<Hardware> {
-    return await readHardware(this.files, this.#addresses);
+    return await readHardware(this.files, this.#addresses, { hbaAddresses: true });
   }
 
   /** modules.dep of Debian: `kernel/drivers/scsi/qedi/qedi.ko: kernel/…`. */
@@ -52,7 +53,7 @@ export class SysfsTree {
   /** drivers/pci/pci-driver.c, pci_uevent; drivers/pci/proc.c, show_device. */
   pciFunction({ address, id, driver }: { readonly address: string; readonly id: string; readonly driver?: string | undefined }): void {
     this.host.tree.write(`${PCI_ROOT}/${address}/uevent`, `${driver === undefined ? '' : `DRIVER=${driver}\n`}PCI_CLASS=20000\nPCI_ID=${id}\nPCI_SUBSYS_ID=0000:0000\nPCI_SLOT_NAME=${address}\n`);
-    this.host.tree.symbolicLink(`/sys/bus/pci/devices/${address}`, `${PCI_ROOT}/${address}`);
+    this.#link(`/sys/bus/pci/devices/${address}`, `${PCI_ROOT}/${address}`, address);
     const [, bus = '', slot = '', number = ''] = /^0000:(\w\w):(\w\w)\.(\d)$/.exec(address) ?? [];
     this.#pci.set(address, `${bus}${(Number.parseInt(slot, 16) * 8 + Number(number)).toString(16).padStart(2, '0')}\t${id.toLowerCase().replace(':', '')}\t0\t0\t${driver ?? ''}\n`);
     this.host.tree.write('/proc/bus/pci/devices', [...this.#pci.values()].join(''));
@@ -66,22 +67,44 @@ export class SysfsTree {
     tree.write(`${place}/uevent`, `INTERFACE=${name}\nIFINDEX=2\n`);
     if (pci !== undefined) tree.symbolicLink(`${place}/device`, `${PCI_ROOT}/${pci}`);
     for (const below of lower) tree.symbolicLink(`${place}/lower_${below}`, `/sys/class/net/${below}`);
-    tree.symbolicLink(`/sys/class/net/${name}`, place);
+    this.#link(`/sys/class/net/${name}`, place, pci);
     for (const cidr of addresses) {
       const [address = '', prefix] = cidr.split('/');
       this.#addresses.push({ netdev: name, address, prefix: prefix === undefined ? undefined : Number(prefix) });
     }
   }
 
-  /** drivers/scsi/scsi_transport_iscsi.c, iscsi_host attributes. */
+  /** drivers/scsi/scsi_transport_iscsi.c, iscsi_host attributes: those that the driver's attr_is_visible shows. What is not given is not there. */
   iscsiHost({ host, procName, pci, mac, ip, netdev }: IscsiHostParts): void {
     const { tree } = this.host;
     const place = pci === undefined ? `/sys/devices/platform/host${host}` : `${PCI_ROOT}/${pci}/host${host}`;
     tree.write(`${place}/scsi_host/host${host}/proc_name`, `${procName}\n`);
-    for (const [key, value] of Object.entries({ hwaddress: mac, ipaddress: ip, netdev })) tree.write(`${place}/iscsi_host/host${host}/${key}`, `${value ?? '(null)'}\n`);
+    tree.directory(`${place}/iscsi_host/host${host}`);
+    for (const [key, value] of Object.entries({ hwaddress: mac, ipaddress: ip, netdev })) if (value !== undefined) tree.write(`${place}/iscsi_host/host${host}/${key}`, value === '' ? '' : `${value}\n`);
     tree.symbolicLink(`${place}/iscsi_host/host${host}/device`, place);
-    tree.symbolicLink(`/sys/class/iscsi_host/host${host}`, `${place}/iscsi_host/host${host}`);
-    tree.symbolicLink(`/sys/class/scsi_host/host${host}`, `${place}/scsi_host/host${host}`);
+    this.#link(`/sys/class/iscsi_host/host${host}`, `${place}/iscsi_host/host${host}`, pci);
+    this.#link(`/sys/class/scsi_host/host${host}`, `${place}/scsi_host/host${host}`, pci);
+  }
+
+  /** drivers/scsi/scsi_transport_iscsi.c, iscsi_create_iface: an interface of an HBA that keeps its addresses on the card. */
+  iscsiInterface({ host, pci, family, number = 0, ip }: { readonly host: number; readonly pci: string; readonly family: 4 | 6; readonly number?: number; readonly ip: string }): void {
+    const name = `ipv${family}-iface-${host}-${number}`;
+    const place = `${PCI_ROOT}/${pci}/host${host}/iscsi_iface/${name}`;
+    this.host.tree.write(`${place}/ipaddress`, `${ip}\n`);
+    this.#link(`/sys/class/iscsi_iface/${name}`, place, pci);
+  }
+
+  /** Takes a function away with all that stands on it: it is not plugged, or is a guest's. */
+  unplug(address: string): void {
+    for (const path of this.#links.get(address) ?? []) this.host.tree.remove(path);
+    this.host.tree.remove(`${PCI_ROOT}/${address}`);
+    this.#pci.delete(address);
+    this.host.tree.write('/proc/bus/pci/devices', [...this.#pci.values()].join(''));
+  }
+
+  #link(path: string, place: string, pci: string | undefined): void {
+    this.host.tree.symbolicLink(path, place);
+    if (pci !== undefined) this.#links.set(pci, [...(this.#links.get(pci) ?? []), path]);
   }
 
   /** drivers/infiniband/core/sysfs.c. `parent` is soft RoCE's (drivers/infiniband/sw/rxe/rxe_verbs.c, parent_show). */
@@ -92,7 +115,7 @@ export class SysfsTree {
     if (netdev !== undefined) tree.write(`${place}/ports/${port}/gid_attrs/ndevs/0`, `${netdev}\n`);
     if (parent !== undefined) tree.write(`${place}/parent`, `${parent}\n`);
     if (pci !== undefined) tree.symbolicLink(`${place}/device`, `${PCI_ROOT}/${pci}`);
-    tree.symbolicLink(`/sys/class/infiniband/${device}`, place);
+    this.#link(`/sys/class/infiniband/${device}`, place, pci);
   }
 
   startIscsiuio(): void {
@@ -115,6 +138,7 @@ interface IscsiHostParts {
   readonly procName: string;
   readonly pci?: string;
   readonly mac?: string;
+  /** Empty where the driver prints nothing. */
   readonly ip?: string;
   readonly netdev?: string;
 }

@@ -39,7 +39,7 @@ const CASES: readonly Case[] = [
   { is: 'W-1: everything there', host: whole, code: () => 'usable' },
   { is: 'MAC in upper case in the record', host: whole, iface: ({ mac }) => ({ hwaddress: mac.toUpperCase() }), code: () => 'usable' },
   { is: 'MAC of no HBA', host: whole, iface: () => ({ hwaddress: '00:00:5e:00:53:01' }), code: () => 'NO_ADAPTER' },
-  { is: 'MAC of the Ethernet port', host: whole, iface: ({ port, mac }) => ({ hwaddress: port?.mac ?? mac }), code: ({ port, mac }) => (port !== undefined && port.mac !== mac ? 'NO_ADAPTER' : 'usable') },
+  { is: 'MAC of the Ethernet port', host: whole, iface: ({ ethernet: [port], mac }) => ({ hwaddress: port?.mac ?? mac }), code: ({ ethernet: [port], mac }) => (port !== undefined && port.mac !== mac ? 'NO_ADAPTER' : 'usable') },
   { is: 'no ipaddress', host: whole, iface: () => ({ ipaddress: undefined }), code: ({ transport }) => (NEEDS_ADDRESS.has(transport) ? 'NO_IPADDRESS' : 'usable') },
   { is: 'iscsiuio does not run', host: (tree, card) => { card.plug(tree); card.load(tree); }, code: ({ transport }) => (NEEDS_ADDRESS.has(transport) ? 'NO_ISCSIUIO' : 'usable') },
   { is: 'bound to nothing', host: whole, iface: () => ({ hwaddress: undefined, ipaddress: undefined }), code: ({ transport }) => (NEEDS_HWADDRESS.has(transport) ? 'NO_HWADDRESS' : transport === 'bnx2i' ? 'NO_IPADDRESS' : 'usable') },
@@ -100,6 +100,8 @@ describe('verifyIface() with tcp', () => {
   const eth = (tree: SysfsTree): void => {
     tree.netDevice({ name: 'eth0', mac: '02:FC:00:00:00:01', addresses: ['10.0.0.5/24'] });
     tree.netDevice({ name: 'eth1', mac: '02:fc:00:00:00:02', addresses: ['fe80::2/64', '169.254.7.7/16'] });
+    tree.netDevice({ name: 'bond0', mac: '02:fc:00:00:00:03', lower: ['eth2'], addresses: ['169.254.7.8/16'] });
+    tree.netDevice({ name: 'bond0.7', mac: '02:fc:00:00:00:03', lower: ['bond0'], addresses: ['10.0.7.5/24'] });
   };
   const cases: readonly (readonly [string, Iface, string, string | undefined])[] = [
     ['default', DEFAULT, 'usable', undefined],
@@ -110,6 +112,9 @@ describe('verifyIface() with tcp', () => {
     ['an address alone', ifaceOf({ transport_name: 'tcp', ipaddress: '10.0.0.5' }), 'NO_HWADDRESS', undefined],
     ['a device with link-local addresses only', ifaceOf({ transport_name: 'tcp', net_ifacename: 'eth1' }), 'LINK_LOCAL_ONLY', 'fd00::9'],
     ['the same for IPv4', ifaceOf({ transport_name: 'tcp', net_ifacename: 'eth1' }), 'LINK_LOCAL_ONLY', '10.0.0.9'],
+    ['the MAC of such a device alone', ifaceOf({ transport_name: 'tcp', hwaddress: '02:fc:00:00:00:02' }), 'LINK_LOCAL_ONLY', '10.0.0.9'],
+    ['a MAC that another device with an address shares', ifaceOf({ transport_name: 'tcp', hwaddress: '02:fc:00:00:00:03' }), 'usable', '10.0.0.9'],
+    ['a MAC and the name of another device: the MAC wins', ifaceOf({ transport_name: 'tcp', hwaddress: '02:fc:00:00:00:01', net_ifacename: 'eth1' }), 'usable', '10.0.0.9'],
     ['the same to a portal on the wire', ifaceOf({ transport_name: 'tcp', net_ifacename: 'eth1' }), 'usable', 'fe80::9'],
   ];
   test.each(cases)('%s', async (_name, iface, code, portal) => {
