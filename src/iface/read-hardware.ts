@@ -34,8 +34,8 @@ export async function readHardware(files: FileSystem, addresses: readonly NetAdd
 }
 
 async function readLoadedModules(files: FileSystem): Promise<ReadonlySet<string>> {
-  const kinds = await Promise.all(TRANSPORT_MODULES.map((module) => files.kind(`/sys/module/${module}`)));
-  return new Set(TRANSPORT_MODULES.filter((_module, index) => kinds[index] !== undefined));
+  const loaded = new Set(await files.list('/sys/module'));
+  return new Set(TRANSPORT_MODULES.filter((module) => loaded.has(module)));
 }
 
 /** Built in, or among the installed modules of the running kernel (modules.dep(5), modules.builtin). */
@@ -139,13 +139,12 @@ async function readRdmaPorts(files: FileSystem, device: string): Promise<readonl
 
 /** That of the port's first GID; else the one soft RoCE and soft iWARP were made on; else the only one of the PCI function. */
 async function readPortNetDevice(files: FileSystem, folder: string, port: string): Promise<string | undefined> {
-  const [ofGid, parent, siblings] = await Promise.all([
-    files.readText(`${folder}/ports/${port}/gid_attrs/ndevs/0`),
-    files.readText(`${folder}/parent`),
-    files.list(`${folder}/device/net`),
-  ]);
-  const [only, ...others] = siblings;
-  return [ofGid, parent, others.length === 0 ? only : undefined].map((name) => name?.trim()).find((name) => name !== undefined && name !== '');
+  for (const place of [`ports/${port}/gid_attrs/ndevs/0`, 'parent']) {
+    const name = (await files.readText(`${folder}/${place}`))?.trim();
+    if (name !== undefined && name !== '') return name;
+  }
+  const [only, ...others] = await files.list(`${folder}/device/net`);
+  return others.length === 0 ? only : undefined;
 }
 
 async function readEvent(files: FileSystem, folder: string): Promise<ReadonlyMap<string, string>> {

@@ -54,6 +54,11 @@ export class FakeTree {
     return there ? real : undefined;
   }
 
+  /** Every entry, links as links, parents before what is in them. */
+  entries(): readonly (readonly [string, Entry])[] {
+    return [...this.#entries].toSorted(([one], [other]) => (one < other ? -1 : 1));
+  }
+
   /** Every path that is there, for a look at what is left. */
   paths(): readonly string[] {
     return [...this.#entries.keys()].toSorted();

@@ -1,9 +1,17 @@
-import { link, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { close as closeFile, open as openFile, read as readFile } from 'node:fs';
+import { link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { VolumeError } from '../../base/volume-error.js';
 import type { DeviceUser, DeviceUsers } from '../device-users.js';
 import type { FileKind, FileSystem } from '../file-system.js';
 import type { BlockingJob } from './blocking-job.js';
 import { BlockingWorkers } from './blocking-workers.js';
+
+const openedFile = promisify(openFile);
+const readInto = promisify(readFile);
+const closedFile = promisify(closeFile);
+/** More than an attribute of sysfs can be (fs/sysfs/file.c: one page). */
+const CHUNK = 8_192;
 
 /** Everything in sysfs may go between two looks; these are the ways in which the kernel says so. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN']);
@@ -17,11 +25,11 @@ export class NodeFileSystem implements FileSystem, DeviceUsers {
   readonly #workers = new BlockingWorkers();
 
   async readText(path: string): Promise<string | undefined> {
-    return (await unlessGone(path, () => readFile(path, 'utf8')))?.replace(/\n$/, '');
+    return (await unlessGone(path, () => readBytesOf(path)))?.toString('utf8').replace(/\n$/, '');
   }
 
   async readBytes(path: string): Promise<Uint8Array | undefined> {
-    return await unlessGone(path, () => readFile(path));
+    return await unlessGone(path, () => readBytesOf(path));
   }
 
   async list(directory: string): Promise<readonly string[]> {
@@ -107,6 +115,27 @@ export class NodeFileSystem implements FileSystem, DeviceUsers {
     if (FORBIDDEN.has(answer.code)) throw forbidden(job.path, answer.message);
     if (VANISHED.has(answer.code)) throw vanished(job.path, answer.message);
     throw new Error(`${job.kind} ${job.path}: ${answer.message}`);
+  }
+}
+
+/**
+ * As readFile() of `node:fs/promises`, in half its time for a small file: no stat, no object for the handle. A look at the hardware reads some hundred. It is
+ * not synchronous, though sysfs is memory: some attributes ask a card's firmware. A short read is no end: procfs ends a read where a line ends.
+ */
+async function readBytesOf(path: string): Promise<Buffer> {
+  const file = await openedFile(path, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (let buffer = Buffer.allocUnsafe(CHUNK), filled = 0; ; ) {
+      const { bytesRead } = await readInto(file, buffer, filled, buffer.length - filled, null);
+      filled += bytesRead;
+      if (bytesRead !== 0 && filled < buffer.length) continue;
+      chunks.push(buffer.subarray(0, filled));
+      if (bytesRead === 0) return chunks.length === 1 ? buffer.subarray(0, filled) : Buffer.concat(chunks);
+      [buffer, filled] = [Buffer.allocUnsafe(buffer.length * 4), 0];
+    }
+  } finally {
+    await closedFile(file);
   }
 }
 

@@ -31,6 +31,10 @@ export class SysfsTree {
     return this.host;
   }
 
+  get addresses(): readonly NetAddress[] {
+    return this.#addresses;
+  }
+
   async hardware(): Promise<Hardware> {
     return await readHardware(this.files, this.#addresses, { hbaAddresses: true });
   }
