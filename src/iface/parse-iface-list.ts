@@ -13,15 +13,15 @@ export interface IfaceEntry {
   readonly initiatorname: string | undefined;
 }
 
-/** `name transport,hwaddress,ipaddress,net_ifacename,initiatorname` (usr/iface.c, iface_print_flat). */
+/** `name transport,hwaddress,ipaddress,net_ifacename,initiatorname` (usr/iface.c, iface_print_flat, which quotes nothing: a comma in a field makes a line that cannot be told). */
 const LINE = /^(\S+) ([^\s,]+),([^,]*),([^,]*),([^,]*),([^,]*)$/;
 
 /**
- * Reads what `iscsiadm -m iface` prints.
+ * Reads what `iscsiadm -m iface` prints. Blank lines, blanks at the end of a line and a carriage return mean nothing.
  * @throws {SyntaxError} that quotes the line it does not understand
  */
 export function parseIfaceList(text: string): readonly IfaceEntry[] {
-  return text.split('\n').filter((line) => line !== '').map(parseLine);
+  return text.split('\n').map((line) => line.trimEnd()).filter((line) => line !== '').map(parseLine);
 }
 
 function parseLine(line: string): IfaceEntry {

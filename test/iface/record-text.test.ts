@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { formatRecord, isUnset, parseRecord, valueOf } from '../../src/iface/record-text.js';
+import { quoted } from '../../src/base/quoted.js';
+import { formatRecord, isUnset, parseRecord, type RecordValues, valueOf } from '../../src/iface/record-text.js';
 
 const KEY = fc.stringMatching(/^[A-Za-z][\w.[\]-]{0,30}$/);
 /** One line, without blanks at its ends, and none of the words for "no value". */
@@ -11,6 +12,47 @@ describe('parseRecord()', () => {
     fc.assert(fc.property(fc.array(fc.tuple(KEY, VALUE)), fc.option(fc.constant('our own'), { nil: undefined }), (pairs, comment) => {
       const values = new Map(pairs);
       expect([...parseRecord(formatRecord(values, comment))]).toEqual([...values]);
+    }));
+  });
+  test('reads the same with blank lines, CRLF, comments and blanks around keys and values', () => {
+    const blank = fc.stringMatching(/^[ \t]{0,3}$/);
+    const noise = fc.array(fc.oneof(blank, blank.map((text) => `${text}# END RECORD`)), { maxLength: 2 });
+    fc.assert(fc.property(fc.array(fc.tuple(KEY, VALUE, blank, noise)), fc.constantFrom('\n', '\r\n'), (lines, end) => {
+      const text = lines.map(([key, value, gap, between]) => [...between, `${gap}${key}${gap}=${gap}${value}${gap}`].map((line) => `${line}${end}`).join('')).join('');
+      expect(parseRecord(text)).toEqual(new Map(lines.map(([key, value]) => [key, value])));
+    }));
+  });
+  test('of any text at all, reads what can be read or quotes a line of it, and what it read it reads again', () => {
+    const line = fc.oneof(fc.string(), fc.tuple(KEY, fc.string()).map(([key, value]) => `${key} = ${value}`), fc.stringMatching(/^[a-z.=# ]{0,20}$/));
+    fc.assert(fc.property(fc.array(line), (lines) => {
+      const text = lines.join('\n');
+      let values: RecordValues;
+      try {
+        values = parseRecord(text);
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        expect(text.split('\n').some((one) => error.message.includes(quoted(one.trim())))).toBe(true);
+        return;
+      }
+      const single = new Map([...values].filter(([, value]) => !value.includes('\r')));
+      expect(parseRecord(formatRecord(single))).toEqual(single);
+    }));
+  });
+  test('tells no password, whatever is wrong with its line', () => {
+    const secret = fc.stringMatching(/^[A-Z0-9]{12,16}$/);
+    const key = fc.constantFrom('node.session.auth.password', 'node.session.auth.password_in', 'discovery.sendtargets.auth.password', 'discovery.sendtargets.auth.password_in');
+    const broken = fc.tuple(key, fc.constantFrom(' ', ': ', '\t', ' =', '= ', ' = '), fc.constantFrom('', '1', '= ', 'a b ', '"'), secret);
+    fc.assert(fc.property(broken, ([name, between, before, hidden]) => {
+      const messageOf = (text: string): string => {
+        try {
+          parseRecord(text);
+          return '';
+        } catch (error) {
+          return String(error);
+        }
+      };
+      expect(messageOf(`${before}${name}${between}${hidden}`)).not.toContain(hidden);
+      expect(messageOf(`${name}${between === ' = ' ? ' ' : between}${hidden}`)).not.toContain(hidden);
     }));
   });
   test('reads keys and values, and keeps an equals sign of the value', () => {

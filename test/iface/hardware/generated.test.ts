@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { canonicalAddress } from '../../../src/base/ip-address.js';
+import { quoted } from '../../../src/base/quoted.js';
 import { checkGenerated } from '../../../src/iface/check-generated.js';
 import { type IfaceEntry, parseIfaceList } from '../../../src/iface/parse-iface-list.js';
+import { TRANSPORTS } from '../../../src/iface/transport.js';
 import type { Card } from './card.js';
 import { CARDS } from './cards/index.js';
 import { SysfsTree } from './sysfs-tree.js';
@@ -26,12 +29,48 @@ describe('parseIfaceList()', () => {
     expect(() => parseIfaceList(`default tcp,,,,\n${line}\n`)).toThrow(new SyntaxError(`Cannot read the iface line ${JSON.stringify(line)}: expected "name transport,hwaddress,ipaddress,net_ifacename,initiatorname"`));
   });
 
-  test('reads what iscsiadm would print of any iface', () => {
-    const word = fc.stringMatching(/^[a-z0-9][a-z0-9.:-]{0,20}$/).filter((text) => text !== 'default');
-    const optional = fc.option(word, { nil: undefined });
-    const entry = fc.record({ name: word, transport: word, hwaddress: optional, ipaddress: fc.option(fc.ipV4(), { nil: undefined }), netIfacename: optional, initiatorname: optional });
-    fc.assert(fc.property(fc.array(entry), fc.constantFrom('<empty>', 'default', '(null)', '<NULL>', ''), (entries, unset) => {
-      expect(parseIfaceList(entries.map((one) => `${printed(one, unset)}\n`).join(''))).toEqual(entries);
+  const optional = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> => fc.option(value, { nil: undefined });
+  const word = fc.stringMatching(/^[a-z0-9][a-z0-9.:-]{0,20}$/).filter((text) => text !== 'default');
+  const mac = fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 6, maxLength: 6 }).map((bytes) => bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':'));
+  const transport = fc.oneof(fc.constantFrom(...TRANSPORTS), word);
+  /** usr/iface.c, iface_setup_binding_from_kern_iface; libopeniscsiusr/iface.c, _fill_hw_iface_from_sys; an administrator's own. */
+  const name = fc.oneof(
+    fc.tuple(transport, mac).map((parts) => parts.join('.')),
+    fc.tuple(transport, mac, fc.constantFrom('ipv4', 'ipv6'), fc.nat(9)).map((parts) => parts.join('.')),
+    word,
+  );
+  const device = fc.oneof(word, fc.tuple(word, fc.integer({ min: 1, max: 4094 })).map((parts) => parts.join('.')));
+  const entry: fc.Arbitrary<IfaceEntry> = fc.record({
+    name, transport, hwaddress: optional(mac), ipaddress: optional(fc.oneof(fc.ipV4(), fc.ipV6().map(canonicalAddress))), netIfacename: optional(device), initiatorname: optional(word),
+  });
+  const unset = fc.constantFrom('<empty>', 'default', '(null)', '<NULL>', '');
+
+  test('reads what iscsiadm would print of any iface, in whatever case', () => {
+    fc.assert(fc.property(fc.array(entry), unset, (entries, none) => {
+      expect(parseIfaceList(entries.map((one) => printed(one, none)).join(''))).toEqual(entries);
+      expect(parseIfaceList(entries.map((one) => printed({ ...one, hwaddress: one.hwaddress?.toUpperCase(), ipaddress: one.ipaddress?.toUpperCase() }, none)).join(''))).toEqual(entries);
+    }));
+  });
+
+  test('W-7: blank lines, blanks at the end and CRLF change nothing', () => {
+    const blank = fc.stringMatching(/^[ \t]{0,3}\r?$/);
+    fc.assert(fc.property(fc.array(fc.tuple(entry, blank, fc.array(blank, { maxLength: 2 }))), unset, (lines, none) => {
+      const text = lines.map(([one, end, between]) => [...between, printed(one, none).trimEnd() + end].map((line) => `${line}\n`).join('')).join('');
+      expect(parseIfaceList(text)).toEqual(lines.map(([one]) => one));
+    }));
+    expect(parseIfaceList('\n\r\n  \n')).toEqual([]);
+  });
+
+  test('of any text at all, reads every line or quotes the one that it does not understand', () => {
+    const line = fc.oneof(fc.string(), entry.map((one) => printed(one, '').trimEnd()), fc.stringMatching(/^[a-z. ,]{0,20}$/));
+    fc.assert(fc.property(fc.array(line), (lines) => {
+      const text = lines.join('\n');
+      try {
+        expect(parseIfaceList(text)).toHaveLength(text.split('\n').filter((one) => one.trim() !== '').length);
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        expect(text.split('\n').some((one) => error.message.includes(quoted(one.trimEnd())))).toBe(true);
+      }
     }));
   });
 });
@@ -71,6 +110,7 @@ describe('checkGenerated()', () => {
   });
 });
 
+/** open-iscsi, usr/iface.c, iface_print_flat: `"%s %s,%s,%s,%s,%s\\n"`. */
 function printed({ name, transport, hwaddress, ipaddress, netIfacename, initiatorname }: IfaceEntry, unset: string): string {
-  return `${name} ${[transport, hwaddress ?? unset, ipaddress ?? unset, netIfacename ?? unset, initiatorname ?? unset].join(',')}`;
+  return `${name} ${[transport, hwaddress ?? unset, ipaddress ?? unset, netIfacename ?? unset, initiatorname ?? unset].join(',')}\n`;
 }
