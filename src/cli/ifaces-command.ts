@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
-import { canonicalAddress, isIP } from '../base/ip-address.js';
-import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import { parseIfaceName } from '../iface/iface-name.js';
-import { ifaceRecord, type NewIface } from '../iface/name-iface.js';
-import { isTransport, TRANSPORTS } from '../iface/transport.js';
+import { ifaceRecord } from '../iface/name-iface.js';
+import { TRANSPORTS } from '../iface/transport.js';
 import type { IfaceReport } from '../iface/iface-report.js';
 import { alignedTable } from './aligned-table.js';
 import type { Begin } from './command-work.js';
+import { type GivenIface, readNewIface } from './read-new-iface.js';
 
 /** `ifaces`: what volumes can be reached over, and what not, and why. */
 export function addIfacesCommand(program: Command, begin: Begin): void {
@@ -39,11 +38,15 @@ function addCreateCommand(ifaces: Command, begin: Begin): void {
     .command('create')
     .description('Makes an iface record for a card, under a name of its own. Never changes a record that is there.')
     .requiredOption('--transport <T>', `one of ${TRANSPORTS.join(', ')}`)
-    .requiredOption('--hwaddress <M>', 'the MAC address of the card')
+    .option('--hwaddress <M>', 'the MAC address of the card')
     .option('--ipaddress <A>', 'the address the card shall use; bnx2i and qedi cannot do without')
+    .option('--net-ifacename <D>', 'the network device to bind to, where no --hwaddress does it')
+    .option('--initiatorname <I>', "the initiator name of its sessions; without it the host's own")
+    .option('--vlan <N>', 'the VLAN that the card shall use, 1 to 4094')
     .addHelpText('after', `
-Example:
-  libvirt-volume ifaces create --transport qedi --hwaddress 00:0e:1e:12:34:56 --ipaddress 192.0.2.7`)
+Examples:
+  libvirt-volume ifaces create --transport qedi --hwaddress 00:0e:1e:12:34:56 --ipaddress 192.0.2.7 --vlan 7
+  libvirt-volume ifaces create --transport tcp --net-ifacename eth1.20`)
     .action((given: GivenIface) => {
       begin({
         doing: 'Making the iface record',
@@ -74,19 +77,6 @@ function addDeleteCommand(ifaces: Command, begin: Begin): void {
         },
       });
     });
-}
-
-interface GivenIface {
-  readonly transport: string;
-  readonly hwaddress: string;
-  readonly ipaddress?: string;
-}
-
-function readNewIface({ transport, hwaddress, ipaddress }: GivenIface): NewIface {
-  if (!isTransport(transport)) throw new VolumeError('USAGE', `Cannot make an iface of transport ${quoted(transport)}: expected one of ${TRANSPORTS.join(', ')}`);
-  if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/i.test(hwaddress)) throw new VolumeError('USAGE', `Cannot read ${quoted(hwaddress)} as a MAC address: expected the form 00:07:43:12:34:56`);
-  if (ipaddress !== undefined && isIP(ipaddress) === 0) throw new VolumeError('USAGE', `Cannot read ${quoted(ipaddress)} as an IP address`);
-  return { transport, hwaddress: hwaddress.toLowerCase(), ipaddress: ipaddress === undefined ? undefined : canonicalAddress(ipaddress), netIfacename: undefined };
 }
 
 function asUsage<Result>(read: () => Result): Result {

@@ -25,6 +25,8 @@ export interface CliSettings {
   readonly env?: Readonly<Record<string, string>>;
   readonly isTTY?: boolean;
   readonly signals?: EventEmitter;
+  /** Where iface records are written. */
+  readonly host?: FakeHost;
 }
 
 export const VOLUME = {
@@ -37,7 +39,7 @@ export const VOLUME = {
 export function cli(settings: CliSettings = {}): (args: readonly string[], stdin?: string) => Promise<CliResult> {
   const driver = settings.driver ?? new FakeVolumeDriver();
   const clock = new FakeClock();
-  const ifaceRecords = new IfaceRecords({ files: new FakeHost({ clock }), clock });
+  const ifaceRecords = new IfaceRecords({ files: settings.host ?? new FakeHost({ clock }), clock });
   return async (args, stdin = settings.stdin ?? JSON.stringify(VOLUME)) => {
     const [stdout, stderr]: [string[], string[]] = [[], []];
     const io: CliIo = {
