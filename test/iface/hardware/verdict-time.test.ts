@@ -17,22 +17,23 @@ const files = new RootedFileSystem(folder.path, tree);
 afterAll(() => { folder[Symbol.dispose](); });
 
 const BOUND_MS = 20;
-const RUNS = 25;
+const RUNS = 20;
 
 /**
- * Processor time of all threads, so that neither a busy machine nor its other users count; and of the fastest run, for what disturbs a run only ever adds to it.
- * Where the machine itself is slow, plain synchronous reads of 300 of these files, 2 ms on one of today, are the measure instead.
+ * Processor time of all threads, so that neither a busy machine nor its other users count; and one run within the bound is enough, for what disturbs a run only
+ * ever adds to it. Where the machine itself is slow, plain synchronous reads of 300 of these files, 2 ms on one of today, are the measure instead.
  */
 test(`a verdict on a big host takes no more than ${BOUND_MS} ms`, async () => {
   const card = CARDS.QLOGIC_FASTLINQ;
   const iface = ifaceOf({ transport_name: card.transport, hwaddress: card.mac, ipaddress: '10.11.0.77' });
   const verdicts: Verdict[] = [];
-  const spent = await fastest(async () => { verdicts.push(verifyIface(iface, await readHardware(files, tree.addresses), { address: '10.11.0.9' })); });
   const texts = tree.host.tree.entries().flatMap(([path, { kind }]) => (kind === 'file' ? [`${folder.path}${path}`] : [])).slice(0, 300);
-  const plain = await fastest(async () => { await Promise.resolve(texts.map((path) => readFileSync(path, 'utf8'))); });
-  expect(verdicts).toEqual(Array.from({ length: RUNS }, () => ({ kind: 'usable' })));
-  expect(spent).toBeLessThanOrEqual(Math.max(BOUND_MS, 10 * plain));
-});
+  const plain = await fastest(0, async () => { await Promise.resolve(texts.map((path) => readFileSync(path, 'utf8'))); });
+  const bound = Math.max(BOUND_MS, 10 * plain);
+  const spent = await fastest(bound, async () => { verdicts.push(verifyIface(iface, await readHardware(files, tree.addresses), { address: '10.11.0.9' })); });
+  expect(new Set(verdicts.map(({ kind }) => kind))).toEqual(new Set(['usable']));
+  expect(spent).toBeLessThanOrEqual(bound);
+}, 60_000);
 
 test('the big host reads from disk as it does from memory', async () => {
   const onDisk = await readHardware(files, tree.addresses, { hbaAddresses: true });
@@ -40,9 +41,10 @@ test('the big host reads from disk as it does from memory', async () => {
   expect([onDisk.netDevices.length, onDisk.hosts.length, onDisk.rdmaPorts.length, tree.host.tree.list('/sys/bus/pci/devices').length]).toEqual([60, 15, 8, 220]);
 });
 
-async function fastest(work: () => Promise<void>): Promise<number> {
+/** Of at most so many runs; it ends with the first that takes no more than what is enough. */
+async function fastest(enough: number, work: () => Promise<void>): Promise<number> {
   const times: number[] = [];
-  for (let run = 0; run < RUNS; run += 1) {
+  for (let run = 0; run < RUNS && Math.min(...times) > enough; run += 1) {
     const before = process.cpuUsage();
     await work();
     const { user, system } = process.cpuUsage(before);
