@@ -12,8 +12,8 @@ export interface TransportFacts {
   /** The kernel module that registers it. open-iscsi names two modules otherwise than their transports (usr/transport.c, transport_load_kmod). */
   readonly module: string;
   /**
-   * Whether it takes no card's driver, so that open-iscsi's own modprobe at login is enough. It loads a card's module as well (usr/transport.c,
-   * transport_load_kmod), and the HBA that this makes comes too late for the login: `no such host`, exit status 23.
+   * Whether it takes no card's driver, so that open-iscsi's own modprobe at login is enough. It would load a card's module as well (usr/transport.c,
+   * transport_load_kmod), but nothing promises that the card's HBA is there in time for that login, which then ends with `no such host`.
    */
   readonly loadedAtLogin: boolean;
   readonly pci: readonly PciIds[];

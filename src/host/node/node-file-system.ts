@@ -15,7 +15,7 @@ const CHUNK = 8_192;
 
 /** Everything in sysfs may go between two looks; these are the ways in which the kernel says so. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN']);
-/** An attribute whose driver has no answer now: be2iscsi says EBUSY of a card in error (be_iscsi.c, beiscsi_get_host_param), or EAGAIN; a device without the thing ENOTSUP or ENOSYS. */
+/** An attribute whose driver has no answer: be2iscsi says EBUSY of a card in error (be_iscsi.c, beiscsi_get_host_param); a device without the thing ENOTSUP or ENOSYS. */
 const NO_ANSWER = new Set(['EBUSY', 'EAGAIN', 'ETIMEDOUT', 'ENOTSUP', 'ENOSYS']);
 const VANISHED = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
