@@ -35,7 +35,7 @@ export const libvirtSection = z.strictObject({
   device_timeout_seconds: seconds(3600).default(60).describe('The longest wait for a block device to come or go.'),
   chap_secrets: choice(['record-file', 'argv']).default('record-file')
     .describe('How CHAP secrets reach open-iscsi: in its record files, or in arguments that every user of the host can read.'),
-  state_directory: directory().default('/var/lib/libvirt-volume').describe('Where it is kept what this library made on this host.'),
+  state_directory: directory().default('/var/lib/libvirt-volume').describe('Where it is kept what must be remembered of this host.'),
   lock_directory: directory().default('/run/lock/libvirt-volume').describe('Where the locks between processes are. Each process must name the same one.'),
   root_helper: z.array(z.string({ error: HELPER }).min(1, { error: HELPER }), { error: HELPER }).default([])
     .describe('The command, and its arguments, that runs other commands as root. Empty for none.'),

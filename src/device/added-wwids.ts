@@ -17,8 +17,8 @@ export class AddedWwids {
 
   /** @throws {VolumeError} `PERMISSION_DENIED` */
   async put(wwid: Wwid): Promise<void> {
-    await this.#files.makeDirectory(this.#folder, 0o755);
-    await this.#files.replace(this.#file(wwid), '', 0o644, `${this.#file(wwid)}.new`);
+    await this.#files.makeDirectory(this.#folder, 0o700);
+    await this.#files.replace(this.#file(wwid), '', 0o600, `${this.#file(wwid)}.new`);
   }
 
   async drop(wwid: Wwid): Promise<void> {

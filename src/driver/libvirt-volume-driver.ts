@@ -65,7 +65,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     this.#ifaces = ifaces;
     this.#connector = new VolumeConnector({
       ...parts,
-      ...parts.options,
+      loginTimeoutMs: parts.options.loginTimeoutMs,
       hardware: async () => await this.#hardware(),
     });
     this.#releaser = new VolumeReleaser(parts);

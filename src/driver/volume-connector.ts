@@ -2,6 +2,7 @@ import { isNonEmpty, type NonEmpty } from '../base/brand.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import type { VolumeOptions } from '../config/options.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import { samePortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
@@ -11,23 +12,22 @@ import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { describeVolume, fallbackOfPresent, type OpenVolume } from './describe-volume.js';
-import { FailedTransports } from './failed-transports.js';
+import { FailedTransports, type FailedTransportsParts } from './failed-transports.js';
 import { type IfacePlan, ifaceNamesOf, requestOf } from './iface-plan.js';
 import { MultipathOpener } from './multipath-opener.js';
 import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
-import { isTransportFailure } from './path-failures.js';
 import { type OpenerParts, type OpenPath, PathOpener, type Way } from './path-opener.js';
 import { presentPaths, refreshedPaths } from './present-paths.js';
+import { isTransportFailure } from './transport-failure.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
 import { usableWays } from './usable-ways.js';
 
-export interface ConnectorParts extends OpenerParts, ObserverParts {
+export interface ConnectorParts extends OpenerParts, ObserverParts, FailedTransportsParts {
   readonly logger: Logger;
   readonly ifaceRecords: IfaceRecords;
   /** Looks at the host's hardware as it is now. */
   readonly hardware: () => Promise<Hardware>;
-  readonly useMultipath: boolean;
-  readonly enforceMultipath: boolean;
+  readonly options: Pick<VolumeOptions, 'useMultipath' | 'enforceMultipath' | 'stateDirectory'>;
 }
 
 /** What is looked at for software TCP without a binding: nothing. */
@@ -106,12 +106,12 @@ export class VolumeConnector {
 
   /** Of several paths the map; of one its disk, unless maps are asked for: multipathd may make one of a single path that nobody wants. */
   #asOpen(paths: NonEmpty<OpenPath>, { map }: VolumeView): OpenVolume {
-    if (map !== undefined && (this.#parts.useMultipath || paths.length > 1)) return { paths, map, warnings: [] };
+    if (map !== undefined && (this.#parts.options.useMultipath || paths.length > 1)) return { paths, map, warnings: [] };
     return { paths: [paths[0]], map: undefined, warnings: [] };
   }
 
   async #mode({ enforceMultipath }: IscsiConnection): Promise<Mode> {
-    if (!this.#parts.useMultipath) return { kind: 'single', warnings: [] };
+    if (!this.#parts.options.useMultipath) return { kind: 'single', warnings: [] };
     if (await this.#parts.maps.isRunning()) return { kind: 'multipath' };
     if (this.#enforces({ enforceMultipath })) {
       throw new VolumeError('MULTIPATH_UNAVAILABLE', 'Cannot connect the volume over several paths: multipathd does not run', { hint: 'systemctl start multipathd' });
@@ -121,7 +121,7 @@ export class VolumeConnector {
   }
 
   #enforces({ enforceMultipath }: Pick<IscsiConnection, 'enforceMultipath'>): boolean {
-    return this.#parts.enforceMultipath || enforceMultipath;
+    return this.#parts.options.enforceMultipath || enforceMultipath;
   }
 
   /** The paths that a volume lacks, over the ifaces that it runs over: over the fallback alone where it fell back. */
@@ -144,7 +144,7 @@ export class VolumeConnector {
       const why = { code: reasonCodeOf(error), reason: errorChain(error) };
       this.#parts.logger.warn('Falling back to another transport', { requested: requestOf(plan), used: fallback.name, ...why });
       const { late, ...open } = await this.#openInstead(connection, fallback, mode, { plan, first: error }, signal);
-      this.#remember(plan, connection, error);
+      await this.#remember(plan, connection, error);
       return { volume: describeVolume(open, plan, why), late };
     }
   }
@@ -152,8 +152,7 @@ export class VolumeConnector {
   /** Over the requested ifaces that can work. Those that cannot are told of; where none can, there is nothing to open. */
   async #openOver(connection: IscsiConnection, plan: IfacePlan, mode: Mode, signal: AbortSignal): Promise<Opened> {
     const ifaces = plan.requested.map(({ iface }) => iface);
-    const recalled = plan.fallback === undefined ? [] : ifaces.map((iface) => this.#failed.recall(iface.name, connection.paths[0].portal)).filter((error) => error !== undefined);
-    if (recalled.length === ifaces.length) throw noneOf(ifaces, recalled);
+    if (plan.fallback !== undefined) await this.#requireWorthATry(ifaces, connection);
     const { ways, refusals } = usableWays(ifaces, connection.paths, await this.#hardwareFor(ifaces));
     if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
     for (const refusal of refusals) this.#parts.logger.warn('An iface cannot be used', { reason: refusal.message });
@@ -202,9 +201,17 @@ export class VolumeConnector {
     }
   }
 
-  #remember({ requested }: IfacePlan, { paths: [{ portal }] }: IscsiConnection, error: VolumeError): void {
-    if (error.details['recalled'] === true || error.details['reasonCode'] !== undefined) return; // what hardware tells is asked anew each time
-    for (const { iface } of requested) this.#failed.remember(iface.name, portal, error);
+  /** An iface over which this portal could not be reached a while ago, and the fallback could, is not waited for again. */
+  async #requireWorthATry(ifaces: readonly Iface[], { paths: [{ portal }] }: IscsiConnection): Promise<void> {
+    const failures = await Promise.all(ifaces.map((iface) => this.#failed.recall(iface.name, portal)));
+    const recalled = failures.filter((failure) => failure !== undefined);
+    if (recalled.length === ifaces.length) throw noneOf(ifaces, recalled);
+  }
+
+  /** What hardware tells is asked anew each time; what was recalled is not news. */
+  async #remember({ requested }: IfacePlan, { paths: [{ portal }] }: IscsiConnection, error: VolumeError): Promise<void> {
+    if (error.details['retryInMs'] !== undefined || error.details['reasonCode'] !== undefined) return;
+    for (const { iface } of requested) await this.#failed.remember(iface.name, portal, error);
   }
 
   /** The hardware decides over every iface but the default one. */

@@ -35,6 +35,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     for (const folder of ['/etc/iscsi/nodes', '/etc/iscsi/ifaces', '/run/lock']) this.tree.directory(folder);
     for (const transport of ['tcp', 'iser']) this.tree.directory(`/sys/class/iscsi_transport/${transport}`);
     this.tree.write('/sys/class/infiniband/mlx5_0/ports/1/state', '4: ACTIVE\n');
+    this.tree.write('/proc/sys/kernel/random/boot_id', '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10\n');
     this.tree.write('/etc/iscsi/iscsid.conf', 'node.startup = manual\nnode.session.timeo.replacement_timeout = 120\n');
   }
 

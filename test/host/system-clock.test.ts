@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
@@ -9,6 +10,11 @@ const SIGNAL = new AbortController().signal;
 test('now() never goes back', () => {
   const times = Array.from({ length: 1000 }, () => SYSTEM_CLOCK.now());
   expect(times).toEqual(times.toSorted((one, other) => one - other));
+});
+test('now() is the same in another process', () => {
+  const before = SYSTEM_CLOCK.now();
+  const there = Number(execFileSync(process.execPath, ['-p', 'Number(process.hrtime.bigint()) / 1e6'], { encoding: 'utf8' }));
+  expect({ between: before < there && there < SYSTEM_CLOCK.now(), there }).toMatchObject({ between: true });
 });
 test('sleep() takes as long as it was told', async () => {
   const began = SYSTEM_CLOCK.now();
