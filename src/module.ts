@@ -11,6 +11,9 @@ import { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js'
 import { type DriverParts, LibvirtVolumeDriver } from './driver/libvirt-volume-driver.js';
 import type { VolumeDriver } from './driver/volume-driver.js';
 import type { Logger } from './base/logger.js';
+import { EventHub } from './events/event-hub.js';
+import { VolumeCounters } from './events/volume-counters.js';
+import type { VolumeEvents } from './events/volume-events.js';
 import type { Clock } from './host/clock.js';
 import type { CommandRunner } from './host/command.js';
 import type { DeviceUsers } from './host/device-users.js';
@@ -50,6 +53,8 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
   return new ContainerModule(({ bind }) => {
     bind(TOKENS.options).toResolvedValue(() => optionsOf(source)).inSingletonScope();
     bind(TOKENS.logger).toResolvedValue(() => winstonLogger('info')).inSingletonScope();
+    bind(TOKENS.counters).toResolvedValue(() => new VolumeCounters()).inSingletonScope();
+    bind(TOKENS.events).toResolvedValue(countedEvents, [TOKENS.logger, TOKENS.counters]).inSingletonScope();
     bind(TOKENS.clock).toConstantValue(SYSTEM_CLOCK);
     bind(TOKENS.commands).toResolvedValue((logger, { rootHelper }) => new ExecaCommandRunner({ logger, rootHelper }), [TOKENS.logger, TOKENS.options]).inSingletonScope();
     bind(TOKENS.fileSystem).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
@@ -77,6 +82,13 @@ function optionsOf(source: ConfigurationSource): VolumeOptions {
   if ('options' in source) return source.options;
   if ('config' in source) return readOptions({ libvirt: source.config }, 'the configuration object');
   return loadOptions({ configFile: source.configFile, env: process.env });
+}
+
+/** The counters listen from the first event on, whenever they are asked for. */
+function countedEvents(logger: Logger, counters: VolumeCounters): VolumeEvents {
+  const events = new EventHub({ logger });
+  events.subscribe(counters.count);
+  return events;
 }
 
 /** This process's own files, or those that `root_helper` reaches. */

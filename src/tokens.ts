@@ -3,6 +3,8 @@ import type { Logger } from './base/logger.js';
 import type { VolumeOptions } from './config/options.js';
 import type { DriverParts } from './driver/libvirt-volume-driver.js';
 import type { VolumeDriver } from './driver/volume-driver.js';
+import type { VolumeCounters } from './events/volume-counters.js';
+import type { VolumeEvents } from './events/volume-events.js';
 import type { Clock } from './host/clock.js';
 import type { CommandRunner } from './host/command.js';
 import type { DeviceUsers } from './host/device-users.js';
@@ -20,6 +22,10 @@ export const TOKENS = {
   /** The configuration, read and believed. */
   options: token<VolumeOptions>('options'),
   logger: token<Logger>('logger'),
+  /** What happened to volumes, for whoever subscribes. */
+  events: token<VolumeEvents>('events'),
+  /** The events, counted since the process began. */
+  counters: token<VolumeCounters>('counters'),
   commands: token<CommandRunner>('commands'),
   fileSystem: token<FileSystem>('file-system'),
   netAddresses: token<NetAddresses>('net-addresses'),

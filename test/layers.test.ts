@@ -7,16 +7,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   connection: ['base'],
   host: ['base'],
+  events: ['base'],
   iface: ['base', 'host'],
   config: ['base', 'iface'],
   initiator: ['base', 'connection', 'host', 'iface'],
   device: ['base', 'connection', 'host', 'initiator'],
   disk: ['base', 'connection', 'config'],
   libvirt: ['base', 'host'],
-  driver: ['base', 'connection', 'host', 'iface', 'config', 'initiator', 'device', 'disk', 'libvirt'],
+  driver: ['base', 'connection', 'host', 'events', 'iface', 'config', 'initiator', 'device', 'disk', 'libvirt'],
   testing: ['base', 'connection', 'iface', 'device', 'disk', 'libvirt', 'driver'],
-  '.': ['base', 'connection', 'host', 'iface', 'config', 'initiator', 'device', 'disk', 'libvirt', 'driver'],
-  cli: ['.', 'base', 'connection', 'host', 'iface', 'config', 'initiator', 'device', 'disk', 'libvirt', 'driver'],
+  '.': ['base', 'connection', 'host', 'events', 'iface', 'config', 'initiator', 'device', 'disk', 'libvirt', 'driver'],
+  cli: ['.', 'base', 'connection', 'host', 'events', 'iface', 'config', 'initiator', 'device', 'disk', 'libvirt', 'driver'],
 };
 
 /** Packages with one home each. `node:` is the operating system: only its ports' real sides reach it. */

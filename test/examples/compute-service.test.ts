@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Container } from 'inversify';
 import { ComputeService } from '../../examples/compute-service/compute-service.js';
+import { logFallbacks } from '../../examples/compute-service/log-fallbacks.js';
 import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
 import { type FakeWorld, openFakeWorld } from '../fakes/fake-world.js';
@@ -94,6 +95,21 @@ test.each<[number, string, string, string, unknown]>([
   const answer = await send(method, path, body);
   expect(answer).toEqual({ status, body: errorOf(code) });
   expect(JSON.stringify(answer.body)).not.toContain('geheim');
+});
+
+test('logFallbacks() writes a line for each fallback until it is stopped, and counts stand beside', () => {
+  const { container } = openFakeWorld();
+  const events = container.get(TOKENS.events);
+  const lines: string[] = [];
+  const stop = logFallbacks(events, (line) => lines.push(line));
+  const place = { target: 'iqn.2026-11.org.example:t', portal: '192.0.2.10:3260' };
+  const fallback = { ...place, kind: 'transport-fallback', requested: 'iser', used: 'default', code: 'RDMA_PORT_DOWN', reason: 'port 1 is down' } as const;
+  events.emit({ ...place, kind: 'login-failed', iface: 'iser', code: 'PORTAL_UNREACHABLE' });
+  events.emit(fallback);
+  stop();
+  events.emit(fallback);
+  expect(lines).toEqual(['A volume of iqn.2026-11.org.example:t comes over default and not over iser: RDMA_PORT_DOWN, port 1 is down']);
+  expect(container.get(TOKENS.counters).snapshot().map(({ name, samples }) => [name, samples.map(({ value }) => value)])).toEqual([['libvirt_volume_fallbacks_total', [2]], ['libvirt_volume_login_failures_total', [1]]]);
 });
 
 test('stop() lets a request that runs end', async () => {
