@@ -1,5 +1,6 @@
 import type { Hardware, IscsiHost, PciFunction, UnusableCode, Verdict } from './hardware.js';
 import type { Iface } from './iface.js';
+import { bindingOf } from './iface-binding.js';
 import { cardsOf, TRANSPORT_FACTS } from './transport-facts.js';
 import type { Transport } from './transport.js';
 import { verifyPath } from './verify-path.js';
@@ -58,7 +59,6 @@ function verifyNetDevice({ name, transport, hwaddress, ipaddress, netIfacename }
   return undefined;
 }
 
-/** The HBA as iscsid finds it: by the MAC, else by the network device, else by the address (usr/iscsi_sysfs.c, iscsi_sysfs_get_host_no_from_hwinfo). */
 function verifyAdapter(iface: Iface, hardware: Hardware): Verdict | undefined {
   const { transport } = iface;
   const { unbound } = TRANSPORT_FACTS[transport];
@@ -71,11 +71,6 @@ function verifyAdapter(iface: Iface, hardware: Hardware): Verdict | undefined {
 }
 
 const NAME_OF = { hwaddress: 'MAC address', netdev: 'network device', ipaddress: 'address' } as const;
-
-function bindingOf({ hwaddress, netIfacename, ipaddress }: Iface): readonly [keyof typeof NAME_OF, string | undefined] {
-  if (hwaddress !== undefined) return ['hwaddress', hwaddress];
-  return netIfacename === undefined ? ['ipaddress', ipaddress] : ['netdev', netIfacename];
-}
 
 /** The usual mistakes: the MAC of the card's Ethernet side, or of another card. */
 function whoHasIt(key: keyof typeof NAME_OF, value: string, { hosts, netDevices }: Hardware): string {

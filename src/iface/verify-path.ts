@@ -1,4 +1,5 @@
 import { isIP } from '../base/ip-address.js';
+import { boundDevices } from './bound-devices.js';
 import type { Hardware, NetDevice, RdmaPort, Verdict } from './hardware.js';
 import type { Iface } from './iface.js';
 import { isInSubnet, isLinkLocal, prefixOf } from './subnet.js';
@@ -42,14 +43,6 @@ function devicesNear(portal: string, netDevices: readonly NetDevice[]): readonly
 /** The device itself, a VLAN on it, a bond of it. */
 function standsOn({ name, lower }: NetDevice, base: string, netDevices: readonly NetDevice[]): boolean {
   return name === base || lower.includes(base) || netDevices.some((device) => lower.includes(device.name) && standsOn(device, base, netDevices));
-}
-
-/**
- * As open-iscsi binds (usr/io.c, bind_conn_to_iface): a MAC wins, and a device's name counts only without one. By MAC it takes the first device in the
- * kernel's order that has it (usr/iscsi_net_util.c, net_get_netdev_from_hwaddress). A VLAN and a bond share theirs, so it may be any of these.
- */
-function boundDevices({ hwaddress, netIfacename }: Iface, { netDevices }: Hardware): readonly NetDevice[] {
-  return netDevices.filter((device) => (hwaddress === undefined ? device.name === netIfacename : device.hwaddress === hwaddress));
 }
 
 function verifyAddressOf(devices: readonly NetDevice[], portal: string): Verdict | undefined {
