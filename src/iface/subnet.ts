@@ -14,6 +14,16 @@ export function prefixOf(subnet: string): number {
   return Number(subnet.slice(subnet.lastIndexOf('/') + 1));
 }
 
+/** The network itself: `10.98.0.0/24` of `10.98.0.1/24`. The same text for all its addresses. */
+export function networkOf(subnet: string): string {
+  const own = subnet.slice(0, subnet.lastIndexOf('/'));
+  const [bits, width] = isIP(own) === 4 ? [32n, 8n] : [128n, 16n];
+  const hostBits = bits - BigInt(prefixOf(subnet));
+  const network = (bitsOf(own) >> hostBits) << hostBits;
+  const parts = Array.from({ length: Number(bits / width) }, (_unused, index) => BigInt.asUintN(Number(width), network >> (bits - width * BigInt(index + 1))));
+  return `${width === 8n ? parts.join('.') : canonicalAddress(parts.map((part) => part.toString(16)).join(':'))}/${prefixOf(subnet)}`;
+}
+
 /** Link-local addresses reach no further than the wire (RFC 4291, 2.5.6; RFC 3927). */
 export function isLinkLocal(address: string): boolean {
   return isIP(address) === 4 ? isInSubnet(address, '169.254.0.0/16') : isInSubnet(address, 'fe80::/10');
