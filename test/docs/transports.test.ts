@@ -6,7 +6,7 @@ import { TRANSPORTS } from '../../src/iface/transport.js';
 
 const page = readFileSync('docs/transports.md', 'utf8');
 const parts = new Map(page.split(/^## /m).slice(1).map((part) => [/^.*/.exec(part)?.[0] ?? '', part]));
-const pages = ['docs/transports.md', 'docs/iser-migration.md'];
+const pages = ['docs/transports.md', 'docs/iser-migration.md', 'docs/several-ifaces.md'];
 
 describe('docs/transports.md', () => {
   test.each(TRANSPORTS)('has a part for %s, and the contents lead to it', (transport) => {
