@@ -47,6 +47,11 @@ const send = async (method: string, path: string, body?: unknown): Promise<Answe
   return { status: response.status, body: await response.json() };
 };
 
+/** The request has reached the driver, however busy this machine is. */
+const untilLoggingIn = async (driver: FakeVolumeDriver): Promise<void> => {
+  while (driver.loginsRunning === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
 const errorOf = (code: string): unknown => ({ error: expect.objectContaining({ code }) as unknown });
 
 beforeEach(() => start(new FakeVolumeDriver({ domains: ['web1', 'a guest'], unreachable: [UNREACHABLE] })));
@@ -114,9 +119,10 @@ test('logFallbacks() writes a line for each fallback until it is stopped, and co
 
 test('stop() lets a request that runs end', async () => {
   await service.stop();
-  await start(new FakeVolumeDriver({ loginMs: 50 }));
+  const driver = new FakeVolumeDriver({ loginMs: 200 });
+  await start(driver);
   const answer = send('POST', '/domains/web1/volumes', ATTACH);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await untilLoggingIn(driver);
   await service.stop();
   expect((await answer).status).toBe(201);
   await expect(send('POST', '/domains/web1/volumes', ATTACH)).rejects.toThrow();
@@ -127,7 +133,7 @@ test('stop() aborts a request that outlasts the time of grace, and nothing stays
   const driver = new FakeVolumeDriver({ loginMs: 60_000 });
   await start(driver, 10);
   const answer = send('POST', '/domains/web1/volumes', ATTACH);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await untilLoggingIn(driver);
   await service.stop();
   expect(await answer).toEqual({ status: 503, body: errorOf('ABORTED') });
   expect(await driver.find(connection_info)).toBeUndefined();

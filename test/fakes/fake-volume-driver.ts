@@ -27,6 +27,8 @@ const SIZE_BYTES = 1_073_741_824n;
 /** A volume driver that keeps its volumes in memory and obeys the contract of VolumeDriver. */
 export class FakeVolumeDriver implements VolumeDriver {
   readonly volumeType = 'iscsi';
+  /** Logins that have begun and not ended. */
+  loginsRunning = 0;
   readonly #settings: FakeVolumeDriverSettings;
   readonly #connected = new Map<string, ConnectedVolume>();
   readonly #guests = new Map<string, Set<string>>();
@@ -94,9 +96,14 @@ export class FakeVolumeDriver implements VolumeDriver {
 
   async #logIn(signal: AbortSignal): Promise<void> {
     const ends = Date.now() + (this.#settings.loginMs ?? 0);
-    while (Date.now() < ends) {
-      throwIfAborted(signal);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+    this.loginsRunning++;
+    try {
+      while (Date.now() < ends) {
+        throwIfAborted(signal);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } finally {
+      this.loginsRunning--;
     }
   }
 
