@@ -23,9 +23,10 @@ export interface ReversePathFinding {
  * - with `arp_ignore` at 0 each NIC answers ARP for the addresses of the others, the target sends their packets to it, and a socket that is bound to
  *   another device never sees them (net/ipv4/arp.c, arp_ignore; include/net/inet_hashtables.h, inet_match).
  *
- * Rules of policy routing for each source address make strict filtering right, and `arp_filter` as good as `arp_ignore`. They cannot be read here: with
- * them the first finding is one too many, and its command does no harm. IPv6 has neither. What counts is the higher of the device's value and that
- * of `all`; for `arp_filter` either (include/linux/inetdevice.h, IN_DEV_RPFILTER, IN_DEV_ARP_IGNORE, IN_DEV_ARPFILTER).
+ * The scenario two-nics-in-one-network shows both, and that the commands mend them. Rules of policy routing for each source address make strict filtering
+ * right, and `arp_filter` as good as `arp_ignore`. They cannot be read here: with them the first finding is one too many, and its command does no harm.
+ * IPv6 has neither. What counts is the higher of the device's value and that of `all`; for `arp_filter` either (include/linux/inetdevice.h,
+ * IN_DEV_RPFILTER, IN_DEV_ARP_IGNORE, IN_DEV_ARPFILTER).
  * @param ifaces those that sessions go over
  */
 export function checkReversePath(ifaces: readonly Iface[], hardware: Hardware, settings: ReversePath): readonly ReversePathFinding[] {
