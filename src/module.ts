@@ -65,7 +65,7 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.ifaces).toResolvedValue((files) => new HostIfaceReports({ files }), [TOKENS.fileSystem]).inSingletonScope();
     bind(TOKENS.ifaceRecords).toResolvedValue((files, clock) => new IfaceRecords({ files, clock }), [TOKENS.fileSystem, TOKENS.clock]).inSingletonScope();
     bind(TOKENS.driverParts)
-      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.locks, TOKENS.libvirt])
+      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.locks, TOKENS.libvirt, TOKENS.events])
       .inSingletonScope();
     bind(TOKENS.iscsiDriver).toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
     bind(TOKENS.iserDriver).toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
@@ -103,14 +103,15 @@ function libvirtAt(uri: string, logger: Logger): Libvirt {
 
 function driverParts(
   options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, netAddresses: NetAddresses, locks: Locks, libvirt: Libvirt,
+  events: VolumeEvents,
 ): DriverParts {
   const { deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
   return {
-    initiator: new OpenIscsiInitiator({ commands, files, clock, logger, loginTimeoutMs }),
+    initiator: new OpenIscsiInitiator({ commands, files, clock, logger, events, loginTimeoutMs }),
     devices: new LinuxBlockDevices({ files, clock, users, logger, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users, logger, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),
     ifaceRecords: new IfaceRecords({ files, clock }),
-    libvirt, locks, files, clock, netAddresses, logger, options,
+    libvirt, locks, files, clock, netAddresses, logger, events, options,
   };
 }

@@ -10,7 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   events: ['base'],
   iface: ['base', 'host'],
   config: ['base', 'iface'],
-  initiator: ['base', 'connection', 'host', 'iface'],
+  initiator: ['base', 'connection', 'host', 'events', 'iface'],
   device: ['base', 'connection', 'host', 'initiator'],
   disk: ['base', 'connection', 'config'],
   libvirt: ['base', 'host'],

@@ -11,6 +11,7 @@ import type { MultipathMaps } from '../device/multipath-maps.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
+import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { NetAddresses } from '../host/net-addresses.js';
@@ -44,6 +45,7 @@ export interface DriverParts {
   readonly clock: Clock;
   readonly netAddresses: NetAddresses;
   readonly logger: Logger;
+  readonly events: VolumeEvents;
   readonly options: VolumeOptions;
 }
 
@@ -138,7 +140,10 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async #open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
+    const began = this.#parts.clock.now();
     const opened = await this.#connector.open(connection, plan, signal);
+    const { device: { path: device, wwid }, paths, transport: { requested, used } } = opened.volume;
+    this.#parts.events.emit({ kind: 'volume-connected', wwid, device, requested, used, paths: paths.length, durationMs: this.#parts.clock.now() - began });
     if (opened.late !== undefined) this.#joinLater(connection, opened.late);
     return opened;
   }
@@ -160,7 +165,14 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async #release(connection: IscsiConnection, options: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
-    return await this.#withPlan(connection, signal, async (plan) => await this.#releaser.release(connection, ifaceNamesOf(plan), options, signal));
+    return await this.#withPlan(connection, signal, async (plan) => await this.#releaseWith(connection, plan, options, signal));
+  }
+
+  async #releaseWith(connection: IscsiConnection, plan: IfacePlan, options: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
+    const began = this.#parts.clock.now();
+    const { wwid, ...released } = await this.#releaser.release(connection, ifaceNamesOf(plan), options, signal);
+    this.#parts.events.emit({ kind: 'volume-disconnected', wwid, found: released.found, durationMs: this.#parts.clock.now() - began });
+    return released;
   }
 
   async #withPlan<Result>(connection: IscsiConnection, signal: AbortSignal, body: (plan: IfacePlan) => Promise<Result>): Promise<Result> {
@@ -170,7 +182,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
 
   async #undoOpen(connection: IscsiConnection, plan: IfacePlan, first: unknown): Promise<void> {
     try {
-      await this.#releaser.release(connection, ifaceNamesOf(plan), {}, AbortSignal.timeout(UNDO_MS));
+      await this.#releaseWith(connection, plan, {}, AbortSignal.timeout(UNDO_MS));
     } catch (error) {
       throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed attach in full', { cause: new AggregateError([first, error]) });
     }

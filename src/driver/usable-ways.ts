@@ -3,28 +3,41 @@ import type { TargetPath } from '../connection/target-path.js';
 import type { Hardware, Verdict } from '../iface/hardware.js';
 import type { Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
+import { pairPaths } from '../iface/pair-paths.js';
 import { verifyIface } from '../iface/verify-iface.js';
 import type { Way } from './path-opener.js';
 
 const USABLE: Verdict = { kind: 'usable' };
 
-/** The ways that the hardware allows, and why it does not allow the others. */
+/** The ways that lead somewhere, as far as the hardware tells. */
 export interface UsableWays {
+  /** All ways over the first iface, then those over the next. */
   readonly ways: readonly Way[];
+  /** Why an iface has no way at all: one `TRANSPORT_UNAVAILABLE` each. */
   readonly refusals: readonly VolumeError[];
 }
 
-/** Each iface with each path that it can reach, as far as the hardware tells, before any login is tried. Software TCP without a binding needs none. */
+interface Refusal {
+  readonly code: string;
+  readonly reason: string;
+  readonly mend?: string | undefined;
+}
+
+/** Each iface with each path that it can reach, before any login is tried. Software TCP without a binding needs no look. */
 export function usableWays(ifaces: readonly Iface[], paths: readonly TargetPath[], hardware: Hardware): UsableWays {
-  const found = ifaces.flatMap((iface) => paths.map((path) => ({ way: { path, iface }, verdict: iface.name === DEFAULT_IFACE ? USABLE : verifyIface(iface, hardware, path.portal) })));
+  const verdicts = ifaces.flatMap((iface) => paths.map((path) => ({ iface, path, verdict: iface.name === DEFAULT_IFACE ? USABLE : verifyIface(iface, hardware, path.portal) })));
+  const working = ifaces.filter((iface) => verdicts.some((one) => one.iface === iface && one.verdict.kind === 'usable'));
+  const { pairs, leftOut } = pairPaths(working, paths.map((path) => ({ path, address: path.portal.address })), hardware);
+  const ways = verdicts.filter(({ iface, path, verdict }) => verdict.kind === 'usable' && pairs.some((pair) => pair.iface === iface && pair.portal.path === path)).map(({ iface, path }): Way => ({ iface, path }));
   return {
-    ways: found.flatMap(({ way, verdict }) => (verdict.kind === 'usable' ? [way] : [])),
-    refusals: ifaces.flatMap((iface) => {
-      const of = found.filter(({ way }) => way.iface === iface);
-      const [refused] = of.flatMap(({ verdict }) => (verdict.kind === 'usable' ? [] : [verdict]));
-      if (refused === undefined || of.some(({ verdict }) => verdict.kind === 'usable')) return [];
-      const { code, reason, mend } = refused;
-      return [new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use the iface ${iface.name}: ${reason}`, { details: { iface: iface.name, reasonCode: code }, ...(mend === undefined ? {} : { hint: mend }) })];
+    ways,
+    refusals: ifaces.filter((iface) => !ways.some((way) => way.iface === iface)).flatMap((iface) => {
+      const [refusal] = [...verdicts.flatMap((one): readonly Refusal[] => (one.iface === iface && one.verdict.kind === 'unusable' ? [one.verdict] : [])), ...leftOut.filter((one) => one.iface === iface)];
+      return refusal === undefined ? [] : [asError(iface, refusal)];
     }),
   };
+}
+
+function asError({ name }: Iface, { code, reason, mend }: Refusal): VolumeError {
+  return new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use the iface ${name}: ${reason}`, { details: { iface: name, reasonCode: code }, ...(mend === undefined ? {} : { hint: mend }) });
 }

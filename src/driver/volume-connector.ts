@@ -4,12 +4,15 @@ import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import { samePortal } from '../connection/portal.js';
+import { formatPortal, samePortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
+import type { VolumeEvents } from '../events/volume-events.js';
+import { checkReversePath } from '../iface/check-reverse-path.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
+import { readReversePath } from '../iface/read-reverse-path.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { describeVolume, fallbackOfPresent, type OpenVolume } from './describe-volume.js';
 import { FailedTransports, type FailedTransportsParts } from './failed-transports.js';
@@ -24,6 +27,7 @@ import { usableWays } from './usable-ways.js';
 
 export interface ConnectorParts extends OpenerParts, ObserverParts, FailedTransportsParts {
   readonly logger: Logger;
+  readonly events: VolumeEvents;
   readonly ifaceRecords: IfaceRecords;
   /** Looks at the host's hardware as it is now. */
   readonly hardware: () => Promise<Hardware>;
@@ -144,6 +148,8 @@ export class VolumeConnector {
       const why = { code: reasonCodeOf(error), reason: errorChain(error) };
       this.#parts.logger.warn('Falling back to another transport', { requested: requestOf(plan), used: fallback.name, ...why });
       const { late, ...open } = await this.#openInstead(connection, fallback, mode, { plan, first: error }, signal);
+      const [{ target, portal }] = connection.paths;
+      this.#parts.events.emit({ kind: 'transport-fallback', requested: requestOf(plan), used: fallback.name, ...why, target, portal: formatPortal(portal) });
       await this.#remember(plan, connection, error);
       return { volume: describeVolume(open, plan, why), late };
     }
@@ -153,11 +159,13 @@ export class VolumeConnector {
   async #openOver(connection: IscsiConnection, plan: IfacePlan, mode: Mode, signal: AbortSignal): Promise<Opened> {
     const ifaces = plan.requested.map(({ iface }) => iface);
     if (plan.fallback !== undefined) await this.#requireWorthATry(ifaces, connection);
-    const { ways, refusals } = usableWays(ifaces, connection.paths, await this.#hardwareFor(ifaces));
+    const hardware = await this.#hardwareFor(ifaces);
+    const { ways, refusals } = usableWays(ifaces, connection.paths, hardware);
     if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
-    for (const refusal of refusals) this.#parts.logger.warn('An iface cannot be used', { reason: refusal.message });
+    const warnings = [...refusals.map(({ message }) => message), ...(await this.#reversePathWarnings(ifaces, hardware))];
+    for (const reason of warnings) this.#parts.logger.warn('Not every iface can be used as it is', { reason });
     const opened = await this.#withRecords(plan, ways, signal, async () => await this.#openWays(ways, connection, mode, signal));
-    return { ...opened, warnings: [...refusals.map((refusal) => refusal.message), ...opened.warnings] };
+    return { ...opened, warnings: [...warnings, ...opened.warnings] };
   }
 
   async #openWays(ways: NonEmpty<Way>, connection: IscsiConnection, mode: Mode, signal: AbortSignal): Promise<Opened> {
@@ -199,6 +207,13 @@ export class VolumeConnector {
     } catch (error) {
       throw await undo.after(error);
     }
+  }
+
+  /** Settings of the kernel that break the sessions of several NICs in one network. */
+  async #reversePathWarnings(ifaces: readonly Iface[], hardware: Hardware): Promise<readonly string[]> {
+    if (ifaces.length < 2) return [];
+    const settings = await readReversePath(this.#parts.files, hardware.netDevices.map(({ name }) => name));
+    return settings === undefined ? [] : checkReversePath(ifaces, hardware, settings).map(({ reason, mend }) => `${reason}: ${mend}`);
   }
 
   /** An iface over which this portal could not be reached a while ago, and the fallback could, is not waited for again. */

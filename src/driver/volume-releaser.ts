@@ -20,7 +20,7 @@ export class VolumeReleaser {
     this.#parts = parts;
   }
 
-  async release(connection: IscsiConnection, ifaces: readonly IfaceName[], { force = false }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
+  async release(connection: IscsiConnection, ifaces: readonly IfaceName[], { force = false }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume & { readonly wwid: string | undefined }> {
     const view = await observeVolume(connection, ifaces, this.#parts);
     requireOneVolume(view.paths.flatMap(({ unit }) => unit?.disk ?? []));
     await this.#requireUnused(view, signal);
@@ -35,7 +35,7 @@ export class VolumeReleaser {
       }
     }
     if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove all of the volume: ${failures.length} steps failed`, { cause: new AggregateError(failures) });
-    return { found, warnings: [] };
+    return { found, warnings: [], wwid: view.paths.find(({ unit }) => unit?.disk !== undefined)?.unit?.disk?.wwid };
   }
 
   /** A device that somebody has open is left as it is, by force too: what is written to it after that would be lost in silence. */

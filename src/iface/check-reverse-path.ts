@@ -1,5 +1,5 @@
 import { isIP } from '../base/ip-address.js';
-import { boundDevice } from './bound-device.js';
+import { boundDevices } from './bound-devices.js';
 import type { Hardware, NetDevice } from './hardware.js';
 import type { Iface } from './iface.js';
 import type { ReversePath } from './read-reverse-path.js';
@@ -30,7 +30,7 @@ export interface ReversePathFinding {
  * @param ifaces those that sessions go over
  */
 export function checkReversePath(ifaces: readonly Iface[], hardware: Hardware, settings: ReversePath): readonly ReversePathFinding[] {
-  const bound = new Set(ifaces.flatMap((iface) => (iface.transport === 'tcp' ? (boundDevice(iface, hardware)?.name ?? []) : [])));
+  const bound = new Set(ifaces.flatMap((iface) => (iface.transport === 'tcp' ? boundDevices(iface, hardware).map(({ name }) => name) : [])));
   return sharedNetworks(hardware.netDevices).flatMap(({ network, names }) => {
     const affected = names.filter((name) => bound.has(name));
     return affected.length === 0 ? [] : [...dropped(network, names, affected, settings), ...flux(network, names, affected, settings)];

@@ -1,10 +1,11 @@
 import type { NonEmpty } from '../base/brand.js';
 import { deferred } from '../base/deferred.js';
-import { VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
+import { isVolumeError, VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import { formatPortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { Logger } from '../base/logger.js';
+import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
 import type { Command, CommandResult, CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
@@ -22,6 +23,7 @@ export interface InitiatorParts {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly events: VolumeEvents;
   readonly loginTimeoutMs: number;
 }
 
@@ -161,6 +163,7 @@ export class OpenIscsiInitiator {
       this.#parts.logger.info('Logged in', { target: key.target, portal: formatPortal(key.portal), iface: iface.name, transport: session.transport, session: session.id });
       return { session, record: isForeign({ record }) ? { kind: 'unchanged' } : record };
     } catch (error) {
+      if (isVolumeError(error)) this.#parts.events.emit({ kind: 'login-failed', iface: key.iface, target: key.target, portal: formatPortal(key.portal), code: error.code });
       if (!fate.isLeft) await this.#takeBack(key, { record, made, first: error });
       throw error;
     }

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { VolumeError } from '../../src/base/volume-error.js';
+import type { NetAddress } from '../../src/host/net-addresses.js';
 import type { FakePortal, FakeTarget } from '../fakes/fake-target.js';
 import { addTarget, infoFor, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
 
@@ -18,8 +19,8 @@ export interface MultipathWorld extends RecordedWorld {
 }
 
 /** A host whose multipathd runs, and a target with four portals. */
-export function openMultipathWorld(config: Readonly<Record<string, unknown>> = {}): MultipathWorld {
-  const world = openRecordedWorld({ ...MULTIPATH, ...config });
+export function openMultipathWorld(config: Readonly<Record<string, unknown>> = {}, addresses?: readonly NetAddress[]): MultipathWorld {
+  const world = openRecordedWorld({ ...MULTIPATH, ...config }, undefined, addresses);
   world.host.kernel.multipathd.start();
   return { ...world, target: addTarget(world, portalsOf()) };
 }

@@ -3,7 +3,9 @@ import { LinuxBlockDevices } from '../../src/device/linux-block-devices.js';
 import { MultipathMaps } from '../../src/device/multipath-maps.js';
 import { LibvirtISCSIVolumeDriver } from '../../src/driver/libvirt-iscsi-volume-driver.js';
 import type { DriverParts } from '../../src/driver/libvirt-volume-driver.js';
+import type { VolumeEvent } from '../../src/events/volume-event.js';
 import type { Command } from '../../src/host/command.js';
+import type { NetAddress } from '../../src/host/net-addresses.js';
 import { OpenIscsiInitiator } from '../../src/initiator/open-iscsi-initiator.js';
 import { GuestDisks } from '../../src/libvirt/guest-disks.js';
 import { TOKENS } from '../../src/tokens.js';
@@ -41,33 +43,39 @@ export interface RecordedWorld extends FakeWorld {
   readonly driver: LibvirtISCSIVolumeDriver;
   readonly log: RecordedLog;
   readonly parts: DriverParts;
+  /** Every event, in order. */
+  readonly told: readonly VolumeEvent[];
   /** What the guest, the kernel, iscsiadm and the database saw, in order. */
   readonly deeds: string[];
 }
 
 /**
  * A made-up host whose log and whose deeds, across guest, kernel and open-iscsi, are kept in one order.
+ * @param addresses the host's, where they matter
  * @param on a world whose host this one shares: the same host, another configuration
  */
-export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}, on?: FakeWorld): RecordedWorld {
-  const world = openFakeWorld(config, 'iscsi', on?.host);
+export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}, on?: FakeWorld, addresses?: readonly NetAddress[]): RecordedWorld {
+  const world = openFakeWorld(config, 'iscsi', on);
   const { clock, host } = world;
   const { deeds } = host.kernel;
   const log = new RecordedLog();
   const options = world.container.get(TOKENS.options);
+  const events = world.container.get(TOKENS.events);
+  const told: VolumeEvent[] = [];
+  events.subscribe((event) => { told.push(event); });
   const commands = after(host, 'run', (command: Command) => { if (command.program === 'iscsiadm') deeds.push(`iscsiadm ${command.args.map(String).at(-1) ?? ''}`); });
   const files = after(host, 'remove', (path: string) => { if (path.includes('/nodes/')) deeds.push('delete record'); });
   const libvirt = after(world.libvirt, 'detachDevice', () => { deeds.push('guest is asked to let go'); });
   const { deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
   const parts: DriverParts = {
-    options, libvirt, files, clock, netAddresses: world.container.get(TOKENS.netAddresses), ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
-    initiator: new OpenIscsiInitiator({ commands, files, clock, logger: log, loginTimeoutMs }),
+    options, libvirt, files, clock, events, netAddresses: addresses === undefined ? world.container.get(TOKENS.netAddresses) : { list: () => addresses }, ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
+    initiator: new OpenIscsiInitiator({ commands, files, clock, logger: log, events, loginTimeoutMs }),
     devices: new LinuxBlockDevices({ files, clock, users: host, logger: log, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users: host, logger: log, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger: log, timeoutMs: deviceTimeoutMs }),
   };
   const driver = new LibvirtISCSIVolumeDriver(parts);
-  return { ...world, driver, log, parts, deeds };
+  return { ...world, driver, log, parts, deeds, told };
 }
 
 /** The same port, with a note taken of each call of one method before it is done. */

@@ -49,7 +49,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   residue(): readonly string[] {
     const wwids = (this.tree.read('/etc/multipath/wwids') ?? '').split('\n').filter((line) => line.startsWith('/')).map((line) => `wwid ${line}`);
     const kept = /^\/sys\/class\/iscsi_session\/|^\/etc\/iscsi\/(?:nodes|ifaces)\/.|^\/dev\/(?:sd|dm-)|lock\.write$|\/\.libvirt/;
-    const isState = (path: string): boolean => path.startsWith('/var/lib/libvirt-volume/') && this.tree.kind(path) === 'file';
+    const isState = (path: string): boolean => path.startsWith('/var/lib/libvirt-volume/') && !path.endsWith('/failed-transports.json') && this.tree.kind(path) === 'file';
     return [...this.tree.paths().filter((path) => (kept.test(path) && this.tree.kind(path) !== undefined) || isState(path)), ...wwids];
   }
 

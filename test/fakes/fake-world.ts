@@ -21,9 +21,9 @@ export interface FakeWorld extends VolumeWorld {
 }
 
 /** A made-up host with the real driver on it. @param config the `[libvirt]` table of a config file */
-export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, volumeType: 'iscsi' | 'iser' = 'iscsi', shared?: FakeHost): FakeWorld {
-  const clock = new FakeClock();
-  const host = shared ?? new FakeHost({ clock });
+export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, volumeType: 'iscsi' | 'iser' = 'iscsi', shared?: FakeWorld): FakeWorld {
+  const clock = shared?.clock ?? new FakeClock();
+  const host = shared?.host ?? new FakeHost({ clock });
   const libvirt = new FakeLibvirt();
   const interrupter = new Interrupter();
   const container = new Container();

@@ -9,6 +9,7 @@ import { parseIfaceName } from '../../src/iface/iface-name.js';
 import { loginCommand, logoutCommand } from '../../src/initiator/iscsiadm-commands.js';
 import { loginFailure } from '../../src/initiator/iscsiadm-exit.js';
 import { OpenIscsiInitiator } from '../../src/initiator/open-iscsi-initiator.js';
+import { EventHub } from '../../src/events/event-hub.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { FakeTarget } from '../fakes/fake-target.js';
@@ -24,7 +25,7 @@ function open(): { readonly host: FakeHost; readonly initiator: OpenIscsiInitiat
   const clock = new FakeClock();
   const host = new FakeHost({ clock });
   host.targets.push(new FakeTarget({ iqn: target, portals: [{ address: '10.99.1.1', port: 3260, serves: 'tcp' }] }));
-  return { host, initiator: new OpenIscsiInitiator({ commands: host, files: host, clock, logger: SILENT, loginTimeoutMs: 2000 }) };
+  return { host, initiator: new OpenIscsiInitiator({ commands: host, files: host, clock, logger: SILENT, events: new EventHub({ logger: SILENT }), loginTimeoutMs: 2000 }) };
 }
 
 function answerWith(host: FakeHost, verb: string, answer: CommandResult): void {
