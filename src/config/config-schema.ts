@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CACHE_MODES, VIRT_TYPES } from './options.js';
 import { ifaceChoice } from './iface-schema.js';
 

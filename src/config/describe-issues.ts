@@ -1,5 +1,5 @@
 import { closest } from 'fastest-levenshtein';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { quoted } from '../base/quoted.js';
 import { libvirtSection } from './config-schema.js';
 import { IFACE_KEYS } from './iface-schema.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isIP } from '../base/ip-address.js';
 import { parseIfaceName } from '../iface/iface-name.js';
 import { TRANSPORTS } from '../iface/transport.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { configFile } from './config-schema.js';
 
 /** The config file's JSON Schema, for editors that check TOML. config/libvirt-volume.schema.json is what this gives. */

@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+/** What `npm pack` makes, unpacked twice: alone, and where a service would have it, beside the packages that it depends on. */
+const folder = mkdtempSync(join(tmpdir(), 'package-'));
+const alone = join(folder, 'alone/package');
+const service = join(folder, 'services/one');
+const installed = join(service, 'node_modules/libvirt-volume-drivers');
+
+beforeAll(() => {
+  execFileSync('npm', ['pack', '--silent', '--pack-destination', folder]);
+  const [tarball = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  for (const [into, words] of [[join(folder, 'alone'), []], [installed, ['--strip-components=1']]] as const) {
+    mkdirSync(into, { recursive: true });
+    execFileSync('tar', ['-xzf', join(folder, tarball), '-C', into, ...words]);
+  }
+  symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'services/node_modules'));
+}, 120_000);
+
+afterAll(() => { rmSync(folder, { recursive: true }); });
+
+test('the command is one file that needs no package beside it', () => {
+  const { bin, version } = manifest();
+  const command = join(alone, bin['libvirt-volume'] ?? '');
+  expect(statSync(command).mode & 0o111).toBe(0o111);
+  expect(execFileSync(command, ['--version'], { encoding: 'utf8' }).trim()).toBe(version);
+  expect(JSON.parse(execFileSync(command, ['disk-xml', ...inputs(), '--json'], { encoding: 'utf8' }))).toMatchObject({ device: '/dev/sdq', diskXml: expect.stringContaining('<target dev="vdb" bus="virtio"/>') });
+});
+
+test('the command finds the worker that it starts beside itself', () => {
+  const command = readFileSync(join(alone, 'dist/cli/main.js'), 'utf8');
+  const files = [...command.matchAll(/new URL\("\.\/([^"]+)", import\.meta\.url\)/g)].map(([, file]) => file ?? '');
+  expect(files).toEqual(['blocking-worker.js']);
+  expect(files.filter((file) => !existsSync(join(alone, 'dist/cli', file)))).toEqual([]);
+});
+
+test('the command carries the terms of the packages that are in it', () => {
+  const terms = readFileSync(join(alone, 'dist/cli/LICENSES.txt'), 'utf8');
+  for (const name of Object.keys(manifest().dependencies)) expect(terms).toMatch(new RegExp(`^== ${name} \\d`, 'm'));
+});
+
+test('the library is ES modules with types, and has its packages from the service', () => {
+  expect(readFileSync(join(installed, 'dist/index.js'), 'utf8')).toContain("from './module.js'");
+  expect(importKeys('libvirt-volume-drivers')).toEqual(expect.arrayContaining(['TOKENS', 'volumeDriverModule', 'VolumeError']));
+  expect(importKeys('libvirt-volume-drivers/testing')).toEqual(['volumeDriverContract']);
+  for (const types of ['dist/index.d.ts', 'dist/testing/index.d.ts']) expect(existsSync(join(installed, types))).toBe(true);
+});
+
+test('nothing is left in it of what only builds and checks it', () => {
+  expect(readdirSync(alone).toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'config', 'dist', 'docs', 'package.json']);
+  expect(readdirSync(join(alone, 'dist/cli')).toSorted()).toEqual(['LICENSES.txt', 'blocking-worker.js', 'blocking-worker.js.map', 'main.js', 'main.js.map']);
+});
+
+interface Manifest {
+  readonly version: string;
+  readonly bin: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+function manifest(): Manifest {
+  return JSON.parse(readFileSync(join(alone, 'package.json'), 'utf8')) as Manifest;
+}
+
+function inputs(): readonly string[] {
+  const [connection, disk] = [join(folder, 'connection.json'), join(folder, 'disk.json')];
+  writeFileSync(connection, JSON.stringify({
+    driver_volume_type: 'iscsi', serial: 'volume-1',
+    data: { target_portal: '192.0.2.1:3260', target_iqn: 'iqn.2010-10.org.openstack:volume-1', target_lun: 1, device_path: '/dev/sdq' },
+  }));
+  writeFileSync(disk, JSON.stringify({ dev: 'vdb', bus: 'virtio' }));
+  return ['--connection-info', connection, '--disk-info', disk];
+}
+
+/** What a service's import of it gives, in a process of its own. */
+function importKeys(specifier: string): unknown {
+  const script = `console.log(JSON.stringify(Object.keys(await import('${specifier}'))))`;
+  return JSON.parse(execFileSync(process.execPath, ['--input-type=module', '--eval', script], { cwd: service, encoding: 'utf8' }));
+}
