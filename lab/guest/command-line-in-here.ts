@@ -5,7 +5,7 @@ import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
 import type { Outcome, RunAs } from './libvirt-volume.js';
 
-/** Runs the command line in this process: what takes a process of its own five seconds under emulation, most of it to load, takes none here. */
+/** Runs the command line in this process: what takes a process of its own seconds under emulation, most of it to load, takes none here. */
 export async function commandLineInHere(args: readonly string[], { env = {}, input = '' }: RunAs = {}): Promise<Outcome> {
   const begin = performance.now();
   const texts = { stdout: '', stderr: '' };

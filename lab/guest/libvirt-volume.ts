@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+/** Each program of the machine is one file, and all lie in one folder (scripts/lab.sh). */
+const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const LIMIT_MS = 90_000;
 
 export interface RunAs {

@@ -9,8 +9,8 @@ export const LATE = 124;
  * @returns its exit status
  */
 export async function runScenarioProcess(scenario: string, limitSeconds: number, onLine: (line: string) => void): Promise<number> {
-  const reporter = ['--test-reporter=/project/build/lab/guest/reporter.js', '--test-reporter-destination=stdout'];
-  const child = spawn(process.execPath, ['--enable-source-maps', ...reporter, `build/lab/scenarios/${scenario}.js`], {
+  const reporter = ['--test-reporter=/project/build/lab/machine/reporter.js', '--test-reporter-destination=stdout'];
+  const child = spawn(process.execPath, ['--enable-source-maps', ...reporter, `build/lab/machine/${scenario}.js`], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // a process group, so that what it started can be ended with it
     env: { ...process.env, LAB_SCENARIO: scenario, LAB_OUT: `/out/${scenario}`, NO_COLOR: '1' },

@@ -10,5 +10,5 @@ const target = new LioTarget({
 });
 process.stdout.write(`
 Target ${target.iqn}, LUN 1, at ${TCP_ADDRESSES.join(', ')} over TCP and at ${ISER_ADDRESS} over iSER. multipathd and libvirtd are up.
-The project is in /project (compiled: /project/build), the results folder in /out. Leave the shell to power the machine off.
+The project is in /project (its programs: /project/build/lab/machine), the results folder in /out. Leave the shell to power the machine off.
 `);

@@ -1,25 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Plan } from '../plan.js';
 
-interface Lock {
-  readonly packages: Readonly<Record<string, { readonly dev?: boolean; readonly optional?: boolean; readonly devOptional?: boolean }>>;
-}
-
-const NOT_RUN = /\.(?:d\.[cm]?ts|map|md)$/;
-
 /**
- * Makes the disk that the machine mounts at /project: the compiled project, the packages it runs with, node itself and the plan. Over 9p,
- * node takes a second longer to start, and the scenarios load once from a page cache that 9p would not keep.
+ * Makes the disk that the machine mounts at /project: its programs (one file each, packages and all), node itself and the plan. Over 9p,
+ * node takes a second longer to start, and the programs load once from a page cache that 9p would not keep.
  */
 export function makeProjectImage(folder: string, image: string, machine: string, plan: Plan): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const path of ['build', 'lab/machine', 'config', 'package.json']) {
-    if (existsSync(path)) cpSync(path, join(folder, path), { recursive: true, filter: (source) => !source.endsWith('.tsbuildinfo') });
-  }
-  copyPackages(folder);
+  for (const path of ['build/lab/machine', 'lab/machine', 'config', 'package.json']) cpSync(path, join(folder, path), { recursive: true });
   copyNode(folder);
   cpSync(join(machine, 'guest-initramfs.gz'), join(folder, 'guest-initramfs.gz'));
   if (existsSync(join(machine, 'capabilities'))) cpSync(join(machine, 'capabilities'), join(folder, 'capabilities'), { recursive: true, preserveTimestamps: true });
@@ -33,15 +24,6 @@ export function makeProjectImage(folder: string, image: string, machine: string,
   });
   if (made.status !== 0) throw new Error(`Cannot make ${image}: ${made.error?.message ?? made.stderr}`);
   rmSync(folder, { recursive: true });
-}
-
-/** The packages without those that only build and check the project. */
-function copyPackages(folder: string): void {
-  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as Lock;
-  for (const [path, { dev, optional, devOptional }] of Object.entries(lock.packages)) {
-    if (path === '' || dev === true || optional === true || devOptional === true || path.split('node_modules/').length > 2) continue;
-    cpSync(path, join(folder, path), { recursive: true, filter: (source) => !NOT_RUN.test(source) });
-  }
 }
 
 /** The node that runs this. Builds of nodejs.org and NodeSource run on any Debian; a distribution's own needs its distribution's libraries. */

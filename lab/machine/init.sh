@@ -22,7 +22,7 @@ ip link set lo up
 # The runner needs a second or two to load; it waits for /run/lab/ready.
 node=/project/node/bin/node
 if [ "$(option mode)" = run ]; then
-  (cd /project && exec $node build/lab/guest/run-scenarios.js > /run/lab/log/runner.log 2>&1) &
+  (cd /project && exec $node build/lab/machine/run-scenarios.js > /run/lab/log/runner.log 2>&1) &
   runner=$!
 fi
 
@@ -65,7 +65,7 @@ if [ "$(option mode)" = run ]; then
   say "runner ended with $?"
 else
   stty -F /dev/ttyS0 sane rows "$(option rows)" cols "$(option cols)"
-  (cd /project && $node build/lab/guest/shell-target.js)
+  (cd /project && $node build/lab/machine/shell-target.js)
   PATH=/project/node/bin:$PATH setsid -c bash -l < /dev/ttyS0 > /dev/ttyS0 2>&1
 fi
 cp -r /run/lab/log/. /out/log/
