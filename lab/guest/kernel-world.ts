@@ -1,6 +1,5 @@
 import { Container } from 'inversify';
 import { SILENT } from '../../src/base/logger.js';
-import type { Command, CommandResult, CommandRunner } from '../../src/host/command.js';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import type { Transport } from '../../src/iface/transport.js';
 import { volumeDriverModule } from '../../src/module.js';
@@ -10,6 +9,7 @@ import { Interrupter } from '../../test/fakes/interrupting.js';
 import { holdOpen } from './hold-open.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from './lio-target.js';
 import { LioVolume } from './lio-volume.js';
+import { RecordedCommands } from './recorded-commands.js';
 import { compareResidue, readResidue } from './residue.js';
 
 const SIZE_MIB = 64;
@@ -87,30 +87,9 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
   };
 }
 
-/** One path in the singular keys, several in the plural ones: Cinder has both forms, and the contract changes the singular ones. */
+/** One path in the singular keys, several in the plural ones: Cinder has both forms. */
 function pathsTo(iqn: string, lun: number, addresses: readonly string[]): object {
   const portals = addresses.map((address) => `${address}:3260`);
   if (portals.length === 1) return { target_portal: portals[0], target_iqn: iqn, target_lun: lun };
   return { target_portals: portals, target_iqns: portals.map(() => iqn), target_luns: portals.map(() => lun) };
-}
-
-/** Keeps every command, so that a world can prove what was run. */
-class RecordedCommands implements CommandRunner {
-  readonly ran: Command[] = [];
-  readonly #commands: CommandRunner;
-
-  constructor(commands: CommandRunner) {
-    this.#commands = commands;
-  }
-
-  async run(command: Command, signal: AbortSignal): Promise<CommandResult> {
-    this.ran.push(command);
-    return await this.#commands.run(command, signal);
-  }
-
-  /** @throws {Error} when an iscsiadm ran without `-I` */
-  requireIface(): void {
-    const bare = this.ran.filter(({ program, args }) => program === 'iscsiadm' && !args.includes('-I'));
-    if (bare.length > 0) throw new Error(`iscsiadm ran without -I: ${bare.map(({ args }) => args.join(' ')).join('; ')}`);
-  }
 }

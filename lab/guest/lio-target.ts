@@ -1,17 +1,20 @@
-import { mkdirSync, readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import type { LioVolume } from './lio-volume.js';
 
 const FABRIC = '/sys/kernel/config/target/iscsi';
 
 /** Where targets can be reached in the lab machine. */
 export const TCP_ADDRESSES = ['10.99.1.1', '10.99.2.1', '10.99.3.1', '10.99.4.1'] as const;
-/** On the soft RoCE device: speaks iSER, and nothing else, when made with `iser`. */
+/** On the soft RoCE device: speaks iSER too when made with `iser`. TCP gets there even when the RDMA port is down. */
 export const ISER_ADDRESS = '10.98.0.1';
 
 export interface LioPortal {
   readonly address: string;
   readonly port?: number;
   readonly iser?: boolean;
+  /** The network namespace to listen in, by the name that `ip netns` gave it. */
+  readonly namespace?: string;
 }
 
 export interface Chap {
@@ -70,14 +73,21 @@ export class LioTarget implements Disposable {
     rmdirSync(`${this.#group}/lun/lun_${lun}`);
   }
 
-  addPortal({ address, port = 3260, iser = false }: LioPortal): void {
+  addPortal({ address, port = 3260, iser = false, namespace }: LioPortal): void {
     const portal = this.#portal(address, port);
-    mkdirSync(portal);
+    if (namespace === undefined) mkdirSync(portal);
+    else execFileSync('nsenter', [`--net=/run/netns/${namespace}`, 'mkdir', portal]); // LIO listens where the maker of the folder is (drivers/target/iscsi/iscsi_target_login.c, iscsit_setup_np)
     if (iser) writeFileSync(`${portal}/iser`, '1');
   }
 
   removePortal({ address, port = 3260 }: LioPortal): void {
     rmdirSync(this.#portal(address, port));
+  }
+
+  /** How many logins it has refused, for want of a right or of the right password. */
+  get refusedLogins(): number {
+    const count = (what: string): number => Number(readFileSync(`${FABRIC}/${this.iqn}/fabric_statistics/iscsi_login_stats/${what}`, 'utf8'));
+    return count('authorize_fails') + count('authenticate_fails');
   }
 
   remove(): void {

@@ -1,5 +1,6 @@
 import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { run } from './commands.js';
+import { makeIface } from './make-iface.js';
 import { startIscsid, stopIscsid } from './services.js';
 
 const PROGRAMS = ['/usr/sbin/iscsid', '/usr/sbin/iscsiadm'] as const;
@@ -14,13 +15,14 @@ const SIGNATURE = Buffer.from('~Module signature appended~\n');
  * real disk over a transport that is neither tcp nor iser. Nothing but names is changed, and dispose() puts all back.
  */
 export class OffloadStandIn implements AsyncDisposable {
-  private constructor() {
-    // made by install()
+  readonly #iface: AsyncDisposable;
+
+  private constructor(iface: AsyncDisposable) {
+    this.#iface = iface;
   }
 
   static async install(): Promise<OffloadStandIn> {
     await stopIscsid();
-    const standIn = new OffloadStandIn();
     const module = '/run/lab/ib_ocs.ko';
     writeFileSync(module, renamedModule(readFileSync((await run('modinfo', ['-n', 'ib_iser'])).trim())));
     await run('rmmod', ['ib_iser']);
@@ -31,12 +33,11 @@ export class OffloadStandIn implements AsyncDisposable {
       renameSync(`${program}.renamed`, program);
     }
     await startIscsid();
-    await makeIface(OFFLOAD_IFACE, { transport_name: 'ocs' });
-    return standIn;
+    return new OffloadStandIn(await makeIface(OFFLOAD_IFACE, { transport_name: 'ocs' }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await run('iscsiadm', ['-m', 'iface', '-I', OFFLOAD_IFACE, '-o', 'delete']);
+    await this.#iface[Symbol.asyncDispose]();
     await stopIscsid();
     for (const program of PROGRAMS) renameSync(`${program}.genuine`, program);
     await run('rmmod', ['ib_iser']);
@@ -44,13 +45,6 @@ export class OffloadStandIn implements AsyncDisposable {
     rmSync('/run/lab/ib_ocs.ko');
     await startIscsid();
   }
-}
-
-/** Makes an iface record as an administrator would. */
-async function makeIface(name: string, values: Readonly<Record<string, string>>): Promise<void> {
-  await run('iscsiadm', ['-m', 'iface', '-I', name, '-o', 'new']);
-  const pairs = Object.entries(values).flatMap(([key, value]) => ['-n', `iface.${key}`, '-v', value]);
-  if (pairs.length > 0) await run('iscsiadm', ['-m', 'iface', '-I', name, '-o', 'update', ...pairs]);
 }
 
 /** The second name is the SCSI host's, from which the session's transport is read. The signature no longer fits and goes. */

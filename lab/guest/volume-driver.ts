@@ -3,12 +3,20 @@ import { SILENT } from '../../src/base/logger.js';
 import type { VolumeDriver } from '../../src/driver/volume-driver.js';
 import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
+import { RecordedCommands } from './recorded-commands.js';
+
+export interface LabDriver extends VolumeDriver, AsyncDisposable {
+  /** What it ran. */
+  readonly commands: RecordedCommands;
+}
 
 /** The driver as a compute service gets it, from a container of its own. @param config the `[libvirt]` table of its config file */
-export function volumeDriver(config: Readonly<Record<string, unknown>>, volumeType = 'iscsi'): VolumeDriver & AsyncDisposable {
+export function volumeDriver(config: Readonly<Record<string, unknown>>, volumeType = 'iscsi'): LabDriver {
   const container = new Container();
   container.load(volumeDriverModule({ config }));
   container.rebind(TOKENS.logger).toConstantValue(SILENT);
+  const commands = new RecordedCommands(container.get(TOKENS.commands));
+  container.rebind(TOKENS.commands).toConstantValue(commands);
   const driver = container.get(TOKENS.driverFor)(volumeType);
-  return Object.assign(driver, { [Symbol.asyncDispose]: () => container.get(TOKENS.libvirt).close() });
+  return Object.assign(driver, { commands, [Symbol.asyncDispose]: () => container.get(TOKENS.libvirt).close() });
 }

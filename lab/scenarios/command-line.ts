@@ -11,7 +11,8 @@ import { Domain } from '../guest/domain.js';
 import { commandsIn, documentOf, errorOf, libvirtVolume, type Outcome, processesWith, type RunAs } from '../guest/libvirt-volume.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
-import { compareResidue, readResidue, type Residue } from '../guest/residue.js';
+import { requireNothingLeft } from '../guest/require-nothing-left.js';
+import { readResidue, type Residue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
 import { libvirtdUp, startIscsid, startLibvirtd, stopLibvirtd } from '../guest/services.js';
 import { waitFor } from '../guest/wait-for.js';
@@ -68,12 +69,12 @@ after(async () => {
 
 test('two commands at a time: the host side over TCP, and ifaces, attach and detach over iSER', async () => {
   await Promise.all([connectOverTcp(), attachOverIser()]);
-  await requireNothingLeft();
+  await requireNothingLeft(clean);
 });
 
 test('two commands at a time: attach and detach as people see them, and CHAP with a wrong and the right secret', async () => {
   await Promise.all([attachForPeople(), attachWithChap()]);
-  await requireNothingLeft();
+  await requireNothingLeft(clean);
 });
 
 test('root_helper: a user who is not root connects and disconnects', async () => {
@@ -91,7 +92,7 @@ test('root_helper: a user who is not root connects and disconnects', async () =>
   const disconnected = await succeed(['disconnect', ...words], asUser);
   assert.deepEqual(documentOf(disconnected), { disconnected: true, warnings: [] });
   note(`with sudo: disconnect ${disconnected.ms} ms, ${commandsIn(disconnected, '').length} commands`);
-  await requireNothingLeft();
+  await requireNothingLeft(clean);
 });
 
 test('SIGINT, as a terminal sends it to every process of the command, in the middle of a login and of the wait for a disk: all is undone', async () => {
@@ -100,7 +101,7 @@ test('SIGINT, as a terminal sends it to every process of the command, in the mid
   const wait = await interrupt(infoFile('lun', withData(info, { target_lun: 77 })), 'the session', () => readFileSyncs('/sys/class/iscsi_session', 'state').includes('LOGGED_IN'));
   assert.deepEqual({ status: wait.status, code: errorOf(wait).code }, { status: 1, code: 'ABORTED' });
   assert.match(wait.stderr, /^libvirt-volume: SIGINT: stopping, and undoing what was begun\n$/);
-  await requireNothingLeft();
+  await requireNothingLeft(clean);
 });
 
 /** connect, connect again, disk-xml, disconnect, disconnect again. */
@@ -256,7 +257,7 @@ async function refuse(args: readonly string[], { code, status, says, programs }:
   const { code: told, message, hint } = errorOf(forPrograms);
   assert.equal(told, code);
   assert.match(`${message}\nhint: ${String(hint)}`, says);
-  await requireNothingLeft();
+  await requireNothingLeft(clean);
   return forPrograms;
 }
 
@@ -312,15 +313,6 @@ async function killIscsid(): Promise<void> {
   await tryRun('pkill', ['-KILL', '-x', 'iscsid']);
   await waitFor('the end of iscsid', async () => (await tryRun('pidof', ['iscsid'])).code !== 0);
   rmSync('/run/iscsid.pid', { force: true });
-}
-
-/** Lock files go a moment after the command that held them. */
-async function requireNothingLeft(): Promise<void> {
-  let changes: readonly string[] = ['not looked yet'];
-  await waitFor('nothing to be left', async () => {
-    changes = compareResidue(clean, await readResidue());
-    return changes.length === 0;
-  }, 3_000).catch(() => { assert.deepEqual(changes, []); });
 }
 
 function readFileSyncs(folder: string, name: string): readonly string[] {

@@ -1,0 +1,108 @@
+// limit: 300 s
+import assert from 'node:assert/strict';
+import { isVolumeError } from '../../src/index.js';
+import { AdministratorsRecords } from '../guest/administrators-records.js';
+import { run } from '../guest/commands.js';
+import { connectionInfo } from '../guest/connection-info.js';
+import { ISER_ADDRESS, LioTarget, type LioTargetOptions } from '../guest/lio-target.js';
+import { LioVolume } from '../guest/lio-volume.js';
+import { requireNothingLeft } from '../guest/require-nothing-left.js';
+import { compareResidue, readResidue } from '../guest/residue.js';
+import { after, before, test } from '../guest/scenario.js';
+import { volumeDriver } from '../guest/volume-driver.js';
+
+/** What may make iSER give way to TCP, and what must not. */
+const IQN = 'iqn.2026-11.org.example:iser-falls-back';
+const CONFIG = { iscsi_iface: 'iser', login_timeout_seconds: 5 };
+const PORTAL = { address: ISER_ADDRESS };
+let volume: LioVolume;
+
+before(async () => { volume = await LioVolume.create({ name: 'iser-falls-back' }); });
+after(async () => { await volume.remove(); });
+
+function open(options: Omit<LioTargetOptions, 'iqn' | 'luns'>): LioTarget {
+  return new LioTarget({ iqn: IQN, luns: { 1: volume }, ...options });
+}
+
+test('a portal that does not speak iSER is reached over TCP, and the next connect does not try iSER again', async () => {
+  using target = open({ portals: [PORTAL] });
+  await using driver = volumeDriver(CONFIG);
+  const info = connectionInfo(volume, target, 1, [ISER_ADDRESS]);
+  const before = await readResidue();
+  for (const logins of [['iser', 'default'], ['default']]) {
+    const tried = driver.commands.logins.length;
+    const begin = performance.now();
+    const { paths: [path], transport, warnings } = await driver.connect(info);
+    console.log(`${logins.join(', then ')}: ${Math.round(performance.now() - begin)} ms: ${transport.fallback?.reason ?? ''}`);
+    assert.deepEqual([path.iface, path.transport, transport.requested, transport.used, transport.fallback?.code], ['default', 'tcp', 'iser', 'default', 'PORTAL_UNREACHABLE']);
+    assert.match(warnings.join(), /^default is used and not iser: /);
+    assert.deepEqual(driver.commands.logins.slice(tried), logins);
+    await driver.disconnect(info);
+    await requireNothingLeft(before);
+  }
+});
+
+test('an RDMA port that is down is passed by without a login, and used again once it is up', async () => {
+  using target = open({ portals: [{ ...PORTAL, iser: true }] });
+  await using driver = volumeDriver(CONFIG);
+  const info = connectionInfo(volume, target, 1, [ISER_ADDRESS]);
+  const before = await readResidue();
+  await run('ip', ['link', 'set', 'rdma1', 'down']);
+  try {
+    const { paths: [path], transport } = await driver.connect(info);
+    console.log(JSON.stringify(transport));
+    assert.deepEqual([path.iface, path.transport, transport.fallback], ['default', 'tcp', { code: 'RDMA_PORT_DOWN', reason: 'Cannot use the iface iser: no RDMA port that could reach it is active: port 1 of rxe0 on rdma0, down' }]);
+  } finally {
+    await run('ip', ['link', 'set', 'rdma1', 'up']);
+  }
+  await driver.disconnect(info);
+  await requireNothingLeft(before);
+  const { paths: [path], transport } = await driver.connect(info);
+  assert.deepEqual([path.iface, path.transport, transport.fallback], ['iser', 'iser', undefined]);
+  assert.deepEqual(driver.commands.logins, ['default', 'iser']);
+  await driver.disconnect(info);
+  await requireNothingLeft(before);
+});
+
+const REFUSALS = {
+  'a target that does not let this initiator in': { options: { initiators: ['iqn.2026-11.org.example:somebody-else'] }, data: {}, code: 'LOGIN_AUTH_FAILED' },
+  'a target that wants another password': {
+    options: { chap: { username: 'volumes', password: 'right-secret-1' } }, data: { auth_method: 'CHAP', auth_username: 'volumes', auth_password: 'wrong-secret-1' }, code: 'LOGIN_AUTH_FAILED',
+  },
+} as const;
+for (const [what, { options, data, code }] of Object.entries(REFUSALS)) {
+  test(`${what} refuses over iSER, and is not asked over TCP: ${code} after one login`, async () => {
+    using target = open({ portals: [{ ...PORTAL, iser: true }], ...options });
+    await using driver = volumeDriver(CONFIG);
+    const info = connectionInfo(volume, target, 1, [ISER_ADDRESS]) as { readonly data: object };
+    const before = await readResidue();
+    const begin = performance.now();
+    const outcome = await driver.connect({ ...info, data: { ...info.data, ...data } }).catch((error: unknown) => error);
+    console.log(`${what}: ${Math.round(performance.now() - begin)} ms, ${target.refusedLogins} refused: ${String(outcome)}`);
+    assert.ok(isVolumeError(outcome, code), String(outcome));
+    assert.deepEqual(driver.commands.logins, ['iser']);
+    assert.equal(target.refusedLogins, 1);
+    await requireNothingLeft(before);
+  });
+}
+
+for (const [what, record] of [
+  ['without a tag, with a setting of its own', { settings: { 'node.session.timeo.replacement_timeout': '77' } }],
+  ['for logins at boot', { tag: 1, settings: { 'node.startup': 'automatic' } }],
+] as const) {
+  test(`a TCP record of the same portal (${what}) stays byte for byte and is not logged in: the volume comes over iSER (W-6)`, async () => {
+    using target = open({ portals: [{ ...PORTAL, iser: true }] });
+    await using present = await AdministratorsRecords.create(IQN, ISER_ADDRESS, [record]);
+    const texts = present.read();
+    const before = await readResidue();
+    await using driver = volumeDriver(CONFIG);
+    const info = connectionInfo(volume, target, 1, [ISER_ADDRESS]);
+    const { paths: [path] } = await driver.connect(info);
+    assert.deepEqual([path.iface, path.transport], ['iser', 'iser']);
+    assert.deepEqual(present.read(), texts);
+    assert.deepEqual(compareResidue(before, await readResidue()).filter((line) => line.startsWith('+ session')), [`+ session ${IQN} at ${ISER_ADDRESS} over iser`]);
+    assert.deepEqual(await driver.disconnect(info), { found: true, warnings: [] });
+    assert.deepEqual(present.read(), texts);
+    await requireNothingLeft(before);
+  });
+}
