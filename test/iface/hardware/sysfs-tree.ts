@@ -12,13 +12,15 @@ const PCI_ROOT = '/sys/devices/pci0000:00/0000:00:03.0';
 
 /** A sysfs and procfs as Linux 6.1 lays them out, to plug cards into. Built in the layout that a 6.1 machine with the modules and without the cards shows. */
 export class SysfsTree {
-  readonly host = new FakeHost({ clock: new FakeClock() });
+  readonly host: FakeHost;
   readonly #addresses: NetAddress[] = [];
   readonly #pci = new Map<string, string>();
   readonly #links = new Map<string, readonly string[]>();
 
-  constructor() {
-    const { tree } = this.host;
+  /** @param host whose sysfs it is to be, before anything happens on it */
+  constructor(host = new FakeHost({ clock: new FakeClock() })) {
+    this.host = host;
+    const { tree } = host;
     tree.remove('/sys'); // a fake host's own, which has no hardware
     tree.write('/proc/sys/kernel/osrelease', `${RELEASE}\n`);
     tree.write('/proc/net/unix', 'Num       RefCount Protocol Flags    Type St Inode Path\n00000000ddb5d88d: 00000002 00000000 00010000 0001 01 12131 @ISCSIADM_ABSTRACT_NAMESPACE\n');

@@ -1,0 +1,90 @@
+// needs: libvirt
+// limit: 300 s
+import assert from 'node:assert/strict';
+import { isVolumeError } from '../../src/index.js';
+import { run } from '../guest/commands.js';
+import { connectionInfo } from '../guest/connection-info.js';
+import { Domain } from '../guest/domain.js';
+import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
+import { LioVolume } from '../guest/lio-volume.js';
+import { makeIface } from '../guest/make-iface.js';
+import { requireNothingLeft } from '../guest/require-nothing-left.js';
+import { readResidue } from '../guest/residue.js';
+import { after, before, test } from '../guest/scenario.js';
+import { libvirtdUp, startIscsid, stopIscsid } from '../guest/services.js';
+import { volumeDriver } from '../guest/volume-driver.js';
+
+/** What went wrong in other drivers of this kind and shows on a real kernel alone. The rest is in test/driver/regressions.test.ts, and in the scenarios that carry a number in a test's name. */
+const IQN = 'iqn.2026-11.org.example:regressions';
+const IPV6 = 'fd00:99::a1';
+let volume: LioVolume;
+
+before(async () => { volume = await LioVolume.create({ name: 'regressions' }); });
+after(async () => { await volume.remove(); });
+
+test('an IPv6 portal in capitals: attach logs in once, and detach takes session, record and device away (W-5, R16)', async () => {
+  await run('ip', ['address', 'add', `${IPV6}/64`, 'dev', 'portals', 'nodad']);
+  try {
+    await libvirtdUp();
+    using target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: IPV6 }] });
+    await using guest = await Domain.start({ name: 'regressions' });
+    await using driver = volumeDriver({});
+    const info = connectionInfo(volume, target, 1, ['[FD00:0099:0:0::00A1]']);
+    const domain = { kind: 'name', name: guest.name } as const;
+    const before = await readResidue();
+    const { volume: attached } = await driver.attach(domain, info, { dev: 'sdb', bus: 'scsi' });
+    assert.deepEqual(attached.paths[0].portal, { address: IPV6, port: 3260 });
+    assert.equal((await driver.connect(info)).device.path, attached.device.path);
+    assert.deepEqual(driver.commands.logins, ['default']);
+    assert.deepEqual(await driver.detach(domain, info), { found: true, warnings: [] });
+    await requireNothingLeft(before);
+  } finally {
+    await run('ip', ['address', 'delete', `${IPV6}/64`, 'dev', 'portals']);
+  }
+});
+
+test('the iface is looked up at each connect: one that comes later is used, and one that is gone is an error that names those there are (W-7)', async () => {
+  using target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
+  await using driver = volumeDriver({ iscsi_iface: 'comes-late' });
+  const info = connectionInfo(volume, target, 1, [TCP_ADDRESSES[0]]);
+  const before = await readResidue();
+  const requireUnknown = async (): Promise<void> => {
+    const outcome = await driver.connect(info).catch((error: unknown) => error);
+    assert.ok(isVolumeError(outcome, 'IFACE_NOT_FOUND'), String(outcome));
+    assert.match(outcome.message, /iscsi_iface = "comes-late": this host has (?:.*, )?default, iser$/);
+    await requireNothingLeft(before);
+  };
+  await requireUnknown();
+  const iface = await makeIface('comes-late', {});
+  try {
+    assert.equal((await driver.connect(info)).paths[0].iface, 'comes-late');
+    await driver.disconnect(info);
+  } finally {
+    await iface[Symbol.asyncDispose]();
+  }
+  await requireUnknown();
+});
+
+test('an iscsid that was down when the driver was made costs no volume its iface: none comes over another, and the next comes over the right one (W-7)', async () => {
+  using target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
+  const info = connectionInfo(volume, target, 1, [TCP_ADDRESSES[0]]);
+  const iface = await makeIface('stays', {});
+  try {
+    const before = await readResidue();
+    await stopIscsid();
+    await using driver = volumeDriver({ iscsi_iface: 'stays' });
+    try {
+      const outcome = await driver.connect(info).catch((error: unknown) => error);
+      assert.ok(isVolumeError(outcome, 'INITIATOR_UNAVAILABLE'), String(outcome));
+      await requireNothingLeft(before);
+    } finally {
+      await startIscsid();
+    }
+    assert.equal((await driver.connect(info)).paths[0].iface, 'stays');
+    assert.deepEqual(driver.commands.logins, ['stays', 'stays']);
+    await driver.disconnect(info);
+    await requireNothingLeft(before);
+  } finally {
+    await iface[Symbol.asyncDispose]();
+  }
+});

@@ -1,0 +1,161 @@
+import { describe, expect, test } from '@jest/globals';
+import { readOptions } from '../../src/config/read-options.js';
+import { LibvirtISCSIVolumeDriver } from '../../src/driver/libvirt-iscsi-volume-driver.js';
+import type { VolumeDriver } from '../../src/driver/volume-driver.js';
+import { parseIfaceName } from '../../src/iface/iface-name.js';
+import { parseIfaceList } from '../../src/iface/parse-iface-list.js';
+import { TRANSPORTS } from '../../src/iface/transport.js';
+import { CARDS } from '../iface/hardware/cards/index.js';
+import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
+import { captured } from '../initiator/captured.js';
+import { addTarget, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
+
+/**
+ * What went wrong in other drivers of this kind, by the numbers that our tests know it by. A test in lab/scenarios/ has the same number in its name where the
+ * real kernel has a say.
+ */
+const TCP = { address: '192.0.2.10', port: 3260, serves: 'tcp' } as const;
+const INFO = infoFor(['192.0.2.10:3260']);
+const NODE = `/etc/iscsi/nodes/${IQN}/192.0.2.10,3260,1`;
+
+function addIface({ host }: RecordedWorld, name: string, values: Readonly<Record<string, string>> = {}): void {
+  host.tree.write(`/etc/iscsi/ifaces/${name}`, Object.entries({ iscsi_ifacename: name, transport_name: 'tcp', ...values }).map(([key, value]) => `iface.${key} = ${value}\n`).join(''));
+}
+
+/** Another service's driver on the same host. */
+function driverOver({ parts }: RecordedWorld, iface: string): VolumeDriver {
+  return new LibvirtISCSIVolumeDriver({ ...parts, options: { ...parts.options, iscsiIface: [{ kind: 'name', name: parseIfaceName(iface) }] } });
+}
+
+function logins({ host }: RecordedWorld): readonly string[] {
+  return host.commands.filter(({ args }) => args.includes('--login')).map(({ args }) => String(args[args.indexOf('-I') + 1]));
+}
+
+/** connect twice, disconnect: one login, one device, nothing left. */
+async function comesAndGoes(world: RecordedWorld, info: unknown, iface: string, transport: string): Promise<void> {
+  const before = await world.residue();
+  const first = await world.driver.connect(info);
+  const second = await world.driver.connect(info);
+  expect({ iface: first.paths[0].iface, transport: first.paths[0].transport, again: second.device.path }).toEqual({ iface, transport, again: first.device.path });
+  expect(logins(world)).toEqual([iface]);
+  expect(await world.driver.disconnect(info)).toEqual({ found: true, warnings: [] });
+  expect(await world.residue()).toEqual(before);
+}
+
+describe('a session of an offload transport is recognised, after the login and at disconnect (W-1):', () => {
+  test.each(Object.entries(CARDS))('%s', async (_card, card) => {
+    const world = openRecordedWorld({ iscsi_iface: 'card', iscsi_iface_fallback: 'none' });
+    const tree = new SysfsTree(world.host);
+    card.plug(tree);
+    card.load(tree);
+    tree.startIscsiuio();
+    addIface(world, 'card', { transport_name: card.transport, hwaddress: card.mac, ipaddress: '192.0.2.77' });
+    addTarget(world, [TCP]);
+    await comesAndGoes(world, INFO, 'card', card.transport);
+  });
+});
+
+test('a session over iSER is recognised, after the login and at disconnect (R17)', async () => {
+  const world = openRecordedWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' });
+  addTarget(world, [{ ...TCP, serves: 'iser' }]);
+  await comesAndGoes(world, INFO, 'iser', 'iser');
+});
+
+test.each(['[2001:DB8::A1]:3260', '[2001:0db8:0:0::00A1]:3260', '2001:DB8:0:0:0:0:0:A1'])('an IPv6 portal spelt %s is logged in to once, and disconnect takes session, record and device away (W-5, R16)', async (spelling) => {
+  const world = openRecordedWorld();
+  addTarget(world, [{ ...TCP, address: '2001:db8::a1' }]);
+  await comesAndGoes(world, infoFor([spelling]), 'default', 'tcp');
+});
+
+test('an IPv6 portal that the kernel shows in capitals is the one that was asked for (R16)', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, []);
+  const session = world.host.kernel.addSession({ target: IQN, portal: { address: '2001:0DB8::00A1', port: 3260 }, iface: 'default', transport: 'tcp' });
+  expect((await world.driver.connect(infoFor(['[2001:db8::a1]:3260']))).paths[0].session).toBe(session.id);
+  expect(logins(world)).toEqual([]);
+});
+
+test.each([['with a tag', 'manual', `${NODE}/default`], ['with a tag', 'automatic', `${NODE}/default`], ['without a tag', 'manual', NODE.slice(0, -',1'.length)]])(
+  'a node record of another iface, %s and with node.startup = %s, stays byte for byte: ours is made, and the session runs over our iface (W-6)', async (_tag, startup, path) => {
+    const world = openRecordedWorld({ iscsi_iface: 'storage0' });
+    addIface(world, 'storage0');
+    addTarget(world, [TCP]);
+    const text = captured('nodes/new-style/10.99.1.1,3260,1/default').replace(/^node\.startup = .*$/m, `node.startup = ${startup}`);
+    world.host.tree.write(path, text);
+    const before = await world.residue();
+    await world.driver.connect(INFO);
+    expect(world.host.kernel.sessions.map(({ iface }) => iface)).toEqual(['storage0']);
+    expect([world.host.tree.read(path), world.host.tree.read(`${NODE}/storage0`) === undefined]).toEqual([text, false]);
+    await world.driver.disconnect(INFO);
+    expect([world.host.tree.read(path), await world.residue()]).toEqual([text, before]);
+  },
+);
+
+describe('the iface is looked up at each connect (W-7):', () => {
+  test('one that comes after the driver was made is used, one that is unknown is an error with the names there are', async () => {
+    const world = openRecordedWorld({ iscsi_iface: 'storage0' });
+    addIface(world, 'other0');
+    addTarget(world, [TCP]);
+    await expect(world.driver.connect(INFO)).rejects.toMatchObject({ code: 'IFACE_NOT_FOUND', message: 'Cannot find an iface for iscsi_iface = "storage0": this host has other0, default, iser' });
+    addIface(world, 'storage0');
+    await comesAndGoes(world, INFO, 'storage0', 'tcp');
+  });
+
+  test('an iscsid that is down at first makes no volume come over another iface, then or later', async () => {
+    const world = openRecordedWorld({ iscsi_iface: 'iser' });
+    addTarget(world, [{ ...TCP, serves: 'iser' }]);
+    world.host.iscsidRuns = false;
+    await expect(world.driver.connect(INFO)).rejects.toMatchObject({ code: 'INITIATOR_UNAVAILABLE' });
+    world.host.iscsidRuns = true;
+    expect((await world.driver.connect(INFO)).transport).toEqual({ requested: 'iser', used: 'iser', fallback: undefined });
+    expect(logins(world)).toEqual(['iser', 'iser']);
+  });
+
+  test('a blank line in what "iscsiadm -m iface" prints is no iface and no failure', () => {
+    expect(parseIfaceList('\ndefault tcp,<empty>,<empty>,<empty>,<empty>\n\niser iser,<empty>,<empty>,<empty>,<empty>\n\n').map(({ name }) => name)).toEqual(['default', 'iser']);
+  });
+
+  test('qedi is a transport like the others', () => { expect(TRANSPORTS).toContain('qedi'); });
+});
+
+test('a second iface to a portal gets a session and a disk of its own, though the first has the volume (W-20)', async () => {
+  const world = openRecordedWorld();
+  for (const iface of ['storage0', 'storage1']) addIface(world, iface);
+  addTarget(world, [TCP]);
+  const before = await world.residue();
+  const drivers = ['storage0', 'storage1'].map((iface) => driverOver(world, iface)) as [VolumeDriver, VolumeDriver];
+  const [one, two] = [await drivers[0].connect(INFO), await drivers[1].connect(INFO)];
+  expect([one.paths[0].iface, two.paths[0].iface]).toEqual(['storage0', 'storage1']);
+  expect([two.device.path === one.device.path, two.device.wwid === one.device.wwid]).toEqual([false, true]);
+  await drivers[0].disconnect(INFO);
+  expect((await drivers[1].find(INFO))?.device.path).toBe(two.device.path);
+  await drivers[1].disconnect(INFO);
+  expect(await world.residue()).toEqual(before);
+});
+
+test.each(['cxgb4i.00:07:43:12:34:56', 'cxgb4i.00:07:43:12:34:56.ipv4.0', 'qedi.00:0e:1e:aa:bb:cc.ipv6.0', 'be2iscsi.00:90:fa:09:00:00.ipv4.0', 'iface0', 'storage_net', 'p1p1.100'])(
+  'iscsi_iface = "%s" is valid: an iface has the name that its host gave it (R109)', (name) => {
+    expect(readOptions({ libvirt: { iscsi_iface: name } }, 'test.toml').iscsiIface).toEqual([{ kind: 'name', name }]);
+  },
+);
+
+describe('the option names an iface, not a transport (R110):', () => {
+  test('the name of a transport that is no iface is an error with the names there are, and nothing is tried over TCP', async () => {
+    const world = openRecordedWorld({ iscsi_iface: 'cxgb4i' });
+    addTarget(world, [TCP]);
+    await expect(world.driver.connect(INFO)).rejects.toMatchObject({ code: 'IFACE_NOT_FOUND', message: expect.stringContaining('"cxgb4i": this host has default, iser') as unknown });
+    expect(world.host.commands).toEqual([]);
+  });
+
+  test('an iface whose card is not there falls back to TCP, and says so', async () => {
+    const world = openRecordedWorld({ iscsi_iface: 'fast' });
+    addIface(world, 'fast', { transport_name: 'qedi', hwaddress: '00:0e:1e:aa:bb:cc', ipaddress: '192.0.2.77' });
+    addTarget(world, [TCP]);
+    expect((await world.driver.connect(INFO)).transport).toMatchObject({ requested: 'fast', used: 'default', fallback: { code: 'NO_HARDWARE' } });
+    expect(logins(world)).toEqual(['default']);
+  });
+
+  test('iscsi_transport is not an option', () => {
+    expect(() => readOptions({ libvirt: { iscsi_transport: 'cxgb4i' } }, 'test.toml')).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('iscsi_transport') as unknown }));
+  });
+});
