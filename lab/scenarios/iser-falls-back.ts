@@ -1,4 +1,4 @@
-// limit: 300 s
+// limit: 420 s
 import assert from 'node:assert/strict';
 import { isVolumeError } from '../../src/index.js';
 import { AdministratorsRecords } from '../guest/administrators-records.js';

@@ -1,6 +1,7 @@
-// limit: 180 s
+// limit: 420 s
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { isVolumeError } from '../../src/index.js';
 import { until } from '../../src/host/until.js';
 import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
@@ -15,21 +16,39 @@ import { ifaceRecord } from '../../src/iface/name-iface.js';
 import { parseIfaceList } from '../../src/iface/parse-iface-list.js';
 import { readHardware } from '../../src/iface/read-hardware.js';
 import { readIfaces } from '../../src/iface/read-ifaces.js';
+import type { Transport } from '../../src/iface/transport.js';
 import { verifyIface } from '../../src/iface/verify-iface.js';
 import { run, tryRun } from '../guest/commands.js';
-import { ISER_ADDRESS, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { after, test } from '../guest/scenario.js';
+import { connectionInfo } from '../guest/connection-info.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
+import { LioVolume } from '../guest/lio-volume.js';
+import { makeIface } from '../guest/make-iface.js';
+import { requireNothingLeft } from '../guest/require-nothing-left.js';
+import { readResidue } from '../guest/residue.js';
+import { after, before, test } from '../guest/scenario.js';
+import { volumeDriver } from '../guest/volume-driver.js';
 
-/** Verification on a real kernel: the cards' own modules, of which not one has a card; software RDMA whose link goes down and up. */
+/** Verification on a real kernel, and what the driver makes of it: the cards' own modules, of which not one has a card; software RDMA whose link goes down and up. */
 const files = new NodeFileSystem();
 const signal = new AbortController().signal;
 const MAC = '00:07:43:04:aa:bb';
 const CARD_MODULES = ['cxgb3i', 'cxgb4i', 'bnx2i', 'qla4xxx', 'be2iscsi', 'qedi'] as const;
-/** What a login may wait for a verdict. Without KVM every instruction is emulated, here at a tenth of a host's speed or less. */
+/** What a login may wait for a verdict. A host takes 2 to 6 ms; without KVM every instruction is emulated, at a tenth of a host's speed or less. */
 const EMULATED = readFileSync('/proc/cpuinfo', 'utf8').includes('QEMU TCG');
 const LIMIT_MS = EMULATED ? 400 : 20;
+const ROUNDS = { least: 4, most: 40 };
+
+let volume: LioVolume;
+let target: LioTarget;
+
+before(async () => {
+  volume = await LioVolume.create({ name: 'without-cards' });
+  target = new LioTarget({ iqn: 'iqn.2026-11.org.example:without-cards', luns: { 1: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
+});
 
 after(async () => {
+  target.remove();
+  await volume.remove();
   for (const module of CARD_MODULES.toReversed()) await run('modprobe', ['-r', module]);
 });
 
@@ -48,17 +67,12 @@ for (const transport of CARD_MODULES) {
   });
 }
 
-test(`a verdict with every module loaded takes at most ${LIMIT_MS} ms`, async () => {
-  const iface = ifaceRecord({ transport: 'cxgb4i', hwaddress: MAC, ipaddress: undefined, netIfacename: undefined });
-  const times: number[] = [];
-  for (let round = 0; round < 8; round++) {
-    const begin = performance.now();
-    verifyIface(iface, await hardware());
-    times.push(performance.now() - begin);
-  }
-  console.log(`readHardware and verifyIface: ${times.map((time) => time.toFixed(1)).join(', ')} ms`);
-  assert.ok(Math.min(...times) <= LIMIT_MS, `the best of ${times.length} took ${Math.min(...times).toFixed(1)} ms`);
-});
+for (const transport of CARD_MODULES) {
+  test(`${transport}: with its module and without its card a volume comes over TCP with no login over it, or is refused with iscsi_iface_fallback = "none"; the verdict takes at most ${LIMIT_MS} ms`, async () => {
+    await fallsBack(transport);
+    await requireQuickVerdict(transport);
+  });
+}
 
 test('iser follows the link of its port: up, down, up', async () => {
   const iser = await builtIn('iser');
@@ -105,6 +119,48 @@ test('a record made for an address is read by open-iscsi, listed, correct, and r
   assert.deepEqual(entries.flatMap((entry) => checkGenerated(entry, present)), []);
   assert.equal(await records.remove(record.name, signal), true);
 });
+
+/** A compute service's volume over an iface of the transport, as an administrator made it. */
+async function fallsBack(transport: Transport): Promise<void> {
+  const info = connectionInfo(volume, target, 1, [TCP_ADDRESSES[0]]);
+  const name = `card-${transport}`;
+  const reason = `Cannot use the iface ${name}: no ${transport} card is in this host, though the module is loaded`;
+  const iface = await makeIface(name, { transport_name: transport, hwaddress: MAC });
+  try {
+    const before = await readResidue();
+    await using falling = volumeDriver({ iscsi_iface: name });
+    const begin = performance.now();
+    const { paths: [path], transport: choice, warnings } = await falling.connect(info);
+    const connected = performance.now() - begin;
+    assert.deepEqual(choice, { requested: name, used: 'default', fallback: { code: 'NO_HARDWARE', reason } });
+    assert.deepEqual([path.iface, path.transport, warnings], ['default', 'tcp', [`default is used and not ${name}: ${reason}`]]);
+    assert.deepEqual(falling.commands.logins, ['default']);
+    assert.deepEqual(await falling.disconnect(info), { found: true, warnings: [] });
+    await requireNothingLeft(before);
+    await using strict = volumeDriver({ iscsi_iface: name, iscsi_iface_fallback: 'none' });
+    const refused = await strict.connect(info).catch((error: unknown) => error);
+    assert.ok(isVolumeError(refused, 'TRANSPORT_UNAVAILABLE'), String(refused));
+    assert.deepEqual([refused.message, refused.details['reasonCode']], [reason, 'NO_HARDWARE']);
+    assert.deepEqual(strict.commands.ran.filter(({ program }) => program === 'iscsiadm'), []);
+    await requireNothingLeft(before);
+    console.log(`${transport}: connected over TCP after ${Math.round(connected)} ms`);
+  } finally {
+    await iface[Symbol.asyncDispose]();
+  }
+}
+
+/** Reading the hardware and judging it, as each login does; as often as it takes to be undisturbed by whatever else the machine does. */
+async function requireQuickVerdict(transport: Transport): Promise<void> {
+  const iface = ifaceRecord({ transport, hwaddress: MAC, ipaddress: undefined, netIfacename: undefined });
+  const times: number[] = [];
+  do {
+    const begin = performance.now();
+    verifyIface(iface, await hardware());
+    times.push(performance.now() - begin);
+  } while (times.length < ROUNDS.most && (times.length < ROUNDS.least || Math.min(...times) > LIMIT_MS));
+  console.log(`${transport}: readHardware and verifyIface took ${times.map((time) => time.toFixed(1)).join(', ')} ms`);
+  assert.ok(Math.min(...times) <= LIMIT_MS, `the best of ${times.length} took ${Math.min(...times).toFixed(1)} ms`);
+}
 
 async function hardware(): Promise<Hardware> {
   return await readHardware(files, SYSTEM_NET_ADDRESSES.list());
