@@ -1,10 +1,12 @@
-// limit: 240 s
+// limit: 300 s
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Answer, tryRun } from '../guest/commands.js';
+import { demandDiscoveryAuth } from '../guest/discovery-auth.js';
 import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
+import { faultyPortal } from '../guest/portal-faults.js';
 import { after, test } from '../guest/scenario.js';
 import { waitFor } from '../guest/wait-for.js';
 
@@ -100,8 +102,50 @@ test('logins that fail, and what iscsiadm says', async () => {
   target.remove();
   cleanUps.pop();
   const open = new LioTarget({ iqn: `${IQN}-other`, luns: { 1: volume }, portals: [{ address: '10.99.1.1' }] });
-  cleanUps.push(() => { open.remove(); });
   await attempt('login-unknown-target', '10.99.1.1:3260,1', 'default', BOUNDED);
+  open.remove();
+});
+
+test('discoveries: what iscsiadm prints, and what it says when they fail', async () => {
+  const volume = await LioVolume.create({ name: 'fixtures-two' });
+  cleanUps.push(() => volume.remove());
+  const hidden = new LioTarget({ iqn: `${IQN}-0`, luns: {}, portals: [{ address: '10.99.1.1' }], initiators: ['iqn.2026-11.org.example:nobody'] });
+  writeFileSync(`/sys/kernel/config/target/iscsi/${hidden.iqn}/tpgt_1/attrib/demo_mode_discovery`, '0');
+  report('discovery-no-target', await discover('10.99.1.1', 'default'));
+  hidden.remove();
+  const [first, second] = [new LioTarget({ iqn: `${IQN}-1`, luns: {}, portals: [{ address: '10.99.1.1' }, { address: '10.99.2.1' }, { address: ISER_ADDRESS, iser: true }] }), new LioTarget({ iqn: `${IQN}-2`, luns: { 1: volume }, portals: [{ address: '10.99.1.1' }], tag: 3 })];
+  cleanUps.push(() => { for (const target of [first, second]) target.remove(); });
+  report('discovery-tcp', await discover('10.99.1.1', 'default'));
+  report('discovery-iser', await discover(ISER_ADDRESS, 'iser'));
+  report('discovery-iser-over-tcp', await discover(ISER_ADDRESS, 'default'));
+  report('discovery-refused', await discover('10.99.3.1', 'default'));
+  const silence = await faultyPortal('10.99.3.1', 'drop');
+  report('discovery-silent', await discover('10.99.3.1', 'default'));
+  await silence[Symbol.asyncDispose]();
+  report('discovery-driver-missing', await discover('10.99.1.1', 'cxgb4i.00:07:43:12:34:56'));
+  report('discovery-unknown-iface', await discover('10.99.1.1', 'no-such-iface'));
+  const finder = { username: 'finder', password: 'finderfinderf' };
+  const demand = demandDiscoveryAuth(finder);
+  cleanUps.push(() => { demand[Symbol.dispose](); });
+  report('discovery-no-chap', await discover('10.99.1.1', 'default'));
+  report('discovery-wrong-chap', await discover('10.99.1.1', 'default', { ...finder, password: 'wrongwrongwrong' }));
+  report('discovery-chap', await discover('10.99.1.1', 'default', finder));
+  report('discovery-chap-iser', await discover(ISER_ADDRESS, 'iser', finder));
+  await cleanUps.pop()?.();
+  const everywhere = new LioTarget({ iqn: `${IQN}-3`, luns: {}, portals: [{ address: '0.0.0.0', port: 3261 }] });
+  cleanUps.push(() => { everywhere.remove(); });
+  report('discovery-any-ipv4', await discover('10.99.1.1', 'default', undefined, 3261));
+  await tryRun('ip', ['-6', 'address', 'add', 'fd00:99::1/64', 'dev', 'portals', 'nodad']);
+  cleanUps.push(async () => { await tryRun('ip', ['-6', 'address', 'del', 'fd00:99::1/64', 'dev', 'portals']); });
+  const six = new LioTarget({ iqn: `${IQN}-4`, luns: {}, portals: [{ address: 'fd00:99::1', port: 3262 }, { address: '::', port: 3263 }] });
+  cleanUps.push(() => { six.remove(); });
+  report('discovery-ipv6', await discover('fd00:99::1', 'default', undefined, 3262));
+  report('discovery-any-ipv6', await discover('fd00:99::1', 'default', undefined, 3263));
+  await tryRun('pkill', ['-KILL', '-x', 'iscsid']);
+  rmSync('/run/iscsid.pid', { force: true });
+  report('discovery-no-iscsid', await discover('10.99.1.1', 'default'));
+  await tryRun('sh', ['-c', 'setsid iscsid -f > /dev/null 2>&1 &']);
+  await waitFor('iscsid', async () => (await tryRun('pidof', ['iscsid'])).code === 0);
 });
 
 test('the database lock that a killed iscsiadm leaves', async () => {
@@ -117,6 +161,25 @@ test('the database lock that a killed iscsiadm leaves', async () => {
 
 function iface(name: string, ...words: readonly string[]): Promise<Answer> {
   return tryRun('iscsiadm', ['-m', 'iface', '-I', name, ...words]);
+}
+
+/** With a discovery record of its own, whose folder has a name that nobody else gives one. */
+async function discover(address: string, name: string, chap?: { readonly username: string; readonly password: string }, port = 3260): Promise<Answer> {
+  const folder = `/etc/iscsi/send_targets/fixtures,${port}`;
+  const values = {
+    'discovery.startup': 'manual', 'discovery.type': 'sendtargets', 'discovery.sendtargets.address': address, 'discovery.sendtargets.port': String(port),
+    'discovery.sendtargets.auth.authmethod': chap === undefined ? 'None' : 'CHAP',
+    ...(chap === undefined ? {} : { 'discovery.sendtargets.auth.username': chap.username, 'discovery.sendtargets.auth.password': chap.password }),
+    'discovery.sendtargets.timeo.login_timeout': '2', 'discovery.sendtargets.reopen_max': '0', 'discovery.sendtargets.use_discoveryd': 'No',
+  };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}/st_config`, Object.entries(values).map(([key, value]) => `${key} = ${value}\n`).join(''));
+  const begin = performance.now();
+  const answer = await tryRun('iscsiadm', ['-m', 'discoverydb', '-t', 'sendtargets', '-p', `fixtures:${port}`, '-I', name, '-o', 'nonpersistent', '--discover']);
+  console.log(`${address} ${name}: ${answer.code} after ${Math.round(performance.now() - begin)} ms\n${answer.stdout}${answer.stderr}`);
+  assert.deepEqual(readdirSync('/etc/iscsi/send_targets', { recursive: true }), [`fixtures,${port}`, `fixtures,${port}/st_config`]);
+  rmSync('/etc/iscsi/send_targets', { recursive: true });
+  return answer;
 }
 
 async function attempt(label: string, portal: string, name: string, values: Readonly<Record<string, string>>): Promise<void> {

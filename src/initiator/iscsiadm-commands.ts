@@ -1,5 +1,7 @@
 import { formatPortal } from '../connection/portal.js';
 import type { Command } from '../host/command.js';
+import type { IfaceName } from '../iface/iface-name.js';
+import type { DiscoveryRecordName } from './discovery-database.js';
 import type { SessionKey } from './session.js';
 
 /**
@@ -26,6 +28,19 @@ export function logoutTargetCommand({ target, iface }: Omit<SessionKey, 'portal'
 /** Works on the sessions in sysfs and needs no record (usr/iscsiadm.c, logout_portals). */
 export function logoutCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--logout');
+}
+
+/**
+ * Asks a portal for its targets. `nonpersistent` makes no record and changes none, which any other `-o`, and none, would (usr/iscsiadm.c, exec_discover and
+ * do_software_sendtargets); the discovery itself goes over the iface where its transport can carry one, as iser can (usr/discovery.c, iscsi_create_leading_conn).
+ * @param record the discovery record to take the address and the settings from
+ */
+export function discoverCommand({ name, port }: DiscoveryRecordName, iface: IfaceName, waitMs: number): Command {
+  return {
+    program: 'iscsiadm',
+    args: ['-m', 'discoverydb', '-t', 'sendtargets', '-p', `${name}:${port}`, '-I', iface, '-o', 'nonpersistent', '--discover'],
+    patience: { kind: 'wait', ms: waitMs },
+  };
 }
 
 function onRecord({ target, portal, iface }: SessionKey, waitMs: number, ...verb: readonly string[]): Command {

@@ -41,3 +41,19 @@ export function failedPortals(stderr: string): ReadonlyMap<string, number> {
   const pattern = /Could not login to \[iface: \S+, target: \S+, portal: (\S+,\d+)\]\.\niscsiadm: initiator reported error \((\d+) /g;
   return new Map([...stderr.matchAll(pattern)].map(([, portal = '', status = '']) => [portal, Number(status)]));
 }
+
+/**
+ * What a failed discovery means, where that is not what a failed login does. Whatever was wrong with the connection ends with 11, and 21 is said of an
+ * iface without a record or a driver as well as of a portal that shows this initiator nothing (usr/iscsiadm.c, do_target_discovery); only the latter says
+ * `No portals found`. Shown by the captured answers/discovery-*.json.
+ */
+export function discoveryFailure({ exitCode, stderr }: { readonly exitCode: number; readonly stderr: string }): Meaning {
+  switch (exitCode) {
+    case ISCSIADM_EXIT.noObjectsFound:
+      return stderr.includes('No portals found') ? { code: 'LOGIN_REFUSED', words: 'the portal shows this initiator no target' } : { code: 'TRANSPORT_UNAVAILABLE', words: 'the iface cannot be used' };
+    case 11:
+      return { code: 'PORTAL_UNREACHABLE', words: 'the portal does not answer' };
+    default:
+      return loginFailure(exitCode);
+  }
+}

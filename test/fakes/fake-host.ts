@@ -1,11 +1,11 @@
 import { throwIfAborted } from '../../src/base/aborted.js';
 import { VolumeError } from '../../src/base/volume-error.js';
-import { parsePortal, type Portal } from '../../src/connection/portal.js';
+import { formatPortal, parsePortal, type Portal, samePortal } from '../../src/connection/portal.js';
 import type { Clock } from '../../src/host/clock.js';
 import { type Command, type CommandResult, type CommandRunner, printable } from '../../src/host/command.js';
 import type { DeviceUser, DeviceUsers } from '../../src/host/device-users.js';
 import type { FileKind, FileSystem } from '../../src/host/file-system.js';
-import { parseRecord } from '../../src/iface/record-text.js';
+import { formatRecord, parseRecord } from '../../src/iface/record-text.js';
 import { FakeKernel } from './fake-kernel.js';
 import type { FakeTarget } from './fake-target.js';
 import { FakeTree } from './fake-tree.js';
@@ -22,6 +22,8 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   readonly commands: Command[] = [];
   /** False: iscsiadm finds no daemon. */
   iscsidRuns = true;
+  /** What every portal asks of a discovery. */
+  discoveryChap: { readonly username: string; readonly password: string } | undefined;
   /** Transports whose module is not there: a login over them ends with exit status 12. */
   readonly missingTransports = new Set<string>();
   /** Portals that answer a login only once the promise is fulfilled, by their address. */
@@ -48,7 +50,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   /** What a volume could leave behind, one line each. */
   residue(): readonly string[] {
     const wwids = (this.tree.read('/etc/multipath/wwids') ?? '').split('\n').filter((line) => line.startsWith('/')).map((line) => `wwid ${line}`);
-    const kept = /^\/sys\/class\/iscsi_session\/|^\/etc\/iscsi\/(?:nodes|ifaces)\/.|^\/dev\/(?:sd|dm-)|lock\.write$|\/\.libvirt/;
+    const kept = /^\/sys\/class\/iscsi_session\/|^\/etc\/iscsi\/(?:nodes|ifaces|send_targets)\/.|^\/dev\/(?:sd|dm-)|lock\.write$|\/\.libvirt/;
     const isState = (path: string): boolean => path.startsWith('/var/lib/libvirt-volume/') && !path.endsWith('/failed-transports.json') && this.tree.kind(path) === 'file';
     return [...this.tree.paths().filter((path) => (kept.test(path) && this.tree.kind(path) !== undefined) || isState(path)), ...wwids];
   }
@@ -58,13 +60,16 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     this.commands.push(command);
     if (command.program.startsWith('multipath')) return this.kernel.multipathd.run(command.program, command.args.map(String));
     if (command.program !== 'iscsiadm') throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${command.program}`);
-    const args = command.args.map(String);
+    const args = command.args.map((argument) => (typeof argument === 'string' ? argument : argument.reveal()));
     const after = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
     const [target, portal, iface] = [after('-T'), after('-p'), after('-I')];
+    if (args.includes('--discover') && args.includes('nonpersistent') && portal !== undefined && iface !== undefined) return await this.#discover(portal, iface);
     if (target === undefined || iface === undefined) throw new Error(`iscsiadm without target or iface: ${printable(command)}`);
     const portals = portal === undefined ? undefined : [parsePortal(portal)];
     if (args.includes('--login')) return await this.#loginAll((portals ?? this.#recordedPortals(target, iface)).map((one) => ({ target, portal: one, iface })));
     if (args.includes('--logout')) return this.#logoutAll((portals ?? this.kernel.sessions.filter((session) => session.target === target && session.iface === iface).map((session) => session.portal)).map((one) => ({ target, portal: one, iface })));
+    const [key, value] = [after('-n'), after('-v')];
+    if (after('-o') === 'update' && key !== undefined && value !== undefined && portal !== undefined) return this.#update({ target, portal: parsePortal(portal), iface }, key, value);
     throw new Error(`An iscsiadm command that this host does not know: ${printable(command)}`);
   }
 
@@ -102,6 +107,30 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     return exit(0);
   }
 
+  /** The portal's name stands for the record that tells the address, as open-iscsi has it (usr/idbm.c, idbm_discovery_read). */
+  async #discover(portal: string, iface: string): Promise<CommandResult> {
+    const record = parseRecord(this.tree.read(`/etc/iscsi/send_targets/${portal.replace(/:(\d+)$/, ',$1')}/st_config`) ?? '');
+    const place = { address: record.get('discovery.sendtargets.address') ?? '', port: Number(record.get('discovery.sendtargets.port')) };
+    if (!this.iscsidRuns) return exit(20, 'iscsiadm: can not connect to iSCSI daemon (111)!');
+    const answering = this.targets.filter((target) => target.portals.some((one) => samePortal(one, place) && one.serves === (iface === 'iser' ? 'iser' : 'tcp')));
+    if (answering.length === 0) {
+      await this.#clock.sleep(Number(record.get('discovery.sendtargets.timeo.login_timeout') ?? '15') * 1000, new AbortController().signal);
+      return exit(11, 'iscsiadm: connection login retries (reopen_max) 0 exceeded');
+    }
+    const chap = this.discoveryChap;
+    if (chap !== undefined && (record.get('discovery.sendtargets.auth.username') !== chap.username || record.get('discovery.sendtargets.auth.password') !== chap.password)) return exit(24, 'iscsiadm: Login failed to authenticate with target');
+    const lines = answering.flatMap(({ iqn, portals }) => portals.map((one) => `${formatPortal(one)},1 ${iqn}\n`));
+    return { exitCode: 0, stdout: lines.join(''), stderr: '' };
+  }
+
+  /** Comments do not survive it. */
+  #update(place: Place, key: string, value: string): CommandResult {
+    const path = this.#recordPath(place);
+    if (path === undefined) return exit(21, 'iscsiadm: No records found');
+    this.tree.write(path, formatRecord(new Map([...parseRecord(this.tree.read(path) ?? ''), [key, value]])));
+    return exit(0);
+  }
+
   #logout(place: Place): CommandResult {
     const session = this.kernel.sessionOf(place);
     if (session === undefined) return exit(21, 'iscsiadm: No matching sessions found');
@@ -109,11 +138,16 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     return exit(0);
   }
 
-  #record({ target, portal, iface }: Place): ReadonlyMap<string, string> | undefined {
+  #record(place: Place): ReadonlyMap<string, string> | undefined {
+    const path = this.#recordPath(place);
+    return path === undefined ? undefined : parseRecord(this.tree.read(path) ?? '');
+  }
+
+  #recordPath({ target, portal, iface }: Place): string | undefined {
     const folder = `/etc/iscsi/nodes/${target}`;
     const portals = this.tree.list(folder).filter((name) => name === `${portal.address},${portal.port}` || name.startsWith(`${portal.address},${portal.port},`));
-    const texts = portals.flatMap((name) => this.tree.read(`${folder}/${name}/${iface}`) ?? this.tree.read(`${folder}/${name}`) ?? []);
-    return texts.map(parseRecord).find((record) => (record.get('iface.iscsi_ifacename') ?? 'default') === iface);
+    const paths = portals.flatMap((name) => [`${folder}/${name}/${iface}`, `${folder}/${name}`]).filter((path) => this.tree.kind(path) === 'file');
+    return paths.find((path) => (parseRecord(this.tree.read(path) ?? '').get('iface.iscsi_ifacename') ?? 'default') === iface);
   }
 
   async readText(path: string): Promise<string | undefined> {

@@ -1,0 +1,166 @@
+// limit: 240 s
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { SILENT } from '../../src/base/logger.js';
+import { Secret } from '../../src/base/secret.js';
+import { isVolumeError } from '../../src/base/volume-error.js';
+import { formatPortal, parsePortal } from '../../src/connection/portal.js';
+import { parseTargetName } from '../../src/connection/target-name.js';
+import { ExecaCommandRunner } from '../../src/host/node/execa-command-runner.js';
+import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
+import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
+import { SYSTEM_HOST_NAMES } from '../../src/host/node/system-host-names.js';
+import { parseIfaceName } from '../../src/iface/iface-name.js';
+import { discoverPortals } from '../../src/initiator/discover-portals.js';
+import { run, tryRun } from '../guest/commands.js';
+import { demandDiscoveryAuth } from '../guest/discovery-auth.js';
+import { processesWith } from '../guest/libvirt-volume.js';
+import { type Chap, ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
+import { faultyPortal } from '../guest/portal-faults.js';
+import { after, before, test } from '../guest/scenario.js';
+
+/** Which portals a target has, asked of the machine's own targets with the real open-iscsi; and what is left of the asking in its database: nothing. */
+const IQN = 'iqn.2026-11.org.example:discovery';
+const OTHER_IQN = 'iqn.2026-11.org.example:discovery-other';
+const [FIRST, SECOND, SILENT_ADDRESS, ABSENT] = TCP_ADDRESSES;
+const FINDER: Chap = { username: 'finder', password: 'Finder-Secret-42' };
+const WRONG: Chap = { username: 'finder', password: 'Wrong-Secret-0815' };
+const PARTS = { commands: new ExecaCommandRunner({ logger: SILENT }), files: new NodeFileSystem(), clock: SYSTEM_CLOCK, hostNames: SYSTEM_HOST_NAMES, logger: SILENT, loginTimeoutMs: 3000 };
+const targets: LioTarget[] = [];
+let clean: readonly string[];
+
+before(() => {
+  clean = database();
+  targets.push(
+    new LioTarget({ iqn: IQN, luns: {}, portals: [{ address: FIRST }, { address: SECOND, port: 3261 }, { address: ISER_ADDRESS, iser: true }] }),
+    new LioTarget({ iqn: OTHER_IQN, luns: {}, portals: [{ address: FIRST }, { address: SILENT_ADDRESS }] }),
+  );
+});
+
+after(() => {
+  for (const target of targets) target.remove();
+});
+
+test('over tcp: the portals of the target, in its order, and none of another target at the same portal', async () => {
+  assert.deepEqual(await discover(FIRST), [`${FIRST}:3260`, `${SECOND}:3261`, `${ISER_ADDRESS}:3260`]);
+  assert.deepEqual(await discover(FIRST, { target: OTHER_IQN }), [`${FIRST}:3260`, `${SILENT_ADDRESS}:3260`]);
+  assert.equal(await refusal(discover(FIRST, { target: `${IQN}-absent` })), 'LOGIN_REFUSED');
+  assert.deepEqual(database(), clean);
+});
+
+test('over iser: where nothing of TCP comes through, the portals that serve iSER', async () => {
+  await during(await faultyPortal(ISER_ADDRESS, 'reject-tcp'), async () => {
+    assert.equal(await refusal(discover(ISER_ADDRESS)), 'PORTAL_UNREACHABLE');
+    assert.deepEqual(await discover(ISER_ADDRESS, { iface: 'iser' }), [`${ISER_ADDRESS}:3260`]);
+    assert.deepEqual(database(), clean);
+  });
+});
+
+test('a portal that refuses fails at once, a silent one after one login timeout', async () => {
+  assert.equal(await refusal(discover(ABSENT)), 'PORTAL_UNREACHABLE');
+  await during(await faultyPortal(SILENT_ADDRESS, 'drop'), async () => {
+    const begin = performance.now();
+    assert.equal(await refusal(discover(SILENT_ADDRESS)), 'PORTAL_UNREACHABLE');
+    const ms = performance.now() - begin;
+    assert.ok(ms > 2_000 && ms < 9_000, `it took ${ms} ms`);
+  });
+  assert.deepEqual(database(), clean);
+});
+
+test('discovery CHAP, over tcp and iser: the right secret finds, a wrong one and none are refused at once, and no process ever has a secret in its arguments or environment', async () => {
+  await during(demandDiscoveryAuth(FINDER), async () => {
+    const right = async (): Promise<void> => {
+      assert.deepEqual(await discover(FIRST, { chap: FINDER }), [`${FIRST}:3260`, `${SECOND}:3261`, `${ISER_ADDRESS}:3260`]);
+      assert.deepEqual(await discover(ISER_ADDRESS, { chap: FINDER, iface: 'iser' }), [`${ISER_ADDRESS}:3260`]);
+    };
+    const wrong = async (): Promise<void> => {
+      for (const iface of ['default', 'iser']) {
+        const begin = performance.now();
+        assert.equal(await refusal(discover(iface === 'iser' ? ISER_ADDRESS : FIRST, { chap: WRONG, iface })), 'LOGIN_AUTH_FAILED');
+        assert.ok(performance.now() - begin < 6_000, 'it was tried again');
+      }
+    };
+    assert.deepEqual(await processesWith(FINDER.password, right()), []);
+    assert.deepEqual(await processesWith(WRONG.password, wrong()), []);
+    assert.equal(await refusal(discover(FIRST)), 'LOGIN_AUTH_FAILED');
+    assert.deepEqual(database(), clean);
+  });
+});
+
+test('two discoveries of one portal at once, one with the right secret and one with a wrong one, do not take each other\'s', async () => {
+  await during(demandDiscoveryAuth(FINDER), async () => {
+    const [found, code] = await Promise.all([discover(FIRST, { chap: FINDER }), refusal(discover(FIRST, { chap: WRONG, target: OTHER_IQN }))]);
+    assert.equal(found.length, 3);
+    assert.equal(code, 'LOGIN_AUTH_FAILED');
+    assert.deepEqual(database(), clean);
+  });
+});
+
+test('an administrator\'s records of the same portal are neither used nor changed, byte for byte', async () => {
+  await during(demandDiscoveryAuth(FINDER), async () => {
+    const record = ['-m', 'discoverydb', '-t', 'sendtargets', '-p', `${FIRST}:3260`];
+    await run('iscsiadm', [...record, '-o', 'new']);
+    try {
+      for (const [key, value] of [['authmethod', 'CHAP'], ['username', FINDER.username], ['password', FINDER.password]] as const) await run('iscsiadm', [...record, '-o', 'update', '-n', `discovery.sendtargets.auth.${key}`, '-v', value]);
+      await run('iscsiadm', [...record, '-I', 'default', '--discover']);
+      const theirs = database();
+      assert.ok(theirs.some((line) => line.includes(FINDER.password)) && theirs.some((line) => line.includes('/nodes/')), theirs.join('\n'));
+      assert.equal(await refusal(discover(FIRST)), 'LOGIN_AUTH_FAILED');
+      assert.equal(await refusal(discover(FIRST, { chap: WRONG })), 'LOGIN_AUTH_FAILED');
+      assert.equal((await discover(FIRST, { chap: FINDER })).length, 3);
+      assert.deepEqual(database(), theirs);
+    } finally {
+      for (const target of [IQN, OTHER_IQN]) await tryRun('iscsiadm', ['-m', 'node', '-T', target, '-o', 'delete']);
+      await tryRun('iscsiadm', [...record, '-o', 'delete']);
+    }
+  });
+});
+
+async function discover(address: string, { target = IQN, iface = 'default', chap }: { readonly target?: string; readonly iface?: string; readonly chap?: Chap } = {}): Promise<readonly string[]> {
+  const begin = performance.now();
+  const search = { portal: parsePortal(address), target: parseTargetName(target), iface: parseIfaceName(iface), chap: chap === undefined ? undefined : { username: chap.username, password: new Secret(chap.password) } };
+  try {
+    return (await discoverPortals(PARTS, search, AbortSignal.timeout(60_000))).map(formatPortal);
+  } finally {
+    console.log(`${address} over ${iface}: ${Math.round(performance.now() - begin)} ms`);
+  }
+}
+
+async function during(state: Disposable | AsyncDisposable, body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+  } finally {
+    if (Symbol.asyncDispose in state) await state[Symbol.asyncDispose]();
+    else state[Symbol.dispose]();
+  }
+}
+
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(() => 'it was not refused', (reason: unknown) => reason);
+  if (!isVolumeError(error)) throw error instanceof Error ? error : new Error(String(error));
+  console.log(`${error.code}: ${error.message}`);
+  return error.code;
+}
+
+/** Every file of open-iscsi's database: where it is, its mode, its text; and the sessions. */
+function database(): readonly string[] {
+  const files = ['/etc/iscsi/nodes', '/etc/iscsi/send_targets', '/etc/iscsi/static', '/etc/iscsi/ifaces', '/run/lock/iscsi'].flatMap((folder) => below(folder));
+  return [...files, ...entries('/sys/class/iscsi_session')].toSorted();
+}
+
+function below(folder: string): readonly string[] {
+  return entries(folder).flatMap((name) => {
+    const path = join(folder, name);
+    const { mode } = statSync(path);
+    return [`${path} ${mode.toString(8)}${(mode & 0o170_000) === 0o100_000 ? ` ${JSON.stringify(readFileSync(path, 'utf8'))}` : ''}`, ...((mode & 0o170_000) === 0o040_000 ? below(path) : [])];
+  });
+}
+
+function entries(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

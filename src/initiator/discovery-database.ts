@@ -1,0 +1,98 @@
+import { VolumeError } from '../base/volume-error.js';
+import type { Portal } from '../connection/portal.js';
+import type { TargetName } from '../connection/target-name.js';
+import type { Clock } from '../host/clock.js';
+import type { FileSystem } from '../host/file-system.js';
+import { holdDatabaseLock } from '../iface/database-lock.js';
+import { findDatabaseRoot } from '../iface/database-root.js';
+import type { IfaceName } from '../iface/iface-name.js';
+import { formatRecord, OWNER_COMMENT, type RecordValues } from '../iface/record-text.js';
+
+/** Which discovery a record is for. Two at once may differ in any of these. */
+export interface DiscoveryKey {
+  readonly portal: Portal;
+  readonly target: TargetName;
+  readonly iface: IfaceName;
+}
+
+/** What iscsiadm finds the record by: the name goes where an address would (`-p NAME:PORT`). */
+export interface DiscoveryRecordName {
+  readonly name: string;
+  readonly port: number;
+}
+
+/** The secret must not stay on the disk, whatever became of the caller's signal. */
+const REMOVAL_MS = 60_000;
+
+/**
+ * open-iscsi's discovery records, where a discovery takes its CHAP secret from without it being in any argument. iscsiadm takes the text before the
+ * port for the name of the record's folder, and the address to go to from the record itself (usr/idbm.c, idbm_discovery_read), so a record of our own has a
+ * name of its own: an administrator's record of the same portal is not read, not written and never has to be put back, not even after a crash.
+ */
+export class DiscoveryDatabase {
+  readonly #files: FileSystem;
+  readonly #clock: Clock;
+
+  constructor({ files, clock }: { readonly files: FileSystem; readonly clock: Clock }) {
+    this.#files = files;
+    this.#clock = clock;
+  }
+
+  /**
+   * Runs the body with the record there, and removes it then. Not twice at once for one key: the target's lock is held outside.
+   * @throws {VolumeError} `DATABASE_LOCKED`, `PERMISSION_DENIED`; `CLEANUP_INCOMPLETE` that names the file when it cannot be removed
+   */
+  async with<Result>(key: DiscoveryKey, record: RecordValues, signal: AbortSignal, body: (name: DiscoveryRecordName) => Promise<Result>): Promise<Result> {
+    const name = nameOf(key);
+    const folders = await this.#write(name, record, signal);
+    let result: Result;
+    try {
+      result = await body(name);
+    } catch (error) {
+      await this.#remove(folders, error);
+      throw error;
+    }
+    await this.#remove(folders);
+    return result;
+  }
+
+  async #write({ name, port }: DiscoveryRecordName, record: RecordValues, signal: AbortSignal): Promise<Folders> {
+    const root = await findDatabaseRoot(this.#files);
+    const folders = { all: `${root}/send_targets`, own: `${root}/send_targets/${name},${port}`, madeAll: (await this.#files.kind(`${root}/send_targets`)) === undefined };
+    await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+      await this.#files.makeDirectory(folders.own, 0o700);
+      await this.#files.replace(fileIn(folders), formatRecord(record, OWNER_COMMENT), 0o600, `${root}/.libvirt-volume-record`);
+    });
+    return folders;
+  }
+
+  async #remove(folders: Folders, first?: unknown): Promise<void> {
+    try {
+      await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal: AbortSignal.timeout(REMOVAL_MS) }, async () => {
+        await this.#files.remove(fileIn(folders));
+        await this.#files.removeDirectory(folders.own);
+        if (folders.madeAll) await this.#files.removeDirectory(folders.all);
+      });
+    } catch (error) {
+      throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the discovery record ${fileIn(folders)}`, {
+        cause: first === undefined ? error : new AggregateError([first, error]), hint: `rm -r ${folders.own}`,
+      });
+    }
+  }
+}
+
+interface Folders {
+  readonly all: string;
+  readonly own: string;
+  /** Whether the folder of all discovery records is ours as well. */
+  readonly madeAll: boolean;
+}
+
+function fileIn({ own }: Folders): string {
+  return `${own}/st_config`;
+}
+
+/** iscsiadm ends the name at the first colon (usr/iscsi_util.c, str_to_ipport), so colons and whatever else is no letter or digit of a file name are written as `%3A`. */
+function nameOf({ portal, target, iface }: DiscoveryKey): DiscoveryRecordName {
+  return { name: ['libvirt-volume', iface, portal.address, target].map(encodeURIComponent).join('.'), port: portal.port };
+}
