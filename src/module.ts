@@ -29,6 +29,7 @@ import { SYSTEM_CLOCK } from './host/node/system-clock.js';
 import { winstonLogger } from './host/node/winston-logger.js';
 import { IfaceRecords } from './iface/make-iface.js';
 import { HostIfaceReports } from './iface/host-iface-reports.js';
+import { ChapByArgument } from './initiator/chap-by-argument.js';
 import { OpenIscsiInitiator } from './initiator/open-iscsi-initiator.js';
 import { GuestDisks } from './libvirt/guest-disks.js';
 import type { Libvirt } from './libvirt/libvirt.js';
@@ -105,9 +106,10 @@ function driverParts(
   options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, netAddresses: NetAddresses, locks: Locks, libvirt: Libvirt,
   events: VolumeEvents,
 ): DriverParts {
-  const { deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
+  const { chapSecrets, deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
+  const chapByArgument = chapSecrets === 'argv' ? new ChapByArgument({ commands, logger }) : undefined;
   return {
-    initiator: new OpenIscsiInitiator({ commands, files, clock, logger, events, loginTimeoutMs }),
+    initiator: new OpenIscsiInitiator({ commands, files, clock, logger, events, loginTimeoutMs, chapByArgument }),
     devices: new LinuxBlockDevices({ files, clock, users, logger, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users, logger, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),

@@ -1,7 +1,9 @@
+import type { Secret } from '../base/secret.js';
 import { formatPortal } from '../connection/portal.js';
-import type { Command } from '../host/command.js';
+import type { Argument, Command } from '../host/command.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import type { DiscoveryRecordName } from './discovery-database.js';
+import { PASSWORD } from './node-record.js';
 import type { SessionKey } from './session.js';
 
 /**
@@ -30,6 +32,11 @@ export function logoutCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--logout');
 }
 
+/** Puts the CHAP secret into a record that is there, for every user of this host to see while it runs. */
+export function setPasswordCommand(key: SessionKey, password: Secret, waitMs: number): Command {
+  return onRecord(key, waitMs, '-o', 'update', '-n', PASSWORD, '-v', password);
+}
+
 /**
  * Asks a portal for its targets. `nonpersistent` makes no record and changes none, which any other `-o`, and none, would (usr/iscsiadm.c, exec_discover and
  * do_software_sendtargets); the discovery itself goes over the iface where its transport can carry one, as iser can (usr/discovery.c, iscsi_create_leading_conn).
@@ -43,10 +50,10 @@ export function discoverCommand({ name, port }: DiscoveryRecordName, iface: Ifac
   };
 }
 
-function onRecord({ target, portal, iface }: SessionKey, waitMs: number, ...verb: readonly string[]): Command {
+function onRecord({ target, portal, iface }: SessionKey, waitMs: number, ...verb: readonly Argument[]): Command {
   return iscsiadm(waitMs, '-m', 'node', '-T', target, '-p', formatPortal(portal), '-I', iface, ...verb);
 }
 
-function iscsiadm(waitMs: number, ...args: readonly string[]): Command {
+function iscsiadm(waitMs: number, ...args: readonly Argument[]): Command {
   return { program: 'iscsiadm', args, patience: { kind: 'wait', ms: waitMs } };
 }

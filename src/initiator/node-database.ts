@@ -9,7 +9,9 @@ import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
 import { readRecordFile } from '../iface/read-record-file.js';
 import { formatRecord, OWNER_COMMENT, type RecordValues } from '../iface/record-text.js';
 import { holdDatabaseLock } from '../iface/database-lock.js';
-import { newNodeRecord, type NodeSettings, tpgtOf, withSettings } from './node-record.js';
+import type { ChapByArgument } from './chap-by-argument.js';
+import { readIscsidDefaults } from './iscsid-defaults.js';
+import { newNodeRecord, type NodeSettings, tpgtOf, withMutualChap, withoutPassword, withSettings } from './node-record.js';
 import type { SessionKey } from './session.js';
 
 /** A record file of the database. */
@@ -26,6 +28,12 @@ export type RecordChange =
   | { readonly kind: 'changed'; readonly path: string; readonly before: string; readonly ours: boolean }
   | { readonly kind: 'unchanged' };
 
+/** Whose record it is: a session's key, with the iface as a whole. */
+type RecordKey = Omit<SessionKey, 'iface'> & { readonly iface: Iface };
+
+/** For what must be done whatever became of the caller's signal. */
+const LATE_MS = 60_000;
+
 /**
  * open-iscsi's node records, read and written as files under its own lock. That keeps CHAP secrets out of every command line, never
  * resets a record that is there (`-o new` does), never touches the record of another iface, and costs no process.
@@ -33,10 +41,13 @@ export type RecordChange =
 export class NodeDatabase {
   readonly #files: FileSystem;
   readonly #clock: Clock;
+  readonly #chapByArgument: ChapByArgument | undefined;
 
-  constructor({ files, clock }: { readonly files: FileSystem; readonly clock: Clock }) {
+  /** @param chapByArgument how secrets get into records, where that is not to be by their files */
+  constructor({ files, clock, chapByArgument }: { readonly files: FileSystem; readonly clock: Clock; readonly chapByArgument?: ChapByArgument | undefined }) {
     this.#files = files;
     this.#clock = clock;
+    this.#chapByArgument = chapByArgument;
   }
 
   /** The records of this target, portal and iface: none, one, or one for each tag under which somebody made one. */
@@ -64,18 +75,21 @@ export class NodeDatabase {
     return [...new Set(records.flatMap((record) => (record.ours && samePortal(record.portal, portal) ? asIfaceName(record.iface) : [])))];
   }
 
-  /** Makes the record, or gives the one that is there our settings. @throws {VolumeError} `DATABASE_LOCKED`, `PERMISSION_DENIED` */
-  async put(key: Omit<SessionKey, 'iface'> & { readonly iface: Iface }, settings: NodeSettings, signal: AbortSignal): Promise<RecordChange> {
-    return await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+  /** Makes the record, or gives the one that is there our settings. @throws {VolumeError} `DATABASE_LOCKED`, `DATABASE_FAILED`, `PERMISSION_DENIED` */
+  async put(key: RecordKey, settings: NodeSettings, signal: AbortSignal): Promise<RecordChange> {
+    const change = await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
       const [present] = await this.find({ ...key, iface: key.iface.name });
-      if (present !== undefined) return await this.#change(present, settings);
-      const folder = await this.#portalFolder(key);
-      const path = `${folder}/${key.iface.name}`;
-      const record = newNodeRecord(key, settings, await this.#iscsidDefaults());
-      await this.#files.makeDirectory(folder, 0o700);
-      await this.#write(path, formatRecord(record, OWNER_COMMENT));
-      return { kind: 'created', path };
+      return present === undefined ? await this.#create(key, settings) : await this.#change(present, settings);
     });
+    if (this.#chapByArgument === undefined || settings.chap === undefined || change.kind === 'unchanged') return change;
+    try {
+      await this.#chapByArgument.give({ ...key, iface: key.iface.name }, settings.chap.password, signal);
+      if (change.kind === 'created' || change.ours) await this.#claim(change.path);
+    } catch (error) {
+      await this.undo(change, AbortSignal.timeout(LATE_MS));
+      throw error;
+    }
+    return change;
   }
 
   /** Takes back what put() did. */
@@ -97,12 +111,34 @@ export class NodeDatabase {
     });
   }
 
+  async #create(key: RecordKey, settings: NodeSettings): Promise<RecordChange> {
+    const folder = await this.#portalFolder(key);
+    const path = `${folder}/${key.iface.name}`;
+    const record = newNodeRecord(key, settings, await readIscsidDefaults(this.#files));
+    await this.#files.makeDirectory(folder, 0o700);
+    await this.#write(path, formatRecord(this.#onFile(record), OWNER_COMMENT));
+    return { kind: 'created', path };
+  }
+
   async #change({ path, text, ours }: NodeFile, settings: NodeSettings): Promise<RecordChange> {
     const record = readRecordFile(path, text);
-    const wanted = withSettings(record, settings);
+    const wanted = withSettings(ours ? withMutualChap(record, await readIscsidDefaults(this.#files)) : record, settings);
     if (sameValues(record, wanted)) return { kind: 'unchanged' };
-    await this.#write(path, formatRecord(wanted, ours ? OWNER_COMMENT : undefined));
+    await this.#write(path, formatRecord(this.#onFile(wanted), ours ? OWNER_COMMENT : undefined));
     return { kind: 'changed', path, before: text, ours };
+  }
+
+  /** What of a record this library writes itself. */
+  #onFile(record: RecordValues): RecordValues {
+    return this.#chapByArgument === undefined ? record : withoutPassword(record);
+  }
+
+  /** iscsiadm drops comments when it writes a record: without this one nobody would know that it is ours to remove. */
+  async #claim(path: string): Promise<void> {
+    await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal: AbortSignal.timeout(LATE_MS) }, async () => {
+      const text = await this.#files.readText(path);
+      if (text !== undefined) await this.#write(path, formatRecord(readRecordFile(path, text), OWNER_COMMENT));
+    });
   }
 
   async #readFile(path: string, iface: string): Promise<NodeFile | undefined> {
@@ -133,7 +169,7 @@ export class NodeDatabase {
   }
 
   /** The folder of the portal: the one that is there under any tag, else that of the given tag. */
-  async #portalFolder({ target, portal }: Omit<SessionKey, 'iface'>): Promise<string> {
+  async #portalFolder({ target, portal }: RecordKey): Promise<string> {
     const folder = `${await this.#nodes()}/${target}`;
     const prefix = `${portal.address},${portal.port},`;
     const present = (await this.#files.list(folder)).find((name) => name.startsWith(prefix));
@@ -149,11 +185,6 @@ export class NodeDatabase {
     await this.#files.remove(path);
     const portal = path.slice(0, path.lastIndexOf('/'));
     if (await this.#files.removeDirectory(portal)) await this.#files.removeDirectory(portal.slice(0, portal.lastIndexOf('/')));
-  }
-
-  async #iscsidDefaults(): Promise<RecordValues> {
-    const text = await this.#files.readText('/etc/iscsi/iscsid.conf');
-    return text === undefined ? new Map() : readRecordFile('/etc/iscsi/iscsid.conf', text);
   }
 
   async #nodes(): Promise<string> {

@@ -4,6 +4,11 @@ import type { TargetName } from '../connection/target-name.js';
 import type { Iface } from '../iface/iface.js';
 import type { RecordValues } from '../iface/record-text.js';
 
+const USERNAME = 'node.session.auth.username';
+/** The key of the initiator's CHAP secret. */
+export const PASSWORD = 'node.session.auth.password';
+const OF_THE_TARGET: readonly string[] = ['node.session.auth.username_in', 'node.session.auth.password_in'];
+
 export interface NodeSettings {
   readonly loginTimeoutSeconds: number;
   readonly chap: ChapCredentials | undefined;
@@ -46,7 +51,8 @@ export function tpgtOf({ tpgt }: Portal): number {
 
 /**
  * The record with what this library needs: no scan of the target's other units at login, one bounded try, one session, and CHAP exactly as asked
- * for (a record without credentials must not keep old ones).
+ * for (a record without credentials must not keep old ones). With CHAP, what the target has to prove itself with (`username_in`, `password_in`) stays: no
+ * connection_info has it, so it is the administrator's demand, made in iscsid.conf or in a record.
  */
 export function withSettings(record: RecordValues, { loginTimeoutSeconds, chap }: NodeSettings): RecordValues {
   const settled = new Map(record);
@@ -54,11 +60,25 @@ export function withSettings(record: RecordValues, { loginTimeoutSeconds, chap }
   settled.set('node.session.initial_login_retry_max', '1');
   settled.set('node.session.nr_sessions', '1');
   settled.set('node.conn[0].timeo.login_timeout', String(loginTimeoutSeconds));
-  for (const key of ['username', 'password', 'username_in', 'password_in']) settled.delete(`node.session.auth.${key}`);
   settled.set('node.session.auth.authmethod', chap === undefined ? 'None' : 'CHAP');
-  if (chap !== undefined) {
-    settled.set('node.session.auth.username', chap.username);
-    settled.set('node.session.auth.password', chap.password.reveal());
+  if (chap === undefined) {
+    for (const key of [USERNAME, PASSWORD, ...OF_THE_TARGET]) settled.delete(key);
+  } else {
+    settled.set(USERNAME, chap.username);
+    settled.set(PASSWORD, chap.password.reveal());
   }
   return settled;
+}
+
+/** A record of ours with what iscsid.conf says now of the target's own proof: mutual CHAP is demanded on the whole host, or it is not. */
+export function withMutualChap(record: RecordValues, defaults: RecordValues): RecordValues {
+  return new Map([...withoutKeys(record, OF_THE_TARGET), ...[...defaults].filter(([key]) => OF_THE_TARGET.includes(key))]);
+}
+
+export function withoutPassword(record: RecordValues): RecordValues {
+  return withoutKeys(record, [PASSWORD]);
+}
+
+function withoutKeys(record: RecordValues, keys: readonly string[]): RecordValues {
+  return new Map([...record].filter(([key]) => !keys.includes(key)));
 }

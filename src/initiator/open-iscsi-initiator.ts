@@ -12,6 +12,7 @@ import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 import type { Iface } from '../iface/iface.js';
 import type { IfaceName } from '../iface/iface-name.js';
+import type { ChapByArgument } from './chap-by-argument.js';
 import { failedPortals, ISCSIADM_EXIT, loginFailure } from './iscsiadm-exit.js';
 import { loginCommand, loginTargetCommand, logoutCommand, logoutTargetCommand } from './iscsiadm-commands.js';
 import { NodeDatabase, type RecordChange } from './node-database.js';
@@ -25,6 +26,8 @@ export interface InitiatorParts {
   readonly logger: Logger;
   readonly events: VolumeEvents;
   readonly loginTimeoutMs: number;
+  /** How CHAP secrets get into records, where that is not to be by their files. */
+  readonly chapByArgument?: ChapByArgument | undefined;
 }
 
 /** A session that login() made, and what it left in the database. */
@@ -275,7 +278,7 @@ const HINTS: Readonly<Partial<Record<VolumeErrorCode, string>>> = {
   INITIATOR_UNAVAILABLE: 'systemctl start iscsid.socket',
   PORTAL_UNREACHABLE: 'check the address, the network on the way, and that the target is served there',
   LOGIN_AUTH_FAILED: 'check auth_username and auth_password against the target',
-  LOGIN_REFUSED: 'check that the target exists and lets this initiator in (/etc/iscsi/initiatorname.iscsi)',
+  LOGIN_REFUSED: 'check that the target exists and lets this initiator in (/etc/iscsi/initiatorname.iscsi); and, where iscsid.conf has node.session.auth.username_in, that the target proves itself with it',
 };
 
 function isForeign({ record }: Pick<LoginRequest, 'record'>): boolean {
