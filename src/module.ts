@@ -18,12 +18,14 @@ import type { Clock } from './host/clock.js';
 import type { CommandRunner } from './host/command.js';
 import type { DeviceUsers } from './host/device-users.js';
 import type { FileSystem } from './host/file-system.js';
+import type { HostNames } from './host/host-names.js';
 import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
 import { ExecaCommandRunner } from './host/node/execa-command-runner.js';
 import { FlockLocks } from './host/node/flock-locks.js';
 import { NodeFileSystem } from './host/node/node-file-system.js';
 import { RootHelperFileSystem } from './host/node/root-helper-file-system.js';
+import { SYSTEM_HOST_NAMES } from './host/node/system-host-names.js';
 import { SYSTEM_NET_ADDRESSES } from './host/node/system-net-addresses.js';
 import { SYSTEM_CLOCK } from './host/node/system-clock.js';
 import { winstonLogger } from './host/node/winston-logger.js';
@@ -61,12 +63,13 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.fileSystem).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
     bind(TOKENS.deviceUsers).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
     bind(TOKENS.netAddresses).toConstantValue(SYSTEM_NET_ADDRESSES);
+    bind(TOKENS.hostNames).toConstantValue(SYSTEM_HOST_NAMES);
     bind(TOKENS.locks).toResolvedValue(({ lockDirectory, rootHelper }) => new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }), [TOKENS.options]).inSingletonScope();
     bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope().onDeactivation((libvirt) => libvirt.close());
     bind(TOKENS.ifaces).toResolvedValue((files) => new HostIfaceReports({ files }), [TOKENS.fileSystem]).inSingletonScope();
     bind(TOKENS.ifaceRecords).toResolvedValue((files, clock) => new IfaceRecords({ files, clock }), [TOKENS.fileSystem, TOKENS.clock]).inSingletonScope();
     bind(TOKENS.driverParts)
-      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.locks, TOKENS.libvirt, TOKENS.events])
+      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.hostNames, TOKENS.locks, TOKENS.libvirt, TOKENS.events])
       .inSingletonScope();
     bind(TOKENS.iscsiDriver).toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
     bind(TOKENS.iserDriver).toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
@@ -103,7 +106,7 @@ function libvirtAt(uri: string, logger: Logger): Libvirt {
 }
 
 function driverParts(
-  options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, netAddresses: NetAddresses, locks: Locks, libvirt: Libvirt,
+  options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, netAddresses: NetAddresses, hostNames: HostNames, locks: Locks, libvirt: Libvirt,
   events: VolumeEvents,
 ): DriverParts {
   const { chapSecrets, deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
@@ -114,6 +117,6 @@ function driverParts(
     maps: new MultipathMaps({ commands, files, clock, users, logger, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),
     ifaceRecords: new IfaceRecords({ files, clock }),
-    libvirt, locks, files, clock, netAddresses, logger, events, options,
+    libvirt, locks, files, clock, netAddresses, hostNames, logger, events, options,
   };
 }

@@ -9,6 +9,7 @@ import type { Clock } from './host/clock.js';
 import type { CommandRunner } from './host/command.js';
 import type { DeviceUsers } from './host/device-users.js';
 import type { FileSystem } from './host/file-system.js';
+import type { HostNames } from './host/host-names.js';
 import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
 import type { IfaceReports } from './iface/iface-report.js';
@@ -29,6 +30,7 @@ export const TOKENS = {
   commands: token<CommandRunner>('commands'),
   fileSystem: token<FileSystem>('file-system'),
   netAddresses: token<NetAddresses>('net-addresses'),
+  hostNames: token<HostNames>('host-names'),
   deviceUsers: token<DeviceUsers>('device-users'),
   clock: token<Clock>('clock'),
   locks: token<Locks>('locks'),

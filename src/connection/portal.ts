@@ -1,5 +1,6 @@
 import { canonicalAddress, isIP } from '../base/ip-address.js';
 import { quoted } from '../base/quoted.js';
+import type { HostName } from './host-name.js';
 
 /** Where a target listens. The address is in its one canonical spelling, so two portals are equal when their fields are. */
 export interface Portal {
@@ -8,6 +9,8 @@ export interface Portal {
   readonly port: number;
   /** The target portal group tag, where it is known. Not a part of the portal's identity. */
   readonly tpgt?: number;
+  /** The name that was asked for, where the address is what it was resolved to. Not a part of the portal's identity. */
+  readonly hostName?: HostName;
 }
 
 /** IANA's port for iSCSI (RFC 7143, 13). */

@@ -4,19 +4,22 @@ import { quoted } from '../base/quoted.js';
 import { Secret } from '../base/secret.js';
 import type { ChapCredentials } from './chap-credentials.js';
 import { asBoolean, asPositiveInteger, asText, Fields } from './fields.js';
-import { DRIVER_VOLUME_TYPES, type DriverVolumeType, type IscsiConnection } from './iscsi-connection.js';
+import { parseHostName } from './host-name.js';
+import { DRIVER_VOLUME_TYPES, type DriverVolumeType, type ListedConnection } from './iscsi-connection.js';
 import { parseAddressingMode } from './lun-addressing.js';
 import { type Lun, parseLun } from './lun.js';
-import { parsePortal, type Portal, samePortal } from './portal.js';
+import type { PortalName } from './portal-name.js';
+import { parsePortal, type Portal } from './portal.js';
 import { readQosSpecs } from './read-qos-specs.js';
 import { parseTargetName, type TargetName } from './target-name.js';
-import type { TargetPath } from './target-path.js';
+import type { ListedPath } from './target-path.js';
+import { withoutRepeats } from './without-repeats.js';
 
 /**
  * The door: what the storage service returned becomes a type, once. The input is not written to.
  * @throws {VolumeError} `CONNECTION_INFO_INVALID` that names the key, says what is wrong with it and what would be right
  */
-export function readConnectionInfo(info: unknown): IscsiConnection {
+export function readConnectionInfo(info: unknown): ListedConnection {
   const top = new Fields(info, 'connection_info');
   const data = top.object('data');
   const serial = top.optional('serial', asText);
@@ -40,7 +43,7 @@ export function readConnectionInfo(info: unknown): IscsiConnection {
 }
 
 /** The plural keys where both are there (several portals), else the singular ones. */
-function readPaths(data: Fields): NonEmpty<TargetPath> {
+function readPaths(data: Fields): NonEmpty<ListedPath> {
   const asKernelLun = data.optional('addressing_mode', parseAddressingMode) ?? ((lun: Lun): Lun => lun);
   const paths = data.has('target_portals') && data.has('target_iqns') ? readListedPaths(data) : [readSinglePath(data)];
   const [first, ...rest] = withoutRepeats(paths.map((path) => ({ ...path, lun: asKernelLun(path.lun) })));
@@ -48,12 +51,7 @@ function readPaths(data: Fields): NonEmpty<TargetPath> {
   return [first, ...rest];
 }
 
-/** A path that is listed twice, perhaps in another spelling, is one path. */
-function withoutRepeats(paths: readonly TargetPath[]): readonly TargetPath[] {
-  return paths.filter((path, index) => paths.findIndex((one) => one.target === path.target && one.lun === path.lun && samePortal(one.portal, path.portal)) === index);
-}
-
-function readSinglePath(data: Fields): TargetPath {
+function readSinglePath(data: Fields): ListedPath {
   return {
     target: data.required('target_iqn', asTargetName),
     portal: data.required('target_portal', asPortal),
@@ -61,7 +59,7 @@ function readSinglePath(data: Fields): TargetPath {
   };
 }
 
-function readListedPaths(data: Fields): readonly TargetPath[] {
+function readListedPaths(data: Fields): readonly ListedPath[] {
   const portals = data.list('target_portals', asPortal);
   const targets = data.list('target_iqns', asTargetName);
   const luns = data.has('target_luns') ? data.list('target_luns', parseLun) : portals.map(() => data.required('target_lun', parseLun));
@@ -121,12 +119,9 @@ function asTargetName(value: unknown): TargetName {
   return parseTargetName(asText(value));
 }
 
-function asPortal(value: unknown): Portal {
-  const portal = parsePortal(asText(value));
-  if (isIP(portal.address) === 0) {
-    throw new SyntaxError(`expected an IP address, not the host name ${quoted(portal.address)}: the kernel shows a session by its address`);
-  }
-  return portal;
+function asPortal(value: unknown): Portal | PortalName {
+  const { address, ...place } = parsePortal(asText(value));
+  return isIP(address) === 0 ? { hostName: parseHostName(address), ...place } : { address, ...place };
 }
 
 function asAccessMode(value: unknown): 'ro' | 'rw' | undefined {

@@ -1,4 +1,5 @@
 import type { Lun } from './lun.js';
+import type { PortalName } from './portal-name.js';
 import type { Portal } from './portal.js';
 import type { TargetName } from './target-name.js';
 
@@ -8,3 +9,6 @@ export interface TargetPath {
   readonly portal: Portal;
   readonly lun: Lun;
 }
+
+/** A path as the storage service lists it: its portal may be a name. */
+export type ListedPath = Omit<TargetPath, 'portal'> & { readonly portal: Portal | PortalName };

@@ -1,7 +1,7 @@
 import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { CacheMode, VirtType, VolumeOptions } from '../config/options.js';
-import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import type { VolumeFacts } from '../connection/iscsi-connection.js';
 import type { DiskConfig, DiskInfo } from './disk-config.js';
 
 /** What the disk's description takes from outside the connection_info and the disk_info. */
@@ -18,7 +18,7 @@ export interface DiskSurroundings {
  * @throws {VolumeError} `CONNECTION_INFO_INVALID` when the volume wants block sizes that the hypervisor cannot give;
  *   `USAGE` when the device path is not absolute or the secret is not a UUID
  */
-export function makeDiskConfig(connection: IscsiConnection, target: DiskInfo, { devicePath, secretUuid, options }: DiskSurroundings): DiskConfig {
+export function makeDiskConfig(connection: VolumeFacts, target: DiskInfo, { devicePath, secretUuid, options }: DiskSurroundings): DiskConfig {
   refuseUnusable(devicePath, secretUuid);
   refuseBlockSizesFor(options.virtType, connection);
   const cache = cacheOf(connection, options.blockCacheMode);
@@ -43,7 +43,7 @@ export function makeDiskConfig(connection: IscsiConnection, target: DiskInfo, { 
 }
 
 /** A disk that several guests write to must not be cached by any host. */
-function cacheOf({ multiattach }: IscsiConnection, configured: CacheMode | undefined): CacheMode {
+function cacheOf({ multiattach }: VolumeFacts, configured: CacheMode | undefined): CacheMode {
   return multiattach ? 'none' : (configured ?? 'none');
 }
 
@@ -61,7 +61,7 @@ function isQemu(virtType: VirtType): boolean {
   return virtType === 'kvm' || virtType === 'qemu';
 }
 
-function refuseBlockSizesFor(virtType: VirtType, { logicalBlockSize, physicalBlockSize }: IscsiConnection): void {
+function refuseBlockSizesFor(virtType: VirtType, { logicalBlockSize, physicalBlockSize }: VolumeFacts): void {
   if (isQemu(virtType) || (logicalBlockSize === undefined && physicalBlockSize === undefined)) return;
   const key = logicalBlockSize === undefined ? 'data.physical_block_size' : 'data.logical_block_size';
   throw new VolumeError('CONNECTION_INFO_INVALID', `Cannot use the connection_info: ${key} needs virt_type kvm or qemu, and it is ${virtType}`, {

@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.js';
 import { unlessAborted } from '../base/unless-aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
-import type { DriverVolumeType, IscsiConnection } from '../connection/iscsi-connection.js';
+import type { DriverVolumeType, IscsiConnection, ListedConnection, VolumeFacts } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
 import type { MultipathMaps } from '../device/multipath-maps.js';
@@ -14,6 +14,7 @@ import { readDiskInfo } from '../disk/read-disk-info.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
+import type { HostNames } from '../host/host-names.js';
 import type { NetAddresses } from '../host/net-addresses.js';
 import type { Locks } from '../host/locks.js';
 import { BUILT_IN_IFACES } from '../iface/iface.js';
@@ -25,6 +26,7 @@ import { readHardware } from '../iface/read-hardware.js';
 import { type IfaceInventory, readIfaces } from '../iface/read-ifaces.js';
 import { type ResolvedIface, resolveIface } from '../iface/resolve-iface.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
+import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { ConnectedVolume } from './connected-volume.js';
@@ -44,6 +46,7 @@ export interface DriverParts {
   readonly ifaceRecords: IfaceRecords;
   readonly clock: Clock;
   readonly netAddresses: NetAddresses;
+  readonly hostNames: HostNames;
   readonly logger: Logger;
   readonly events: VolumeEvents;
   readonly options: VolumeOptions;
@@ -85,16 +88,18 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async connect(connectionInfo: unknown, signal = never()): Promise<ConnectedVolume> {
-    const connection = readConnectionInfo(connectionInfo);
-    return await this.#withPlan(connection, signal, async (plan) => (await this.#open(connection, plan, signal)).volume);
+    const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
+    return noted(await this.#withPlan(connection, signal, async (plan) => (await this.#open(connection, plan, signal)).volume), notes);
   }
 
-  async find(connectionInfo: unknown, _signal = never()): Promise<ConnectedVolume | undefined> {
-    return await this.#connector.find(readConnectionInfo(connectionInfo), await this.#ifacePlan());
+  async find(connectionInfo: unknown, signal = never()): Promise<ConnectedVolume | undefined> {
+    const { connection } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
+    return await this.#connector.find(connection, await this.#ifacePlan());
   }
 
   async disconnect(connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
-    return await this.#release(readConnectionInfo(connectionInfo), options, signal);
+    const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
+    return noted(await this.#release(connection, options, signal), notes);
   }
 
   diskXml(connectionInfo: unknown, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
@@ -102,16 +107,18 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal = never()): Promise<AttachedVolume> {
-    const connection = readConnectionInfo(connectionInfo);
+    const listed = readConnectionInfo(connectionInfo);
     readDiskInfo(diskInfo);
-    requireVolumeId(connection);
-    refuseEncrypted(connection);
+    requireVolumeId(listed);
+    refuseEncrypted(listed);
     await this.#parts.libvirt.lookupDomain(domain, signal);
-    return await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo }, signal));
+    const { connection, notes } = await this.#resolve(listed, signal);
+    const { volume, diskXml } = await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo }, signal));
+    return { volume: noted(volume, notes), diskXml };
   }
 
   async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
-    const connection = readConnectionInfo(connectionInfo);
+    const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
     const volume = await this.#connector.find(connection, await this.#ifacePlan());
     const sourcePaths = volume === undefined ? [] : [volume.device.path, ...volume.paths.map(({ disk }) => disk)];
     const { volumeId, serial } = connection;
@@ -119,7 +126,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
     try {
       const released = await this.#release(connection, options, signal);
-      return { ...released, found: released.found || inGuest };
+      return noted({ ...released, found: released.found || inGuest }, notes);
     } catch (error) {
       if (!inGuest || !connection.multiattach || !isVolumeError(error, 'DEVICE_IN_USE')) throw error;
       return { found: true, warnings: [`the volume stays on this host for others: ${error.message}`] };
@@ -137,6 +144,10 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
       if (opened) await this.#undoOpen(connection, plan, error);
       throw error;
     }
+  }
+
+  async #resolve(listed: ListedConnection, signal: AbortSignal): Promise<ResolvedConnection> {
+    return await resolveConnection(listed, this.#parts, signal);
   }
 
   async #open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
@@ -188,7 +199,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     }
   }
 
-  #xml(connection: IscsiConnection, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
+  #xml(connection: VolumeFacts, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
     return diskXml(makeDiskConfig(connection, readDiskInfo(diskInfo), { devicePath, secretUuid, options: this.#parts.options }));
   }
 
@@ -217,14 +228,19 @@ function targetsOf({ paths }: IscsiConnection): readonly string[] {
   return [...new Set(paths.map(({ target }) => target))];
 }
 
+/** Which addresses the names of portals had is a part of the result. */
+function noted<Result extends { readonly warnings: readonly string[] }>(result: Result, notes: readonly string[]): Result {
+  return notes.length === 0 ? result : { ...result, warnings: [...notes, ...result.warnings] };
+}
+
 /** detach() finds the disk in the guest by the alias that is made of the id; two disks without one could not be told apart. */
-function requireVolumeId({ volumeId }: IscsiConnection): void {
+function requireVolumeId({ volumeId }: VolumeFacts): void {
   if (volumeId !== undefined) return;
   throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot attach the volume: data.volume_id is missing, and serial as well: without either, detach could not find it in the guest', { details: { key: 'data.volume_id' } });
 }
 
 /** Without the passphrase the guest would see ciphertext, and write over it. */
-function refuseEncrypted({ encrypted }: IscsiConnection): void {
+function refuseEncrypted({ encrypted }: VolumeFacts): void {
   if (!encrypted) return;
   throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot attach the volume: data.encrypted is true, and this version gives no passphrase to guests', {
     hint: 'connect it, define the libvirt secret, and make the XML with disk-xml --secret-uuid', details: { key: 'data.encrypted' },

@@ -30,15 +30,15 @@ function withoutSecret(line: string): string {
 
 /**
  * The text of a record file, as open-iscsi writes it.
- * @param comment a line of our own; open-iscsi skips it and drops it when it rewrites the record
+ * @param comments lines of our own; open-iscsi skips them and drops them when it rewrites the record
  * @throws {SyntaxError} when a value would be more than one line
  */
-export function formatRecord(values: RecordValues, comment?: string): string {
+export function formatRecord(values: RecordValues, ...comments: readonly string[]): string {
   const lines = [...values].map(([key, value]) => {
     if (/[\r\n]/.test(value)) throw new SyntaxError(`Cannot write the record key ${key}: its value has more than one line`);
     return `${key} = ${value}`;
   });
-  return ['# BEGIN RECORD', ...(comment === undefined ? [] : [`# ${comment}`]), ...lines, '# END RECORD', ''].join('\n');
+  return ['# BEGIN RECORD', ...comments.map((comment) => `# ${comment}`), ...lines, '# END RECORD', ''].join('\n');
 }
 
 /** The value, unless it is one of the words that stand for none. */

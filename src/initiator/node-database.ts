@@ -12,6 +12,7 @@ import { holdDatabaseLock } from '../iface/database-lock.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
 import { newNodeRecord, type NodeSettings, tpgtOf, withMutualChap, withoutPassword, withSettings } from './node-record.js';
+import { portalComment } from './portal-comment.js';
 import type { SessionKey } from './session.js';
 
 /** A record file of the database. */
@@ -79,12 +80,12 @@ export class NodeDatabase {
   async put(key: RecordKey, settings: NodeSettings, signal: AbortSignal): Promise<RecordChange> {
     const change = await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
       const [present] = await this.find({ ...key, iface: key.iface.name });
-      return present === undefined ? await this.#create(key, settings) : await this.#change(present, settings);
+      return present === undefined ? await this.#create(key, settings) : await this.#change(present, key, settings);
     });
     if (this.#chapByArgument === undefined || settings.chap === undefined || change.kind === 'unchanged') return change;
     try {
       await this.#chapByArgument.give({ ...key, iface: key.iface.name }, settings.chap.password, signal);
-      if (change.kind === 'created' || change.ours) await this.#claim(change.path);
+      if (change.kind === 'created' || change.ours) await this.#claim(change.path, key);
     } catch (error) {
       await this.undo(change, AbortSignal.timeout(LATE_MS));
       throw error;
@@ -116,15 +117,15 @@ export class NodeDatabase {
     const path = `${folder}/${key.iface.name}`;
     const record = newNodeRecord(key, settings, await readIscsidDefaults(this.#files));
     await this.#files.makeDirectory(folder, 0o700);
-    await this.#write(path, formatRecord(this.#onFile(record), OWNER_COMMENT));
+    await this.#write(path, formatRecord(this.#onFile(record), ...commentsOf(key)));
     return { kind: 'created', path };
   }
 
-  async #change({ path, text, ours }: NodeFile, settings: NodeSettings): Promise<RecordChange> {
+  async #change({ path, text, ours }: NodeFile, key: RecordKey, settings: NodeSettings): Promise<RecordChange> {
     const record = readRecordFile(path, text);
     const wanted = withSettings(ours ? withMutualChap(record, await readIscsidDefaults(this.#files)) : record, settings);
     if (sameValues(record, wanted)) return { kind: 'unchanged' };
-    await this.#write(path, formatRecord(this.#onFile(wanted), ours ? OWNER_COMMENT : undefined));
+    await this.#write(path, formatRecord(this.#onFile(wanted), ...(ours ? commentsOf(key) : [])));
     return { kind: 'changed', path, before: text, ours };
   }
 
@@ -134,10 +135,10 @@ export class NodeDatabase {
   }
 
   /** iscsiadm drops comments when it writes a record: without this one nobody would know that it is ours to remove. */
-  async #claim(path: string): Promise<void> {
+  async #claim(path: string, key: RecordKey): Promise<void> {
     await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal: AbortSignal.timeout(LATE_MS) }, async () => {
       const text = await this.#files.readText(path);
-      if (text !== undefined) await this.#write(path, formatRecord(readRecordFile(path, text), OWNER_COMMENT));
+      if (text !== undefined) await this.#write(path, formatRecord(readRecordFile(path, text), ...commentsOf(key)));
     });
   }
 
@@ -190,6 +191,10 @@ export class NodeDatabase {
   async #nodes(): Promise<string> {
     return `${await findDatabaseRoot(this.#files)}/nodes`;
   }
+}
+
+function commentsOf({ portal: { hostName, ...place } }: RecordKey): readonly string[] {
+  return hostName === undefined ? [OWNER_COMMENT] : [OWNER_COMMENT, portalComment({ hostName, ...place })];
 }
 
 function sameValues(one: RecordValues, other: RecordValues): boolean {

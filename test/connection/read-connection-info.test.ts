@@ -3,13 +3,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { errorChain } from '../../src/base/error-chain.js';
 import { VolumeError } from '../../src/base/volume-error.js';
-import type { IscsiConnection } from '../../src/connection/iscsi-connection.js';
+import type { ListedConnection } from '../../src/connection/iscsi-connection.js';
 import { readConnectionInfo } from '../../src/connection/read-connection-info.js';
 import { openFakeWorld } from '../fakes/fake-world.js';
 import { connectionInfo, deepFrozen, type Json, refusal, replacedAt } from './connection-infos.js';
 
 const IQN = 'iqn.2010-10.org.openstack:volume-1';
-const read = (data: Json, top: Json = {}): IscsiConnection => readConnectionInfo(deepFrozen(connectionInfo(data, top)));
+const read = (data: Json, top: Json = {}): ListedConnection => readConnectionInfo(deepFrozen(connectionInfo(data, top)));
 
 describe('readConnectionInfo() reads', () => {
   test('a volume with one path', () => {
@@ -25,13 +25,20 @@ describe('readConnectionInfo() reads', () => {
       { target: `${IQN}b`, portal: { address: '2001:db8::2', port: 3260 }, lun: 5 },
     ]);
   });
+  test('a portal by name, in lower case, beside one by address', () => {
+    const { paths } = read({ target_portals: ['Storage-1.Example.ORG:3261,2', '192.0.2.1'], target_iqns: [IQN, IQN] });
+    expect(paths.map(({ portal }) => portal)).toEqual([{ hostName: 'storage-1.example.org', port: 3261, tpgt: 2 }, { address: '192.0.2.1', port: 3260 }]);
+  });
+  test('one path of a name that is listed twice', () => {
+    expect(read({ target_portals: ['storage:3260', 'STORAGE', 'storage:3261'], target_iqns: [IQN, IQN, IQN] }).paths).toHaveLength(2);
+  });
   test('plural portals without target_luns, each with target_lun', () => {
     expect(read({ target_portals: ['192.0.2.1:3260', '192.0.2.2:3260'], target_iqns: [IQN, IQN] }).paths.map(({ lun }) => lun)).toEqual([1, 1]);
   });
   test('one path of a path that is listed twice in two spellings', () => {
     expect(read({ target_portals: ['[2001:db8::1]:3260', '[2001:DB8:0:0::1]'], target_iqns: [IQN, IQN], target_luns: [1, 1] }).paths).toHaveLength(1);
   });
-  test.each<[string, Json, Json, Partial<IscsiConnection>]>([
+  test.each<[string, Json, Json, Partial<ListedConnection>]>([
     ['the serial as volume id', { volume_id: null }, {}, { volumeId: 's-1' }],
     ['no serial', {}, { serial: null }, { serial: undefined, volumeId: 'v-1' }],
     ['access_mode ro', { access_mode: 'ro' }, {}, { readonly: true }],
@@ -77,7 +84,9 @@ describe('readConnectionInfo() refuses', () => {
     ['a bad entry of a list', 'data.target_portals[1]', { target_portals: ['192.0.2.1', 7], target_iqns: [IQN, IQN] }, {}, /not 7/],
     ['port 0', 'data.target_portal', { target_portal: '192.0.2.1:0' }, {}, /a port from 1 to 65535/],
     ['port 65536', 'data.target_portal', { target_portal: '192.0.2.1:65536' }, {}, /a port from 1 to 65535/],
-    ['a host name', 'data.target_portal', { target_portal: 'storage.example.org:3260' }, {}, /expected an IP address, not the host name "storage.example.org"/],
+    ['a host name with two dots', 'data.target_portal', { target_portal: 'storage..example.org:3260' }, {}, /expected address:port/],
+    ['a host name with an empty part', 'data.target_portal', { target_portal: 'storage.-.example.org' }, {}, /Cannot read "storage.-.example.org" as a host name: expected letters, digits and "-" between dots/],
+    ['a host name that an address could be', 'data.target_portal', { target_portal: 'storage.7' }, {}, /Cannot read "storage.7" as a host name/],
     ['an address that is none', 'data.target_portal', { target_portal: '10.0.0.256:3260' }, {}, /expected address:port/],
     ['a portal that is an option', 'data.target_portal', { target_portal: '--login' }, {}, /expected address:port/],
     ['an IQN with ..', 'data.target_iqn', { target_iqn: 'iqn.2010-10.org:a/../../b' }, {}, /expected the form iqn/],

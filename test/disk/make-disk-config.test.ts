@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { CACHE_MODES, VIRT_TYPES, type VolumeOptions } from '../../src/config/options.js';
-import type { IscsiConnection } from '../../src/connection/iscsi-connection.js';
+import type { VolumeFacts } from '../../src/connection/iscsi-connection.js';
 import { readConnectionInfo } from '../../src/connection/read-connection-info.js';
 import type { DiskConfig } from '../../src/disk/disk-config.js';
 import { diskXml } from '../../src/disk/disk-xml.js';
@@ -12,7 +12,7 @@ type Settings = Pick<VolumeOptions, 'blockCacheMode' | 'useDefaultAioModeForVolu
 
 const schema = libvirtDiskSchema();
 
-const connectionOf = ({ data, ...top }: { readonly data?: object; readonly [key: string]: unknown } = {}): IscsiConnection =>
+const connectionOf = ({ data, ...top }: { readonly data?: object; readonly [key: string]: unknown } = {}): VolumeFacts =>
   readConnectionInfo({
     driver_volume_type: 'iscsi',
     data: { target_portal: '192.0.2.1:3260', target_iqn: 'iqn.2010-10.org.openstack:volume-1', target_lun: 1, ...data },

@@ -68,7 +68,7 @@ export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}
   const libvirt = after(world.libvirt, 'detachDevice', () => { deeds.push('guest is asked to let go'); });
   const { deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
   const parts: DriverParts = {
-    options, libvirt, files, clock, events, netAddresses: addresses === undefined ? world.container.get(TOKENS.netAddresses) : { list: () => addresses }, ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
+    options, libvirt, files, clock, events, netAddresses: addresses === undefined ? world.container.get(TOKENS.netAddresses) : { list: () => addresses }, hostNames: world.container.get(TOKENS.hostNames), ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
     initiator: new OpenIscsiInitiator({ commands, files, clock, logger: log, events, loginTimeoutMs }),
     devices: new LinuxBlockDevices({ files, clock, users: host, logger: log, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users: host, logger: log, deviceTimeoutMs, stateDirectory }),

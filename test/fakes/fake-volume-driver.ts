@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../../src/base/aborted.js';
 import { VolumeError } from '../../src/base/volume-error.js';
-import type { IscsiConnection } from '../../src/connection/iscsi-connection.js';
+import { isPortalName } from '../../src/connection/portal-name.js';
+import type { ListedConnection } from '../../src/connection/iscsi-connection.js';
 import { readConnectionInfo } from '../../src/connection/read-connection-info.js';
 import type { DevicePath } from '../../src/device/block-device.js';
 import type { Wwid } from '../../src/device/wwid.js';
@@ -113,19 +114,19 @@ export class FakeVolumeDriver implements VolumeDriver {
     return volumes;
   }
 
-  #volumeOf({ paths: [path] }: IscsiConnection): ConnectedVolume {
+  #volumeOf({ paths: [path] }: ListedConnection): ConnectedVolume {
     const number = this.#connected.size;
     const disk = `/dev/sd${String.fromCharCode(97 + number)}` as DevicePath;
     const wwid = `3600140500000000000000000000000${number}` as Wwid;
     return {
       device: { kind: 'disk', path: disk, address: { host: 2, channel: 0, target: 0, lun: `${path.lun}` }, wwid, sizeBytes: SIZE_BYTES },
-      paths: [{ ...path, disk, iface: DEFAULT_IFACE, transport: 'tcp', session: number + 1 }],
+      paths: [{ ...path, portal: isPortalName(path.portal) ? { address: '192.0.2.10', port: path.portal.port } : path.portal, disk, iface: DEFAULT_IFACE, transport: 'tcp', session: number + 1 }],
       transport: { requested: DEFAULT_IFACE, used: DEFAULT_IFACE, fallback: undefined },
       warnings: this.#settings.warnings ?? [],
     };
   }
 }
 
-function keyOf({ paths: [{ target, lun }] }: IscsiConnection): string {
+function keyOf({ paths: [{ target, lun }] }: ListedConnection): string {
   return `${target} ${lun}`;
 }

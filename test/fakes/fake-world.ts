@@ -6,6 +6,7 @@ import type { PublishedVolume, VolumeWorld } from '../../src/testing/index.js';
 import { TOKENS } from '../../src/tokens.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeHost } from './fake-host.js';
+import { FakeHostNames } from './fake-host-names.js';
 import { FakeLibvirt } from './fake-libvirt.js';
 import { FakeLocks } from './fake-locks.js';
 import { FakeTarget } from './fake-target.js';
@@ -18,6 +19,7 @@ export interface FakeWorld extends VolumeWorld {
   readonly libvirt: FakeLibvirt;
   readonly container: Container;
   readonly clock: FakeClock;
+  readonly hostNames: FakeHostNames;
 }
 
 /** A made-up host with the real driver on it. @param config the `[libvirt]` table of a config file */
@@ -25,6 +27,7 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   const clock = shared?.clock ?? new FakeClock();
   const host = shared?.host ?? new FakeHost({ clock });
   const libvirt = new FakeLibvirt();
+  const hostNames = new FakeHostNames();
   const interrupter = new Interrupter();
   const container = new Container();
   container.load(volumeDriverModule({ config: { login_timeout_seconds: 2, device_timeout_seconds: 2, ...config } }));
@@ -33,13 +36,14 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   container.rebind(TOKENS.commands).toConstantValue(interrupter.watch(host));
   container.rebind(TOKENS.fileSystem).toConstantValue(interrupter.watch(host));
   container.rebind(TOKENS.netAddresses).toConstantValue({ list: () => [{ netdev: 'eth0', address: '192.0.2.1', prefix: 24 }] });
+  container.rebind(TOKENS.hostNames).toConstantValue(hostNames);
   container.rebind(TOKENS.deviceUsers).toConstantValue(interrupter.watch(host));
   container.rebind(TOKENS.locks).toConstantValue(new FakeLocks());
   container.rebind(TOKENS.libvirt).toConstantValue(libvirt);
   const iface = volumeType === 'iser' ? 'iser' : typeof config['iscsi_iface'] === 'string' ? config['iscsi_iface'] : 'default';
   const transport: Transport = iface === 'iser' ? 'iser' : 'tcp';
   return {
-    host, libvirt, container, clock, iface, transport,
+    host, libvirt, container, clock, hostNames, iface, transport,
     driver: container.get(TOKENS.driverFor)(volumeType),
     deadPortal: '192.0.2.99:3260',
     publish: async (count) => publishOn(host, { count, transport, volumeType }),
