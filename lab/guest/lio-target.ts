@@ -29,6 +29,8 @@ export interface LioTargetOptions {
   readonly luns: Readonly<Record<number, LioVolume>>;
   readonly tag?: number;
   readonly chap?: Chap;
+  /** What the target proves itself with to an initiator that asks. Needs `chap`. */
+  readonly mutualChap?: Chap;
   /** The initiators that may log in; anyone when absent. */
   readonly initiators?: readonly string[];
 }
@@ -42,12 +44,13 @@ export class LioTarget implements Disposable {
   readonly tag: number;
   readonly #group: string;
 
-  constructor({ iqn, portals, luns, tag = 1, chap, initiators }: LioTargetOptions) {
+  constructor({ iqn, portals, luns, tag = 1, chap, mutualChap, initiators }: LioTargetOptions) {
     this.iqn = iqn;
     this.tag = tag;
     this.#group = `${FABRIC}/${iqn}/tpgt_${tag}`;
     mkdirSync(this.#group, { recursive: true });
     this.#setAccess(chap, initiators);
+    if (mutualChap !== undefined) this.#write('auth', { userid_mutual: mutualChap.username, password_mutual: mutualChap.password });
     for (const [lun, volume] of Object.entries(luns)) this.addLun(Number(lun), volume);
     for (const initiator of initiators ?? []) this.#addInitiator(initiator, chap);
     for (const portal of portals) this.addPortal(portal);
@@ -61,6 +64,17 @@ export class LioTarget implements Disposable {
   /** Ends all sessions and takes no new ones. */
   disable(): void {
     writeFileSync(`${this.#group}/enable`, '0');
+  }
+
+  /** For logins from now on. */
+  setChap(chap: Chap): void {
+    this.#write('auth', { userid: chap.username, password: chap.password });
+  }
+
+  /** How many logins there were, by their end: `accepts`, `authenticate_fails` and the like. */
+  loginCounts(): Readonly<Record<string, number>> {
+    const folder = `${FABRIC}/${this.iqn}/fabric_statistics/iscsi_login_stats`;
+    return Object.fromEntries(['accepts', 'authenticate_fails', 'authorize_fails', 'negotiate_fails', 'other_fails'].map((name) => [name, Number(readFileSync(`${folder}/${name}`, 'utf8'))]));
   }
 
   addLun(lun: number, volume: LioVolume): void {
@@ -109,10 +123,12 @@ export class LioTarget implements Disposable {
   #setAccess(chap: Chap | undefined, initiators: readonly string[] | undefined): void {
     const anyone = initiators === undefined ? '1' : '0';
     const attributes = { authentication: chap === undefined ? '0' : '1', generate_node_acls: anyone, cache_dynamic_acls: anyone, demo_mode_write_protect: '0' };
-    for (const [name, value] of Object.entries(attributes)) writeFileSync(`${this.#group}/attrib/${name}`, value);
-    if (chap === undefined) return;
-    writeFileSync(`${this.#group}/auth/userid`, chap.username);
-    writeFileSync(`${this.#group}/auth/password`, chap.password);
+    this.#write('attrib', attributes);
+    if (chap !== undefined) this.setChap(chap);
+  }
+
+  #write(folder: string, values: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(values)) writeFileSync(`${this.#group}/${folder}/${name}`, value);
   }
 
   #addInitiator(initiator: string, chap: Chap | undefined): void {

@@ -17,20 +17,17 @@ import type { FileSystem } from '../host/file-system.js';
 import type { HostNames } from '../host/host-names.js';
 import type { NetAddresses } from '../host/net-addresses.js';
 import type { Locks } from '../host/locks.js';
-import { BUILT_IN_IFACES } from '../iface/iface.js';
-import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { IfaceSelector } from '../iface/iface-selector.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
 import { readHardware } from '../iface/read-hardware.js';
-import { type IfaceInventory, readIfaces } from '../iface/read-ifaces.js';
-import { type ResolvedIface, resolveIface } from '../iface/resolve-iface.js';
+import { readIfaces } from '../iface/read-ifaces.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { ConnectedVolume } from './connected-volume.js';
-import { type IfacePlan, ifaceNamesOf } from './iface-plan.js';
+import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
 import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
 import type { AttachedVolume, DisconnectOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
 import { VolumeReleaser } from './volume-releaser.js';
@@ -204,19 +201,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async #ifacePlan(): Promise<IfacePlan> {
-    const inventory = await readIfaces(this.#parts.files);
-    const [first, ...others] = this.#ifaces;
-    const requested: [ResolvedIface, ...ResolvedIface[]] = [await this.#resolve(first, inventory)];
-    for (const other of others) {
-      const resolved = await this.#resolve(other, inventory);
-      if (!requested.some(({ iface }) => iface.name === resolved.iface.name)) requested.push(resolved);
-    }
-    const usesFallback = this.#parts.options.iscsiIfaceFallback === 'default' && !requested.some(({ iface }) => iface.transport === 'tcp');
-    return { requested, fallback: usesFallback ? BUILT_IN_IFACES.find(({ name }) => name === DEFAULT_IFACE) : undefined };
-  }
-
-  async #resolve(selector: IfaceSelector, inventory: IfaceInventory): Promise<ResolvedIface> {
-    return await resolveIface(selector, inventory, async () => await this.#hardware({ hbaAddresses: true }));
+    const { files, options: { iscsiIfaceFallback } } = this.#parts;
+    return await planIfaces(this.#ifaces, { inventory: await readIfaces(files), hardware: async () => await this.#hardware({ hbaAddresses: true }), fallback: iscsiIfaceFallback });
   }
 
   async #hardware(also?: { readonly hbaAddresses: boolean }): Promise<Hardware> {
