@@ -26,4 +26,6 @@ export type { Locks } from './host/locks.js';
 export { formatDomainRef, parseDomainRef } from './libvirt/libvirt.js';
 export type { DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, SecretUsage } from './libvirt/libvirt.js';
 export { TRANSPORTS, type Transport } from './iface/transport.js';
+export type { Doctor } from './doctor/doctor.js';
+export type { Finding, FindingCode, Severity } from './doctor/finding.js';
 export type { IfaceReport, IfaceReports } from './iface/iface-report.js';

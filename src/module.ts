@@ -5,6 +5,7 @@ import type { VolumeOptions } from './config/options.js';
 import { readOptions } from './config/read-options.js';
 import { LinuxBlockDevices } from './device/linux-block-devices.js';
 import { MultipathMaps } from './device/multipath-maps.js';
+import { HostDoctor } from './doctor/host-doctor.js';
 import { driverFor } from './driver/driver-for.js';
 import { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
 import { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
@@ -32,6 +33,7 @@ import { winstonLogger } from './host/node/winston-logger.js';
 import { IfaceRecords } from './iface/make-iface.js';
 import { HostIfaceReports } from './iface/host-iface-reports.js';
 import { ChapByArgument } from './initiator/chap-by-argument.js';
+import { IfaceGenerator } from './initiator/iface-generator.js';
 import { OpenIscsiInitiator } from './initiator/open-iscsi-initiator.js';
 import { GuestDisks } from './libvirt/guest-disks.js';
 import type { Libvirt } from './libvirt/libvirt.js';
@@ -68,6 +70,11 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope().onDeactivation((libvirt) => libvirt.close());
     bind(TOKENS.ifaces).toResolvedValue((files) => new HostIfaceReports({ files }), [TOKENS.fileSystem]).inSingletonScope();
     bind(TOKENS.ifaceRecords).toResolvedValue((files, clock) => new IfaceRecords({ files, clock }), [TOKENS.fileSystem, TOKENS.clock]).inSingletonScope();
+    bind(TOKENS.ifaceGenerator).toResolvedValue((commands, files) => new IfaceGenerator({ commands, files }), [TOKENS.commands, TOKENS.fileSystem]).inSingletonScope();
+    bind(TOKENS.doctor)
+      .toResolvedValue((files, commands, clock, netAddresses, libvirt, options) => new HostDoctor({ files, commands, clock, netAddresses, libvirt, options }),
+        [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.netAddresses, TOKENS.libvirt, TOKENS.options])
+      .inSingletonScope();
     bind(TOKENS.driverParts)
       .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.hostNames, TOKENS.locks, TOKENS.libvirt, TOKENS.events])
       .inSingletonScope();

@@ -1,6 +1,7 @@
 import type { ServiceIdentifier } from 'inversify';
 import type { Logger } from './base/logger.js';
 import type { VolumeOptions } from './config/options.js';
+import type { Doctor } from './doctor/doctor.js';
 import type { DriverParts } from './driver/libvirt-volume-driver.js';
 import type { VolumeDriver } from './driver/volume-driver.js';
 import type { VolumeCounters } from './events/volume-counters.js';
@@ -14,6 +15,7 @@ import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
 import type { IfaceReports } from './iface/iface-report.js';
 import type { IfaceRecords } from './iface/make-iface.js';
+import type { IfaceGenerator } from './initiator/iface-generator.js';
 import type { Libvirt } from './libvirt/libvirt.js';
 
 const token = <Service>(name: string): ServiceIdentifier<Service> => Symbol.for(`libvirt-volume-drivers/${name}`);
@@ -38,6 +40,10 @@ export const TOKENS = {
   ifaces: token<IfaceReports>('ifaces'),
   /** Iface records of this library's own making. */
   ifaceRecords: token<IfaceRecords>('iface-records'),
+  /** The records that open-iscsi makes for the hardware it finds. */
+  ifaceGenerator: token<IfaceGenerator>('iface-generator'),
+  /** Checks this host, as `libvirt-volume doctor` does. */
+  doctor: token<Doctor>('doctor'),
   /** What the drivers are made of, out of the ports above. */
   driverParts: token<DriverParts>('driver-parts'),
   iscsiDriver: token<VolumeDriver>('iscsi-driver'),

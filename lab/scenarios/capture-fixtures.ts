@@ -8,6 +8,7 @@ import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { faultyPortal } from '../guest/portal-faults.js';
 import { after, test } from '../guest/scenario.js';
+import { startMultipathd, stopMultipathd } from '../guest/services.js';
 import { waitFor } from '../guest/wait-for.js';
 
 /**
@@ -33,6 +34,16 @@ test('the version, the defaults and the ifaces that come with it', async () => {
   copy('/etc/iscsi/iscsid.conf', 'iscsid.conf');
   copy('/etc/iscsi/ifaces/iface.example', 'ifaces/iface.example');
   save('iface-list.txt', (await tryRun('iscsiadm', ['-m', 'iface'])).stdout);
+});
+
+test('what the doctor reads of a host', async () => {
+  save('host/iscsid-version.txt', (await tryRun('iscsid', ['--version'])).stdout);
+  for (const file of ['/etc/iscsi/initiatorname.iscsi', '/etc/os-release', '/proc/self/mountinfo', '/proc/net/unix']) save(`host/${file.slice(file.lastIndexOf('/') + 1)}`, readFileSync(file, 'utf8'));
+  const [pid = ''] = (await tryRun('pidof', ['iscsid'])).stdout.trim().split(' ');
+  save('host/stat-of-iscsid', readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  await startMultipathd();
+  save('host/multipathd-show-config-local.txt', (await tryRun('multipathd', ['show', 'config', 'local'])).stdout);
+  await stopMultipathd();
 });
 
 test('iface records', async () => {

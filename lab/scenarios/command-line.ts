@@ -123,7 +123,7 @@ async function connectOverTcp(): Promise<void> {
 async function attachOverIser(): Promise<void> {
   const { ifaces } = documentOf(await succeed(['ifaces', '--json'])) as { readonly ifaces: readonly Readonly<Record<string, unknown>>[] };
   for (const [name, transport] of [['default', 'tcp'], ['iser', 'iser']]) {
-    assert.deepEqual(ifaces.filter((iface) => iface['name'] === name), [{ name, transport, hwaddress: null, ipaddress: null, netIfacename: null, builtIn: true, usable: true, reason: null }]);
+    assert.deepEqual(ifaces.filter((iface) => iface['name'] === name), [{ name, transport, hwaddress: null, ipaddress: null, netIfacename: null, builtIn: true, usable: true, code: null, reason: null, findings: [] }]);
   }
   const config = configFile('iser', 'iscsi_iface = "iser"\niscsi_iface_fallback = "none"\n');
   const file = infoFile('iser', iserInfo);

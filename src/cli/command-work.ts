@@ -1,6 +1,8 @@
+import type { Doctor } from '../doctor/doctor.js';
 import type { VolumeDriver } from '../driver/volume-driver.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
 import type { IfaceReports } from '../iface/iface-report.js';
+import type { IfaceGenerator } from '../initiator/iface-generator.js';
 
 /** What a command has to say: a document for programs and lines for people, the same facts in both. */
 export interface CommandOutput {
@@ -8,6 +10,8 @@ export interface CommandOutput {
   readonly text: string;
   /** Shown to people on stderr; programs find them in the document. */
   readonly warnings: readonly string[];
+  /** 1 where the work was done and what it found out is bad; absent, 0. */
+  readonly exitStatus?: 0 | 1;
 }
 
 /** What a command may use while it runs. */
@@ -18,6 +22,10 @@ export interface CommandContext {
   readonly driverFor: (connectionInfo: unknown) => VolumeDriver;
   readonly ifaces: () => IfaceReports;
   readonly ifaceRecords: () => IfaceRecords;
+  readonly ifaceGenerator: () => IfaceGenerator;
+  readonly doctor: () => Doctor;
+  /** Where the options came from: a file's path, or words for the built-in defaults. */
+  readonly configOrigin: string;
   readonly signal: AbortSignal;
 }
 

@@ -17,6 +17,7 @@ export function addIfacesCommand(program: Command, begin: Begin): void {
 Examples:
   libvirt-volume ifaces
   libvirt-volume ifaces --json
+  libvirt-volume ifaces generate
   libvirt-volume ifaces create --transport cxgb4i --hwaddress 00:07:43:12:34:56
   libvirt-volume ifaces delete libvirt-volume.cxgb4i.000743123456`)
     .action(() => {
@@ -24,12 +25,35 @@ Examples:
         doing: 'Looking at the ifaces',
         run: async ({ ifaces, signal }) => {
           const reports = await ifaces().list(signal);
-          return { document: { ifaces: reports.map(ifaceDocument) }, text: ifaceTable(reports), warnings: [] };
+          return { document: { ifaces: reports.map(ifaceDocument) }, text: ifacesText(reports), warnings: [] };
         },
       });
     });
+  addGenerateCommand(ifaces, begin);
   addCreateCommand(ifaces, begin);
   addDeleteCommand(ifaces, begin);
+}
+
+/** `ifaces generate`: what open-iscsi itself makes of the hardware that is present, read back and checked. */
+function addGenerateCommand(ifaces: Command, begin: Begin): void {
+  ifaces
+    .command('generate')
+    .description('Has open-iscsi make an iface record for each HBA that has none (iscsiadm -m iface), and checks all of them against the hardware.')
+    .addHelpText('after', `
+Example:
+  libvirt-volume ifaces generate --json`)
+    .action(() => {
+      begin({
+        doing: 'Having open-iscsi make iface records',
+        run: async ({ ifaces: reports, ifaceGenerator, signal }) => {
+          const { made, differences } = await ifaceGenerator().generate(signal);
+          const list = await reports().list(signal);
+          const warnings = differences.map(({ iface, reason }) => `${iface}: ${reason}`);
+          const text = made.length === 0 ? 'Nothing is new' : `Made ${made.join(', ')}`;
+          return { document: { made, ifaces: list.map(ifaceDocument), differences, warnings }, text: `${text}\n\n${ifacesText(list)}`, warnings };
+        },
+      });
+    });
 }
 
 /** `ifaces create`: a record of our own, or the word that it is there. Its hardware is looked at, and a record that cannot work is made all the same, aloud. */
@@ -87,11 +111,17 @@ function asUsage<Result>(read: () => Result): Result {
   }
 }
 
-function ifaceDocument({ name, transport, hwaddress, ipaddress, netIfacename, builtIn, usable, reason }: IfaceReport): object {
+function ifaceDocument({ name, transport, hwaddress, ipaddress, netIfacename, builtIn, usable, code, reason, findings }: IfaceReport): object {
   return {
     name, transport, hwaddress: hwaddress ?? null, ipaddress: ipaddress ?? null, netIfacename: netIfacename ?? null,
-    builtIn, usable, reason: reason ?? null,
+    builtIn, usable, code: code ?? null, reason: reason ?? null, findings: findings.map(({ code: of, reason: why, mend }) => ({ code: of, reason: why, mend: mend ?? null })),
   };
+}
+
+/** The table, and below it what of the records does not fit the hardware, each with the command that mends it. */
+function ifacesText(reports: readonly IfaceReport[]): string {
+  const misfits = reports.flatMap(({ findings }) => findings).flatMap(({ iface, code, reason, mend }) => [[iface, code, reason], ...(mend === undefined ? [] : [['', '', mend]])]);
+  return misfits.length === 0 ? ifaceTable(reports) : `${ifaceTable(reports)}\n\nRecords that do not fit the hardware:\n${alignedTable(misfits)}`;
 }
 
 function ifaceTable(reports: readonly IfaceReport[]): string {

@@ -6,6 +6,7 @@ import { addConnectCommand } from './connect-command.js';
 import { addDetachCommand } from './detach-command.js';
 import { addDisconnectCommand } from './disconnect-command.js';
 import { addDiskXmlCommand } from './disk-xml-command.js';
+import { addDoctorCommand } from './doctor-command.js';
 import { addIfacesCommand } from './ifaces-command.js';
 import { packageVersion } from './version.js';
 
@@ -20,7 +21,7 @@ export type Request =
   | { readonly kind: 'help' | 'version'; readonly text: string }
   | { readonly kind: 'work'; readonly work: CommandWork; readonly flags: GlobalFlags };
 
-const COMMANDS = [addConnectCommand, addDisconnectCommand, addDiskXmlCommand, addAttachCommand, addDetachCommand, addIfacesCommand];
+const COMMANDS = [addConnectCommand, addDisconnectCommand, addDiskXmlCommand, addAttachCommand, addDetachCommand, addIfacesCommand, addDoctorCommand];
 
 /**
  * @param args the arguments after the program's name
@@ -59,6 +60,7 @@ function newProgram(print: (text: string) => void): Command {
 Exit status: 0 done, 1 refused or failed, 2 wrong usage or bad input.
 
 Examples:
+  libvirt-volume doctor
   libvirt-volume ifaces
   libvirt-volume connect --connection-info volume.json
   libvirt-volume attach web1 --connection-info volume.json --dev vdb --bus virtio

@@ -1,6 +1,6 @@
 import type { Container } from 'inversify';
 import type { VolumeOptions } from '../config/options.js';
-import { loadOptions } from '../config/load-options.js';
+import { loadConfig } from '../config/load-options.js';
 import { TOKENS } from '../tokens.js';
 import type { CliIo } from './cli-io.js';
 import type { CommandOutput, CommandWork } from './command-work.js';
@@ -38,7 +38,7 @@ export async function run(args: readonly string[], io: CliIo, makeContainer: Mak
     }
     const output = await runWork(request.work, { io, makeContainer, flags: request.flags, verbose });
     printOutput(output, io, json);
-    return 0;
+    return output.exitStatus ?? 0;
   } catch (error) {
     return reportError(error, { io, json, verbose });
   }
@@ -52,7 +52,8 @@ interface Running {
 }
 
 async function runWork(work: CommandWork, { io, makeContainer, flags, verbose }: Running): Promise<CommandOutput> {
-  const container = makeContainer({ options: loadOptions({ configFile: flags.config, env: io.env }), verbose });
+  const { options, origin } = loadConfig({ configFile: flags.config, env: io.env });
+  const container = makeContainer({ options, verbose });
   try {
     return await stopOnSignal(io, (signal) =>
       withProgress(work.doing, io, () =>
@@ -61,6 +62,9 @@ async function runWork(work: CommandWork, { io, makeContainer, flags, verbose }:
           driverFor: (connectionInfo) => driverOf(connectionInfo, container.get(TOKENS.driverFor)),
           ifaces: () => container.get(TOKENS.ifaces),
           ifaceRecords: () => container.get(TOKENS.ifaceRecords),
+          ifaceGenerator: () => container.get(TOKENS.ifaceGenerator),
+          doctor: () => container.get(TOKENS.doctor),
+          configOrigin: origin,
           signal,
         }),
       ),

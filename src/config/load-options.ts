@@ -7,6 +7,8 @@ import { readOptions } from './read-options.js';
 /** Read where no file is named. It need not be there. */
 export const DEFAULT_CONFIG_FILE = '/etc/libvirt-volume/config.toml';
 
+const DEFAULTS = 'the built-in defaults';
+
 export interface ConfigSource {
   /** The file that was named on the command line, or by whoever loads the module. */
   readonly configFile?: string | undefined;
@@ -16,17 +18,32 @@ export interface ConfigSource {
   readonly defaultFile?: string;
 }
 
+export interface LoadedConfig {
+  readonly options: VolumeOptions;
+  /** The file that was read, or the words `the built-in defaults`. */
+  readonly origin: string;
+}
+
 /**
  * Finds the config file and reads it: the one that is named, else `LIBVIRT_VOLUME_CONFIG`, else /etc/libvirt-volume/config.toml, else the
  * built-in defaults.
  * @throws {VolumeError} `CONFIG_INVALID` as `parseConfigText`, or when a file that was named cannot be read; `PERMISSION_DENIED`
  */
-export function loadOptions({ configFile, env = {}, defaultFile = DEFAULT_CONFIG_FILE }: ConfigSource = {}): VolumeOptions {
+export function loadConfig({ configFile, env = {}, defaultFile = DEFAULT_CONFIG_FILE }: ConfigSource = {}): LoadedConfig {
   const variable = env['LIBVIRT_VOLUME_CONFIG'];
-  if (configFile !== undefined) return parseConfigText(read(configFile, 'the one that was named'), configFile);
-  if (variable !== undefined && variable !== '') return parseConfigText(read(variable, 'named in LIBVIRT_VOLUME_CONFIG'), variable);
+  if (configFile !== undefined) return parsed(read(configFile, 'the one that was named'), configFile);
+  if (variable !== undefined && variable !== '') return parsed(read(variable, 'named in LIBVIRT_VOLUME_CONFIG'), variable);
   const text = readIfThere(defaultFile);
-  return text === undefined ? readOptions({}, 'the built-in defaults') : parseConfigText(text, defaultFile);
+  return text === undefined ? { options: readOptions({}, DEFAULTS), origin: DEFAULTS } : parsed(text, defaultFile);
+}
+
+/** As `loadConfig`, for those who need not know where the options came from. */
+export function loadOptions(source: ConfigSource = {}): VolumeOptions {
+  return loadConfig(source).options;
+}
+
+function parsed(text: string, origin: string): LoadedConfig {
+  return { options: parseConfigText(text, origin), origin };
 }
 
 function read(file: string, why: string): string {

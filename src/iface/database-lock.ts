@@ -5,7 +5,8 @@ import { until } from '../host/until.js';
 
 const FOLDER = '/run/lock/iscsi';
 const LOCK = `${FOLDER}/lock`;
-const WRITE_LOCK = `${FOLDER}/lock.write`;
+/** There while somebody writes to the database. */
+export const WRITE_LOCK = `${FOLDER}/lock.write`;
 
 /** open-iscsi itself holds the lock for milliseconds; its own tools give up after 30 s. */
 const PATIENCE_MS = 5_000;

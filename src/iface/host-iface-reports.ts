@@ -1,7 +1,9 @@
 import { throwIfAborted } from '../base/aborted.js';
 import type { FileSystem } from '../host/file-system.js';
+import { checkGenerated } from './check-generated.js';
 import type { Hardware } from './hardware.js';
 import type { Iface } from './iface.js';
+import { ifaceEntry } from './iface-entry.js';
 import type { IfaceReport, IfaceReports } from './iface-report.js';
 import { readHardware } from './read-hardware.js';
 import { type BrokenIface, readIfaces } from './read-ifaces.js';
@@ -25,11 +27,11 @@ export class HostIfaceReports implements IfaceReports {
 function report(iface: Iface, hardware: Hardware): IfaceReport {
   const { name, transport, hwaddress, ipaddress, netIfacename, builtIn } = iface;
   const verdict = verifyIface(iface, hardware);
-  const facts = { name, transport, hwaddress, ipaddress, netIfacename, builtIn };
-  if (verdict.kind === 'usable') return { ...facts, usable: true, reason: undefined };
-  return { ...facts, usable: false, reason: verdict.mend === undefined ? verdict.reason : `${verdict.reason}: ${verdict.mend}` };
+  const facts = { name, transport, hwaddress, ipaddress, netIfacename, builtIn, findings: builtIn ? [] : checkGenerated(ifaceEntry(iface), hardware) };
+  if (verdict.kind === 'usable') return { ...facts, usable: true, code: undefined, reason: undefined };
+  return { ...facts, usable: false, code: verdict.code, reason: verdict.mend === undefined ? verdict.reason : `${verdict.reason}: ${verdict.mend}` };
 }
 
 function reportBroken({ name, reason }: BrokenIface): IfaceReport {
-  return { name, transport: '?', hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: false, usable: false, reason };
+  return { name, transport: '?', hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: false, usable: false, code: 'RECORD_BROKEN', reason, findings: [] };
 }

@@ -24,6 +24,10 @@ export async function readIfaces(files: FileSystem): Promise<IfaceInventory> {
     if (BUILT_IN_IFACES.some((builtIn) => builtIn.name === name)) continue; // open-iscsi never reads such a file (usr/iface.c, iface_match_default)
     const text = await files.readText(`${folder}/${name}`);
     if (text === undefined) continue;
+    if (text.trim() === '') { // what a killed iscsiadm leaves; open-iscsi would take it for software TCP
+      broken.push({ name, reason: `the record ${folder}/${name} is empty` });
+      continue;
+    }
     try {
       ifaces.push(parseIface(name, text));
     } catch (error) {

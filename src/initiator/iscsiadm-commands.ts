@@ -7,8 +7,8 @@ import { PASSWORD } from './node-record.js';
 import type { SessionKey } from './session.js';
 
 /**
- * Every iscsiadm command that this library runs. Each carries `-I`: without it iscsiadm acts on the records of every iface
- * (usr/iscsiadm.c, exec_node_op). None is ever killed, see `Patience`.
+ * Every iscsiadm command that this library runs. Each that acts on a record carries `-I`: without it iscsiadm acts on the records of every iface
+ * (usr/iscsiadm.c, exec_node_op). Two name none by their nature: the version, and the list of all ifaces. None is ever killed, see `Patience`.
  */
 export function loginCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--login');
@@ -32,6 +32,15 @@ export function logoutCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--logout');
 }
 
+export function versionCommand(waitMs: number): Command {
+  return iscsiadm(waitMs, '--version');
+}
+
+/** Makes a record for each HBA that has none before it prints all ifaces (usr/iscsiadm.c, MODE_IFACE; usr/iface.c, iface_setup_host_bindings). */
+export function listIfacesCommand(waitMs: number): Command {
+  return iscsiadm(waitMs, '-m', 'iface');
+}
+
 /** Puts the CHAP secret into a record that is there, for every user of this host to see while it runs. */
 export function setPasswordCommand(key: SessionKey, password: Secret, waitMs: number): Command {
   return onRecord(key, waitMs, '-o', 'update', '-n', PASSWORD, '-v', password);
@@ -43,11 +52,7 @@ export function setPasswordCommand(key: SessionKey, password: Secret, waitMs: nu
  * @param record the discovery record to take the address and the settings from
  */
 export function discoverCommand({ name, port }: DiscoveryRecordName, iface: IfaceName, waitMs: number): Command {
-  return {
-    program: 'iscsiadm',
-    args: ['-m', 'discoverydb', '-t', 'sendtargets', '-p', `${name}:${port}`, '-I', iface, '-o', 'nonpersistent', '--discover'],
-    patience: { kind: 'wait', ms: waitMs },
-  };
+  return iscsiadm(waitMs, '-m', 'discoverydb', '-t', 'sendtargets', '-p', `${name}:${port}`, '-I', iface, '-o', 'nonpersistent', '--discover');
 }
 
 function onRecord({ target, portal, iface }: SessionKey, waitMs: number, ...verb: readonly Argument[]): Command {

@@ -3,10 +3,14 @@ import { Container } from 'inversify';
 import { VolumeError } from '../../src/base/volume-error.js';
 import type { CliIo } from '../../src/cli/cli-io.js';
 import { run } from '../../src/cli/run.js';
+import type { Doctor } from '../../src/doctor/doctor.js';
+import type { Finding } from '../../src/doctor/finding.js';
 import type { VolumeDriver } from '../../src/driver/volume-driver.js';
-import type { IfaceReport } from '../../src/iface/iface-report.js';
-import { TOKENS } from '../../src/tokens.js';
+import type { IfaceReport, IfaceReports } from '../../src/iface/iface-report.js';
+import { HostIfaceReports } from '../../src/iface/host-iface-reports.js';
 import { IfaceRecords } from '../../src/iface/make-iface.js';
+import { IfaceGenerator } from '../../src/initiator/iface-generator.js';
+import { TOKENS } from '../../src/tokens.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
@@ -20,13 +24,16 @@ export interface CliResult {
 
 export interface CliSettings {
   readonly driver?: VolumeDriver;
+  /** What `ifaces` shows, in place of what the host has. */
   readonly ifaces?: readonly IfaceReport[];
+  /** Whose ifaces are read, where `ifaces` does not say them, and written. */
+  readonly host?: FakeHost;
+  /** What the doctor finds, given where the options came from. */
+  readonly findings?: (configOrigin: string) => readonly Finding[];
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly isTTY?: boolean;
   readonly signals?: EventEmitter;
-  /** Where iface records are written. */
-  readonly host?: FakeHost;
 }
 
 export const VOLUME = {
@@ -39,7 +46,13 @@ export const VOLUME = {
 export function cli(settings: CliSettings = {}): (args: readonly string[], stdin?: string) => Promise<CliResult> {
   const driver = settings.driver ?? new FakeVolumeDriver();
   const clock = new FakeClock();
-  const ifaceRecords = new IfaceRecords({ files: settings.host ?? new FakeHost({ clock }), clock });
+  const files = settings.host ?? new FakeHost({ clock });
+  const parts: HostParts = {
+    ifaceRecords: new IfaceRecords({ files, clock }),
+    ifaceGenerator: new IfaceGenerator({ commands: files, files }),
+    ifaces: settings.host === undefined || settings.ifaces !== undefined ? { list: async () => settings.ifaces ?? [] } : new HostIfaceReports({ files }),
+    doctor: { examine: async (configOrigin) => settings.findings?.(configOrigin) ?? [] },
+  };
   return async (args, stdin = settings.stdin ?? JSON.stringify(VOLUME)) => {
     const [stdout, stderr]: [string[], string[]] = [[], []];
     const io: CliIo = {
@@ -50,19 +63,28 @@ export function cli(settings: CliSettings = {}): (args: readonly string[], stdin
       isTTY: settings.isTTY ?? false,
       signals: settings.signals ?? new EventEmitter(),
     };
-    const status = await run(args, io, () => containerWith(driver, settings.ifaces ?? [], ifaceRecords));
+    const status = await run(args, io, () => containerWith(driver, parts));
     return { status, stdout: stdout.join(''), stderr: stderr.join('') };
   };
 }
 
-function containerWith(driver: VolumeDriver, ifaces: readonly IfaceReport[], ifaceRecords: IfaceRecords): Container {
+interface HostParts {
+  readonly ifaceRecords: IfaceRecords;
+  readonly ifaceGenerator: IfaceGenerator;
+  readonly ifaces: IfaceReports;
+  readonly doctor: Doctor;
+}
+
+function containerWith(driver: VolumeDriver, { ifaceRecords, ifaceGenerator, ifaces, doctor }: HostParts): Container {
   const container = new Container();
   container.bind(TOKENS.driverFor).toConstantValue((volumeType) => {
     if (volumeType === driver.volumeType) return driver;
     throw new VolumeError('DRIVER_UNKNOWN', `No driver serves the driver_volume_type "${volumeType}"`, { details: { volumeType } });
   });
   container.bind(TOKENS.ifaceRecords).toConstantValue(ifaceRecords);
-  container.bind(TOKENS.ifaces).toConstantValue({ list: async () => ifaces });
+  container.bind(TOKENS.ifaceGenerator).toConstantValue(ifaceGenerator);
+  container.bind(TOKENS.ifaces).toConstantValue(ifaces);
+  container.bind(TOKENS.doctor).toConstantValue(doctor);
   return container;
 }
 

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { FakeHost } from '../fakes/fake-host.js';
+import { CARDS } from '../iface/hardware/cards/index.js';
+import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
 import { cli } from './cli-fixture.js';
 
 const CREATE = ['ifaces', 'create', '--transport', 'cxgb4i', '--hwaddress', '00:07:43:AA:BB:CC'];
@@ -54,4 +56,28 @@ test.each([
 ])('ifaces refuses %s with exit status 2', async (_what, args, words) => {
   const { status, stderr } = await cli()(args);
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(words) as unknown });
+});
+
+test.each(['', '.ipv4.0'] as const)('ifaces generate shows what open-iscsi made, named with "%s" behind the MAC, and nothing the second time', async (naming) => {
+  const tree = new SysfsTree();
+  const card = CARDS.QLOGIC_FASTLINQ;
+  card.plug(tree);
+  card.load(tree);
+  tree.host.ifaceNaming = naming;
+  const command = cli({ host: tree.host });
+  const first = JSON.parse((await command(['ifaces', 'generate', '--json'])).stdout) as { readonly made: readonly string[] };
+  expect(first).toMatchObject({ differences: [], warnings: [] });
+  expect(first.made).toContain(`qedi.${card.mac}${naming}`);
+  expect(first).toMatchObject({ ifaces: expect.arrayContaining([expect.objectContaining({ name: `qedi.${card.mac}${naming}`, usable: false, code: 'NO_IPADDRESS', findings: [expect.objectContaining({ code: 'IPADDRESS_MISSING' })] })]) as unknown });
+  expect(JSON.parse((await command(['ifaces', 'generate', '--json'])).stdout)).toMatchObject({ made: [], differences: [] });
+  expect((await command(['ifaces', 'generate'])).stdout).toMatch(/^Nothing is new\n\nIFACE {2}/);
+});
+
+test('ifaces reads files only: it makes no record for a card that has none', async () => {
+  const tree = new SysfsTree();
+  CARDS.QLOGIC_4032.plug(tree);
+  CARDS.QLOGIC_4032.load(tree);
+  const { stdout } = await cli({ host: tree.host })(['ifaces', '--json']);
+  expect((JSON.parse(stdout) as { readonly ifaces: readonly { readonly name: string }[] }).ifaces.map(({ name }) => name)).toEqual(['default', 'iser']);
+  expect(tree.host.commands).toEqual([]);
 });

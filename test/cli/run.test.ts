@@ -84,10 +84,11 @@ test('disk-xml takes the device from the connection_info, else the connected one
 });
 
 const IFACES: readonly IfaceReport[] = [
-  { name: 'default', transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: true, usable: true, reason: undefined },
+  { name: 'default', transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: true, usable: true, code: undefined, reason: undefined, findings: [] },
   {
     name: 'cxgb4i.00:07:43:12:34:56', transport: 'cxgb4i', hwaddress: '00:07:43:12:34:56', ipaddress: undefined, netIfacename: 'eth2',
-    builtIn: false, usable: false, reason: 'the kernel module cxgb4i is not loaded',
+    builtIn: false, usable: false, code: 'MODULE_NOT_LOADED', reason: 'the kernel module cxgb4i is not loaded',
+    findings: [{ iface: 'cxgb4i.00:07:43:12:34:56', code: 'NET_DEVICE_NOT_THERE', reason: 'there is no network device eth2', mend: 'iscsiadm -m iface -I cxgb4i.00:07:43:12:34:56 -o delete' }],
   },
 ];
 
@@ -99,10 +100,17 @@ test('ifaces prints a table, and with --json everything', async () => {
       'default                   tcp        -                  -          -     yes',
       'cxgb4i.00:07:43:12:34:56  cxgb4i     00:07:43:12:34:56  -          eth2  no: the kernel module cxgb4i is not loaded',
       '',
+      'Records that do not fit the hardware:',
+      'cxgb4i.00:07:43:12:34:56  NET_DEVICE_NOT_THERE  there is no network device eth2',
+      '                                                iscsiadm -m iface -I cxgb4i.00:07:43:12:34:56 -o delete',
+      '',
     ].join('\n'),
   );
   expect(documentOf(await command(['ifaces', '--json']))).toMatchObject({
-    ifaces: [{ name: 'default', hwaddress: null, usable: true, reason: null }, { name: 'cxgb4i.00:07:43:12:34:56', netIfacename: 'eth2', usable: false }],
+    ifaces: [
+      { name: 'default', hwaddress: null, usable: true, code: null, reason: null, findings: [] },
+      { name: 'cxgb4i.00:07:43:12:34:56', netIfacename: 'eth2', usable: false, code: 'MODULE_NOT_LOADED', findings: [{ code: 'NET_DEVICE_NOT_THERE', reason: 'there is no network device eth2' }] },
+    ],
   });
 });
 
@@ -171,7 +179,7 @@ test('a config file that cannot be used is exit status 2', async () => {
 });
 
 test('--help of every command shows its options, the common ones and examples', async () => {
-  for (const command of ['connect', 'disconnect', 'disk-xml', 'attach', 'detach', 'ifaces']) {
+  for (const command of ['connect', 'disconnect', 'disk-xml', 'attach', 'detach', 'ifaces', 'doctor']) {
     const { status, stdout } = await cli()([command, '--help']);
     expect(status).toBe(0);
     for (const words of [`Usage: libvirt-volume ${command}`, '--json', '--config <FILE>', 'Examples:']) expect(stdout).toContain(words);

@@ -6,6 +6,7 @@ import { type Command, type CommandResult, type CommandRunner, printable } from 
 import type { DeviceUser, DeviceUsers } from '../../src/host/device-users.js';
 import type { FileKind, FileSystem } from '../../src/host/file-system.js';
 import { formatRecord, parseRecord } from '../../src/iface/record-text.js';
+import { listFakeIfaces } from './fake-iface-mode.js';
 import { FakeKernel } from './fake-kernel.js';
 import type { FakeTarget } from './fake-target.js';
 import { FakeTree } from './fake-tree.js';
@@ -28,6 +29,8 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   readonly missingTransports = new Set<string>();
   /** Portals that answer a login only once the promise is fulfilled, by their address. */
   readonly slowPortals = new Map<string, Promise<void>>();
+  /** How `iscsiadm -m iface` names the records that it makes: `transport.mac`, with this behind it. */
+  ifaceNaming: '' | '.ipv4.0' = '';
   readonly #users = new Map<string, readonly DeviceUser[]>();
   readonly #clock: Clock;
 
@@ -61,6 +64,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     if (command.program.startsWith('multipath')) return this.kernel.multipathd.run(command.program, command.args.map(String));
     if (command.program !== 'iscsiadm') throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${command.program}`);
     const args = command.args.map((argument) => (typeof argument === 'string' ? argument : argument.reveal()));
+    if (args.join(' ') === '-m iface') return listFakeIfaces(this.tree, this.ifaceNaming);
     const after = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
     const [target, portal, iface] = [after('-T'), after('-p'), after('-I')];
     if (args.includes('--discover') && args.includes('nonpersistent') && portal !== undefined && iface !== undefined) return await this.#discover(portal, iface);

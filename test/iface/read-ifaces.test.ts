@@ -21,3 +21,9 @@ test('readIfaces() takes no file in place of a built-in iface, as open-iscsi doe
   expect((await readIfaces(host)).ifaces.map(({ name, transport }) => [name, transport])).toEqual([['default', 'tcp'], ['iser', 'iser']]);
 });
 test.each(['', '..', 'a/b', '-I', '.hidden', 'a b', 'a\nb', 'x'.repeat(65)])('parseIfaceName(%j) throws', (name) => { expect(() => parseIfaceName(name)).toThrow(SyntaxError); });
+
+test('readIfaces() takes an empty record for broken, and not for software TCP', async () => {
+  const host = new FakeHost({ clock: new FakeClock() });
+  host.tree.write('/etc/iscsi/ifaces/card', '');
+  expect((await readIfaces(host)).broken).toEqual([{ name: 'card', reason: 'the record /etc/iscsi/ifaces/card is empty' }]);
+});

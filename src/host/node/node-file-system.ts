@@ -13,8 +13,8 @@ const closedFile = promisify(closeFile);
 /** More than an attribute of sysfs can be (fs/sysfs/file.c: one page). */
 const CHUNK = 8_192;
 
-/** Everything in sysfs may go between two looks; these are the ways in which the kernel says so. */
-const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN']);
+/** Everything in sysfs and procfs may go between two looks; these are the ways in which the kernel says so. */
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN', 'ESRCH']);
 /** An attribute whose driver has no answer: be2iscsi says EBUSY of a card in error (be_iscsi.c, beiscsi_get_host_param); a device without the thing ENOTSUP or ENOSYS. */
 const NO_ANSWER = new Set(['EBUSY', 'EAGAIN', 'ETIMEDOUT', 'ENOTSUP', 'ENOSYS']);
 const VANISHED = new Set(['ENOENT', 'ENODEV', 'ENXIO']);

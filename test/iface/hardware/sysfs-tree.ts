@@ -1,7 +1,7 @@
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeHost } from '../../fakes/fake-host.js';
 import type { FileSystem } from '../../../src/host/file-system.js';
-import type { NetAddress } from '../../../src/host/net-addresses.js';
+import type { NetAddress, NetAddresses } from '../../../src/host/net-addresses.js';
 import type { Hardware } from '../../../src/iface/hardware.js';
 import { readHardware } from '../../../src/iface/read-hardware.js';
 import { TRANSPORT_FACTS, TRANSPORT_MODULES } from '../../../src/iface/transport-facts.js';
@@ -35,6 +35,10 @@ export class SysfsTree {
 
   get addresses(): readonly NetAddress[] {
     return this.#addresses;
+  }
+
+  get netAddresses(): NetAddresses {
+    return { list: () => this.#addresses };
   }
 
   async hardware(): Promise<Hardware> {

@@ -1,0 +1,258 @@
+// needs: libvirt
+// limit: 300 s
+import assert from 'node:assert/strict';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Container } from 'inversify';
+import { SILENT } from '../../src/base/logger.js';
+import type { Finding, FindingCode } from '../../src/doctor/finding.js';
+import { volumeDriverModule } from '../../src/module.js';
+import { TOKENS } from '../../src/tokens.js';
+import { commandLineInHere } from '../guest/command-line-in-here.js';
+import { run, tryRun } from '../guest/commands.js';
+import { documentOf, libvirtVolume } from '../guest/libvirt-volume.js';
+import { TCP_ADDRESSES } from '../guest/lio-target.js';
+import { after, before, test } from '../guest/scenario.js';
+import { libvirtdUp, startIscsid, startLibvirtd, startMultipathd, stopLibvirtd, stopMultipathd } from '../guest/services.js';
+import { waitFor } from '../guest/wait-for.js';
+
+/** The doctor on a real host: each thing that can be wrong is made wrong, named, and mended with the very command that the doctor gives. */
+const FOLDER = '/run/lab/doctor';
+const IQN = 'iqn.2026-11.org.example:doctor';
+const PORTAL = '10.99.1.77';
+const LOCK = '/run/lock/iscsi/lock';
+const [TCP] = TCP_ADDRESSES;
+/** Without KVM every instruction is emulated, each of the doctor's commands a few hundred thousand of them; test/doctor asserts the second on the machine itself. */
+const LIMIT_MS = readFileSync('/proc/cpuinfo', 'utf8').includes('QEMU TCG') ? 8_000 : 1000;
+
+interface Report {
+  readonly healthy: boolean;
+  readonly findings: readonly ReportedFinding[];
+}
+
+type ReportedFinding = Omit<Finding, 'mend'> & { readonly mend: string | null };
+
+before(async () => {
+  mkdirSync(FOLDER, { recursive: true });
+  await libvirtdUp();
+  await examine(); // loads what the next ones need: under emulation that is most of their time
+});
+
+after(() => { rmSync(FOLDER, { recursive: true, force: true }); });
+
+test('a host that is well: exit status 0, and nothing but ok', async () => {
+  const report = await requireClean();
+  assert.equal(report.healthy, true);
+  for (const { code, message } of report.findings) note(`${code}: ${message}`);
+  const container = new Container();
+  container.load(volumeDriverModule({ config: {} }));
+  container.rebind(TOKENS.logger).toConstantValue(SILENT);
+  const doctor = container.get(TOKENS.doctor);
+  const times: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    const begin = performance.now();
+    await doctor.examine('the lab', new AbortController().signal);
+    times.push(performance.now() - begin);
+  }
+  await container.unbindAllAsync();
+  note(`the checks: ${times.map((time) => time.toFixed(0)).join(', ')} ms`);
+  assert.ok(Math.min(...times) < LIMIT_MS, `the best of ${times.length} took ${Math.min(...times).toFixed(0)} ms`);
+});
+
+test('an iscsid that is stopped is named, and goes on with the command that is given', async () => {
+  const pids = (await run('pidof', ['iscsid'])).trim().split(' ');
+  await run('kill', ['-STOP', ...pids]);
+  const { mend } = await requireFinding('ISCSID_STOPPED');
+  await mendWith(mend);
+  await requireClean();
+});
+
+test('an iscsid that does not run is named; the same as a process of its own: exit status 1 and one document', async () => {
+  await tryRun('pkill', ['-KILL', '-x', 'iscsid']);
+  await waitFor('the end of iscsid', async () => (await tryRun('pidof', ['iscsid'])).code !== 0);
+  rmSync('/run/iscsid.pid', { force: true });
+  const { status, stdout, stderr } = await libvirtVolume(['doctor', '--json']);
+  const report = documentOf({ status, stdout, stderr, ms: 0 }) as Report;
+  assert.deepEqual([status, stderr, report.healthy], [1, '', false]);
+  assert.equal(findingIn(report, 'ISCSID_NOT_RUNNING').mend, 'systemctl start iscsid.socket'); // the machine has no systemd to run it
+  await startIscsid();
+  await requireClean();
+});
+
+test('a lock that nobody holds is named while an iscsiadm waits for it, which then goes on', async () => {
+  linkSync(LOCK, `${LOCK}.write`);
+  const waiting = tryRun('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'new']);
+  const pid = await waitForPid('iscsiadm');
+  const begin = performance.now();
+  const { message, mend } = await requireFinding('DATABASE_LOCK_STALE');
+  note(`a stale lock was named after ${(performance.now() - begin).toFixed(0)} ms: ${message}`);
+  assert.match(message, new RegExp(`iscsiadm waits for it \\(process ${pid}\\)$`));
+  await mendWith(mend);
+  assert.equal((await waiting).code, 0);
+  await requireClean();
+  await run('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'delete']);
+});
+
+test('a lock whose iscsiadm is stopped is not called stale', async () => {
+  linkSync(LOCK, `${LOCK}.write`);
+  const waiting = tryRun('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'new']);
+  await run('kill', ['-STOP', await waitForPid('iscsiadm')]);
+  const { mend } = await requireFinding('DATABASE_LOCK_HELD');
+  await mendWith(mend);
+  rmSync(`${LOCK}.write`, { force: true });
+  assert.equal((await waiting).code, 0);
+  await run('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'delete']);
+  await requireClean();
+});
+
+test('a record of length zero is named and removed', async () => {
+  const folder = `/etc/iscsi/nodes/${IQN}/${PORTAL},3260,1`;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}/default`, '');
+  const { message, mend } = await requireFinding('NODE_RECORD_BROKEN');
+  assert.equal(message, `the record ${folder}/default is empty`);
+  await mendWith(mend);
+  await requireClean();
+  rmSync(`/etc/iscsi/nodes/${IQN}`, { recursive: true });
+});
+
+test('a record that logs in by itself at boot is a warning, and no more after its command', async () => {
+  const node = ['-m', 'node', '-T', IQN, '-p', `${PORTAL}:3260,1`, '-I', 'default', '-o'];
+  await run('iscsiadm', [...node, 'new']);
+  await run('iscsiadm', [...node, 'update', '-n', 'node.startup', '-v', 'automatic']);
+  const { mend } = await requireFinding('NODE_RECORD_AUTOMATIC');
+  assert.equal(mend, `iscsiadm -m node -T ${IQN} -p ${PORTAL}:3260 -I default -o update -n node.startup -v manual`);
+  await mendWith(mend);
+  await requireClean();
+  await run('iscsiadm', [...node, 'delete']);
+});
+
+test('a libvirtd that is down is named', async () => {
+  await stopLibvirtd();
+  const { message } = await requireFinding('LIBVIRT_UNREACHABLE');
+  assert.match(message, /^libvirt does not answer at qemu:\/\/\/system: /);
+  await startLibvirtd();
+  await requireClean();
+});
+
+test('an iface of a card that is not there: a warning that volumes go over TCP, an error where there is no fallback', async () => {
+  const iface = 'iscsi_iface = { transport = "cxgb4i", hwaddress = "00:07:43:04:aa:bb" }\n';
+  const { message } = await requireFinding('IFACE_FALLS_BACK', config('falls-back', iface));
+  assert.match(message, /^volumes will go over TCP and not over cxgb4i: the iface libvirt-volume\.cxgb4i\.00074304aabb cannot be used: no cxgb4i card is in this host/);
+  await requireFinding('IFACE_UNUSABLE', config('no-fallback', `${iface}iscsi_iface_fallback = "none"\n`));
+  await requireFinding('IFACE_NOT_FOUND', config('not-found', 'iscsi_iface = "nobody"\n'));
+});
+
+test('a host without an initiator name gets one', async () => {
+  const file = '/etc/iscsi/initiatorname.iscsi';
+  const text = readFileSync(file);
+  rmSync(file);
+  try {
+    const { mend } = await requireFinding('INITIATOR_NAME_MISSING');
+    await mendWith(mend?.replace(' && systemctl restart iscsid', '') ?? null); // the machine has no systemd
+    await requireClean();
+    writeFileSync(file, 'GenerateName=yes\n');
+    await requireFinding('INITIATOR_NAME_NOT_GENERATED');
+  } finally {
+    writeFileSync(file, text);
+  }
+});
+
+test('volume_use_multipath without multipathd, and with one that would make no map', async () => {
+  const multipath = config('multipath', 'volume_use_multipath = true\n');
+  const before = readFileSync('/etc/multipath.conf', 'utf8');
+  await requireFinding('MULTIPATHD_NOT_RUNNING', multipath);
+  await startMultipathd('defaults {\n find_multipaths strict\n}\n');
+  try {
+    const { mend } = await requireFinding('FIND_MULTIPATHS_STRICT', multipath);
+    await mendWith(mend);
+    await waitFor('multipathd to read its configuration', async () => (await tryRun('multipathd', ['show', 'config'])).stdout.includes('find_multipaths "on"')); // its own word for yes
+    assert.match(findingIn(await requireClean(multipath), 'MULTIPATH_READY').message, /find_multipaths = on$/);
+  } finally {
+    await stopMultipathd();
+    rmSync('/etc/multipath/conf.d/libvirt-volume.conf', { force: true });
+    writeFileSync('/etc/multipath.conf', before);
+  }
+});
+
+test('a tcp iface on a device that shares its network with another, and a strict rp_filter; ifaces generate reads its record as open-iscsi does', async () => {
+  const iface = ['-m', 'iface', '-I', 'doctor.bound', '-o'];
+  await run('ip', ['link', 'add', 'doctor0', 'type', 'dummy']);
+  await run('ip', ['address', 'add', '10.99.1.200/24', 'dev', 'doctor0']);
+  await run('ip', ['link', 'set', 'doctor0', 'up']);
+  await run('iscsiadm', [...iface, 'new']);
+  await run('iscsiadm', [...iface, 'update', '-n', 'iface.net_ifacename', '-v', 'doctor0']);
+  try {
+    await run('sysctl', ['-w', 'net.ipv4.conf.all.rp_filter=1']);
+    const bound = config('bound', 'iscsi_iface = "doctor.bound"\n');
+    const { message, mend } = await requireFinding('RP_FILTER_STRICT', bound);
+    assert.match(message, /^doctor0 shares a network with portals, /);
+    await mendWith(mend);
+    await requireClean(bound);
+    const { status, stdout } = await commandLineInHere(['ifaces', 'generate', '--json']);
+    const { made, differences, ifaces } = JSON.parse(stdout) as { readonly made: unknown; readonly differences: unknown; readonly ifaces: readonly { readonly name: string }[] };
+    assert.deepEqual([status, made, differences, ifaces.map(({ name }) => name)], [0, [], [], ['doctor.bound', 'default', 'iser']]);
+  } finally {
+    await run('sysctl', ['-w', 'net.ipv4.conf.all.rp_filter=0']);
+    await run('iscsiadm', [...iface, 'delete']);
+    await run('ip', ['link', 'delete', 'doctor0']);
+  }
+});
+
+test('a root_helper that runs nothing, and a portal address that is no iface', async () => {
+  await requireFinding('ROOT_HELPER_FAILED', config('helper', 'root_helper = ["false"]\n'));
+  assert.equal((await requireFinding('IFACE_NOT_FOUND', config('address', `iscsi_iface = { ipaddress = "${TCP.replace(/\d+$/, '250')}" }\n`))).mend, null);
+});
+
+async function examine(file?: string): Promise<Report & { readonly status: number | undefined }> {
+  const { status, stdout, stderr } = await commandLineInHere(['doctor', '--json', ...(file === undefined ? [] : ['--config', file])]);
+  assert.equal(stderr, '');
+  return { ...(JSON.parse(stdout) as Report), status };
+}
+
+/** The finding is there; the exit status and `healthy` say what its severity means. */
+async function requireFinding(code: FindingCode, file?: string): Promise<ReportedFinding> {
+  const report = await examine(file);
+  const found = findingIn(report, code);
+  const failed = report.findings.some(({ severity }) => severity === 'error');
+  assert.deepEqual([report.status, report.healthy], failed ? [1, false] : [0, true]);
+  assert.equal(found.severity === 'error' ? report.status : 0, found.severity === 'error' ? 1 : 0);
+  note(`${found.severity} ${code}: ${found.message}\n    ${found.mend ?? '(no command)'}`);
+  return found;
+}
+
+/** Nothing but what is well. */
+async function requireClean(file?: string): Promise<Report> {
+  const report = await examine(file);
+  assert.deepEqual(report.findings.filter(({ severity }) => severity !== 'ok'), []);
+  assert.deepEqual([report.status, report.healthy], [0, true]);
+  return report;
+}
+
+function findingIn({ findings }: Report, code: FindingCode): ReportedFinding {
+  const found = findings.find((finding) => finding.code === code);
+  assert.ok(found !== undefined, `there is no ${code} in ${JSON.stringify(findings)}`);
+  return found;
+}
+
+async function mendWith(command: string | null): Promise<void> {
+  assert.ok(command !== null, 'no command is given');
+  await run('sh', ['-c', command]);
+}
+
+async function waitForPid(name: string): Promise<string> {
+  let pid = '';
+  await waitFor(name, async () => {
+    pid = (await tryRun('pidof', [name])).stdout.trim();
+    return pid !== '';
+  });
+  return pid;
+}
+
+function config(name: string, options: string): string {
+  writeFileSync(`${FOLDER}/${name}.toml`, `[libvirt]\n${options}`);
+  return `${FOLDER}/${name}.toml`;
+}
+
+function note(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

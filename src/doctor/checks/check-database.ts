@@ -1,0 +1,47 @@
+import { WRITE_LOCK } from '../../iface/database-lock.js';
+import type { DatabaseRecord } from '../database-records.js';
+import { finding, type Finding } from '../finding.js';
+import type { DatabaseLockState, HostState } from '../host-state.js';
+import { ifSeen } from '../seen.js';
+import { shellWords } from '../shell-words.js';
+
+/** Whether open-iscsi's database can be written to, and holds nothing that stands in a volume's way. */
+export function checkDatabase({ databaseLock, records }: HostState): readonly Finding[] {
+  const problems = [...ifSeen(databaseLock, checkLock), ...ifSeen(records, (list) => list.flatMap(checkRecord))];
+  const count = records.kind === 'seen' ? records.value.length : 0;
+  return problems.length > 0 ? problems : [finding('DATABASE_SOUND', `open-iscsi's database has ${count} ${count === 1 ? 'record' : 'records'} and is not locked`)];
+}
+
+/** The lock is a link that belongs to nobody (usr/idbm.c, idbm_lock): one whose maker was killed stays. Up to 2.1.9 the next iscsiadm waits 30 s for it, from 2.1.10 on each fails. */
+function checkLock(lock: DatabaseLockState): readonly Finding[] {
+  if (lock.kind === 'free') return [];
+  const suspect = lock.processes.find(({ stalled }) => stalled !== undefined);
+  if (suspect !== undefined) {
+    const mend = suspect.stalled === 'stopped' ? `kill -CONT ${suspect.pid}` : undefined;
+    return [finding('DATABASE_LOCK_HELD', `open-iscsi's database is locked, as it seems by ${suspect.name} (process ${suspect.pid}), which is ${suspect.stalled ?? ''}`, mend)];
+  }
+  const waiting = lock.processes.filter(({ name }) => name === 'iscsiadm').map(({ pid }) => pid);
+  const told = waiting.length === 0 ? '' : `; iscsiadm waits for it (process ${waiting.join(', ')})`;
+  return [finding('DATABASE_LOCK_STALE', `open-iscsi's database is locked by nobody: ${WRITE_LOCK} has been there for ${lock.forMs / 1000} s, and no iscsiadm or iscsid is stalled with it${told}`, `rm ${WRITE_LOCK}`)];
+}
+
+function checkRecord({ path, content }: DatabaseRecord): readonly Finding[] {
+  const code = path.endsWith('/st_config') ? 'DISCOVERY_RECORD_BROKEN' : 'NODE_RECORD_BROKEN';
+  switch (content.kind) {
+    case 'empty': // what a killed iscsiadm leaves of a record that it was writing
+      return [finding(code, `the record ${path} is empty`, `rm ${shellWords(path)}`)];
+    case 'broken':
+      return [finding(code, `the record ${path} is broken: ${content.reason}`, `rm ${shellWords(path)}`)];
+    case 'node':
+      return content.startup === 'manual' ? [] : [automatic(content)];
+    case 'discovery':
+      return [];
+    default:
+      return content satisfies never;
+  }
+}
+
+function automatic({ target, portal, iface, startup }: Extract<DatabaseRecord['content'], { readonly kind: 'node' }>): Finding {
+  return finding('NODE_RECORD_AUTOMATIC', `the record of ${target} at ${portal} over ${iface} has node.startup = ${startup}: it logs in by itself at boot, and brings its volumes back`,
+    `iscsiadm -m node ${shellWords('-T', target, '-p', portal, '-I', iface)} -o update -n node.startup -v manual`);
+}

@@ -1,0 +1,89 @@
+import { errorChain } from '../../base/error-chain.js';
+import { checkGenerated } from '../../iface/check-generated.js';
+import type { Hardware, IscsiHost, Verdict } from '../../iface/hardware.js';
+import { BUILT_IN_IFACES, type Iface } from '../../iface/iface.js';
+import { ifaceEntry } from '../../iface/iface-entry.js';
+import { DEFAULT_IFACE } from '../../iface/iface-name.js';
+import { cardsOf, TRANSPORT_FACTS } from '../../iface/transport-facts.js';
+import { isTransport, TRANSPORTS } from '../../iface/transport.js';
+import { verifyIface } from '../../iface/verify-iface.js';
+import { finding, type Finding } from '../finding.js';
+import type { ChosenIface, HostState, IfaceState } from '../host-state.js';
+import { ifSeen } from '../seen.js';
+import { shellWords } from '../shell-words.js';
+
+/** Whether each iface of `iscsi_iface` can carry a session, and what becomes of volumes where it cannot; then the records that nobody chose. */
+export function checkIfaces({ ifaces, options: { iscsiIfaceFallback } }: HostState): readonly Finding[] {
+  return ifSeen(ifaces, (state) => [
+    ...state.chosen.map((chosen) => checkChosen(chosen, state, iscsiIfaceFallback)),
+    ...checkRecords(state),
+    ...checkIscsiuio(state),
+  ]);
+}
+
+function checkChosen(chosen: ChosenIface, { hardware, root }: IfaceState, fallback: 'default' | 'none'): Finding {
+  if (chosen.kind === 'damaged') return finding('IFACE_UNUSABLE', `the iface ${chosen.broken.name} cannot be used: ${chosen.broken.reason}`, removing(root, chosen.broken.name));
+  if (chosen.kind === 'not-found') return finding('IFACE_NOT_FOUND', errorChain(chosen.error), hardware.hosts.some(isAdapter) ? 'libvirt-volume ifaces generate' : undefined);
+  const { iface, isNew } = chosen.resolved;
+  const verdict = verifyIface(iface, hardware);
+  if (verdict.kind === 'usable') return finding('IFACE_USABLE', `the iface ${iface.name} can be used, over ${iface.transport}${isNew ? '; its record is made at the first login' : ''}`);
+  return unusable(iface, verdict, fallback === 'default' && iface.transport !== 'tcp' ? verifyIface(tcp(), hardware) : undefined);
+}
+
+/** A card's own host: open-iscsi makes records of these. */
+function isAdapter({ transport }: IscsiHost): boolean {
+  return isTransport(transport) && TRANSPORT_FACTS[transport].unbound !== 'none';
+}
+
+/** @param instead the verdict of the iface that would be used instead; absent when there is none */
+function unusable({ name, transport }: Iface, { reason, mend }: Extract<Verdict, { readonly kind: 'unusable' }>, instead: Verdict | undefined): Finding {
+  if (instead?.kind === 'usable') return finding('IFACE_FALLS_BACK', `volumes will go over TCP and not over ${transport}: the iface ${name} cannot be used: ${reason}`, mend);
+  const why = instead === undefined ? '' : `; nor can default, its fallback: ${instead.reason}`;
+  return finding('IFACE_UNUSABLE', `the iface ${name} cannot be used: ${reason}${why}`, mend);
+}
+
+function tcp(): Iface {
+  const [found] = BUILT_IN_IFACES.filter(({ name }) => name === DEFAULT_IFACE);
+  if (found === undefined) throw new Error('open-iscsi has no iface "default"');
+  return found;
+}
+
+function removing(root: string, name: string): string {
+  return `rm ${shellWords(`${root}/ifaces/${name}`)}`;
+}
+
+/** What is wrong with records that `iscsi_iface` does not mean; those it means have their verdict. A generated record has no address: that is no fault until it is used. */
+function checkRecords({ inventory, chosen, hardware, root }: IfaceState): readonly Finding[] {
+  const meant = new Set(chosen.map(nameOf));
+  const misfits = inventory.ifaces.filter(({ name, builtIn }) => !builtIn && !meant.has(name)).flatMap((iface) => checkGenerated(ifaceEntry(iface), hardware));
+  return [
+    ...inventory.broken.filter(({ name }) => !meant.has(name)).map(({ name, reason }) => finding('IFACE_RECORD_BROKEN', `the iface record ${name} is broken: ${reason}`, removing(root, name))),
+    ...misfits.filter(({ code }) => code !== 'IPADDRESS_MISSING').map(({ iface, reason, mend }) => finding('IFACE_RECORD_MISFIT', `the iface record ${iface} does not fit the hardware: ${reason}`, mend)),
+  ];
+}
+
+function nameOf(chosen: ChosenIface): string | undefined {
+  switch (chosen.kind) {
+    case 'found':
+      return chosen.resolved.iface.name;
+    case 'damaged':
+      return chosen.broken.name;
+    case 'not-found':
+      return undefined;
+    default:
+      return chosen satisfies never;
+  }
+}
+
+/** Needed as soon as somebody has a card or a record of bnx2i or qedi; where the verdict of an iface says so already, it is not said again. */
+function checkIscsiuio({ inventory, chosen, hardware }: IfaceState): readonly Finding[] {
+  if (hardware.iscsiuioRuns || chosen.some((one) => one.kind === 'found' && lacksIscsiuio(one.resolved.iface, hardware))) return [];
+  const wanting = TRANSPORTS.filter((transport) => TRANSPORT_FACTS[transport].needsIscsiuio)
+    .filter((transport) => cardsOf(transport, hardware.pci).length > 0 || inventory.ifaces.some((iface) => iface.transport === transport));
+  return wanting.length === 0 ? [] : [finding('ISCSIUIO_NOT_RUNNING', `iscsiuio does not run, and ${wanting.join(' and ')} connects through it`, 'systemctl start iscsiuio.socket')];
+}
+
+function lacksIscsiuio(iface: Iface, hardware: Hardware): boolean {
+  const verdict = verifyIface(iface, hardware);
+  return verdict.kind === 'unusable' && verdict.code === 'NO_ISCSIUIO';
+}

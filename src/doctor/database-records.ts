@@ -1,0 +1,58 @@
+import { formatPortal, ISCSI_PORT } from '../connection/portal.js';
+import type { FileSystem } from '../host/file-system.js';
+import { parseRecord, type RecordValues } from '../iface/record-text.js';
+import { mapLimited } from './map-limited.js';
+
+/** A record file of open-iscsi's database. The text is not kept: it may hold a CHAP secret. */
+export interface DatabaseRecord {
+  readonly path: string;
+  readonly content:
+    | { readonly kind: 'empty' }
+    | { readonly kind: 'broken'; readonly reason: string }
+    | { readonly kind: 'node'; readonly target: string; readonly portal: string; readonly iface: string; readonly startup: string }
+    | { readonly kind: 'discovery' };
+}
+
+/** Every node record and every SendTargets record. The layout is that of usr/idbm.c: idbm_rec_write_new, idbm_rec_write_old, idbm_discovery_write. */
+export async function readDatabaseRecords(files: FileSystem, root: string): Promise<readonly DatabaseRecord[]> {
+  const [nodes, discoveries] = await Promise.all([nodePaths(files, `${root}/nodes`), discoveryPaths(files, `${root}/send_targets`)]);
+  const records = [
+    ...(await mapLimited(nodes, (path) => readRecord(files, path, nodeContent))),
+    ...(await mapLimited(discoveries, (path) => readRecord(files, path, () => ({ kind: 'discovery' })))),
+  ];
+  return records.filter((record) => record !== undefined);
+}
+
+/** `nodes/TARGET/ADDRESS,PORT,TAG/IFACE`; without a tag the file is `nodes/TARGET/ADDRESS,PORT`. */
+async function nodePaths(files: FileSystem, folder: string): Promise<readonly string[]> {
+  const portals = (await mapLimited(await pathsIn(files, folder), (target) => pathsIn(files, target))).flat();
+  return (await mapLimited(portals, async (portal) => ((await files.kind(portal)) === 'file' ? [portal] : await pathsIn(files, portal)))).flat();
+}
+
+/** `send_targets/ADDRESS,PORT/st_config`; the links beside it lead to node records. */
+async function discoveryPaths(files: FileSystem, folder: string): Promise<readonly string[]> {
+  return (await pathsIn(files, folder)).map((portal) => `${portal}/st_config`);
+}
+
+async function pathsIn(files: FileSystem, folder: string): Promise<readonly string[]> {
+  return (await files.list(folder)).map((name) => `${folder}/${name}`);
+}
+
+async function readRecord(files: FileSystem, path: string, contentOf: (values: RecordValues) => DatabaseRecord['content']): Promise<DatabaseRecord | undefined> {
+  const text = await files.readText(path);
+  if (text === undefined) return undefined;
+  if (text.trim() === '') return { path, content: { kind: 'empty' } };
+  try {
+    return { path, content: contentOf(parseRecord(text)) };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return { path, content: { kind: 'broken', reason: error.message } };
+  }
+}
+
+function nodeContent(values: RecordValues): DatabaseRecord['content'] {
+  const [target, address] = [values.get('node.name'), values.get('node.conn[0].address')];
+  if (target === undefined || address === undefined) return { kind: 'broken', reason: `it has no ${target === undefined ? 'node.name' : 'node.conn[0].address'}` };
+  const portal = formatPortal({ address, port: Number(values.get('node.conn[0].port') ?? ISCSI_PORT) });
+  return { kind: 'node', target, portal, iface: values.get('iface.iscsi_ifacename') ?? 'default', startup: values.get('node.startup') ?? 'manual' };
+}

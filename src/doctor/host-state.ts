@@ -1,0 +1,87 @@
+import type { VolumeError } from '../base/volume-error.js';
+import type { VolumeOptions } from '../config/options.js';
+import type { FileKind } from '../host/file-system.js';
+import type { DatabaseRoot } from '../iface/database-root.js';
+import type { Hardware } from '../iface/hardware.js';
+import type { BrokenIface, IfaceInventory } from '../iface/read-ifaces.js';
+import type { ResolvedIface } from '../iface/resolve-iface.js';
+import type { DatabaseRecord } from './database-records.js';
+import type { HostProcess } from './host-process.js';
+import type { Mount } from './mounts.js';
+import type { Seen } from './seen.js';
+
+/** All that the checks decide over, as it was when we looked. */
+export interface HostState {
+  readonly options: VolumeOptions;
+  /** Where the options came from: `/etc/libvirt-volume/config.toml`, `the built-in defaults`. */
+  readonly configOrigin: string;
+  /** What `id -u` prints, behind `root_helper` where that is set. */
+  readonly user: Seen<{ readonly exitCode: number; readonly uid: string; readonly stderr: string }>;
+  readonly mounts: Seen<readonly Mount[]>;
+  readonly directories: Seen<readonly DirectoryState[]>;
+  readonly openIscsi: OpenIscsiState;
+  /** The text of /etc/iscsi/initiatorname.iscsi; absent when there is no such file. */
+  readonly initiatorName: Seen<{ readonly text: string | undefined }>;
+  readonly databaseLock: Seen<DatabaseLockState>;
+  readonly records: Seen<readonly DatabaseRecord[]>;
+  readonly ifaces: Seen<IfaceState>;
+  /** net.ipv4.conf.DEVICE.rp_filter, by device; `all` is one. */
+  readonly rpFilters: Seen<ReadonlyMap<string, number>>;
+  readonly multipath: Seen<MultipathState>;
+  readonly libvirt: LibvirtState;
+}
+
+/** A folder that an option names, and the nearest part of its path that is there. */
+export interface DirectoryState {
+  readonly option: 'state_directory' | 'lock_directory';
+  readonly path: string;
+  readonly nearest: { readonly path: string; readonly kind: FileKind };
+}
+
+export interface OpenIscsiState {
+  /** iscsid, or systemd for it, listens on its socket. */
+  readonly listens: Seen<boolean>;
+  /** The processes named iscsid. */
+  readonly daemons: Seen<readonly (HostProcess & { readonly replaced: boolean })[]>;
+  /** `2.1.8`; absent when what the program printed is not understood. */
+  readonly iscsiadmVersion: Seen<string | undefined>;
+  readonly iscsidVersion: Seen<string | undefined>;
+  /** The text of /etc/os-release: it decides who installs packages here. */
+  readonly osRelease: string;
+}
+
+export type DatabaseLockState =
+  | { readonly kind: 'free' }
+  | {
+      readonly kind: 'held';
+      /** For how long it was never seen free. */
+      readonly forMs: number;
+      /** The processes named iscsiadm and iscsid. Those hold the lock for milliseconds: only one that is stalled can still have it, and any other iscsiadm waits for it. */
+      readonly processes: readonly HostProcess[];
+    };
+
+export interface IfaceState {
+  readonly root: DatabaseRoot;
+  readonly hardware: Hardware;
+  readonly inventory: IfaceInventory;
+  /** What each entry of `iscsi_iface` means, in its order. */
+  readonly chosen: readonly ChosenIface[];
+}
+
+export type ChosenIface =
+  | { readonly kind: 'found'; readonly resolved: ResolvedIface }
+  /** It names a record that cannot be read. */
+  | { readonly kind: 'damaged'; readonly broken: BrokenIface }
+  | { readonly kind: 'not-found'; readonly error: VolumeError };
+
+export interface MultipathState {
+  readonly daemonRuns: boolean;
+  /** What `multipathd show config local` printed; absent when nobody needs it, or nobody answers. */
+  readonly config: string | undefined;
+}
+
+export interface LibvirtState {
+  readonly answer: Seen<undefined>;
+  /** The systemd unit that starts the daemon of this host; absent where none is installed. */
+  readonly unit: string | undefined;
+}

@@ -1,0 +1,232 @@
+import { describe, expect, test } from '@jest/globals';
+import { SILENT } from '../../src/base/logger.js';
+import { VolumeError } from '../../src/base/volume-error.js';
+import { readOptions } from '../../src/config/read-options.js';
+import { shellWords } from '../../src/doctor/shell-words.js';
+import { HostDoctor } from '../../src/doctor/host-doctor.js';
+import { ExecaCommandRunner } from '../../src/host/node/execa-command-runner.js';
+import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
+import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
+import { SYSTEM_NET_ADDRESSES } from '../../src/host/node/system-net-addresses.js';
+import { FakeLibvirt } from '../fakes/fake-libvirt.js';
+import { knowCoreErrors } from '../host/core-errors.js';
+import { captured } from '../initiator/captured.js';
+import { DoctorHost, ISCSID, says } from './doctor-host.js';
+
+knowCoreErrors();
+
+/** What was made wrong, how, and every problem that is found then. */
+type Row = readonly [what: string, spoil: (host: DoctorHost) => void, problems: readonly string[], config?: Readonly<Record<string, unknown>>];
+
+const LOCK = '/run/lock/iscsi/lock.write';
+const NAME_FILE = '/etc/iscsi/initiatorname.iscsi';
+const NAME_MEND = 'echo "InitiatorName=$(iscsi-iname)" > /etc/iscsi/initiatorname.iscsi && systemctl restart iscsid';
+const missing = (program: string): VolumeError => new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${program}: it is not installed, or not in PATH`);
+const withoutSocket = (host: DoctorHost): void => { host.tree.write('/proc/net/unix', captured('host/unix').replaceAll('@ISCSIADM_ABSTRACT_NAMESPACE', '@OTHER')); };
+
+const named = (rows: readonly Row[]): void => {
+  test.each(rows.map(([what, spoil, problems, config = {}]) => [what, spoil, problems, config] as const))('%s', async (_what, spoil, problems, config) => {
+    const host = new DoctorHost();
+    spoil(host);
+    expect(await host.problems(config)).toEqual(problems);
+  });
+};
+
+test('a host that is well has no problem, and says of each subject that it is', async () => {
+  const findings = await new DoctorHost().findings({ volume_use_multipath: false });
+  expect(findings.map(({ severity, code }) => `${severity} ${code}`)).toEqual(
+    ['CONFIG_READ', 'PERMISSIONS_SUFFICE', 'DIRECTORIES_READY', 'OPEN_ISCSI_READY', 'INITIATOR_NAME_SET', 'DATABASE_SOUND', 'IFACE_USABLE', 'LIBVIRT_ANSWERS'].map((code) => `ok ${code}`));
+});
+
+test('errors come first, then warnings, then what is well', async () => {
+  const host = new DoctorHost();
+  host.libvirt.stopDaemon();
+  host.tree.write('/etc/iscsi/ifaces/damaged', 'nonsense\n');
+  expect((await host.findings()).map(({ severity }) => severity).join(' ')).toMatch(/^(?:error )+(?:warning )+ok(?: ok)+$/);
+});
+
+test('nothing of the host is changed', async () => {
+  const host = new DoctorHost();
+  const before = host.tree.paths();
+  await host.findings({ volume_use_multipath: false });
+  expect(host.tree.paths()).toEqual(before);
+});
+
+test('examine() rejects with ABORTED when it is told to stop', async () => {
+  await expect(new DoctorHost().findings({}, AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
+});
+
+describe('the time it takes is less than a second', () => {
+  const bestOf = async (examine: () => Promise<unknown>): Promise<number> => {
+    const times: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const begin = performance.now();
+      await examine();
+      times.push(performance.now() - begin);
+    }
+    return Math.min(...times);
+  };
+
+  test('on this very machine, with its files and its commands', async () => {
+    const doctor = new HostDoctor({
+      files: new NodeFileSystem(), commands: new ExecaCommandRunner({ logger: SILENT }), clock: SYSTEM_CLOCK, netAddresses: SYSTEM_NET_ADDRESSES, libvirt: new FakeLibvirt(), options: readOptions({}, 'the test'),
+    });
+    expect(await bestOf(() => doctor.examine('the test', new AbortController().signal))).toBeLessThan(1000);
+  });
+
+  test('also where a stale lock is watched', async () => {
+    const host = new DoctorHost();
+    host.clock = SYSTEM_CLOCK;
+    host.tree.write(LOCK, '');
+    expect(await bestOf(async () => { expect((await host.findings()).map(({ code }) => code)).toContain('DATABASE_LOCK_STALE'); })).toBeLessThan(1000);
+  });
+});
+
+describe('permissions and folders', () => {
+  named([
+    ['a user who is not root', (host) => { host.answers.set('id -u', says('1000\n')); }, ['error NOT_ROOT this process runs as user 1000, and root_helper is not set: it needs root | no command']],
+    ['a root_helper that asks for a password', (host) => { host.answers.set('id -u', says('', 1, 'sudo: a password is required\n')); },
+      ['error ROOT_HELPER_FAILED root_helper (sudo -n) runs no command: sudo: a password is required | no command'], { root_helper: ['sudo', '-n'] }],
+    ['a root_helper that is not installed', (host) => { host.answers.set('id -u', missing('sudo')); },
+      ['error ROOT_HELPER_FAILED root_helper (sudo -n) cannot be run: Cannot run sudo: it is not installed, or not in PATH | no command'], { root_helper: ['sudo', '-n'] }],
+    ['a root_helper that says nothing', (host) => { host.answers.set('id -u', says('', 1)); },
+      ['error ROOT_HELPER_FAILED root_helper (false) runs no command: exit status 1 | no command'], { root_helper: ['false'] }],
+    ['a root_helper that does not make root', (host) => { host.answers.set('id -u', says('1000\n')); },
+      ['error ROOT_HELPER_FAILED root_helper (env) runs commands as user 1000 and not as root | no command'], { root_helper: ['env'] }],
+    ['a /dev of its own', (host) => { host.tree.write('/proc/self/mountinfo', `${captured('host/mountinfo')}99 23 0:99 / /dev rw,nosuid - tmpfs tmpfs rw,size=65536k\n`); },
+      ["error DEV_WITHOUT_DISKS /dev is on tmpfs and not the kernel's devtmpfs, so that a disk that appears gets no node in it: a container must be given the host's /dev | no command"]],
+    ['a state_directory below a file', (host) => { host.tree.write('/var/lib/volumes', ''); },
+      ['error DIRECTORY_UNUSABLE state_directory is /var/lib/volumes/state, and /var/lib/volumes is no directory | mv /var/lib/volumes /var/lib/volumes.before'], { state_directory: '/var/lib/volumes/state' }],
+    ['a lock_directory on a file system that is read-only', (host) => { host.tree.write('/proc/self/mountinfo', `${captured('host/mountinfo')}99 23 0:99 / /mnt/my\\040locks ro,relatime - ext4 /dev/vdb rw\n`); host.tree.directory('/mnt/my locks'); },
+      ["error DIRECTORY_UNUSABLE lock_directory is /mnt/my locks/here, and /mnt/my locks is mounted read-only | mount -o remount,rw '/mnt/my locks'"], { lock_directory: '/mnt/my locks/here' }],
+  ]);
+});
+
+describe('open-iscsi', () => {
+  named([
+    ['no iscsiadm', (host) => { host.answers.set('iscsiadm --version', missing('iscsiadm')); }, ['error OPEN_ISCSI_MISSING iscsiadm is not installed, or not in PATH | apt-get install open-iscsi']],
+    ['no iscsid, and no socket', (host) => { host.tree.remove(`/proc/${ISCSID}`); withoutSocket(host); }, ['error ISCSID_NOT_RUNNING iscsid does not run, and systemd does not listen for it | systemctl start iscsid.socket']],
+    ['no iscsid, and a socket that starts it', (host) => { host.tree.remove(`/proc/${ISCSID}`); }, []],
+    ['an iscsid in another network namespace', withoutSocket, [`error ISCSID_NOT_RUNNING iscsid runs (process ${ISCSID}) and does not listen here: it is in another network namespace, or has not come up | systemctl restart iscsid`]],
+    ['an iscsid that is stopped', (host) => { host.runs('iscsid', ISCSID, 'T'); host.runs('iscsid', 613, 't'); }, [`error ISCSID_STOPPED iscsid is stopped (process ${ISCSID}, 613): a login would wait for ever | kill -CONT ${ISCSID} 613`]],
+    ['an iscsid whose program was replaced', (host) => { host.tree.remove('/usr/sbin/iscsid'); },
+      [`warning ISCSID_REPLACED the program of the running iscsid (process ${ISCSID}) is not there any more: an upgrade replaced it, and iscsid still runs the old one | systemctl restart iscsid`]],
+    ['open-iscsi 2.1.10', (host) => { for (const tool of ['iscsiadm', 'iscsid']) host.answers.set(`${tool} --version`, says(`${tool} version 2.1.10\n`)); },
+      ['error SCAN_MANUAL_HANGS open-iscsi 2.1.10 never returns from a login with node.session.scan = manual, which every volume uses | apt-get install --only-upgrade open-iscsi']],
+    ['two versions, on Fedora', (host) => { host.answers.set('iscsid --version', says('iscsid version 2.1.11\n')); host.tree.write('/etc/os-release', 'NAME="Fedora Linux"\nID=fedora\n'); },
+      ['error VERSION_MISMATCH iscsiadm is of version 2.1.8 and iscsid of 2.1.11: they do not understand each other | dnf reinstall iscsi-initiator-utils']],
+    ['an iscsid that is not in PATH', (host) => { host.answers.set('iscsid --version', missing('iscsid')); }, []],
+  ]);
+});
+
+describe('the initiator name', () => {
+  named([
+    ['no file', (host) => { host.tree.remove(NAME_FILE); }, [`error INITIATOR_NAME_MISSING this host has no initiator name: there is no ${NAME_FILE} | ${NAME_MEND}`]],
+    ['a file that names nobody', (host) => { host.tree.write(NAME_FILE, '# InitiatorName=iqn.2026-11.org.example:one\nInitiatorAlias=me\n'); }, [`error INITIATOR_NAME_MISSING this host has no initiator name: ${NAME_FILE} has no InitiatorName= | ${NAME_MEND}`]],
+    ["Debian's GenerateName=yes", (host) => { host.tree.write(NAME_FILE, 'GenerateName=yes\n'); }, [`error INITIATOR_NAME_NOT_GENERATED this host has no initiator name yet: ${NAME_FILE} says GenerateName=yes | ${NAME_MEND}`]],
+    ['a name that is none', (host) => { host.tree.write(NAME_FILE, 'InitiatorName=my host\n'); }, [`error INITIATOR_NAME_INVALID the initiator name "my host" in ${NAME_FILE} is no iSCSI name: expected iqn.…, eui.… or naa.… | ${NAME_MEND}`]],
+    ['the name last of several', (host) => { host.tree.write(NAME_FILE, 'InitiatorName=nonsense\n  InitiatorName= eui.02004567A425678D \n'); }, []],
+  ]);
+});
+
+describe('the database', () => {
+  const record = '/etc/iscsi/nodes/iqn.2026-11.org.example:one/10.99.1.1,3260,1/default';
+  const sound = captured('nodes/new-style/10.99.1.1,3260,1/default');
+  const automatic = (iface: string, portal: string, startup: string): string =>
+    `warning NODE_RECORD_AUTOMATIC the record of iqn.2026-11.org.example:fixtures at ${portal} over ${iface} has node.startup = ${startup}: it logs in by itself at boot, and brings its volumes back | iscsiadm -m node -T iqn.2026-11.org.example:fixtures -p ${shellWords(portal)} -I ${iface} -o update -n node.startup -v manual`;
+  named([
+    ['a lock that nobody holds', (host) => { host.tree.write(LOCK, ''); },
+      [`error DATABASE_LOCK_STALE open-iscsi's database is locked by nobody: ${LOCK} has been there for 0.4 s, and no iscsiadm or iscsid is stalled with it | rm ${LOCK}`]],
+    ['a lock that nobody holds and somebody waits for', (host) => { host.tree.write(LOCK, ''); host.runs('iscsiadm', 900); host.runs('bash', 901, 'T'); },
+      [`error DATABASE_LOCK_STALE open-iscsi's database is locked by nobody: ${LOCK} has been there for 0.4 s, and no iscsiadm or iscsid is stalled with it; iscsiadm waits for it (process 900) | rm ${LOCK}`]],
+    ['a lock whose iscsiadm is stopped', (host) => { host.tree.write(LOCK, ''); host.runs('iscsiadm', 900, 'T'); },
+      ["error DATABASE_LOCK_HELD open-iscsi's database is locked, as it seems by iscsiadm (process 900), which is stopped | kill -CONT 900"]],
+    ['a lock whose iscsiadm waits for the disk', (host) => { host.tree.write(LOCK, ''); host.runs('iscsiadm', 900, 'D'); },
+      ["error DATABASE_LOCK_HELD open-iscsi's database is locked, as it seems by iscsiadm (process 900), which is blocked | no command"]],
+    ['a record of length zero', (host) => { host.tree.write(record, ''); }, [`error NODE_RECORD_BROKEN the record ${record} is empty | rm ${record}`]],
+    ['a record with a broken line, whose secret is not shown', (host) => { host.tree.write(record, `${sound}node.session.auth.password "geheim"\n`); },
+      [`error NODE_RECORD_BROKEN the record ${record} is broken: Cannot read the record line "node.session.auth.password …": expected "key = value" | rm ${record}`]],
+    ['a record that breaks off before its portal', (host) => { host.tree.write(record, '# BEGIN RECORD 2.1.8\nnode.name = iqn.2026-11.org.example:one\n'); },
+      [`error NODE_RECORD_BROKEN the record ${record} is broken: it has no node.conn[0].address | rm ${record}`]],
+    ['an empty record of the old layout, under a name that a shell would read', (host) => { host.tree.write("/etc/iscsi/nodes/it's; rm -r $HOME/10.99.1.1,3260", '\n'); },
+      ["error NODE_RECORD_BROKEN the record /etc/iscsi/nodes/it's; rm -r $HOME/10.99.1.1,3260 is empty | rm '/etc/iscsi/nodes/it'\\''s; rm -r $HOME/10.99.1.1,3260'"]],
+    ['an empty SendTargets record', (host) => { host.tree.write('/etc/iscsi/send_targets/10.99.1.1,3260/st_config', ''); },
+      ['warning DISCOVERY_RECORD_BROKEN the record /etc/iscsi/send_targets/10.99.1.1,3260/st_config is empty | rm /etc/iscsi/send_targets/10.99.1.1,3260/st_config']],
+    ['records that log in at boot', (host) => {
+      host.tree.write(record, sound.replace(/^node\.startup = .*$/m, 'node.startup = automatic'));
+      host.tree.write('/etc/iscsi/nodes/two/2001:db8::1,3260,1/default', captured('nodes/new-style/2001:db8::1,3260,1/default').replace(/^node\.startup = .*$/m, 'node.startup = onboot'));
+    }, [automatic('default', '10.99.1.1:3260', 'automatic'), automatic('default', '[2001:db8::1]:3260', 'onboot')]],
+    ['every record that open-iscsi itself wrote', (host) => {
+      for (const [folder, file] of [['new-style', '10.99.1.1,3260,1/iser'], ['with-chap', '10.99.1.1,3260,1/default'], ['without-iface', '10.99.3.1,3260']] as const) host.tree.write(`/etc/iscsi/nodes/${folder}/${file}`, captured(`nodes/${folder}/${file}`));
+    }, []],
+    ['records under /var/lib/iscsi', (host) => { host.tree.write('/var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default', ''); },
+      ['error NODE_RECORD_BROKEN the record /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default is empty | rm /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default']],
+  ]);
+
+  test('a lock that goes while we look is no finding', async () => {
+    const host = new DoctorHost();
+    host.tree.write(LOCK, '');
+    const sleep = host.clock.sleep.bind(host.clock);
+    host.clock.sleep = async (ms, signal) => {
+      await sleep(ms, signal);
+      if (host.clock.now() > 200) host.tree.remove(LOCK);
+    };
+    expect(await host.problems()).toEqual([]);
+  });
+
+  test('a hundred records are read and counted', async () => {
+    const host = new DoctorHost();
+    for (let target = 0; target < 50; target++) for (const iface of ['default', 'iser']) host.tree.write(`/etc/iscsi/nodes/target-${target}/10.99.1.1,3260,1/${iface}`, captured(`nodes/new-style/10.99.1.1,3260,1/${iface}`));
+    expect((await host.findings()).find(({ code }) => code === 'DATABASE_SOUND')?.message).toBe("open-iscsi's database has 100 records and is not locked");
+  });
+});
+
+describe('multipath', () => {
+  const asked = { volume_use_multipath: true };
+  const strict = says('defaults {\n\tfind_multipaths "strict"\n}\noverrides {\n\tfind_multipaths "yes"\n}\n');
+  named([
+    ['nobody asks for multipath', (host) => { host.answers.set('multipathd show config local', strict); host.runs('multipathd', 700); }, []],
+    ['no multipathd', () => undefined, ['error MULTIPATHD_NOT_RUNNING volume_use_multipath is true, and multipathd does not run | systemctl start multipathd'], asked],
+    ['find_multipaths = strict', (host) => { host.runs('multipathd', 700); host.answers.set('multipathd show config local', strict); },
+      ['error FIND_MULTIPATHS_STRICT multipathd has find_multipaths = strict: it makes no map of a volume that it has not seen before | mkdir -p /etc/multipath/conf.d && printf "defaults {\\n  find_multipaths yes\\n}\\n" > /etc/multipath/conf.d/libvirt-volume.conf && multipathd reconfigure'], asked],
+    ['a multipathd that does not say', (host) => { host.runs('multipathd', 700); host.answers.set('multipathd show config local', says('', 1, 'timeout\n')); }, [], asked],
+  ]);
+
+  test('says which find_multipaths it has', async () => {
+    const host = new DoctorHost();
+    host.runs('multipathd', 700);
+    expect(await host.findings(asked)).toContainEqual({ severity: 'ok', code: 'MULTIPATH_READY', message: 'multipathd runs, with find_multipaths = off', mend: undefined });
+  });
+});
+
+describe('libvirt', () => {
+  const down = (host: DoctorHost): void => { host.libvirt.stopDaemon(); };
+  test.each([
+    ['the one daemon', [], {}, 'systemctl start libvirtd.socket'],
+    ['the modular daemons', ['/usr/lib/systemd/system/libvirtd.socket'], {}, 'systemctl start virtqemud.socket'],
+    ['another host', [], { uri: 'qemu+ssh://other/system' }, undefined],
+  ] as const)('that is down is named, with the command that starts it: %s', async (_what, removed, config, mend) => {
+    const host = new DoctorHost();
+    down(host);
+    host.tree.write('/usr/lib/systemd/system/virtqemud.socket', '');
+    for (const path of removed) host.tree.remove(path);
+    expect((await host.findings(config)).find(({ code }) => code === 'LIBVIRT_UNREACHABLE')).toMatchObject({ severity: 'error', mend, message: expect.stringMatching(/^libvirt does not answer at qemu/) as unknown });
+  });
+
+  test('that refuses this user is named without a command', async () => {
+    const host = new DoctorHost();
+    host.libvirt.lookupDomain = () => Promise.reject(new VolumeError('PERMISSION_DENIED', 'Cannot log in to libvirt: polkit did not allow it'));
+    expect(await host.problems()).toEqual(['error LIBVIRT_UNREACHABLE libvirt does not answer at qemu:///system: Cannot log in to libvirt: polkit did not allow it | no command']);
+  });
+});
+
+test('what may not be read is a finding, said once, and the other checks go on', async () => {
+  const host = new DoctorHost();
+  const list = host.sysfs.host.list.bind(host.sysfs.host);
+  host.sysfs.host.list = async (folder) => {
+    if (folder.startsWith('/etc/iscsi')) throw new VolumeError('PERMISSION_DENIED', 'Cannot use /etc/iscsi: this user may not');
+    return await list(folder);
+  };
+  expect(await host.problems()).toEqual(['error NOT_READABLE Cannot use /etc/iscsi: this user may not | no command']);
+  expect((await host.findings()).map(({ code }) => code)).toContain('LIBVIRT_ANSWERS');
+});

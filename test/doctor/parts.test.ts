@@ -1,0 +1,90 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { checkFailedTransports } from '../../src/doctor/checks/check-failed-transports.js';
+import { FINDING_SEVERITY } from '../../src/doctor/finding.js';
+import { readProcesses } from '../../src/doctor/host-process.js';
+import { mapLimited } from '../../src/doctor/map-limited.js';
+import { mountOf, parseMounts } from '../../src/doctor/mounts.js';
+import { packageCommand } from '../../src/doctor/package-command.js';
+import { shellWords } from '../../src/doctor/shell-words.js';
+import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
+import { knowCoreErrors } from '../host/core-errors.js';
+import { captured } from '../initiator/captured.js';
+
+knowCoreErrors();
+
+describe('checkFailedTransports()', () => {
+  test('warns of each transport that waits for another try, and of none whose time has come', () => {
+    const failed = { iface: 'iser', portal: '10.98.0.1:3260', reason: 'no such host adapter' };
+    expect(checkFailedTransports([{ ...failed, retryInMs: 61_001 }, { ...failed, retryInMs: 0 }])).toEqual([
+      { severity: 'warning', code: 'TRANSPORT_NOT_TRIED', message: 'the iface iser failed at 10.98.0.1:3260 and is not tried there for another 62 s: no such host adapter', mend: undefined },
+    ]);
+    expect(checkFailedTransports([])).toEqual([]);
+  });
+});
+
+test('shellWords(): a shell reads exactly the words', () => {
+  expect(shellWords('-T', 'iqn.2026-11.org.example:one', '-p', '[fd00::1]:3260')).toBe("-T iqn.2026-11.org.example:one -p '[fd00::1]:3260'");
+  const word = fc.string({ minLength: 1, unit: 'grapheme-ascii' }).filter((text) => !text.includes('\0'));
+  fc.assert(fc.property(fc.array(word, { minLength: 1, maxLength: 4 }), (words) => {
+    const printed = execFileSync('sh', ['-c', `printf '%s\\0' ${shellWords(...words)}`], { encoding: 'utf8' });
+    expect(printed.split('\0').slice(0, -1)).toEqual(words);
+  }), { numRuns: 30 });
+});
+
+describe('mounts', () => {
+  const mounts = parseMounts(captured('host/mountinfo'));
+  test('parseMounts() reads every line of a real table', () => {
+    expect(mounts).toHaveLength(captured('host/mountinfo').trim().split('\n').length);
+    expect(mountOf('/dev', mounts)?.type).toBe('devtmpfs');
+    expect(mountOf('/dev/pts/0', mounts)?.type).toBe('devpts');
+    expect(mountOf('/development', mounts)?.point).toBe('/');
+  });
+
+  test('mountOf() takes the last of those on one place', () => {
+    const [over] = parseMounts('99 23 0:99 / /dev ro,nosuid shared:7 master:2 - tmpfs tmpfs rw\n');
+    expect(over).toEqual({ point: '/dev', type: 'tmpfs', readOnly: true });
+    expect(mountOf('/dev', [...mounts, ...(over === undefined ? [] : [over])])).toBe(over);
+  });
+});
+
+test('mapLimited() keeps the order, does all, and never more than sixteen at a time', async () => {
+  await fc.assert(fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 60 }), async (turns) => {
+    let [now, most] = [0, 0];
+    const done = await mapLimited(turns, async (turn) => {
+      most = Math.max(most, ++now);
+      for (let step = 0; step < turn; step++) await Promise.resolve();
+      now--;
+      return turn * 2;
+    });
+    expect(done).toEqual(turns.map((turn) => turn * 2));
+    expect(most).toBeLessThanOrEqual(16);
+  }), { numRuns: 50 });
+});
+
+test('readProcesses() finds this very process by its name, and not those that are not asked for', async () => {
+  const name = readFileSync('/proc/self/stat', 'utf8').replace(/^\d+ \((.*)\) .*$/s, '$1');
+  const processes = await readProcesses(new NodeFileSystem(), [name]);
+  expect(processes.map(({ pid }) => pid)).toContain(process.pid);
+  expect([...new Set(processes.map((found) => found.name))]).toEqual([name]);
+  expect(await readProcesses(new NodeFileSystem(), ['no such name'])).toEqual([]);
+});
+
+test.each([
+  [captured('host/os-release'), 'apt-get install open-iscsi'], ['ID=ubuntu\nID_LIKE=debian\n', 'apt-get install open-iscsi'],
+  ['ID="rocky"\nID_LIKE="rhel centos fedora"\n', 'dnf install iscsi-initiator-utils'], ['ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', 'zypper install open-iscsi'], ['ID=alpine\n', undefined], ['', undefined],
+])('packageCommand() of %j', (osRelease, expected) => {
+  expect(packageCommand(osRelease, 'install')).toBe(expected);
+});
+
+test('docs/doctor.md explains every code under a heading of its own, in the section of its severity, and no other', () => {
+  const sections = readFileSync('docs/doctor.md', 'utf8').split(/^## /m).slice(1);
+  const documented = sections.flatMap((section) => {
+    const severity = { 'Errors\n': 'error', 'Warnings\n': 'warning' }[/^.*\n/.exec(section)?.[0] ?? ''];
+    return [...section.matchAll(/^### ([A-Z_]+)$/gm)].map(([, code]) => `${severity ?? 'neither'} ${code ?? ''}`);
+  });
+  const wellAndGood = [...(sections.find((section) => section.startsWith('What is well\n')) ?? '').matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, code]) => `ok ${code ?? ''}`);
+  expect([...documented, ...wellAndGood].sort()).toEqual(Object.entries(FINDING_SEVERITY).map(([code, severity]) => `${severity} ${code}`).sort());
+});

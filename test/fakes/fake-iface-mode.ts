@@ -1,0 +1,25 @@
+import type { CommandResult } from '../../src/host/command.js';
+import { parseRecord } from '../../src/iface/record-text.js';
+import type { FakeTree } from './fake-tree.js';
+
+const FIELDS = ['iface.transport_name', 'iface.hwaddress', 'iface.ipaddress', 'iface.net_ifacename', 'iface.initiatorname'] as const;
+const BUILT_IN = ['default tcp,<empty>,<empty>,<empty>,<empty>', 'iser iser,<empty>,<empty>,<empty>,<empty>'];
+
+/**
+ * `iscsiadm -m iface` (open-iscsi, usr/iscsiadm.c, MODE_IFACE): makes a record for each HBA that has none, named for its transport and MAC, then prints all of them,
+ * files first. Software transports' hosts get none (usr/iface.c, iface_setup_host_bindings).
+ * @param naming what follows `transport.mac` in a name: nothing, or `.ipv4.0` (libopeniscsiusr since 2.1.5)
+ */
+export function listFakeIfaces(tree: FakeTree, naming: '' | '.ipv4.0'): CommandResult {
+  const folder = '/etc/iscsi/ifaces';
+  const records = (): readonly (readonly [string, ReadonlyMap<string, string>])[] => tree.list(folder).map((name) => [name, parseRecord(tree.read(`${folder}/${name}`) ?? '')]);
+  for (const host of tree.list('/sys/class/iscsi_host')) {
+    const transport = (tree.read(`/sys/class/scsi_host/${host}/proc_name`) ?? '').trim().replace(/^iscsi_/, '');
+    const mac = (tree.read(`/sys/class/iscsi_host/${host}/hwaddress`) ?? '').trim();
+    if (['', 'tcp', 'iser'].includes(transport) || records().some(([, record]) => record.get('iface.hwaddress')?.toLowerCase() === mac.toLowerCase())) continue;
+    const unset = naming === '' ? '' : 'iface.ipaddress = default\niface.net_ifacename = default\n';
+    tree.write(`${folder}/${transport}.${mac}${naming}`, `# BEGIN RECORD 2.1.8\niface.iscsi_ifacename = ${transport}.${mac}${naming}\niface.transport_name = ${transport}\niface.hwaddress = ${mac}\n${unset}# END RECORD\n`);
+  }
+  const lines = records().map(([name, record]) => `${name} ${FIELDS.map((field) => record.get(field) ?? (field === 'iface.transport_name' ? 'tcp' : '<empty>')).join(',')}`);
+  return { exitCode: 0, stdout: [...lines, ...BUILT_IN, ''].join('\n'), stderr: '' };
+}

@@ -1,0 +1,38 @@
+import { expect, test } from '@jest/globals';
+import { Secret } from '../../src/base/secret.js';
+import { parsePortal } from '../../src/connection/portal.js';
+import { parseTargetName } from '../../src/connection/target-name.js';
+import type { Command } from '../../src/host/command.js';
+import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
+import * as commands from '../../src/initiator/iscsiadm-commands.js';
+import { parseToolVersion } from '../../src/initiator/parse-tool-version.js';
+import { captured } from './captured.js';
+
+const KEY = { target: parseTargetName('iqn.2026-11.org.example:one'), portal: parsePortal('10.99.1.1:3260'), iface: DEFAULT_IFACE };
+
+/** Each of them once: a command that is added has to be added here. */
+const BUILT: Readonly<Record<keyof typeof commands, Command>> = {
+  loginCommand: commands.loginCommand(KEY, 1000),
+  loginTargetCommand: commands.loginTargetCommand(KEY, 1000),
+  logoutCommand: commands.logoutCommand(KEY, 1000),
+  logoutTargetCommand: commands.logoutTargetCommand(KEY, 1000),
+  setPasswordCommand: commands.setPasswordCommand(KEY, new Secret('hush'), 1000),
+  discoverCommand: commands.discoverCommand({ name: 'libvirt-volume.default.10.99.1.1', port: 3260 }, DEFAULT_IFACE, 1000),
+  versionCommand: commands.versionCommand(1000),
+  listIfacesCommand: commands.listIfacesCommand(1000),
+};
+
+test('every iscsiadm command that acts on a record carries -I; the two that carry none are the version and the list of all ifaces, which name no record', () => {
+  const without = Object.values(BUILT).filter(({ args }) => !args.includes('-I')).map(({ args }) => args.join(' '));
+  expect(without).toEqual(['--version', '-m iface']);
+});
+
+test.each(Object.entries(BUILT))('%s is never killed', (_name, { program, patience }) => {
+  expect({ program, patience }).toEqual({ program: 'iscsiadm', patience: { kind: 'wait', ms: 1000 } });
+});
+
+test('parseToolVersion() reads what the tools print of themselves', () => {
+  expect(parseToolVersion(captured('version.txt'))).toBe('2.1.8');
+  expect(parseToolVersion(captured('host/iscsid-version.txt'))).toBe('2.1.8');
+  expect(parseToolVersion('iscsiadm: unrecognized option')).toBeUndefined();
+});
