@@ -79,28 +79,22 @@ test('an iscsid that does not run is named; the same as a process of its own: ex
 });
 
 test('a lock that nobody holds is named while an iscsiadm waits for it, which then goes on', async () => {
-  linkSync(LOCK, `${LOCK}.write`);
-  const waiting = tryRun('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'new']);
-  const pid = await waitForPid('iscsiadm');
-  const begin = performance.now();
-  const { message, mend } = await requireFinding('DATABASE_LOCK_STALE');
-  note(`a stale lock was named after ${(performance.now() - begin).toFixed(0)} ms: ${message}`);
-  assert.match(message, new RegExp(`iscsiadm waits for it \\(process ${pid}\\)$`));
-  await mendWith(mend);
-  assert.equal((await waiting).code, 0);
+  await whileLocked(async (pid) => {
+    const begin = performance.now();
+    const { message, mend } = await requireFinding('DATABASE_LOCK_STALE');
+    note(`a stale lock was named after ${(performance.now() - begin).toFixed(0)} ms`);
+    assert.match(message, new RegExp(`iscsiadm waits for it \\(process ${pid}\\)$`));
+    await mendWith(mend);
+  });
   await requireClean();
-  await run('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'delete']);
 });
 
 test('a lock whose iscsiadm is stopped is not called stale', async () => {
-  linkSync(LOCK, `${LOCK}.write`);
-  const waiting = tryRun('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'new']);
-  await run('kill', ['-STOP', await waitForPid('iscsiadm')]);
-  const { mend } = await requireFinding('DATABASE_LOCK_HELD');
-  await mendWith(mend);
-  rmSync(`${LOCK}.write`, { force: true });
-  assert.equal((await waiting).code, 0);
-  await run('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'delete']);
+  await whileLocked(async (pid) => {
+    await run('kill', ['-STOP', pid]);
+    const { mend } = await requireFinding('DATABASE_LOCK_HELD');
+    await mendWith(mend);
+  });
   await requireClean();
 });
 
@@ -207,6 +201,19 @@ async function examine(file?: string): Promise<Report & { readonly status: numbe
   const { status, stdout, stderr } = await commandLineInHere(['doctor', '--json', ...(file === undefined ? [] : ['--config', file])]);
   assert.equal(stderr, '');
   return { ...(JSON.parse(stdout) as Report), status };
+}
+
+/** An iscsiadm waits for a lock that nobody holds, all through the body; once the lock is gone it ends well. */
+async function whileLocked(body: (pid: string) => Promise<void>): Promise<void> {
+  linkSync(LOCK, `${LOCK}.write`);
+  const waiting = tryRun('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'new']);
+  try {
+    await body(await waitForPid('iscsiadm'));
+  } finally {
+    rmSync(`${LOCK}.write`, { force: true });
+    assert.equal((await waiting).code, 0);
+    await run('iscsiadm', ['-m', 'iface', '-I', 'doctor.waits', '-o', 'delete']);
+  }
 }
 
 /** The finding is there; the exit status and `healthy` say what its severity means. */

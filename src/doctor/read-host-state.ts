@@ -45,13 +45,14 @@ const NOBODY: DomainRef = { kind: 'uuid', uuid: '00000000-0000-0000-0000-0000000
 export async function readHostState(parts: DoctorParts, configOrigin: string, signal: AbortSignal): Promise<HostState> {
   throwIfAborted(signal);
   const { files, options } = parts;
+  const asked = readOpenIscsi(parts, signal);
   const [user, mounts, directories, openIscsi, initiatorName, databaseLock, records, ifaces, rpFilters, multipath, libvirt] = await Promise.all([
     see(() => readUser(parts, signal)),
     see(async () => parseMounts((await files.readText('/proc/self/mountinfo')) ?? '')),
     see(() => readDirectories(files, options)),
-    readOpenIscsi(parts, signal),
+    asked,
     see(async () => ({ text: await files.readText('/etc/iscsi/initiatorname.iscsi') })),
-    see(() => readDatabaseLock(parts, signal)),
+    see(() => readDatabaseLock(parts, asked, signal)),
     see(async () => await readDatabaseRecords(files, await findDatabaseRoot(files))),
     see(() => readIfaceState(parts)),
     see(() => readRpFilters(files)),
@@ -95,11 +96,13 @@ async function isReplaced(files: FileSystem, { pid }: HostProcess): Promise<bool
   return (await files.kind(`/proc/${pid}`)) !== undefined && (await files.realPath(`/proc/${pid}/exe`)) === undefined;
 }
 
-async function readDatabaseLock({ files, clock }: DoctorParts, signal: AbortSignal): Promise<DatabaseLockState> {
+/** @param asked settles when the doctor's own iscsiadm has ended: it would pass for one that waits */
+async function readDatabaseLock({ files, clock }: DoctorParts, asked: Promise<unknown>, signal: AbortSignal): Promise<DatabaseLockState> {
   const isThere = async (): Promise<boolean> => (await files.kind(WRITE_LOCK)) !== undefined;
   if (!(await isThere())) return { kind: 'free' };
   const free = await until(async () => ((await isThere()) ? undefined : true), { clock, timeoutMs: LOCK_LOOK_MS, signal });
   if (free === true) return { kind: 'free' };
+  await asked;
   return { kind: 'held', forMs: LOCK_LOOK_MS, processes: await readProcesses(files, ['iscsiadm', 'iscsid']) };
 }
 

@@ -163,6 +163,20 @@ describe('the database', () => {
       ['error NODE_RECORD_BROKEN the record /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default is empty | rm /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default']],
   ]);
 
+  test("the doctor's own iscsiadm, however slow and whatever it waits for, does not pass for one that has the lock or wants it", async () => {
+    const host = new DoctorHost();
+    host.tree.write(LOCK, '');
+    const run = host.run.bind(host);
+    host.run = async (command) => {
+      if (command.program !== 'iscsiadm') return await run(command);
+      host.runs('iscsiadm', 950, 'D');
+      for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+      host.tree.remove('/proc/950');
+      return await run(command);
+    };
+    expect(await host.problems()).toEqual([`error DATABASE_LOCK_STALE open-iscsi's database is locked by nobody: ${LOCK} has been there for 0.4 s, and no iscsiadm or iscsid is stalled with it | rm ${LOCK}`]);
+  });
+
   test('a lock that goes while we look is no finding', async () => {
     const host = new DoctorHost();
     host.tree.write(LOCK, '');
