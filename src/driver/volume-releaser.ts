@@ -1,5 +1,5 @@
 import type { Logger } from '../base/logger.js';
-import { VolumeError } from '../base/volume-error.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { DeviceUser } from '../host/device-users.js';
 import type { IfaceName } from '../iface/iface-name.js';
@@ -21,9 +21,7 @@ export class VolumeReleaser {
   }
 
   async release(connection: IscsiConnection, ifaces: readonly IfaceName[], { force = false }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume & { readonly wwid: string | undefined }> {
-    const view = await observeVolume(connection, ifaces, this.#parts);
-    requireOneVolume(view.paths.flatMap(({ unit }) => unit?.disk ?? []));
-    await this.#requireUnused(view, signal);
+    const view = await this.#unused(await observeVolume(connection, ifaces, this.#parts), connection, ifaces, signal);
     const failures: unknown[] = [];
     let found = view.paths.some(({ unit }) => unit !== undefined);
     for (const step of planDisconnect(view, force)) {
@@ -36,6 +34,19 @@ export class VolumeReleaser {
     }
     if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove all of the volume: ${failures.length} steps failed`, { cause: new AggregateError(failures) });
     return { found, warnings: [], wwid: view.paths.find(({ unit }) => unit?.disk !== undefined)?.unit?.disk?.wwid };
+  }
+
+  /** The view, when nobody uses the volume. multipathd may have put a map over its disk since we looked: that is no use, and goes with it. */
+  async #unused(view: VolumeView, connection: IscsiConnection, ifaces: readonly IfaceName[], signal: AbortSignal): Promise<VolumeView> {
+    requireOneVolume(view.paths.flatMap(({ unit }) => unit?.disk ?? []));
+    try {
+      await this.#requireUnused(view, signal);
+      return view;
+    } catch (error) {
+      const now = view.map === undefined && isVolumeError(error, 'DEVICE_IN_USE') ? await observeVolume(connection, ifaces, this.#parts) : view;
+      if (now.map === view.map) throw error;
+      return await this.#unused(now, connection, ifaces, signal);
+    }
   }
 
   /** A device that somebody has open is left as it is, by force too: what is written to it after that would be lost in silence. */

@@ -272,6 +272,24 @@ describe('disconnect() of a map', () => {
   });
 });
 
+test('disconnect() of one path whose disk multipathd has taken meanwhile removes the map that nobody asked for', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, portalsOf());
+  await world.driver.connect(INFO);
+  const { multipathd } = world.host.kernel;
+  const usersOf = world.host.usersOf.bind(world.host);
+  world.host.usersOf = async (...asked) => { // between the look and the question
+    if (multipathd.mapOf('sda') === undefined) {
+      multipathd.findMultipaths = 'no';
+      multipathd.start();
+      multipathd.appeared('sda');
+    }
+    return await usersOf(...asked);
+  };
+  expect(await world.driver.disconnect(INFO)).toMatchObject({ found: true });
+  expect(await world.residue()).toEqual([]);
+});
+
 describe('connect() of a map that is there', () => {
   test('adds the paths that it lacks', async () => {
     const world = openMultipathWorld();

@@ -118,19 +118,28 @@ describe('the iface is looked up at each connect (W-7):', () => {
   test('qedi is a transport like the others', () => { expect(TRANSPORTS).toContain('qedi'); });
 });
 
-test('a second iface to a portal gets a session and a disk of its own, though the first has the volume (W-20)', async () => {
-  const world = openRecordedWorld();
+test('each of two sessions to one portal over two ifaces gets its own disk of the LUN (W-20)', async () => {
+  const world = openRecordedWorld({ volume_use_multipath: true, iscsi_iface: ['storage0', 'storage1'] });
+  world.host.kernel.multipathd.start();
   for (const iface of ['storage0', 'storage1']) addIface(world, iface);
   addTarget(world, [TCP]);
   const before = await world.residue();
-  const drivers = ['storage0', 'storage1'].map((iface) => driverOver(world, iface)) as [VolumeDriver, VolumeDriver];
-  const [one, two] = [await drivers[0].connect(INFO), await drivers[1].connect(INFO)];
-  expect([one.paths[0].iface, two.paths[0].iface]).toEqual(['storage0', 'storage1']);
-  expect([two.device.path === one.device.path, two.device.wwid === one.device.wwid]).toEqual([false, true]);
-  await drivers[0].disconnect(INFO);
-  expect((await drivers[1].find(INFO))?.device.path).toBe(two.device.path);
-  await drivers[1].disconnect(INFO);
+  const { paths } = await world.driver.connect(INFO);
+  expect(paths.map(({ iface }) => iface)).toEqual(['storage0', 'storage1']);
+  expect([new Set(paths.map(({ session }) => session)).size, new Set(paths.map(({ disk }) => disk)).size]).toEqual([2, 2]);
+  await world.driver.disconnect(INFO);
   expect(await world.residue()).toEqual(before);
+});
+
+test('a volume that is connected over one iface does not come a second time over another: two disks of it without a map would corrupt it', async () => {
+  const world = openRecordedWorld({ iscsi_iface: 'storage0' });
+  for (const iface of ['storage0', 'storage1']) addIface(world, iface);
+  addTarget(world, [TCP]);
+  const { device } = await world.driver.connect(INFO);
+  const again = await driverOver(world, 'storage1').connect(INFO);
+  expect({ device: again.device, transport: again.transport }).toEqual({
+    device, transport: { requested: 'storage1', used: 'storage0', fallback: { code: 'TRANSPORT_UNAVAILABLE', reason: 'the volume was connected over storage0 before' } },
+  });
 });
 
 test.each(['cxgb4i.00:07:43:12:34:56', 'cxgb4i.00:07:43:12:34:56.ipv4.0', 'qedi.00:0e:1e:aa:bb:cc.ipv6.0', 'be2iscsi.00:90:fa:09:00:00.ipv4.0', 'iface0', 'storage_net', 'p1p1.100'])(
