@@ -18,5 +18,5 @@ export function volumeDriver(config: Readonly<Record<string, unknown>>, volumeTy
   const commands = new RecordedCommands(container.get(TOKENS.commands));
   container.rebind(TOKENS.commands).toConstantValue(commands);
   const driver = container.get(TOKENS.driverFor)(volumeType);
-  return Object.assign(driver, { commands, [Symbol.asyncDispose]: () => container.get(TOKENS.libvirt).close() });
+  return Object.assign(driver, { commands, [Symbol.asyncDispose]: () => container.unbindAllAsync() });
 }

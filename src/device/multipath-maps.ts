@@ -30,6 +30,9 @@ const FIRST_REMINDER_MS = 2_000;
 const PASSING_USERS_MS = 2_000;
 /** multipathd puts a disk into the map that is there as soon as udev has seen it. */
 const JOIN_MS = 2_000;
+/** The pauses between tries to remove a map: 250 ms to 4 s, 8 s in all. */
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 4_000;
 /** multipathd lets go of a path as soon as its uevent arrives; whatever it still lists after this it has missed. */
 const FORGET_MS = 2_000;
 
@@ -115,10 +118,14 @@ export class MultipathMaps {
   /** @throws {VolumeError} `CLEANUP_INCOMPLETE` when the kernel still has the map: the words and the exit status of multipath prove nothing */
   async remove(map: MultipathMap, signal: AbortSignal): Promise<void> {
     const { clock, files, logger } = this.#parts;
-    const answer = await this.#ask(removeMapCommand(map.name), signal);
-    const folder = `/sys/class/block/${nameOf(map)}/dm`;
-    const isGone = async (): Promise<true | undefined> => ((await files.readText(`${folder}/uuid`)) === `mpath-${map.wwid}` ? undefined : true);
-    if ((await until(isGone, { clock, timeoutMs: FORGET_MS, signal })) !== true) {
+    const uuid = `/sys/class/block/${nameOf(map)}/dm/uuid`;
+    const isGone = async (): Promise<true | undefined> => ((await files.readText(uuid)) === `mpath-${map.wwid}` ? undefined : true);
+    let [answer, gone]: [string, true | undefined] = ['', undefined];
+    for (let pause = FIRST_RETRY_MS; gone === undefined && pause <= LAST_RETRY_MS; pause *= 2) { // udev may have it open for a moment
+      answer = await this.#ask(removeMapCommand(map.name), signal);
+      gone = await until(isGone, { clock, timeoutMs: pause, signal });
+    }
+    if (gone === undefined) {
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the multipath map ${map.name}: ${answer === '' ? 'the kernel still has it' : answer}`, { hint: `multipath -f ${map.name}`, details: { map: map.name, wwid: map.wwid } });
     }
     logger.info('Map removed', { name: map.name, wwid: map.wwid });

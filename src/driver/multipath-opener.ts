@@ -40,6 +40,8 @@ export interface OpenedPaths {
 
 /** Once the map is there, a login that is still under way has this long: a dead portal must not hold the volume up. */
 const LATE_LOGIN_MS = 50;
+/** A volume that is there lacks nothing by it, and can wait longer for the paths that it lacks. */
+const MISSING_LOGIN_MS = 1_000;
 /** Once the map is there, a disk of a session that is up has this long: the kernel shows one in milliseconds, or its path is sick. */
 const LATE_DISK_MS = 5_000;
 
@@ -63,7 +65,7 @@ export class MultipathOpener {
     try {
       const first = request.present[0] ?? (await firstOf(attempts));
       const map = await this.#assemble(first, undo, signal);
-      await this.#settle(attempts, map === undefined, signal);
+      await this.#settle(attempts, map === undefined ? undefined : request.present.length === 0 ? LATE_LOGIN_MS : MISSING_LOGIN_MS, signal);
       const paths = openPaths(request.present, attempts);
       requireOneVolume(paths.map(({ disk }) => disk));
       if (map === undefined) return await withoutMap(first, request, attempts, undo);
@@ -104,10 +106,10 @@ export class MultipathOpener {
     return await maps.assemble(disk, signal);
   }
 
-  /** Waits for the ways that will work; for all of them where there is no map, since then all but one are taken back. */
-  async #settle(attempts: readonly PathAttempt[], toTheEnd: boolean, signal: AbortSignal): Promise<void> {
-    if (!toTheEnd) {
-      await this.#whileAny(attempts, 'logging-in', LATE_LOGIN_MS, signal);
+  /** @param loginMs how long a login may still take; to its end where there is no map, since then all ways but one are taken back */
+  async #settle(attempts: readonly PathAttempt[], loginMs: number | undefined, signal: AbortSignal): Promise<void> {
+    if (loginMs !== undefined) {
+      await this.#whileAny(attempts, 'logging-in', loginMs, signal);
       await Promise.all(attempts.filter(({ state }) => state.kind === 'logging-in').map((attempt) => attempt.leave()));
       await this.#whileAny(attempts, 'finding-disk', LATE_DISK_MS, signal);
       await Promise.all(attempts.filter(({ state }) => state.kind === 'finding-disk').map((attempt) => attempt.leave()));
