@@ -24,8 +24,11 @@ export interface MultipathParts {
 const WWIDS = '/etc/multipath/wwids';
 /** multipath-tools, libmpathutil/uxsock.c: the abstract socket; since 0.12.0 a file as well. */
 const SOCKETS = ['@/org/kernel/linux/storage/multipathd', '/run/multipathd.socket'];
-/** The first pause between two reminders to multipathd; each next one is twice as long. It may have seen a disk before udev knew its name. */
-const FIRST_REMINDER_MS = 2_000;
+/**
+ * How long multipathd is left to the uevents of the disks before it is reminded of one, and from then on three times as long each. It looks at a disk only
+ * once udev has named it ("fail" until then), and forgets one that it saw before its WWID was entered.
+ */
+const FIRST_REMINDER_MS = 500;
 /** udev and its helpers open a new map for a moment; who still has it open after this uses it. */
 const PASSING_USERS_MS = 2_000;
 /** multipathd puts a disk into the map that is there as soon as udev has seen it. */
@@ -70,16 +73,14 @@ export class MultipathMaps {
     if (present !== undefined || disk.wwid === undefined) return present;
     await this.#remember(disk.wwid, signal);
     const deadline = clock.now() + deviceTimeoutMs;
-    for (let pause = FIRST_REMINDER_MS; clock.now() < deadline; pause *= 2) {
-      const answer = await this.#ask(addPathCommand(nameOf(disk)), signal);
-      if (answer.includes('blacklisted')) return undefined;
+    for (let pause = FIRST_REMINDER_MS; ; pause *= 3) {
       const map = await until(ready, { clock, timeoutMs: Math.min(pause, Math.max(0, deadline - clock.now())), signal });
       if (map !== undefined) {
         logger.info('Map appeared', { path: map.path, name: map.name, wwid: map.wwid });
         return map;
       }
+      if (clock.now() >= deadline || (await this.#ask(addPathCommand(nameOf(disk)), signal)).includes('blacklisted')) return undefined;
     }
-    return undefined;
   }
 
   /** The map once the disks are among its paths. multipathd adds each at its uevent; it is reminded of those that it has missed. */
