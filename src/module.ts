@@ -3,10 +3,14 @@ import { ContainerModule } from 'inversify';
 import { loadOptions } from './config/load-options.js';
 import type { VolumeOptions } from './config/options.js';
 import { readOptions } from './config/read-options.js';
+import { formatPortal } from './connection/portal.js';
 import { LinuxBlockDevices } from './device/linux-block-devices.js';
 import { MultipathMaps } from './device/multipath-maps.js';
+import type { Doctor } from './doctor/doctor.js';
 import { HostDoctor } from './doctor/host-doctor.js';
+import type { FailedTransport } from './doctor/host-state.js';
 import { driverFor } from './driver/driver-for.js';
+import { FailedTransports } from './driver/failed-transports.js';
 import { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
 import { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
 import { type DriverParts, LibvirtVolumeDriver } from './driver/libvirt-volume-driver.js';
@@ -72,8 +76,7 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.ifaceRecords).toResolvedValue((files, clock) => new IfaceRecords({ files, clock }), [TOKENS.fileSystem, TOKENS.clock]).inSingletonScope();
     bind(TOKENS.ifaceGenerator).toResolvedValue((commands, files) => new IfaceGenerator({ commands, files }), [TOKENS.commands, TOKENS.fileSystem]).inSingletonScope();
     bind(TOKENS.doctor)
-      .toResolvedValue((files, commands, clock, netAddresses, libvirt, options) => new HostDoctor({ files, commands, clock, netAddresses, libvirt, options }),
-        [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.netAddresses, TOKENS.libvirt, TOKENS.options])
+      .toResolvedValue(hostDoctor, [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.netAddresses, TOKENS.libvirt, TOKENS.options, TOKENS.locks, TOKENS.logger])
       .inSingletonScope();
     bind(TOKENS.driverParts)
       .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.hostNames, TOKENS.locks, TOKENS.libvirt, TOKENS.events])
@@ -82,6 +85,12 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.iserDriver).toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
     bind(TOKENS.driverFor).toDynamicValue((context) => (volumeType) => driverFor(volumeType, { iscsi: () => context.get(TOKENS.iscsiDriver), iser: () => context.get(TOKENS.iserDriver) }));
   });
+}
+
+function hostDoctor(files: FileSystem, commands: CommandRunner, clock: Clock, netAddresses: NetAddresses, libvirt: Libvirt, options: VolumeOptions, locks: Locks, logger: Logger): Doctor {
+  const failed = new FailedTransports({ files, locks, clock, logger, options });
+  const failedTransports = async (): Promise<readonly FailedTransport[]> => (await failed.list()).map((failure) => ({ ...failure, portal: formatPortal(failure.portal) }));
+  return new HostDoctor({ files, commands, clock, netAddresses, libvirt, options, failedTransports });
 }
 
 /** One that the container's owner bound in place of ours closes itself. */

@@ -4,6 +4,7 @@ import type { FileKind } from '../host/file-system.js';
 import type { DatabaseRoot } from '../iface/database-root.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { BrokenIface, IfaceInventory } from '../iface/read-ifaces.js';
+import type { ReversePath } from '../iface/read-reverse-path.js';
 import type { ResolvedIface } from '../iface/resolve-iface.js';
 import type { DatabaseRecord } from './database-records.js';
 import type { HostProcess } from './host-process.js';
@@ -25,8 +26,9 @@ export interface HostState {
   readonly databaseLock: Seen<DatabaseLockState>;
   readonly records: Seen<readonly DatabaseRecord[]>;
   readonly ifaces: Seen<IfaceState>;
-  /** net.ipv4.conf.DEVICE.rp_filter, by device; `all` is one. */
-  readonly rpFilters: Seen<ReadonlyMap<string, number>>;
+  /** Absent where the kernel does not tell. */
+  readonly reversePath: Seen<ReversePath | undefined>;
+  readonly failedTransports: Seen<readonly FailedTransport[]>;
   readonly multipath: Seen<MultipathState>;
   readonly libvirt: LibvirtState;
 }
@@ -73,6 +75,15 @@ export type ChosenIface =
   /** It names a record that cannot be read. */
   | { readonly kind: 'damaged'; readonly broken: BrokenIface }
   | { readonly kind: 'not-found'; readonly error: VolumeError };
+
+/** A transport that failed at a login and is not tried again for a while: volumes go over the fallback until then. */
+export interface FailedTransport {
+  readonly iface: string;
+  /** `192.0.2.10:3260` */
+  readonly portal: string;
+  readonly reason: string;
+  readonly retryInMs: number;
+}
 
 export interface MultipathState {
   readonly daemonRuns: boolean;

@@ -12,13 +12,14 @@ import type { Hardware } from '../iface/hardware.js';
 import type { IfaceSelector } from '../iface/iface-selector.js';
 import { readHardware } from '../iface/read-hardware.js';
 import { type IfaceInventory, readIfaces } from '../iface/read-ifaces.js';
+import { readReversePath } from '../iface/read-reverse-path.js';
 import { resolveIface } from '../iface/resolve-iface.js';
 import { versionCommand } from '../initiator/iscsiadm-commands.js';
 import { parseToolVersion } from '../initiator/parse-tool-version.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import { readDatabaseRecords } from './database-records.js';
 import { type HostProcess, readProcesses } from './host-process.js';
-import type { ChosenIface, DatabaseLockState, DirectoryState, HostState, IfaceState, LibvirtState, MultipathState, OpenIscsiState } from './host-state.js';
+import type { ChosenIface, DatabaseLockState, DirectoryState, FailedTransport, HostState, IfaceState, LibvirtState, MultipathState, OpenIscsiState } from './host-state.js';
 import { parseMounts } from './mounts.js';
 import { see } from './seen.js';
 
@@ -30,6 +31,8 @@ export interface DoctorParts {
   readonly netAddresses: NetAddresses;
   readonly libvirt: Libvirt;
   readonly options: VolumeOptions;
+  /** What drivers keep of transports that failed at a login. */
+  readonly failedTransports: () => Promise<readonly FailedTransport[]>;
 }
 
 /** Who does not answer within this has a finding of his own. On a host that is well each answers within milliseconds. */
@@ -46,7 +49,7 @@ export async function readHostState(parts: DoctorParts, configOrigin: string, si
   throwIfAborted(signal);
   const { files, options } = parts;
   const asked = readOpenIscsi(parts, signal);
-  const [user, mounts, directories, openIscsi, initiatorName, databaseLock, records, ifaces, rpFilters, multipath, libvirt] = await Promise.all([
+  const [user, mounts, directories, openIscsi, initiatorName, databaseLock, records, ifaces, reversePath, failedTransports, multipath, libvirt] = await Promise.all([
     see(() => readUser(parts, signal)),
     see(async () => parseMounts((await files.readText('/proc/self/mountinfo')) ?? '')),
     see(() => readDirectories(files, options)),
@@ -55,12 +58,13 @@ export async function readHostState(parts: DoctorParts, configOrigin: string, si
     see(() => readDatabaseLock(parts, asked, signal)),
     see(async () => await readDatabaseRecords(files, await findDatabaseRoot(files))),
     see(() => readIfaceState(parts)),
-    see(() => readRpFilters(files)),
+    see(async () => await readReversePath(files, await files.list('/proc/sys/net/ipv4/conf'))),
+    see(async () => await parts.failedTransports()),
     see(() => readMultipath(parts, signal)),
     readLibvirt(parts, signal),
   ]);
   throwIfAborted(signal);
-  return { options, configOrigin, user, mounts, directories, openIscsi, initiatorName, databaseLock, records, ifaces, rpFilters, multipath, libvirt };
+  return { options, configOrigin, user, mounts, directories, openIscsi, initiatorName, databaseLock, records, ifaces, reversePath, failedTransports, multipath, libvirt };
 }
 
 async function readUser({ commands }: DoctorParts, signal: AbortSignal): Promise<{ readonly exitCode: number; readonly uid: string; readonly stderr: string }> {
@@ -123,15 +127,7 @@ async function choose(selector: IfaceSelector, inventory: IfaceInventory, hardwa
   }
 }
 
-async function readRpFilters(files: FileSystem): Promise<ReadonlyMap<string, number>> {
-  const folder = '/proc/sys/net/ipv4/conf';
-  const devices = await files.list(folder);
-  const values = await Promise.all(devices.map(async (device) => [device, Number(await files.readText(`${folder}/${device}/rp_filter`))] as const));
-  return new Map(values.filter(([_device, value]) => Number.isInteger(value)));
-}
-
-async function readMultipath({ files, commands, options }: DoctorParts, signal: AbortSignal): Promise<MultipathState> {
-  if (!options.useMultipath) return { daemonRuns: false, config: undefined };
+async function readMultipath({ files, commands }: DoctorParts, signal: AbortSignal): Promise<MultipathState> {
   if ((await readProcesses(files, ['multipathd'])).length === 0) return { daemonRuns: false, config: undefined };
   const { exitCode, stdout } = await commands.run({ program: 'multipathd', args: ['show', 'config', 'local'], patience: { kind: 'kill', ms: ANSWER_MS } }, signal);
   return { daemonRuns: true, config: exitCode === 0 ? stdout : undefined };

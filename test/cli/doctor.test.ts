@@ -3,7 +3,7 @@ import { finding } from '../../src/doctor/finding.js';
 import { cli } from './cli-fixture.js';
 
 const ERROR = finding('ISCSID_NOT_RUNNING', 'iscsid does not run', 'systemctl start iscsid.socket');
-const WARNING = finding('RP_FILTER_STRICT', 'eth1 shares a network with eth0', 'sysctl -w net/ipv4/conf/eth1/rp_filter=2');
+const WARNING = finding('REPLIES_DROPPED', 'eth1 shares a network with eth0', 'sysctl -w net/ipv4/conf/eth1/rp_filter=2');
 const OK = finding('LIBVIRT_ANSWERS', 'libvirt answers at qemu:///system');
 
 test('doctor prints aligned columns, each command alone on a line, and what it comes to', async () => {
@@ -12,7 +12,7 @@ test('doctor prints aligned columns, each command alone on a line, and what it c
     stdout: [
       'error    ISCSID_NOT_RUNNING  iscsid does not run',
       '                             systemctl start iscsid.socket',
-      'warning  RP_FILTER_STRICT    eth1 shares a network with eth0',
+      'warning  REPLIES_DROPPED     eth1 shares a network with eth0',
       '                             sysctl -w net/ipv4/conf/eth1/rp_filter=2',
       'ok       LIBVIRT_ANSWERS     libvirt answers at qemu:///system',
       '',

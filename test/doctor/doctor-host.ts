@@ -2,6 +2,7 @@ import type { VolumeError } from '../../src/base/volume-error.js';
 import { readOptions } from '../../src/config/read-options.js';
 import type { Finding } from '../../src/doctor/finding.js';
 import { HostDoctor } from '../../src/doctor/host-doctor.js';
+import type { FailedTransport } from '../../src/doctor/host-state.js';
 import type { Clock } from '../../src/host/clock.js';
 import { type Command, type CommandResult, type CommandRunner, printable } from '../../src/host/command.js';
 import { FakeClock } from '../fakes/fake-clock.js';
@@ -15,6 +16,7 @@ export class DoctorHost implements CommandRunner {
   readonly sysfs = new SysfsTree();
   readonly libvirt = new FakeLibvirt();
   clock: Clock = new FakeClock();
+  failed: readonly FailedTransport[] = [];
   /** What each command answers, by its whole line. */
   readonly answers = new Map<string, CommandResult | VolumeError>([
     ['id -u', says('0\n')],
@@ -56,7 +58,7 @@ export class DoctorHost implements CommandRunner {
   /** @param config the `[libvirt]` table of a config file */
   async findings(config: Readonly<Record<string, unknown>> = {}, signal: AbortSignal = new AbortController().signal): Promise<readonly Finding[]> {
     const { sysfs: { files, netAddresses }, libvirt, clock } = this;
-    return await new HostDoctor({ files, commands: this, clock, netAddresses, libvirt, options: readOptions({ libvirt: config }, 'the test') }).examine('the test', signal);
+    return await new HostDoctor({ files, commands: this, clock, netAddresses, libvirt, options: readOptions({ libvirt: config }, 'the test'), failedTransports: async () => this.failed }).examine('the test', signal);
   }
 
   /** Whatever is not well, one line each: `error CODE message | mend`. */

@@ -70,6 +70,7 @@ describe('the time it takes is less than a second', () => {
   test('on this very machine, with its files and its commands', async () => {
     const doctor = new HostDoctor({
       files: new NodeFileSystem(), commands: new ExecaCommandRunner({ logger: SILENT }), clock: SYSTEM_CLOCK, netAddresses: SYSTEM_NET_ADDRESSES, libvirt: new FakeLibvirt(), options: readOptions({}, 'the test'),
+      failedTransports: async () => [],
     });
     expect(await bestOf(() => doctor.examine('the test', new AbortController().signal))).toBeLessThan(1000);
   });
@@ -195,14 +196,24 @@ describe('the database', () => {
   });
 });
 
+test('a transport that waits for another try is a warning, and none whose time has come', async () => {
+  const host = new DoctorHost();
+  const failed = { iface: 'iser', portal: '10.98.0.1:3260', reason: 'no such host adapter' };
+  host.failed = [{ ...failed, retryInMs: 61_001 }, { ...failed, retryInMs: 0 }];
+  expect(await host.problems()).toEqual(['warning TRANSPORT_NOT_TRIED the iface iser failed at 10.98.0.1:3260 and is not tried there for another 62 s: no such host adapter | no command']);
+});
+
 describe('multipath', () => {
   const asked = { volume_use_multipath: true };
-  const strict = says('defaults {\n\tfind_multipaths "strict"\n}\noverrides {\n\tfind_multipaths "yes"\n}\n');
+  const greedy = says('defaults {\n\tfind_multipaths "greedy"\n}\noverrides {\n\tfind_multipaths "yes"\n}\n');
+  const enforced = { ...asked, volume_enforce_multipath: true };
+  const START = 'systemctl start multipathd';
   named([
-    ['nobody asks for multipath', (host) => { host.answers.set('multipathd show config local', strict); host.runs('multipathd', 700); }, []],
-    ['no multipathd', () => undefined, ['error MULTIPATHD_NOT_RUNNING volume_use_multipath is true, and multipathd does not run | systemctl start multipathd'], asked],
-    ['find_multipaths = strict', (host) => { host.runs('multipathd', 700); host.answers.set('multipathd show config local', strict); },
-      ['error FIND_MULTIPATHS_STRICT multipathd has find_multipaths = strict: it makes no map of a volume that it has not seen before | mkdir -p /etc/multipath/conf.d && printf "defaults {\\n  find_multipaths yes\\n}\\n" > /etc/multipath/conf.d/libvirt-volume.conf && multipathd reconfigure'], asked],
+    ['nobody asks for multipath, and multipathd takes every disk', (host) => { host.answers.set('multipathd show config local', greedy); host.runs('multipathd', 700); },
+      ['warning MULTIPATHD_TAKES_ALL multipathd has find_multipaths = greedy, and makes a map of every volume though volume_use_multipath is false'
+        + ' | mkdir -p /etc/multipath/conf.d && printf "defaults {\\n  find_multipaths yes\\n}\\n" > /etc/multipath/conf.d/libvirt-volume.conf && multipathd reconfigure']],
+    ['no multipathd', () => undefined, [`warning ONE_PATH_ONLY volume_use_multipath is true, and multipathd does not run: volumes come over one path | ${START}`], asked],
+    ['no multipathd, and a map enforced', () => undefined, [`error MULTIPATHD_NOT_RUNNING volume_enforce_multipath is true, and multipathd does not run | ${START}`], enforced],
     ['a multipathd that does not say', (host) => { host.runs('multipathd', 700); host.answers.set('multipathd show config local', says('', 1, 'timeout\n')); }, [], asked],
   ]);
 

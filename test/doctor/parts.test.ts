@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { checkFailedTransports } from '../../src/doctor/checks/check-failed-transports.js';
 import { FINDING_SEVERITY } from '../../src/doctor/finding.js';
 import { readProcesses } from '../../src/doctor/host-process.js';
 import { mapLimited } from '../../src/doctor/map-limited.js';
@@ -14,16 +13,6 @@ import { knowCoreErrors } from '../host/core-errors.js';
 import { captured } from '../initiator/captured.js';
 
 knowCoreErrors();
-
-describe('checkFailedTransports()', () => {
-  test('warns of each transport that waits for another try, and of none whose time has come', () => {
-    const failed = { iface: 'iser', portal: '10.98.0.1:3260', reason: 'no such host adapter' };
-    expect(checkFailedTransports([{ ...failed, retryInMs: 61_001 }, { ...failed, retryInMs: 0 }])).toEqual([
-      { severity: 'warning', code: 'TRANSPORT_NOT_TRIED', message: 'the iface iser failed at 10.98.0.1:3260 and is not tried there for another 62 s: no such host adapter', mend: undefined },
-    ]);
-    expect(checkFailedTransports([])).toEqual([]);
-  });
-});
 
 test('shellWords(): a shell reads exactly the words', () => {
   expect(shellWords('-T', 'iqn.2026-11.org.example:one', '-p', '[fd00::1]:3260')).toBe("-T iqn.2026-11.org.example:one -p '[fd00::1]:3260'");

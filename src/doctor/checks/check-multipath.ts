@@ -2,19 +2,26 @@ import { finding, type Finding } from '../finding.js';
 import type { HostState } from '../host-state.js';
 import { ifSeen } from '../seen.js';
 
-/** `yes`: a map as soon as there are two paths. Not `no`, which would put one over every local disk as well. */
+const START = 'systemctl start multipathd';
+/** `yes`: a map as soon as there are two paths of one volume, and none over a single disk. */
 const MEND = 'mkdir -p /etc/multipath/conf.d && printf "defaults {\\n  find_multipaths yes\\n}\\n" > /etc/multipath/conf.d/libvirt-volume.conf && multipathd reconfigure';
+/** multipath.conf(5): with these multipathd makes a map of a single path as well. `no` prints as `off`. */
+const TAKES_ALL: readonly (string | undefined)[] = ['off', 'no', 'greedy'];
 
-/** Whether a volume's paths would get a map, where `volume_use_multipath` asks for one. */
-export function checkMultipath({ multipath, options: { useMultipath } }: HostState): readonly Finding[] {
-  if (!useMultipath) return [];
+/**
+ * Whether a volume's paths would get a map, where `volume_use_multipath` asks for one: multipathd must run; whatever its `find_multipaths` says, it makes maps of WWIDs that
+ * are entered (the scenario multipath shows each setting). And whether volumes of one path would get one that nobody asked for.
+ */
+export function checkMultipath({ multipath, options: { useMultipath, enforceMultipath } }: HostState): readonly Finding[] {
   return ifSeen(multipath, ({ daemonRuns, config }) => {
-    if (!daemonRuns) return [finding('MULTIPATHD_NOT_RUNNING', 'volume_use_multipath is true, and multipathd does not run', 'systemctl start multipathd')];
     const mode = findMultipaths(config ?? '');
-    if (mode === 'strict') {
-      return [finding('FIND_MULTIPATHS_STRICT', 'multipathd has find_multipaths = strict: it makes no map of a volume that it has not seen before', MEND)];
+    if (!useMultipath) {
+      if (!daemonRuns || !TAKES_ALL.includes(mode)) return [];
+      return [finding('MULTIPATHD_TAKES_ALL', `multipathd has find_multipaths = ${mode ?? ''}, and makes a map of every volume though volume_use_multipath is false`, MEND)];
     }
-    return [finding('MULTIPATH_READY', `multipathd runs${mode === undefined ? '' : `, with find_multipaths = ${mode}`}`)];
+    if (daemonRuns) return [finding('MULTIPATH_READY', `multipathd runs${mode === undefined ? '' : `, with find_multipaths = ${mode}`}`)];
+    if (enforceMultipath) return [finding('MULTIPATHD_NOT_RUNNING', 'volume_enforce_multipath is true, and multipathd does not run', START)];
+    return [finding('ONE_PATH_ONLY', 'volume_use_multipath is true, and multipathd does not run: volumes come over one path', START)];
   });
 }
 
