@@ -36,6 +36,7 @@ import { SYSTEM_CLOCK } from './host/node/system-clock.js';
 import { winstonLogger } from './host/node/winston-logger.js';
 import { IfaceRecords } from './iface/make-iface.js';
 import { HostIfaceReports } from './iface/host-iface-reports.js';
+import { discoverPortals } from './initiator/discover-portals.js';
 import { ChapByArgument } from './initiator/chap-by-argument.js';
 import { IfaceGenerator } from './initiator/iface-generator.js';
 import { OpenIscsiInitiator } from './initiator/open-iscsi-initiator.js';
@@ -133,6 +134,7 @@ function driverParts(
     maps: new MultipathMaps({ commands, files, clock, users, logger, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),
     ifaceRecords: new IfaceRecords({ files, clock }),
+    discover: async (search, signal) => await discoverPortals({ commands, files, clock, hostNames, logger, loginTimeoutMs }, search, signal),
     libvirt, locks, files, clock, netAddresses, hostNames, logger, events, options,
   };
 }

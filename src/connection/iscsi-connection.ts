@@ -18,6 +18,8 @@ export interface VolumeFacts {
   readonly discoveryChap: ChapCredentials | undefined;
   readonly readonly: boolean;
   readonly multiattach: boolean;
+  /** One portal stands for all that the target has: the others are to be asked for, where several paths are wanted. */
+  readonly namesOnePortal: boolean;
   /** The storage service wants no attach without a multipath map. */
   readonly enforceMultipath: boolean;
   readonly discard: boolean;

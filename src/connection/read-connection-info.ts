@@ -32,6 +32,7 @@ export function readConnectionInfo(info: unknown): ListedConnection {
     discoveryChap: readChap(data, 'discovery_auth'),
     readonly: data.optional('access_mode', asAccessMode) === 'ro',
     multiattach: top.optional('multiattach', asBoolean) ?? false,
+    namesOnePortal: !listsPortals(data),
     enforceMultipath: data.optional('enforce_multipath', asBoolean) ?? false,
     discard: data.optional('discard', asBoolean) ?? false,
     encrypted: data.optional('encrypted', asBoolean) ?? false,
@@ -42,10 +43,14 @@ export function readConnectionInfo(info: unknown): ListedConnection {
   };
 }
 
+function listsPortals(data: Fields): boolean {
+  return data.has('target_portals') && data.has('target_iqns');
+}
+
 /** The plural keys where both are there (several portals), else the singular ones. */
 function readPaths(data: Fields): NonEmpty<ListedPath> {
   const asKernelLun = data.optional('addressing_mode', parseAddressingMode) ?? ((lun: Lun): Lun => lun);
-  const paths = data.has('target_portals') && data.has('target_iqns') ? readListedPaths(data) : [readSinglePath(data)];
+  const paths = listsPortals(data) ? readListedPaths(data) : [readSinglePath(data)];
   const [first, ...rest] = withoutRepeats(paths.map((path) => ({ ...path, lun: asKernelLun(path.lun) })));
   if (first === undefined) throw data.invalid('target_portals', 'is empty: expected at least one portal');
   return [first, ...rest];

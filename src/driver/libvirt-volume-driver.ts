@@ -22,6 +22,8 @@ import type { Hardware } from '../iface/hardware.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
 import { readHardware } from '../iface/read-hardware.js';
 import { readIfaces } from '../iface/read-ifaces.js';
+import type { Portal } from '../connection/portal.js';
+import type { PortalSearch } from '../initiator/discover-portals.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
@@ -44,6 +46,7 @@ export interface DriverParts {
   readonly clock: Clock;
   readonly netAddresses: NetAddresses;
   readonly hostNames: HostNames;
+  readonly discover: (search: PortalSearch, signal: AbortSignal) => Promise<readonly Portal[]>;
   readonly logger: Logger;
   readonly events: VolumeEvents;
   readonly options: VolumeOptions;

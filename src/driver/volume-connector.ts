@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import { formatPortal, samePortal } from '../connection/portal.js';
+import { formatPortal, type Portal, samePortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import { checkReversePath } from '../iface/check-reverse-path.js';
@@ -13,6 +13,7 @@ import type { Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
 import { readReversePath } from '../iface/read-reverse-path.js';
+import type { PortalSearch } from '../initiator/discover-portals.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { describeVolume, fallbackOfPresent, type OpenVolume } from './describe-volume.js';
 import { FailedTransports, type FailedTransportsParts } from './failed-transports.js';
@@ -31,6 +32,8 @@ export interface ConnectorParts extends OpenerParts, ObserverParts, FailedTransp
   readonly ifaceRecords: IfaceRecords;
   /** Looks at the host's hardware as it is now. */
   readonly hardware: () => Promise<Hardware>;
+  /** Asks a portal for all portals of a target. */
+  readonly discover: (search: PortalSearch, signal: AbortSignal) => Promise<readonly Portal[]>;
   readonly options: Pick<VolumeOptions, 'useMultipath' | 'enforceMultipath' | 'stateDirectory'>;
 }
 
@@ -160,9 +163,12 @@ export class VolumeConnector {
     const ifaces = plan.requested.map(({ iface }) => iface);
     if (plan.fallback !== undefined) await this.#requireWorthATry(ifaces, connection);
     const hardware = await this.#hardwareFor(ifaces);
-    const { ways, refusals } = usableWays(ifaces, connection.paths, hardware);
+    const known = usableWays(ifaces, connection.paths, hardware);
+    if (!isNonEmpty(known.ways)) throw noneOf(ifaces, known.refusals);
+    const { paths, warnings: undiscovered } = await this.#allPaths(connection, known.ways[0].iface, mode, signal);
+    const { ways, refusals } = paths.length === connection.paths.length ? known : usableWays(ifaces, paths, hardware);
     if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
-    const warnings = [...refusals.map(({ message }) => message), ...(await this.#reversePathWarnings(ifaces, hardware))];
+    const warnings = [...undiscovered, ...refusals.map(({ message }) => message), ...(await this.#reversePathWarnings(ifaces, hardware))];
     for (const reason of warnings) this.#parts.logger.warn('Not every iface can be used as it is', { reason });
     const opened = await this.#withRecords(plan, ways, signal, async () => await this.#openWays(ways, connection, mode, signal));
     return { ...opened, warnings: [...warnings, ...opened.warnings] };
@@ -181,9 +187,10 @@ export class VolumeConnector {
   }
 
   async #openInstead(connection: IscsiConnection, iface: Iface, mode: Mode, { plan, first }: { readonly plan: IfacePlan; readonly first: VolumeError }, signal: AbortSignal): Promise<Opened> {
-    const [path, ...others] = connection.paths;
     try {
-      return await this.#openWays([{ path, iface }, ...others.map((other) => ({ path: other, iface }))], connection, mode, signal);
+      const { paths: [path, ...others], warnings } = await this.#allPaths(connection, iface, mode, signal);
+      const opened = await this.#openWays([{ path, iface }, ...others.map((other) => ({ path: other, iface }))], connection, mode, signal);
+      return { ...opened, warnings: [...warnings, ...opened.warnings] };
     } catch (error) {
       if (!isVolumeError(error)) throw error;
       const { code, hint, details, message } = error;
@@ -206,6 +213,23 @@ export class VolumeConnector {
       return await body();
     } catch (error) {
       throw await undo.after(error);
+    }
+  }
+
+  /**
+   * The listed paths; and where one portal is named and all are wanted, those through the target's other portals. Only portals of this very target: others of the array may
+   * be of other volumes. A portal that does not tell costs no volume.
+   */
+  async #allPaths({ paths, namesOnePortal, discoveryChap }: IscsiConnection, iface: Iface, mode: Mode, signal: AbortSignal): Promise<{ readonly paths: NonEmpty<TargetPath>; readonly warnings: readonly string[] }> {
+    if (mode.kind === 'single' || !namesOnePortal) return { paths, warnings: [] };
+    const [first] = paths;
+    try {
+      const portals = await this.#parts.discover({ portal: first.portal, target: first.target, iface: iface.name, chap: discoveryChap }, signal);
+      const others = portals.filter((portal) => !paths.some((path) => samePortal(path.portal, portal)));
+      return { paths: [...paths, ...others.map((portal) => ({ ...first, portal }))], warnings: [] };
+    } catch (error) {
+      if (!isVolumeError(error) || error.code === 'ABORTED') throw error;
+      return { paths, warnings: [`the other portals of the target are not known: ${errorChain(error)}`] };
     }
   }
 

@@ -14,7 +14,7 @@ const read = (data: Json, top: Json = {}): ListedConnection => readConnectionInf
 describe('readConnectionInfo() reads', () => {
   test('a volume with one path', () => {
     expect(read({})).toEqual({
-      volumeType: 'iscsi', volumeId: 'v-1', serial: 's-1', chap: undefined, discoveryChap: undefined, readonly: false, multiattach: false, enforceMultipath: false, discard: false, encrypted: false,
+      volumeType: 'iscsi', volumeId: 'v-1', serial: 's-1', chap: undefined, discoveryChap: undefined, readonly: false, multiattach: false, namesOnePortal: true, enforceMultipath: false, discard: false, encrypted: false,
       logicalBlockSize: undefined, physicalBlockSize: undefined, qos: {}, devicePath: undefined, paths: [{ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, lun: 1 }],
     });
   });

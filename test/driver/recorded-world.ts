@@ -6,6 +6,7 @@ import type { DriverParts } from '../../src/driver/libvirt-volume-driver.js';
 import type { VolumeEvent } from '../../src/events/volume-event.js';
 import type { Command } from '../../src/host/command.js';
 import type { NetAddress } from '../../src/host/net-addresses.js';
+import { discoverPortals } from '../../src/initiator/discover-portals.js';
 import { OpenIscsiInitiator } from '../../src/initiator/open-iscsi-initiator.js';
 import { GuestDisks } from '../../src/libvirt/guest-disks.js';
 import { TOKENS } from '../../src/tokens.js';
@@ -72,6 +73,7 @@ export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}
     initiator: new OpenIscsiInitiator({ commands, files, clock, logger: log, events, loginTimeoutMs }),
     devices: new LinuxBlockDevices({ files, clock, users: host, logger: log, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users: host, logger: log, deviceTimeoutMs, stateDirectory }),
+    discover: async (search, signal) => await discoverPortals({ commands, files, clock, hostNames: world.container.get(TOKENS.hostNames), logger: log, loginTimeoutMs }, search, signal),
     guestDisks: new GuestDisks({ libvirt, clock, logger: log, timeoutMs: deviceTimeoutMs }),
   };
   const driver = new LibvirtISCSIVolumeDriver(parts);

@@ -1,0 +1,39 @@
+import { describe, expect, test } from '@jest/globals';
+import { ADDRESSES, commandsOf, openMultipathWorld } from './multipath-world.js';
+import { addTarget, IQN, openRecordedWorld } from './recorded-world.js';
+
+/** As a storage service names a volume whose portals it does not list. */
+const SINGULAR = { driver_volume_type: 'iscsi', serial: 'volume-7', data: { volume_id: 'volume-7', target_portal: `${ADDRESSES[0] ?? ''}:3260`, target_iqn: IQN, target_lun: 1 } };
+
+describe('connect() of a volume of which one portal is named', () => {
+  test('asks it for the others, over the iface, where several paths are wanted (R37)', async () => {
+    const world = openMultipathWorld();
+    const { device, paths } = await world.driver.connect(SINGULAR);
+    expect({ kind: device.kind, portals: paths.map(({ portal }) => portal.address).toSorted() }).toEqual({ kind: 'multipath', portals: ADDRESSES });
+    expect(commandsOf(world)[0]).toMatch(/^iscsiadm -m discoverydb .* -I default -o nonpersistent --discover$/);
+    expect(await world.driver.disconnect(SINGULAR)).toMatchObject({ found: true });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('takes portals of no other target of the array', async () => {
+    const world = openMultipathWorld();
+    world.host.targets.splice(0);
+    addTarget(world, ADDRESSES.slice(0, 2).map((address) => ({ address, port: 3260, serves: 'tcp' as const })));
+    const { paths } = await world.driver.connect(SINGULAR);
+    expect(paths.map(({ portal }) => portal.address).toSorted()).toEqual(ADDRESSES.slice(0, 2));
+  });
+
+  test('keeps to the named one where the portal does not tell, and says so', async () => {
+    const world = openMultipathWorld();
+    world.host.discoveryChap = { username: 'u', password: 'not given' };
+    const { paths, warnings } = await world.driver.connect(SINGULAR);
+    expect({ paths: paths.length, warnings }).toEqual({ paths: 1, warnings: [expect.stringMatching(/^the other portals of the target are not known: /)] });
+  });
+
+  test('asks nobody for one path', async () => {
+    const world = openRecordedWorld();
+    addTarget(world, [{ address: ADDRESSES[0] ?? '', port: 3260, serves: 'tcp' }]);
+    await world.driver.connect(SINGULAR);
+    expect(commandsOf(world).filter((line) => line.includes('discover'))).toEqual([]);
+  });
+});
