@@ -183,12 +183,13 @@ test('a tcp iface on a device that shares its network with another, and a strict
     const { message, mend } = await requireFinding('REPLIES_DROPPED', bound);
     assert.match(message, /^(?:doctor0 and portals|portals and doctor0) are in one network /);
     await mendWith(mend);
+    await mendWith((await requireFinding('ARP_FLUX', bound)).mend);
     await requireClean(bound);
     const { status, stdout } = await commandLineInHere(['ifaces', 'generate', '--json']);
     const { made, differences, ifaces } = JSON.parse(stdout) as { readonly made: unknown; readonly differences: unknown; readonly ifaces: readonly { readonly name: string }[] };
     assert.deepEqual([status, made, differences, ifaces.map(({ name }) => name)], [0, [], [], ['doctor.bound', 'default', 'iser']]);
   } finally {
-    await run('sysctl', ['-w', 'net.ipv4.conf.all.rp_filter=0']);
+    await run('sysctl', ['-w', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.portals.arp_ignore=0']);
     await run('iscsiadm', [...iface, 'delete']);
     await run('ip', ['link', 'delete', 'doctor0']);
   }

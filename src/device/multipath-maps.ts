@@ -36,8 +36,9 @@ const JOIN_MS = 2_000;
 /** The pauses between tries to remove a map: 250 ms to 4 s, 8 s in all. */
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 4_000;
-/** multipathd lets go of a path as soon as its uevent arrives; whatever it still lists after this it has missed. */
-const FORGET_MS = 2_000;
+/** multipathd lets go of a path as soon as its uevent arrives: whatever it lists still after pauses of 100 ms to 1.6 s it has missed. */
+const FIRST_FORGET_MS = 100;
+const LAST_FORGET_MS = 1_600;
 
 /** The host's multipath maps: read in sysfs, made and removed by multipathd. */
 export class MultipathMaps {
@@ -139,15 +140,13 @@ export class MultipathMaps {
   async forget(wwid: Wwid, disks: readonly DevicePath[], signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
     const names = disks.map((path) => path.slice('/dev/'.length));
-    let listed: readonly string[] = [];
-    await until(
-      async () => {
-        const lines = (await this.#ask(listPathsCommand(), signal)).split(/\s+/);
-        listed = names.filter((name) => lines.includes(name));
-        return listed.length === 0 ? true : undefined;
-      },
-      { clock, timeoutMs: FORGET_MS, signal },
-    );
+    let listed = names;
+    for (let pause = FIRST_FORGET_MS; listed.length > 0; pause *= 2) {
+      const lines = (await this.#ask(listPathsCommand(), signal)).split(/\s+/);
+      listed = names.filter((name) => lines.includes(name));
+      if (listed.length === 0 || pause > LAST_FORGET_MS) break;
+      await clock.sleep(pause, signal);
+    }
     for (const name of listed) await this.#ask(forgetPathCommand(name), signal);
     if (!(await this.#added.has(wwid))) return;
     await this.#ask(forgetWwidCommand(wwid), signal);

@@ -161,10 +161,10 @@ export class VolumeConnector {
   /** Over the requested ifaces that can work. Those that cannot are told of; where none can, there is nothing to open. */
   async #openOver(connection: IscsiConnection, plan: IfacePlan, mode: Mode, signal: AbortSignal): Promise<Opened> {
     const ifaces = plan.requested.map(({ iface }) => iface);
-    if (plan.fallback !== undefined) await this.#requireWorthATry(ifaces, connection);
     const hardware = await this.#hardwareFor(ifaces);
     const known = usableWays(ifaces, connection.paths, hardware);
     if (!isNonEmpty(known.ways)) throw noneOf(ifaces, known.refusals);
+    if (plan.fallback !== undefined) await this.#requireWorthATry(ifaces, connection);
     const { paths, warnings: undiscovered } = await this.#allPaths(connection, known.ways[0].iface, mode, signal);
     const { ways, refusals } = paths.length === connection.paths.length ? known : usableWays(ifaces, paths, hardware);
     if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
