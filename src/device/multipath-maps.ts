@@ -117,7 +117,10 @@ export class MultipathMaps {
     await this.#ask(stopQueueingCommand(name), signal);
   }
 
-  /** @throws {VolumeError} `CLEANUP_INCOMPLETE` when the kernel still has the map: the words and the exit status of multipath prove nothing */
+  /**
+   * Asks again while something that passes by, such as udev, has the map open: "map in use" is then gone in a moment.
+   * @throws {VolumeError} `CLEANUP_INCOMPLETE` when the kernel still has the map: the words and the exit status of multipath prove nothing
+   */
   async remove(map: MultipathMap, signal: AbortSignal): Promise<void> {
     const { clock, files, logger } = this.#parts;
     const uuid = `/sys/class/block/${nameOf(map)}/dm/uuid`;

@@ -9,14 +9,12 @@ import { CARDS } from '../iface/hardware/cards/index.js';
 import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
 import { captured } from '../initiator/captured.js';
 import { addTarget, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
+import { comesAndGoes, INFO, logins, NODE, TCP } from './regression-world.js';
 
 /**
  * What went wrong in other drivers of this kind, by the numbers that our tests know it by. A test in lab/scenarios/ has the same number in its name where the
- * real kernel has a say.
+ * real kernel has a say. docs/regressions.md has them all.
  */
-const TCP = { address: '192.0.2.10', port: 3260, serves: 'tcp' } as const;
-const INFO = infoFor(['192.0.2.10:3260']);
-const NODE = `/etc/iscsi/nodes/${IQN}/192.0.2.10,3260,1`;
 
 function addIface({ host }: RecordedWorld, name: string, values: Readonly<Record<string, string>> = {}): void {
   host.tree.write(`/etc/iscsi/ifaces/${name}`, Object.entries({ iscsi_ifacename: name, transport_name: 'tcp', ...values }).map(([key, value]) => `iface.${key} = ${value}\n`).join(''));
@@ -25,21 +23,6 @@ function addIface({ host }: RecordedWorld, name: string, values: Readonly<Record
 /** Another service's driver on the same host. */
 function driverOver({ parts }: RecordedWorld, iface: string): VolumeDriver {
   return new LibvirtISCSIVolumeDriver({ ...parts, options: { ...parts.options, iscsiIface: [{ kind: 'name', name: parseIfaceName(iface) }] } });
-}
-
-function logins({ host }: RecordedWorld): readonly string[] {
-  return host.commands.filter(({ args }) => args.includes('--login')).map(({ args }) => String(args[args.indexOf('-I') + 1]));
-}
-
-/** connect twice, disconnect: one login, one device, nothing left. */
-async function comesAndGoes(world: RecordedWorld, info: unknown, iface: string, transport: string): Promise<void> {
-  const before = await world.residue();
-  const first = await world.driver.connect(info);
-  const second = await world.driver.connect(info);
-  expect({ iface: first.paths[0].iface, transport: first.paths[0].transport, again: second.device.path }).toEqual({ iface, transport, again: first.device.path });
-  expect(logins(world)).toEqual([iface]);
-  expect(await world.driver.disconnect(info)).toEqual({ found: true, warnings: [] });
-  expect(await world.residue()).toEqual(before);
 }
 
 describe('a session of an offload transport is recognised, after the login and at disconnect (W-1):', () => {

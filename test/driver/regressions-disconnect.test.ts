@@ -1,0 +1,158 @@
+import { describe, expect, test } from '@jest/globals';
+import { FakeTarget } from '../fakes/fake-target.js';
+import { commandsOf, failure, openMultipathWorld, PORTALS } from './multipath-world.js';
+import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
+import { INFO, OTHER_UNIT, TCP } from './regression-world.js';
+
+/** What went wrong in other drivers of this kind when a volume goes, by the numbers of docs/regressions.md. */
+
+/** Another volume of the same target, under LUN 2. */
+const OTHER = infoFor(['192.0.2.10:3260'], { target_luns: [2], volume_id: 'volume-8' });
+
+function keepMapInUse({ host }: RecordedWorld): void {
+  const run = host.run.bind(host);
+  host.run = async (command, signal) => (command.program === 'multipath' && command.args[0] === '-f' ? { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' } : await run(command, signal));
+}
+
+test.each([['is disconnected', true], ['cannot be found', false]] as const)(
+  'a volume that %s leaves another target at the same portal alone, though that has the same LUN and a discovery record (W-3, R31, R32, R83)', async (_what, exists) => {
+    const world = openRecordedWorld();
+    const own = addTarget(world, [TCP]);
+    if (!exists) own.units.clear();
+    const other = new FakeTarget({ iqn: `${IQN}-b`, portals: [TCP] });
+    other.units.set(1, OTHER_UNIT);
+    world.host.targets.push(other);
+    world.host.tree.write('/etc/iscsi/send_targets/192.0.2.10,3260/st_config', 'discovery.type = sendtargets\n');
+    world.host.tree.symbolicLink(`/etc/iscsi/send_targets/192.0.2.10,3260/${other.iqn},192.0.2.10,3260,1,default`, `/etc/iscsi/nodes/${other.iqn}/192.0.2.10,3260,1`);
+    const theirs = dataChanged(INFO, { target_iqns: [other.iqn], volume_id: 'volume-8' });
+    const { device } = await world.driver.connect(theirs);
+    const before = await world.residue();
+    if (exists) {
+      await world.driver.connect(INFO);
+      await world.driver.disconnect(INFO);
+    } else {
+      expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DEVICE_NOT_FOUND' });
+    }
+    expect({ residue: await world.residue(), device: (await world.driver.find(theirs))?.device }).toEqual({ residue: before, device });
+  },
+);
+
+test('disconnect() of a volume whose session has gone takes the record away, and is quiet the second time (R11, R26, R88)', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [TCP]);
+  await world.driver.connect(INFO);
+  for (const session of [...world.host.kernel.sessions]) world.host.kernel.removeSession(session);
+  expect(await world.driver.disconnect(INFO)).toEqual({ found: true, warnings: [] });
+  expect(await world.residue()).toEqual([]);
+  expect(await world.driver.disconnect(INFO)).toEqual({ found: false, warnings: [] });
+});
+
+test('disconnect() of a volume whose records have gone still takes disk and session away (W-23)', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [TCP]);
+  await world.driver.connect(INFO);
+  world.host.tree.remove(`/etc/iscsi/nodes/${IQN}`);
+  expect(await world.driver.disconnect(INFO)).toEqual({ found: true, warnings: [] });
+  expect(await world.residue()).toEqual([]);
+});
+
+test('the disk of a volume goes though another volume keeps the session, and its LUN comes back as what it is by then (R51)', async () => {
+  const world = openRecordedWorld();
+  const target = addTarget(world, [TCP]);
+  target.units.set(2, OTHER_UNIT);
+  for (const info of [INFO, OTHER]) await world.driver.connect(info);
+  await world.driver.disconnect(INFO);
+  expect({ volume: await world.driver.find(INFO), deed: world.deeds.at(-1), sessions: world.host.kernel.sessions.length }).toEqual({ volume: undefined, deed: 'delete sda', sessions: 1 });
+  target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 2n << 30n });
+  expect((await world.driver.connect(INFO)).device).toMatchObject({ wwid: `36001405${'9'.repeat(25)}`, sizeBytes: 2n << 30n });
+});
+
+test('the device_path of a connection_info is not believed: the volume\'s own disk goes, whatever has that name by now (R71, R99)', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [TCP]).units.set(2, OTHER_UNIT);
+  const { device } = await world.driver.connect(OTHER);
+  expect((await world.driver.connect(INFO)).device.path).toBe('/dev/sdb');
+  await world.driver.disconnect(dataChanged(INFO, { device_path: device.path }));
+  expect({ deed: world.deeds.at(-1), other: (await world.driver.find(OTHER))?.device }).toEqual({ deed: 'delete sdb', other: device });
+});
+
+describe('what is in memory is written out before anything goes:', () => {
+  test('of one disk, where a map was asked for and none came (R78)', async () => {
+    const world = openMultipathWorld();
+    world.host.kernel.multipathd.blacklistsAll = true;
+    const { device } = await world.driver.connect(infoFor(PORTALS));
+    world.deeds.splice(0);
+    await world.driver.disconnect(infoFor(PORTALS));
+    expect(world.deeds.slice(0, 2)).toEqual([`sync ${device.path}`, `delete ${device.path.slice('/dev/'.length)}`]);
+  });
+
+  test('of a map, and not of each path, where maps are no longer asked for (R72, R76, R79)', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(infoFor(PORTALS));
+    const later = openRecordedWorld({ volume_use_multipath: false }, world);
+    world.deeds.splice(0);
+    await later.driver.disconnect(infoFor(PORTALS.slice(0, 1)));
+    expect(world.deeds.filter((deed) => /^(?:sync|remove|delete [^r])/.test(deed)).map((deed) => deed.replace(/[abcd]$/, '?'))).toEqual(['sync /dev/dm-0', 'remove mpath?', ...PORTALS.map(() => 'delete sd?')]);
+  });
+});
+
+test('a map that something passing by has open is tried again, and gone with all of the volume (R74, W-12)', async () => {
+  const world = openMultipathWorld();
+  await world.driver.connect(infoFor(PORTALS));
+  const run = world.host.run.bind(world.host);
+  const began = world.clock.now();
+  let refusals = 2;
+  world.host.run = async (command, signal) => {
+    if (command.program !== 'multipath' || command.args[0] !== '-f' || refusals === 0) return await run(command, signal);
+    refusals -= 1;
+    return { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' };
+  };
+  expect(await world.driver.disconnect(infoFor(PORTALS))).toEqual({ found: true, warnings: [] });
+  expect(await world.residue()).toEqual([]);
+  expect(world.clock.now() - began).toBeLessThan(2_000);
+});
+
+test('a map that stays in use ends the disconnect() before any of its disks goes (R75)', async () => {
+  const world = openMultipathWorld();
+  await world.driver.connect(infoFor(PORTALS));
+  keepMapInUse(world);
+  expect(await failure(world.driver.disconnect(infoFor(PORTALS)))).toMatchObject({ code: 'CLEANUP_INCOMPLETE', message: 'Cannot remove the multipath map mpatha: mpatha: map in use' });
+  expect((await world.driver.find(infoFor(PORTALS)))?.paths).toHaveLength(4);
+});
+
+test('a multipathd that goes on watching a disk that has gone is told to let go of it (R80)', async () => {
+  const world = openMultipathWorld();
+  const { multipathd } = world.host.kernel;
+  await world.driver.connect(infoFor(PORTALS));
+  multipathd.vanished = () => undefined;
+  await world.driver.disconnect(infoFor(PORTALS));
+  expect(commandsOf(world).filter((line) => line.startsWith('multipathd del path'))).toHaveLength(4);
+  expect([...multipathd.watched]).toEqual([]);
+});
+
+test('of two sessions to one portal over one iface both lose the volume (R82)', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [TCP]);
+  await world.driver.connect(INFO);
+  const second = world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, iface: 'default', transport: 'tcp' });
+  world.host.kernel.write(`/sys/class/scsi_host/host${second.id}/scan`, '0 0 1');
+  expect(world.host.tree.list('/dev')).toEqual(['sda', 'sdb']);
+  await world.driver.disconnect(INFO);
+  expect(await world.residue()).toEqual([]);
+});
+
+test('a disk that LVM has taken is no map: connect() gives the disk itself, and disconnect() refuses it (W-18, R70)', async () => {
+  const world = openRecordedWorld();
+  addTarget(world, [TCP]);
+  const { device } = await world.driver.connect(INFO);
+  for (const [file, text] of Object.entries({ 'dm/uuid': 'LVM-x', 'dm/name': 'guest-root', 'dm/suspended': '0', size: '2048' })) world.host.tree.write(`/sys/class/block/dm-7/${file}`, `${text}\n`);
+  world.host.tree.blockDevice('/dev/dm-7');
+  world.host.tree.symbolicLink(`${world.host.tree.resolve('/sys/class/block/sda') ?? ''}/holders/dm-7`, '/sys/class/block/dm-7');
+  world.host.open(device.path, { pid: 0, name: 'the kernel (dm-7)' });
+  world.host.kernel.multipathd.start();
+  world.host.kernel.multipathd.blacklistsAll = true; // as the real one fails to take a disk that is in use
+  const withMaps = openRecordedWorld({ volume_use_multipath: true }, world);
+  expect((await withMaps.driver.connect(INFO)).device).toEqual(device);
+  expect(await failure(withMaps.driver.disconnect(INFO, { force: true }))).toMatchObject({ code: 'DEVICE_IN_USE' });
+  expect(commandsOf(world).filter((line) => line.startsWith('multipath -f'))).toEqual([]);
+});
