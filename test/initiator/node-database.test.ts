@@ -84,7 +84,7 @@ describe('put() changes', () => {
     host.tree.write(path, captured(file));
     const change = await database.put(key(portal), CHAP, SIGNAL);
     expect(change).toMatchObject({ kind: 'changed', path });
-    expect(host.tree.read(path)).toContain('node.session.auth.password = hush-hush\n');
+    for (const line of ['node.session.auth.password = hush-hush', 'node.session.scan = manual']) expect(host.tree.read(path)).toContain(`${line}\n`);
     expect(host.tree.read(path)).not.toContain(OWNER_COMMENT);
     await database.undo(change, SIGNAL);
     expect(host.tree.read(path)).toBe(captured(file));
