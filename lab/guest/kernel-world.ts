@@ -1,5 +1,6 @@
 import { Container } from 'inversify';
 import { SILENT } from '../../src/base/logger.js';
+import { readConnectionInfo } from '../../src/connection/read-connection-info.js';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import type { Transport } from '../../src/iface/transport.js';
 import { volumeDriverModule } from '../../src/module.js';
@@ -75,6 +76,10 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
         sizeBytes: BigInt(SIZE_MIB) << 20n,
         connectionInfo: { driver_volume_type: volumeType, serial: volume.serial, data: { ...pathsTo(iqn, lun, addresses), volume_id: volume.name } },
       }));
+    },
+    grow: async ({ connectionInfo }, sizeBytes) => {
+      const { volumeId } = readConnectionInfo(connectionInfo);
+      await volumes.find(({ name }) => name === volumeId)?.resize(Number(sizeBytes >> 20n));
     },
     holdOpen,
     abortAfter: (uses) => interrupter.abortAfter(uses),

@@ -7,6 +7,7 @@ import { addDetachCommand } from './detach-command.js';
 import { addDisconnectCommand } from './disconnect-command.js';
 import { addDiskXmlCommand } from './disk-xml-command.js';
 import { addDoctorCommand } from './doctor-command.js';
+import { addExtendCommand } from './extend-command.js';
 import { addIfacesCommand } from './ifaces-command.js';
 import { packageVersion } from './version.js';
 
@@ -21,7 +22,7 @@ export type Request =
   | { readonly kind: 'help' | 'version'; readonly text: string }
   | { readonly kind: 'work'; readonly work: CommandWork; readonly flags: GlobalFlags };
 
-const COMMANDS = [addConnectCommand, addDisconnectCommand, addDiskXmlCommand, addAttachCommand, addDetachCommand, addIfacesCommand, addDoctorCommand];
+const COMMANDS = [addConnectCommand, addDisconnectCommand, addDiskXmlCommand, addAttachCommand, addDetachCommand, addExtendCommand, addIfacesCommand, addDoctorCommand];
 
 /**
  * @param args the arguments after the program's name

@@ -1,6 +1,7 @@
 import { formatPortal } from '../connection/portal.js';
 import type { ConnectedVolume } from '../driver/connected-volume.js';
 import { alignedTable } from './aligned-table.js';
+import { formatSize } from './format-size.js';
 
 /** A connected volume for people: the device first, then over what it is reached. */
 export function volumeText({ device, paths, transport }: ConnectedVolume): string {
@@ -11,12 +12,4 @@ export function volumeText({ device, paths, transport }: ConnectedVolume): strin
     `iface ${via}`,
     alignedTable([['DISK', 'PORTAL', 'TARGET', 'LUN', 'IFACE', 'TRANSPORT', 'SESSION'], ...rows]),
   ].join('\n');
-}
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'] as const;
-
-function formatSize(bytes: bigint): string {
-  const size = Number(bytes);
-  const power = size < 1 ? 0 : Math.min(Math.floor(Math.log2(size) / 10), UNITS.length - 1);
-  return `${Number((size / 1024 ** power).toFixed(1))} ${UNITS[power] ?? 'B'}`;
 }

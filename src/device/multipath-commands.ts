@@ -31,6 +31,14 @@ export function stopQueueingCommand(name: string): Command {
   return ask('multipathd', ANSWER_MS, 'disablequeueing', 'map', name);
 }
 
+/**
+ * Gives a map the size of its paths. It answers `ok`, `fail`, or `timeout` while it reconfigures, with exit status 0 whatever the words up to 0.9.4. Up to 0.9.7 it goes by the
+ * first path alone and says `ok` where that one has not grown; later ones refuse unless all paths are of one size (multipath-tools, multipathd/cli_handlers.c, cli_resize).
+ */
+export function resizeMapCommand(name: string): Command {
+  return ask('multipathd', ANSWER_MS, 'resize', 'map', name);
+}
+
 /** The disks that multipathd watches, one name a line. */
 export function listPathsCommand(): Command {
   return ask('multipathd', ANSWER_MS, 'show', 'paths', 'raw', 'format', '%d');

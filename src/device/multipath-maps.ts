@@ -1,14 +1,15 @@
 import type { Logger } from '../base/logger.js';
+import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
-import type { CommandRunner } from '../host/command.js';
+import type { Command, CommandResult, CommandRunner } from '../host/command.js';
 import type { DeviceUser, DeviceUsers } from '../host/device-users.js';
 import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 import type { DevicePath, MultipathMap, ScsiDisk } from './block-device.js';
 import { AddedWwids } from './added-wwids.js';
-import { addPathCommand, forgetPathCommand, forgetWwidCommand, listPathsCommand, rememberWwidCommand, removeMapCommand, stopQueueingCommand } from './multipath-commands.js';
-import { type MapView, readMapOver } from './read-map.js';
+import { addPathCommand, forgetPathCommand, forgetWwidCommand, listPathsCommand, rememberWwidCommand, removeMapCommand, resizeMapCommand, stopQueueingCommand } from './multipath-commands.js';
+import { type MapView, readMap, readMapOver } from './read-map.js';
 import type { Wwid } from './wwid.js';
 
 export interface MultipathParts {
@@ -39,6 +40,12 @@ const LAST_RETRY_MS = 4_000;
 /** multipathd lets go of a path as soon as its uevent arrives: whatever it lists still after pauses of 100 ms to 1.6 s it has missed. */
 const FIRST_FORGET_MS = 100;
 const LAST_FORGET_MS = 1_600;
+/** multipathd reads its whole configuration anew before it answers again (LP1888675). */
+const RESIZE_MS = 120_000;
+/** multipathd answers when the map is resized; whatever sysfs does not show after this was not done. */
+const RESIZED_MS = 200;
+/** The first pause between two requests to resize a map; each next one is twice as long. */
+const FIRST_RESIZE_PAUSE_MS = 1_000;
 
 /** The host's multipath maps: read in sysfs, made and removed by multipathd. */
 export class MultipathMaps {
@@ -96,6 +103,43 @@ export class MultipathMaps {
       await until(whole, { clock, timeoutMs: JOIN_MS, signal });
     }
     return await now();
+  }
+
+  /**
+   * Brings the map to the size that its paths have by now: a disk that still shows another one must have left it before.
+   * @throws {VolumeError} `RESIZE_FAILED` when the kernel still shows another size: "ok" proves nothing, so it is asked again
+   */
+  async resize(map: MultipathMap, sizeBytes: bigint, signal: AbortSignal): Promise<MultipathMap> {
+    const { clock, logger } = this.#parts;
+    const resized = async (): Promise<MultipathMap | undefined> => {
+      const view = await readMap(nameOf(map), this.#parts.files);
+      return view?.ready === true && view.map.wwid === map.wwid && view.map.sizeBytes === sizeBytes ? view.map : undefined;
+    };
+    const deadline = clock.now() + RESIZE_MS;
+    for (let pause = FIRST_RESIZE_PAUSE_MS; ; pause *= 2) {
+      const answer = await this.#answer(resizeMapCommand(map.name), signal);
+      const refused = isRefusal(answer);
+      const now = await until(resized, { clock, timeoutMs: refused ? 0 : RESIZED_MS, signal });
+      if (now !== undefined) {
+        logger.info('Map resized', { name: map.name, wwid: map.wwid, before: map.sizeBytes, now: now.sizeBytes });
+        return now;
+      }
+      if (refused || clock.now() >= deadline) throw notResized(map, sizeBytes, wordsOf(answer));
+      await clock.sleep(Math.min(pause, Math.max(0, deadline - clock.now())), signal);
+    }
+  }
+
+  /** Waits until disks that are gone from the kernel have left the map as well. multipathd is reminded of those whose end it has missed. */
+  async letGoOf({ path }: Pick<MultipathMap, 'path'>, disks: readonly DevicePath[], signal: AbortSignal): Promise<void> {
+    const { clock, files } = this.#parts;
+    const held = async (): Promise<readonly string[]> => {
+      const slaves = await files.list(`/sys/class/block/${nameOf({ path })}/slaves`);
+      return disks.map((disk) => nameOf({ path: disk })).filter((name) => slaves.includes(name));
+    };
+    const free = async (): Promise<true | undefined> => ((await held()).length === 0 ? true : undefined);
+    if ((await until(free, { clock, timeoutMs: FORGET_MS, signal })) === true) return;
+    for (const name of await held()) await this.#ask(forgetPathCommand(name), signal);
+    await until(free, { clock, timeoutMs: FORGET_MS, signal });
   }
 
   /** Who has the map, or a partition on it, or one of its paths open, once those that only pass by are gone. The map's own hold on its paths is none. */
@@ -181,10 +225,29 @@ export class MultipathMaps {
   }
 
   /** What multipath or multipathd said. What is so afterwards is read in the kernel. */
-  async #ask(command: Parameters<CommandRunner['run']>[0], signal: AbortSignal): Promise<string> {
-    const { stdout, stderr } = await this.#parts.commands.run(command, signal);
-    return `${stdout}${stderr}`.trim();
+  async #ask(command: Command, signal: AbortSignal): Promise<string> {
+    return wordsOf(await this.#answer(command, signal));
   }
+
+  async #answer(command: Command, signal: AbortSignal): Promise<CommandResult> {
+    return await this.#parts.commands.run(command, signal);
+  }
+}
+
+function wordsOf({ stdout, stderr }: Pick<CommandResult, 'stdout' | 'stderr'>): string {
+  return `${stdout}${stderr}`.trim();
+}
+
+/** By its words and its exit status alike. "timeout" is none: it comes alone, or below "fail" (multipathd/uxlsnr.c, default_reply). */
+function isRefusal(result: CommandResult): boolean {
+  const words = wordsOf(result);
+  return !/\btimeout\b/.test(words) && (result.exitCode !== 0 || /\bfail\b/.test(words));
+}
+
+function notResized(map: MultipathMap, sizeBytes: bigint, words: string): VolumeError {
+  return new VolumeError('RESIZE_FAILED', `Cannot resize the multipath map ${map.name}: its paths have ${sizeBytes} bytes and it has ${map.sizeBytes}; multipathd says ${quoted(words)}`, {
+    hint: `multipathd resize map ${map.name}; its log names the path that it does not agree with`, details: { map: map.name, wwid: map.wwid, oldSizeBytes: Number(map.sizeBytes), newSizeBytes: Number(sizeBytes) },
+  });
 }
 
 function nameOf({ path }: { readonly path: DevicePath }): string {

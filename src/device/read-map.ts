@@ -28,7 +28,8 @@ export async function readMapOver(disk: Pick<ScsiDisk, 'path'>, files: FileSyste
   return undefined;
 }
 
-async function readMap(name: string, files: FileSystem): Promise<MapView | undefined> {
+/** The map of that kernel name, such as `dm-0`. @returns `undefined` when it is no multipath map */
+export async function readMap(name: string, files: FileSystem): Promise<MapView | undefined> {
   const folder = `${BLOCK}/${name}`;
   const [uuid, mapName, sectors, suspended, slaves, holders, node] = await Promise.all([
     files.readText(`${folder}/dm/uuid`), files.readText(`${folder}/dm/name`), files.readText(`${folder}/size`), files.readText(`${folder}/dm/suspended`),

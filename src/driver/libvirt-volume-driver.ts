@@ -26,12 +26,14 @@ import type { Portal } from '../connection/portal.js';
 import type { PortalSearch } from '../initiator/discover-portals.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
+import type { DiskMatch } from '../libvirt/guest-disk.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
 import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
-import type { AttachedVolume, DisconnectOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
+import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
+import { VolumeExtender } from './volume-extender.js';
 import { VolumeReleaser } from './volume-releaser.js';
 
 export interface DriverParts {
@@ -62,6 +64,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   readonly #ifaces: NonEmpty<IfaceSelector>;
   readonly #connector: VolumeConnector;
   readonly #releaser: VolumeReleaser;
+  readonly #extender: VolumeExtender;
   readonly #closing = new AbortController();
   readonly #background = new Set<Promise<void>>();
 
@@ -74,6 +77,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
       hardware: async () => await this.#hardware(),
     });
     this.#releaser = new VolumeReleaser(parts);
+    this.#extender = new VolumeExtender(parts);
   }
 
   /** Waits for the paths that join volumes in the background. */
@@ -121,9 +125,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
     const volume = await this.#connector.find(connection, await this.#ifacePlan());
     const sourcePaths = volume === undefined ? [] : [volume.device.path, ...volume.paths.map(({ disk }) => disk)];
-    const { volumeId, serial } = connection;
-    const match = { sourcePaths, ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }), ...(serial === undefined ? {} : { serial }) };
-    const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
+    const inGuest = await this.#parts.guestDisks.detach(domain, diskMatch(connection, sourcePaths), signal);
     try {
       const released = await this.#release(connection, options, signal);
       return noted({ ...released, found: released.found || inGuest }, notes);
@@ -131,6 +133,28 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
       if (!inGuest || !connection.multiattach || !isVolumeError(error, 'DEVICE_IN_USE')) throw error;
       return { found: true, warnings: [`the volume stays on this host for others: ${error.message}`] };
     }
+  }
+
+  async extend(connectionInfo: unknown, { domain }: ExtendOptions = {}, signal = never()): Promise<ExtendedVolume> {
+    const listed = readConnectionInfo(connectionInfo);
+    if (domain !== undefined) {
+      refuseEncryptedGrowth(listed);
+      await this.#parts.libvirt.lookupDomain(domain, signal);
+    }
+    const { connection, notes } = await this.#resolve(listed, signal);
+    return noted(await this.#withPlan(connection, signal, async (plan) => await this.#extend(domain, connection, plan, signal)), notes);
+  }
+
+  async #extend(domain: DomainRef | undefined, connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<ExtendedVolume> {
+    const began = this.#parts.clock.now();
+    const { device, oldSizeBytes, sourcePaths, warnings } = await this.#extender.extend(connection, ifaceNamesOf(plan), signal);
+    const newSizeBytes = device.sizeBytes;
+    const inGuest = domain === undefined ? undefined : await this.#parts.guestDisks.resize(domain, diskMatch(connection, sourcePaths), newSizeBytes, signal);
+    const extended = { device, oldSizeBytes, newSizeBytes, guestResized: inGuest === 'resized', warnings: [...warnings, ...(inGuest === 'no-such-disk' ? ['the guest does not have the volume'] : [])] };
+    this.#parts.events.emit({
+      kind: 'volume-extended', wwid: device.wwid, device: device.path, oldSizeBytes: Number(oldSizeBytes), newSizeBytes: Number(newSizeBytes), guestResized: extended.guestResized, durationMs: this.#parts.clock.now() - began,
+    });
+    return extended;
   }
 
   /** Under the target's lock to the end: between connect and libvirt nobody may take the disk away, or its name would be another volume's. */
@@ -234,6 +258,19 @@ function refuseEncrypted({ encrypted }: VolumeFacts): void {
   throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot attach the volume: data.encrypted is true, and this version gives no passphrase to guests', {
     hint: 'connect it, define the libvirt secret, and make the XML with disk-xml --secret-uuid', details: { key: 'data.encrypted' },
   });
+}
+
+/** The guest sees such a volume without its LUKS header: the size that its disk must get is not that of the device (nova, LP1861071, LP1967157). */
+function refuseEncryptedGrowth({ encrypted }: VolumeFacts): void {
+  if (!encrypted) return;
+  throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot tell the guest the size of the volume: data.encrypted is true, and the guest sees less than the device', {
+    hint: 'extend it without the guest, then virsh blockresize DOMAIN PATH with the size less the LUKS payload offset', details: { key: 'data.encrypted' },
+  });
+}
+
+/** What tells the volume's disk from all others of a guest. */
+function diskMatch({ volumeId, serial }: VolumeFacts, sourcePaths: readonly string[]): DiskMatch {
+  return { sourcePaths, ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }), ...(serial === undefined ? {} : { serial }) };
 }
 
 function never(): AbortSignal {

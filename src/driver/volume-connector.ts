@@ -25,6 +25,7 @@ import { presentPaths, refreshedPaths } from './present-paths.js';
 import { isTransportFailure } from './transport-failure.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
 import { usableWays } from './usable-ways.js';
+import { wantedMap } from './wanted-map.js';
 
 export interface ConnectorParts extends OpenerParts, ObserverParts, FailedTransportsParts {
   readonly logger: Logger;
@@ -111,10 +112,9 @@ export class VolumeConnector {
     return await observeVolume(connection, ifaceNamesOf(plan), this.#parts);
   }
 
-  /** Of several paths the map; of one its disk, unless maps are asked for: multipathd may make one of a single path that nobody wants. */
-  #asOpen(paths: NonEmpty<OpenPath>, { map }: VolumeView): OpenVolume {
-    if (map !== undefined && (this.#parts.options.useMultipath || paths.length > 1)) return { paths, map, warnings: [] };
-    return { paths: [paths[0]], map: undefined, warnings: [] };
+  #asOpen(paths: NonEmpty<OpenPath>, view: VolumeView): OpenVolume {
+    const map = wantedMap(view, paths.length, this.#parts.options);
+    return { paths: map === undefined ? [paths[0]] : paths, map, warnings: [] };
   }
 
   async #mode({ enforceMultipath }: IscsiConnection): Promise<Mode> {

@@ -1,4 +1,5 @@
 import type { DriverVolumeType } from '../connection/iscsi-connection.js';
+import type { BlockDevice } from '../device/block-device.js';
 import type { DomainRef } from '../libvirt/libvirt.js';
 import type { ConnectedVolume } from './connected-volume.js';
 
@@ -13,6 +14,23 @@ export interface ReleasedVolume {
   /** False when there was nothing of it on this host, or in the guest. */
   readonly found: boolean;
   readonly warnings: readonly string[];
+}
+
+/** What extend() found and did. */
+export interface ExtendedVolume {
+  /** The device on this host, at its new size. */
+  readonly device: BlockDevice;
+  readonly oldSizeBytes: bigint;
+  /** The size as the storage has it; the old one where it had not grown. */
+  readonly newSizeBytes: bigint;
+  /** Whether a running guest was told of the size. One that does not run reads it when it starts. */
+  readonly guestResized: boolean;
+  readonly warnings: readonly string[];
+}
+
+export interface ExtendOptions {
+  /** The guest that has the volume. */
+  readonly domain?: DomainRef;
 }
 
 export interface DisconnectOptions {
@@ -32,6 +50,8 @@ export interface DisconnectOptions {
  * from the kernel each time, so a restarted service loses nothing and two services do not contradict each other.
  *
  * **Idempotence.** connect of a connected volume gives the same device; disconnect of a volume that is not there is quiet.
+ *
+ * **Growth.** `extend` brings a volume that has grown at the storage to its size on this host and in the guest, while it is in use.
  *
  * **Sharing.** Several volumes may live on one target: they share its session, and the last one out ends it. Calls for one target run
  * one after another, also across processes; calls for different targets never wait for each other.
@@ -79,4 +99,13 @@ export interface VolumeDriver {
 
   /** @throws {VolumeError} as disconnect(); `DOMAIN_NOT_FOUND`, `DETACH_UNCONFIRMED` when the guest still has the disk */
   detach(domain: DomainRef, connectionInfo: unknown, options?: DisconnectOptions, signal?: AbortSignal): Promise<ReleasedVolume>;
+
+  /**
+   * After the storage service has made the volume larger: brings every path, the map and the running guest to its size, each step proven by what the kernel shows.
+   * Never makes anything smaller. A path that is down does not hold the others up: it leaves the map, is named in the warnings, and comes back in full size with a connect() once its portal is back.
+   * A second call is quiet, and goes on where the first one failed.
+   * @throws {VolumeError} `DEVICE_NOT_FOUND` when the volume is not connected; `RESIZE_FAILED` naming the sizes; `DEVICE_MISMATCH`; `CONNECTION_INFO_INVALID` for a guest and an encrypted volume;
+   *   `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED`
+   */
+  extend(connectionInfo: unknown, options?: ExtendOptions, signal?: AbortSignal): Promise<ExtendedVolume>;
 }

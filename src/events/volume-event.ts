@@ -38,6 +38,17 @@ export type VolumeEvent =
       readonly durationMs: number;
     }
   | {
+      /** The volume has been looked at for growth, and the host shows all of it; the two sizes are equal when it had not grown. */
+      readonly kind: 'volume-extended';
+      readonly wwid: string | undefined;
+      readonly device: string;
+      readonly oldSizeBytes: number;
+      readonly newSizeBytes: number;
+      /** Whether a running guest was told of the size. */
+      readonly guestResized: boolean;
+      readonly durationMs: number;
+    }
+  | {
       /** The volume has left this host; `found` is false when it was not there. */
       readonly kind: 'volume-disconnected';
       readonly wwid: string | undefined;

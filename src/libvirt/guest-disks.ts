@@ -64,6 +64,21 @@ export class GuestDisks {
     return stored || live;
   }
 
+  /**
+   * Tells a running guest how large its disk has become. The call is trusted: QEMU reads the length of a host device anew for it, and never sets one
+   * (QEMU, block/file-posix.c, raw_co_truncate). One that does not run reads it when it starts.
+   * @throws {VolumeError} `DOMAIN_NOT_FOUND`, `LIBVIRT_REFUSED`
+   */
+  async resize(domain: DomainRef, match: DiskMatch, sizeBytes: bigint, signal: AbortSignal): Promise<'resized' | 'not-running' | 'no-such-disk'> {
+    const found = await this.#libvirt.lookupDomain(domain, signal);
+    if (!found.active) return 'not-running';
+    const disk = await this.#find(found, 'live', match, signal);
+    if (disk === undefined) return 'no-such-disk';
+    await this.#libvirt.blockResize(refOf(found), disk.targetDev, sizeBytes, signal);
+    this.#logger.info('Told the guest the new size of a disk', { guest: found.name, targetDev: disk.targetDev, sizeBytes });
+    return 'resized';
+  }
+
   async #detachStored(domain: Domain, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
     const disk = await this.#find(domain, 'config', match, signal);
     if (disk === undefined) return false;

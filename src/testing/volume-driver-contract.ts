@@ -97,6 +97,26 @@ export function volumeDriverContract(name: string, { describe, it }: TestFramewo
       assert.equal(await world.driver.find(connectionInfo), undefined);
     });
 
+    promise('extend() shows all of a volume that has grown, on the device that it was, and twice is quiet', async (world) => {
+      const published = await publishOne(world);
+      const { connectionInfo, sizeBytes } = published;
+      const { device } = await world.driver.connect(connectionInfo);
+      const grown = sizeBytes + (32n << 20n);
+      await world.grow(published, grown);
+      const started = world.processesStarted();
+      const { device: now, ...extended } = await world.driver.extend(connectionInfo);
+      assert.ok(world.processesStarted() - started <= 2, `extend() started ${world.processesStarted() - started} processes`);
+      assert.deepEqual({ path: now.path, wwid: now.wwid, sizeBytes: now.sizeBytes, ...extended }, { path: device.path, wwid: device.wwid, sizeBytes: grown, oldSizeBytes: sizeBytes, newSizeBytes: grown, guestResized: false, warnings: [] });
+      assert.equal((await present(world, connectionInfo)).device.sizeBytes, grown);
+      assert.equal((await world.driver.extend(connectionInfo)).oldSizeBytes, grown);
+      await world.driver.disconnect(connectionInfo);
+    });
+
+    promise('extend() of a volume that is not connected rejects with DEVICE_NOT_FOUND and leaves nothing', async (world) => {
+      const { connectionInfo } = await publishOne(world);
+      await assertRejects(world.driver.extend(connectionInfo), 'DEVICE_NOT_FOUND');
+    });
+
     promise('disconnect() says whether there was anything, and twice is quiet', async (world) => {
       const { connectionInfo } = await publishOne(world);
       await world.driver.connect(connectionInfo);

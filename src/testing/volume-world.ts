@@ -15,6 +15,8 @@ export interface VolumeWorld extends AsyncDisposable {
   readonly transport: Transport;
   /** Exports `count` volumes on one new target. */
   publish(count: number): Promise<readonly PublishedVolume[]>;
+  /** Makes a published volume larger, as the storage service would while it is connected. */
+  grow(volume: PublishedVolume, sizeBytes: bigint): Promise<void>;
   /** A portal of the network at which nothing answers, as connection_info spells it. */
   readonly deadPortal: string;
   /** Keeps the device open, as a guest would, until the result is called. */

@@ -72,6 +72,17 @@ test('detach takes the volume from guest and host', async () => {
   expect(documentOf(await command(detach))).toEqual({ detached: false, warnings: [] });
 });
 
+test('extend prints both sizes, and whether the guest was told', async () => {
+  const driver = new FakeVolumeDriver();
+  const command = cli({ driver });
+  await command(ATTACH);
+  driver.grow(VOLUME, 2_147_483_648n);
+  expect(documentOf(await command(['extend', 'web1', '--connection-info', '-', '--json']))).toEqual({ device: '/dev/sda', oldSizeBytes: 1_073_741_824, newSizeBytes: 2_147_483_648, guestResized: true, warnings: [] });
+  expect((await command(['extend', '--connection-info', '-'])).stdout).toBe('/dev/sda is at its size, 2 GiB\n');
+  driver.grow(VOLUME, 3_221_225_472n);
+  expect((await command(['extend', 'web1', '--connection-info', '-'])).stdout).toBe('/dev/sda grew from 2 GiB to 3 GiB, and web1 was told\n');
+});
+
 test('disk-xml takes the device from the connection_info, else the connected one', async () => {
   const command = cli();
   const args = ['disk-xml', '--connection-info', '-', '--disk-info', 'test/cli/disk-info.json'];
@@ -179,7 +190,7 @@ test('a config file that cannot be used is exit status 2', async () => {
 });
 
 test('--help of every command shows its options, the common ones and examples', async () => {
-  for (const command of ['connect', 'disconnect', 'disk-xml', 'attach', 'detach', 'ifaces', 'doctor']) {
+  for (const command of ['connect', 'disconnect', 'disk-xml', 'attach', 'detach', 'extend', 'ifaces', 'doctor']) {
     const { status, stdout } = await cli()([command, '--help']);
     expect(status).toBe(0);
     for (const words of [`Usage: libvirt-volume ${command}`, '--json', '--config <FILE>', 'Examples:']) expect(stdout).toContain(words);

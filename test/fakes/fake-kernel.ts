@@ -70,7 +70,11 @@ export class FakeKernel {
     if (session === undefined || this.#tree.kind(path) === undefined) throw new Error(`write ${path}: ENOENT`);
     if (scanned !== undefined) this.#scan(session, text);
     else if (verb === 'delete') this.#removeUnit(session, Number(lun));
-    else this.#showUnit(session, Number(lun));
+    else if (this.#isUp(session)) this.#showUnit(session, Number(lun));
+  }
+
+  #isUp({ id }: FakeSession): boolean {
+    return this.#tree.read(`/sys/class/iscsi_session/session${id}/state`)?.trim() === 'LOGGED_IN';
   }
 
   #scan(session: FakeSession, text: string): void {
@@ -83,13 +87,14 @@ export class FakeKernel {
     const unit = this.#targets.find(({ iqn }) => iqn === session.target)?.units.get(lun);
     if (unit === undefined) return;
     const folder = unitFolder(session, lun);
-    const name = this.#tree.list(`${folder}/block`)[0] ?? this.#freeName();
+    const [present] = this.#tree.list(`${folder}/block`);
+    const name = present ?? this.#freeName();
     this.#writeAll(folder, { wwid: unit.wwid, delete: '', rescan: '', state: 'running' });
     this.#writeAll(`${folder}/block/${name}`, { size: String(unit.sizeBytes / 512n), dev: `8:${16 * (name.charCodeAt(2) - 97)}` });
     this.#tree.blockDevice(`/dev/${name}`);
     this.#tree.symbolicLink(`/sys/class/block/${name}`, `${folder}/block/${name}`);
     this.deeds.push(`show ${name}`);
-    this.multipathd.appeared(name);
+    if (present === undefined) this.multipathd.appeared(name);
   }
 
   #removeUnit(session: FakeSession, lun: number): void {

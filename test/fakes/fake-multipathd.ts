@@ -10,6 +10,8 @@ interface FakeMap {
   readonly name: string;
   readonly wwid: string;
   readonly disks: string[];
+  /** In sectors, as sysfs has it. */
+  size: string;
 }
 
 /** multipathd and device-mapper on a fake host: maps over disks of one WWID, shown in the tree as sysfs shows them. */
@@ -20,6 +22,10 @@ export class FakeMultipathd {
   blacklistsAll = false;
   /** It misses the uevents of new disks, and has to be told of each. */
   isDeaf = false;
+  /** It misses the uevents of disks that go: they stay in their map until it is told. */
+  missesRemovals = false;
+  /** What it answers to the next requests to resize a map, without doing anything. */
+  readonly resizeAnswers: ('ok' | 'fail' | 'timeout')[] = [];
   /** Every disk that it was told of and not of its end. */
   readonly watched = new Set<string>();
   readonly #tree: FakeTree;
@@ -52,9 +58,10 @@ export class FakeMultipathd {
     if (this.#tree.read('/proc/net/unix') !== SOCKET_LINE) return { exitCode: 1, stdout: '', stderr: 'ux_socket_connect: Connection refused\n' };
     if (words.startsWith('add path ')) return said(this.#add(args[2] ?? ''));
     if (words.startsWith('del path ')) {
-      this.watched.delete(args[2] ?? '');
+      this.#drop(args[2] ?? '');
       return said('ok');
     }
+    if (words.startsWith('resize map ')) return said(this.#resize(args[2] ?? ''));
     if (words.startsWith('disablequeueing map ')) {
       this.#deeds.push(`stop queueing ${args[2] ?? ''}`);
       return said('ok');
@@ -70,6 +77,10 @@ export class FakeMultipathd {
 
   /** The uevent of a disk that is gone. The map over it stays, perhaps without a path. */
   vanished(disk: string): void {
+    if (!this.missesRemovals) this.#drop(disk);
+  }
+
+  #drop(disk: string): void {
     this.watched.delete(disk);
     const map = this.mapOf(disk);
     if (map === undefined) return;
@@ -83,15 +94,16 @@ export class FakeMultipathd {
     if (this.blacklistsAll) return 'blacklisted';
     this.watched.add(disk);
     if (this.findMultipaths === 'strict' && !this.#remembered().includes(`/${wwid}/`)) return 'ok';
-    const map = this.#maps.find((candidate) => candidate.wwid === wwid) ?? this.#newMap(wwid);
-    for (const one of this.watched) if (this.#wwidOf(one) === wwid) this.#join(map, one);
+    const map = this.#maps.find((candidate) => candidate.wwid === wwid) ?? this.#newMap(wwid, this.#sizeOf(disk));
+    if (this.#sizeOf(disk) !== map.size) return 'fail'; // multipathd/main.c, ev_add_path: device size mismatch
+    for (const one of this.watched) if (this.#wwidOf(one) === wwid && this.#sizeOf(one) === map.size) this.#join(map, one);
     this.#show(map);
     return 'ok';
   }
 
-  #newMap(wwid: string): FakeMap {
+  #newMap(wwid: string, size: string): FakeMap {
     const number = this.#maps.length;
-    const map = { dm: `dm-${number}`, name: `mpath${String.fromCharCode(97 + number)}`, wwid, disks: [] };
+    const map = { dm: `dm-${number}`, name: `mpath${String.fromCharCode(97 + number)}`, wwid, disks: [], size };
     this.#maps.push(map);
     this.#deeds.push(`map ${map.name}`);
     return map;
@@ -102,12 +114,24 @@ export class FakeMultipathd {
     this.#tree.symbolicLink(`${this.#tree.resolve(`/sys/class/block/${disk}`) ?? ''}/holders/${map.dm}`, `/sys/class/block/${map.dm}`);
   }
 
-  #show({ dm, name, wwid, disks }: FakeMap): void {
+  #show({ dm, name, wwid, disks, size }: FakeMap): void {
     const folder = `/sys/class/block/${dm}`;
-    const size = this.#tree.read(`/sys/class/block/${disks[0] ?? ''}/size`) ?? '0\n';
     for (const [file, text] of Object.entries({ 'dm/uuid': `mpath-${wwid}\n`, 'dm/name': `${name}\n`, 'dm/suspended': '0\n', size, dev: `253:${dm.slice(3)}\n` })) this.#tree.write(`${folder}/${file}`, text);
     for (const disk of disks) this.#tree.symbolicLink(`${folder}/slaves/${disk}`, `/sys/class/block/${disk}`);
     this.#tree.blockDevice(`/dev/${dm}`);
+  }
+
+  /** As of 0.9.8: not unless all paths are of one size (multipathd/cli_handlers.c, cli_resize). */
+  #resize(name: string): 'ok' | 'fail' | 'timeout' {
+    const scripted = this.resizeAnswers.shift();
+    if (scripted !== undefined) return scripted;
+    const map = this.#maps.find((candidate) => candidate.name === name);
+    const [size, ...others] = new Set(map?.disks.map((disk) => this.#sizeOf(disk)));
+    if (map === undefined || size === undefined || others.length > 0) return 'fail';
+    this.#deeds.push(`resize ${name}`);
+    map.size = size;
+    this.#show(map);
+    return 'ok';
   }
 
   #remove(name: string): CommandResult {
@@ -132,6 +156,10 @@ export class FakeMultipathd {
 
   #remembered(): readonly string[] {
     return (this.#tree.read(WWIDS) ?? '').split('\n').filter((line) => line !== '');
+  }
+
+  #sizeOf(disk: string): string {
+    return this.#tree.read(`/sys/class/block/${disk}/size`) ?? '0\n';
   }
 
   #wwidOf(disk: string): string | undefined {

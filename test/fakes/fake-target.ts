@@ -25,6 +25,13 @@ export class FakeTarget {
     this.chap = chap;
   }
 
+  /** Makes a volume larger, or smaller. The kernel shows it once it asks again. */
+  resize(lun: number, sizeBytes: bigint): void {
+    const unit = this.units.get(lun);
+    if (unit === undefined) throw new RangeError(`No LUN ${lun} of ${this.iqn}`);
+    this.units.set(lun, { ...unit, sizeBytes });
+  }
+
   /** iscsiadm's exit status for a login (open-iscsi, include/iscsi_err.h). */
   loginStatus(portal: { readonly address: string; readonly port: number }, transport: string, record: ReadonlyMap<string, string>): number {
     const found = this.portals.find(({ address, port }) => address === portal.address && port === portal.port);

@@ -9,7 +9,7 @@ import { diskXml } from '../../src/disk/disk-xml.js';
 import { makeDiskConfig } from '../../src/disk/make-disk-config.js';
 import { readDiskInfo } from '../../src/disk/read-disk-info.js';
 import type { ConnectedVolume } from '../../src/driver/connected-volume.js';
-import type { AttachedVolume, DisconnectOptions, ReleasedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
+import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
 import { type DomainRef, formatDomainRef } from '../../src/libvirt/libvirt.js';
 
@@ -32,6 +32,7 @@ export class FakeVolumeDriver implements VolumeDriver {
   loginsRunning = 0;
   readonly #settings: FakeVolumeDriverSettings;
   readonly #connected = new Map<string, ConnectedVolume>();
+  readonly #sizes = new Map<string, bigint>();
   readonly #guests = new Map<string, Set<string>>();
 
   constructor(settings: FakeVolumeDriverSettings = {}) {
@@ -93,6 +94,23 @@ export class FakeVolumeDriver implements VolumeDriver {
     const left = this.#volumesOf(domain).delete(keyOf(readConnectionInfo(connectionInfo)));
     const released = await this.disconnect(connectionInfo, options, signal);
     return { ...released, found: left || released.found };
+  }
+
+  async extend(connectionInfo: unknown, { domain }: ExtendOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ExtendedVolume> {
+    throwIfAborted(signal);
+    const key = keyOf(readConnectionInfo(connectionInfo));
+    const guestResized = domain !== undefined && this.#volumesOf(domain).has(key);
+    const volume = this.#connected.get(key);
+    if (volume === undefined) throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot extend the volume: it is not connected');
+    const oldSizeBytes = volume.device.sizeBytes;
+    const device = { ...volume.device, sizeBytes: this.#sizes.get(key) ?? oldSizeBytes };
+    this.#connected.set(key, { ...volume, device });
+    return { device, oldSizeBytes, newSizeBytes: device.sizeBytes, guestResized, warnings: this.#settings.warnings ?? [] };
+  }
+
+  /** What the storage has made of a volume since it was connected. */
+  grow(connectionInfo: unknown, sizeBytes: bigint): void {
+    this.#sizes.set(keyOf(readConnectionInfo(connectionInfo)), sizeBytes);
   }
 
   async #logIn(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import { Container } from 'inversify';
 import { SILENT } from '../../src/base/logger.js';
+import { readConnectionInfo } from '../../src/connection/read-connection-info.js';
 import type { Transport } from '../../src/iface/transport.js';
 import { volumeDriverModule } from '../../src/module.js';
 import type { PublishedVolume, VolumeWorld } from '../../src/testing/index.js';
@@ -47,6 +48,10 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
     driver: container.get(TOKENS.driverFor)(volumeType),
     deadPortal: '192.0.2.99:3260',
     publish: async (count) => publishOn(host, { count, transport, volumeType }),
+    grow: async ({ connectionInfo }, sizeBytes) => {
+      const [{ target, lun }] = readConnectionInfo(connectionInfo).paths;
+      host.targets.find(({ iqn }) => iqn === target)?.resize(lun, sizeBytes);
+    },
     holdOpen: async (devicePath) => {
       const letGo = host.open(devicePath, { pid: 4711, name: 'qemu-system-x86' });
       return async () => { letGo(); };

@@ -37,6 +37,33 @@ describe('GuestDisks.attach()', () => {
   });
 });
 
+describe('GuestDisks.resize()', () => {
+  const SIZE = 5_000_000_000_000n;
+
+  test('tells the running guest, by the name that the disk has there', async () => {
+    const { libvirt, disks } = await attached({});
+    expect(await disks.resize(guest, match, SIZE, signal)).toBe('resized');
+    expect(libvirt.sizeOf('guest', 'vdb')).toBe(SIZE);
+  });
+
+  test('leaves a guest alone that does not run', async () => {
+    const { libvirt, disks } = await attached({ active: false });
+    expect(await disks.resize(guest, match, SIZE, signal)).toBe('not-running');
+    expect(libvirt.sizeOf('guest', 'vdb')).toBeUndefined();
+  });
+
+  test('tells no guest of a disk that it has by path alone', async () => {
+    const { disks } = await attached({});
+    expect(await disks.resize(guest, { alias: 'ua-other', serial: 'other', sourcePaths: ['/dev/sda'] }, SIZE, signal)).toBe('no-such-disk');
+  });
+
+  test('lets a refusal pass', async () => {
+    const { libvirt, disks } = await attached({});
+    libvirt.blockResize = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'Cannot grow device files'); };
+    await expect(disks.resize(guest, match, SIZE, signal)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
+  });
+});
+
 describe('GuestDisks.detach()', () => {
   test.each([{ active: true, persistent: true }, { active: true, persistent: false }, { active: false, persistent: true }])('removes the disk of a guest %p, and then finds none', async (state) => {
     const { libvirt, disks } = await attached(state);
