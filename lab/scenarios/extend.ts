@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/base/volume-error.js';
+import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { readDevice } from '../guest/disks.js';
 import { Domain } from '../guest/domain.js';
@@ -24,12 +25,15 @@ let target: LioTarget;
 let onePath: object;
 let fourPaths: object;
 let guest: Domain;
+let multipathdRan: boolean;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'extend', sizeMiB: 64 });
   target = new LioTarget({ iqn: 'iqn.2026-11.org.example:extend', luns: { 2: volume }, portals: TCP_ADDRESSES.map((address) => ({ address })) });
   onePath = connectionInfo(volume, target, 2, [TCP_ADDRESSES[0]]);
   fourPaths = connectionInfo(volume, target, 2, TCP_ADDRESSES);
+  multipathdRan = (await tryRun('pidof', ['multipathd'])).code === 0;
+  await stopMultipathd(); // it would put a map over the one path
   await libvirtdUp();
   guest = await Domain.start({ name: 'extend' });
 });
@@ -39,6 +43,7 @@ after(async () => {
   await guest.stop();
   target.remove();
   await volume.remove();
+  if (multipathdRan) await startMultipathd(); // for the scenarios after this one
 });
 
 const mib = (size: number): bigint => BigInt(size * MIB);
