@@ -24,7 +24,7 @@ export type { FileKind, FileSystem } from './host/file-system.js';
 export type { NetAddress, NetAddresses } from './host/net-addresses.js';
 export type { Locks } from './host/locks.js';
 export { formatDomainRef, parseDomainRef } from './libvirt/libvirt.js';
-export type { DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, SecretUsage } from './libvirt/libvirt.js';
+export type { DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from './libvirt/libvirt.js';
 export { TRANSPORTS, type Transport } from './iface/transport.js';
 export type { Doctor } from './doctor/doctor.js';
 export type { Finding, FindingCode, Severity } from './doctor/finding.js';

@@ -32,7 +32,7 @@ const SOCKETS = ['@/org/kernel/linux/storage/multipathd', '/run/multipathd.socke
 const FIRST_REMINDER_MS = 500;
 /** udev and its helpers open a new map for a moment; who still has it open after this uses it. */
 const PASSING_USERS_MS = 2_000;
-/** multipathd puts a disk into the map that is there as soon as udev has seen it. */
+/** multipathd puts a disk into the map that is there, and takes it out, as soon as udev has seen it. */
 const JOIN_MS = 2_000;
 /** The pauses between tries to remove a map: 250 ms to 4 s, 8 s in all. */
 const FIRST_RETRY_MS = 250;
@@ -137,9 +137,9 @@ export class MultipathMaps {
       return disks.map((disk) => nameOf({ path: disk })).filter((name) => slaves.includes(name));
     };
     const free = async (): Promise<true | undefined> => ((await held()).length === 0 ? true : undefined);
-    if ((await until(free, { clock, timeoutMs: FORGET_MS, signal })) === true) return;
+    if ((await until(free, { clock, timeoutMs: JOIN_MS, signal })) === true) return;
     for (const name of await held()) await this.#ask(forgetPathCommand(name), signal);
-    await until(free, { clock, timeoutMs: FORGET_MS, signal });
+    await until(free, { clock, timeoutMs: JOIN_MS, signal });
   }
 
   /** Who has the map, or a partition on it, or one of its paths open, once those that only pass by are gone. The map's own hold on its paths is none. */

@@ -26,7 +26,7 @@ import type { Portal } from '../connection/portal.js';
 import type { PortalSearch } from '../initiator/discover-portals.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
-import type { DiskMatch } from '../libvirt/guest-disk.js';
+import { type DiskMatch, findGuestDisk } from '../libvirt/guest-disk.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { ConnectedVolume } from './connected-volume.js';
@@ -56,6 +56,18 @@ export interface DriverParts {
 
 /** How long the undoing of a failed attach may take, whatever became of the caller's signal. */
 const UNDO_MS = 180_000;
+
+/** What detach() did in the guest before it turns to the host. */
+interface LeftGuest {
+  readonly inGuest: boolean;
+  readonly match: DiskMatch;
+}
+
+interface ReleaseRequest {
+  readonly connection: IscsiConnection;
+  readonly plan: IfacePlan;
+  readonly options: DisconnectOptions;
+}
 
 /** The road of every open-iscsi volume, told from end to end. Subclasses choose the iface and override no step. */
 export abstract class LibvirtVolumeDriver implements VolumeDriver {
@@ -125,10 +137,21 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
     const volume = await this.#connector.find(connection, await this.#ifacePlan());
     const sourcePaths = volume === undefined ? [] : [volume.device.path, ...volume.paths.map(({ disk }) => disk)];
-    const inGuest = await this.#parts.guestDisks.detach(domain, diskMatch(connection, sourcePaths), signal);
+    const match = diskMatch(connection, sourcePaths);
+    const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
+    return noted(await this.#withPlan(connection, signal, async (plan) => await this.#releaseAfter({ inGuest, match }, { connection, plan, options }, signal)), notes);
+  }
+
+  /**
+   * The host's part of detach(). The last guest out takes a shared volume along, by what libvirt's guests have and not by a counter. Each looks under the target's lock
+   * and once its own guest has let go: of two that leave at the same time the later one finds nobody, and a guest that comes meanwhile is seen.
+   */
+  async #releaseAfter({ inGuest, match }: LeftGuest, { connection, plan, options }: ReleaseRequest, signal: AbortSignal): Promise<ReleasedVolume> {
+    const others = connection.multiattach ? await this.#parts.guestDisks.guestsWith((disk) => findGuestDisk([disk], match) !== undefined, signal) : [];
+    if (others.length > 0) return { found: inGuest, warnings: [`the volume stays on this host for the guests that have it too: ${others.join(', ')}`] };
     try {
-      const released = await this.#release(connection, options, signal);
-      return noted({ ...released, found: released.found || inGuest }, notes);
+      const released = await this.#releaseWith(connection, plan, options, signal);
+      return { ...released, found: released.found || inGuest };
     } catch (error) {
       if (!inGuest || !connection.multiattach || !isVolumeError(error, 'DEVICE_IN_USE')) throw error;
       return { found: true, warnings: [`the volume stays on this host for others: ${error.message}`] };

@@ -11,7 +11,7 @@ export interface AttachedVolume {
 
 /** What detach() or disconnect() found and did. */
 export interface ReleasedVolume {
-  /** False when there was nothing of it on this host, or in the guest. */
+  /** False when there was nothing to take away: it was not in the guest, and not on this host or there for other guests. */
   readonly found: boolean;
   readonly warnings: readonly string[];
 }
@@ -54,7 +54,9 @@ export interface DisconnectOptions {
  * **Growth.** `extend` brings a volume that has grown at the storage to its size on this host and in the guest, while it is in use.
  *
  * **Sharing.** Several volumes may live on one target: they share its session, and the last one out ends it. Calls for one target run
- * one after another, also across processes; calls for different targets never wait for each other.
+ * one after another, also across processes; calls for different targets never wait for each other. A volume that the storage service calls `multiattach`
+ * stays on this host until the last guest that has it, for now or for its next start, lets go of it; which guests have it is seen in libvirt. Any other volume is for one
+ * guest at a time, as the storage service grants it: a second guest that has it open is `DEVICE_IN_USE` at the first one's detach, and one that is shut off is not looked for.
  *
  * **Failure.** Every rejection is a {@link VolumeError} with a stable code. A failed connect or attach leaves the host as it
  * was before the call. A failed disconnect stops before data could be lost; calling it again goes on from there.

@@ -10,6 +10,8 @@ export interface GuestDisk {
   readonly serial: string | undefined;
   /** What events call the disk. Only a running guest's devices have one, or those that were given one (`ua-…`). */
   readonly alias: string | undefined;
+  /** The libvirt secret that opens the disk; undefined for one that is not encrypted. */
+  readonly secretUuid: string | undefined;
   /** The attributes of `<driver>`: name, type, cache, io, discard and others. */
   readonly driver: Readonly<Record<string, string>>;
   /** The disk's own element, as libvirt printed it: fit to be handed back to detach it. */

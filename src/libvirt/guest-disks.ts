@@ -3,7 +3,7 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import { AskAgain } from './ask-again.js';
 import { findGuestDisk, type DiskMatch, type GuestDisk } from './guest-disk.js';
-import type { Domain, DomainRef, Libvirt } from './libvirt.js';
+import type { Domain, DomainRef, Libvirt, ListedDomain } from './libvirt.js';
 import { parseGuestDisks } from './parse-guest-disks.js';
 import { Pause } from './pause.js';
 
@@ -79,6 +79,18 @@ export class GuestDisks {
     return 'resized';
   }
 
+  /**
+   * Looks through every guest that libvirt knows, running or not: a guest that is shut off keeps its disks for its next start, and no process has them open.
+   * @returns the names of the guests that have such a disk, now or for their next start
+   */
+  async guestsWith(isMeant: (disk: GuestDisk) => boolean, signal: AbortSignal): Promise<readonly string[]> {
+    const names: string[] = [];
+    for (const domain of await this.#libvirt.listDomains(signal)) {
+      if ((await this.#disksIn(domain, 'live', signal)).some(isMeant) || (await this.#disksIn(domain, 'config', signal)).some(isMeant)) names.push(domain.name);
+    }
+    return names;
+  }
+
   async #detachStored(domain: Domain, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
     const disk = await this.#find(domain, 'config', match, signal);
     if (disk === undefined) return false;
@@ -128,12 +140,16 @@ export class GuestDisks {
     }
   }
 
-  /** A transient guest that has ended has no disks left. */
   async #find(domain: Domain, which: 'live' | 'config', match: DiskMatch, signal: AbortSignal): Promise<GuestDisk | undefined> {
+    return findGuestDisk(await this.#disksIn(domain, which, signal), match);
+  }
+
+  /** A transient guest that has ended has no disks left. */
+  async #disksIn(domain: ListedDomain, which: 'live' | 'config', signal: AbortSignal): Promise<readonly GuestDisk[]> {
     try {
-      return findGuestDisk(parseGuestDisks(await this.#libvirt.domainXml(refOf(domain), which, signal)), match);
+      return parseGuestDisks(await this.#libvirt.domainXml(refOf(domain), which, signal));
     } catch (error) {
-      if (isVolumeError(error, 'DOMAIN_NOT_FOUND')) return undefined;
+      if (isVolumeError(error, 'DOMAIN_NOT_FOUND')) return [];
       throw error;
     }
   }
@@ -147,7 +163,7 @@ export class GuestDisks {
 }
 
 /** By UUID: a guest of the same name that was defined meanwhile is another guest. */
-function refOf({ uuid }: Domain): DomainRef {
+function refOf({ uuid }: ListedDomain): DomainRef {
   return { kind: 'uuid', uuid };
 }
 

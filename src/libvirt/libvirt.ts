@@ -17,6 +17,9 @@ export interface DeviceScope {
   readonly config: boolean;
 }
 
+/** How libvirt's list names a guest. */
+export type ListedDomain = Pick<Domain, 'name' | 'uuid'>;
+
 /** What a libvirt secret is for: nova's usage of volumes. */
 export interface SecretUsage {
   readonly type: 'volume';
@@ -56,6 +59,8 @@ export interface Libvirt {
    * called. An adapter that cannot hear events may never call it: whoever waits also looks at the XML.
    */
   onDeviceRemoved(listener: (event: DeviceRemoved) => void, signal: AbortSignal): Promise<() => Promise<void>>;
+  /** Every guest that libvirt knows, running or not. */
+  listDomains(signal: AbortSignal): Promise<readonly ListedDomain[]>;
   close(): Promise<void>;
 }
 

@@ -34,7 +34,13 @@ function guestDisk(disk: XmlElement): GuestDisk {
     sourcePath: source?.['dev'] ?? source?.['file'],
     serial: child(disk, 'serial')?.text,
     alias: child(disk, 'alias')?.attributes['name'],
+    secretUuid: secretOf(disk) ?? secretOf(child(disk, 'source')),
     driver: child(disk, 'driver')?.attributes ?? {},
     xml: disk.source,
   };
+}
+
+/** libvirt prints `<encryption>` where it was given: below the disk, or below its source (libvirt, docs/formatstorageencryption.rst). */
+function secretOf(element: XmlElement | undefined): string | undefined {
+  return child(child(element, 'encryption'), 'secret')?.attributes['uuid'];
 }

@@ -2,7 +2,7 @@ import { throwIfAborted } from '../../src/base/aborted.js';
 import type { Secret } from '../../src/base/secret.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
-import { formatDomainRef, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type SecretUsage } from '../../src/libvirt/libvirt.js';
+import { formatDomainRef, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../../src/libvirt/libvirt.js';
 import { parseGuestDisk, parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
 
 /**
@@ -67,6 +67,10 @@ export class FakeLibvirt implements Libvirt {
   /** The guest's disks as its description shows them. */
   disksOf(name: string, which: 'live' | 'config' = 'live'): readonly GuestDisk[] {
     return parseGuestDisks(this.#describe(this.#named(name), which));
+  }
+
+  isRunning(name: string): boolean {
+    return this.#named(name).active;
   }
 
   /** From now on the guest answers like that; requests it has not answered stay unanswered. */
@@ -179,6 +183,11 @@ export class FakeLibvirt implements Libvirt {
     const entry = { hear: listener };
     this.#listeners.add(entry);
     return async () => { this.#listeners.delete(entry); };
+  }
+
+  async listDomains(signal: AbortSignal): Promise<readonly ListedDomain[]> {
+    this.#reachDaemon(signal);
+    return this.#domains.map(({ name, uuid }) => ({ name, uuid }));
   }
 
   async close(): Promise<void> {

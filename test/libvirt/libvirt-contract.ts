@@ -71,6 +71,10 @@ function lookups(promise: Promised): void {
     assert.match(await libvirt.domainXml(byName(guest.name), 'live', signal), new RegExp(`<uuid>${guest.uuid}</uuid>`));
     assert.match(await libvirt.domainXml(byName(stoppedGuest.name), 'config', signal), new RegExp(`<uuid>${stoppedGuest.uuid}</uuid>`));
   });
+  promise('listDomains() names every guest, running or not', async ({ libvirt, guest, stoppedGuest }, signal) => {
+    const listed = await libvirt.listDomains(signal);
+    for (const { name, uuid } of [guest, stoppedGuest]) assert.deepEqual(listed.filter((domain) => domain.uuid === uuid), [{ name, uuid }]);
+  });
   promise('answers many calls at once', async ({ libvirt, guest }, signal) => {
     const answers = await Promise.all(Array.from({ length: 25 }, () => libvirt.lookupDomain(byName(guest.name), signal)));
     assert.deepEqual(new Set(answers.map(({ uuid }) => uuid)), new Set([guest.uuid]));
@@ -79,6 +83,7 @@ function lookups(promise: Promised): void {
     const signal = AbortSignal.abort();
     await rejects('ABORTED', libvirt.lookupDomain(byName(guest.name), signal));
     await rejects('ABORTED', libvirt.findSecret({ type: 'volume', id: 'any' }, signal));
+    await rejects('ABORTED', libvirt.listDomains(signal));
   });
 }
 

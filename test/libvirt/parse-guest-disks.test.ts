@@ -31,10 +31,19 @@ const DOMAIN = `<?xml version='1.0'?>
 describe('parseGuestDisks()', () => {
   test('reads the disks of <devices>, and no others', () => {
     expect(parseGuestDisks(DOMAIN)).toEqual([
-      { targetDev: 'vdb', bus: 'virtio', device: 'disk', sourcePath: '/dev/mapper/a&b', serial: 'a <&&"\' b', alias: 'ua-1', driver: { name: 'qemu', type: 'raw', cache: 'none', io: 'native' }, xml: FIRST },
+      { targetDev: 'vdb', bus: 'virtio', device: 'disk', sourcePath: '/dev/mapper/a&b', serial: 'a <&&"\' b', alias: 'ua-1', secretUuid: undefined, driver: { name: 'qemu', type: 'raw', cache: 'none', io: 'native' }, xml: FIRST },
       expect.objectContaining({ targetDev: 'sda', bus: undefined, device: 'cdrom', sourcePath: undefined, serial: undefined, alias: undefined, driver: {} }),
       expect.objectContaining({ targetDev: 'vdc', device: 'disk', sourcePath: '/images/a', xml: '<disk type=\'file\'><source file=\'/images/a\'/><target dev=\'vdc\' bus=\'virtio\'/></disk>' }),
     ]);
+  });
+
+  test.each([
+    ['below the disk', (secret: string) => `<source dev='/dev/sdb'/>${secret}`],
+    ['below its source', (secret: string) => `<source dev='/dev/sdb'>${secret}</source>`],
+  ])('finds the secret of an encrypted disk %s', (_where, inside) => {
+    const secretUuid = '2a0a0d6c-babf-454d-b93e-9ac9957b95e0';
+    const secret = `<encryption format='luks'><secret type='passphrase' uuid='${secretUuid}'/></encryption>`;
+    expect(parseGuestDisk(`<disk type='block'>${inside(secret)}<target dev='vdb'/></disk>`)).toMatchObject({ secretUuid, sourcePath: '/dev/sdb' });
   });
 
   test('gives an element that reads as the same disk', () => {

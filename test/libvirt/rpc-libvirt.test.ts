@@ -200,6 +200,13 @@ describe('RpcLibvirt', () => {
     expect(sent).toEqual(onDomain(GUEST).string('vdb').uhyper(5_000_000_000_000n).uint(1).bytes());
   });
 
+  test('listDomains() asks for the whole list, whatever the guests do', async () => {
+    const other = { name: 'stopped', uuid: '99999999-2222-4333-8444-555555555555', id: -1 };
+    daemon.answer(PROCEDURE.connectListAllDomains, () => new XdrWriter().uint(2).fixedOpaque(onDomain(GUEST).bytes()).fixedOpaque(onDomain(other).bytes()).uint(2));
+    await expect(libvirt.listDomains(never)).resolves.toEqual([{ name: GUEST.name, uuid: GUEST.uuid }, { name: other.name, uuid: other.uuid }]);
+    expect(daemon.heard.find(({ procedure }) => procedure === PROCEDURE.connectListAllDomains)?.payload).toEqual(new XdrWriter().int(1).uint(0).bytes());
+  });
+
   test('close() ends calls under way and all later ones', async () => {
     daemon.answer(PROCEDURE.domainGetXmlDesc, () => undefined);
     const call = expect(libvirt.domainXml(guest, 'live', never)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });

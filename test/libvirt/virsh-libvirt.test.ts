@@ -46,6 +46,12 @@ describe('VirshLibvirt', () => {
     await expect(libvirt.domainXml({ kind: 'name', name: '4' }, 'live', signal)).rejects.toMatchObject({ code: 'DOMAIN_NOT_FOUND' });
   });
 
+  test('listDomains() takes names as they are', async () => {
+    const { runner, libvirt } = withAnswers(() => ({ stdout: `${UUID} guest\n${OTHER} a guest \n\n` }));
+    await expect(libvirt.listDomains(signal)).resolves.toEqual([{ name: 'guest', uuid: UUID }, { name: 'a guest ', uuid: OTHER }]);
+    expect(runner.ran.map(printable)).toEqual([`virsh --connect ${URI} list --all --uuid --name`]);
+  });
+
   test('attachDevice() hands the XML over as input, never as shell or argument', async () => {
     const { runner, libvirt } = withAnswers(() => ({}));
     const xml = '<disk>$(touch /tmp/x) `id`</disk>';

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { quoted } from '../../base/quoted.js';
 import type { Secret } from '../../base/secret.js';
 import type { DeviceScope, DomainRef, SecretUsage } from '../libvirt.js';
-import { onDomain, readAuthTypes, readDomain, readFlag, readSecret, readString, writeSecret, writeUuid, type WireDomain, type WireSecret } from './messages.js';
+import { onDomain, readAuthTypes, readDomain, readDomains, readFlag, readSecret, readString, writeSecret, writeUuid, type WireDomain, type WireSecret } from './messages.js';
 import { AFFECT, EVENT_DEVICE_REMOVED, PROCEDURE, RESIZE_IN_BYTES, SECRET_USAGE, XML_INACTIVE } from './protocol.js';
 import type { XdrReader } from './xdr-reader.js';
 import { XdrWriter } from './xdr-writer.js';
@@ -84,6 +84,9 @@ export const registerDeviceRemoved = (): RpcCall<number> => ({
   read: (reader) => reader.int(),
   doing: 'listen for devices that leave their guests',
 });
+
+/** Without a filter: the running and the others (virConnectListAllDomains, flags 0). */
+export const listDomains = (): RpcCall<readonly WireDomain[]> => ({ procedure: PROCEDURE.connectListAllDomains, args: new XdrWriter().int(1).uint(0), read: readDomains, doing: 'list the guests' });
 
 function impact({ live, config }: DeviceScope): number {
   return (live ? AFFECT.live : 0) | (config ? AFFECT.config : 0);

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { LONGEST_STRING, MOST_AUTH_TYPES, UUID_BYTES } from './protocol.js';
+import { LONGEST_STRING, MOST_AUTH_TYPES, MOST_DOMAINS, UUID_BYTES } from './protocol.js';
 import type { XdrReader } from './xdr-reader.js';
 import { XdrWriter } from './xdr-writer.js';
 
@@ -80,4 +80,9 @@ export function readError(reader: XdrReader): WireError {
 
 export function readDeviceRemoved(reader: XdrReader): WireDeviceRemoved {
   return { callbackId: reader.int(), domain: readDomain(reader), alias: readString(reader) };
+}
+
+/** `remote_connect_list_all_domains_ret`, without the count behind the list, which says the same. */
+export function readDomains(reader: XdrReader): readonly WireDomain[] {
+  return reader.list(MOST_DOMAINS, () => readDomain(reader));
 }

@@ -21,6 +21,9 @@ export const HEADER_BYTES = 24;
 /** REMOTE_STRING_MAX */
 export const LONGEST_STRING = 4_194_304;
 
+/** REMOTE_DOMAIN_LIST_MAX */
+export const MOST_DOMAINS = 16_384;
+
 /** REMOTE_AUTH_TYPE_LIST_MAX */
 export const MOST_AUTH_TYPES = 20;
 
@@ -51,6 +54,7 @@ export const PROCEDURE = {
   domainAttachDeviceFlags: 160,
   domainDetachDeviceFlags: 161,
   domainBlockResize: 251,
+  connectListAllDomains: 273,
   domainEventCallbackRegisterAny: 316,
   domainEventCallbackDeregisterAny: 317,
   domainEventCallbackDeviceRemoved: 333,

@@ -3,7 +3,7 @@ import { errorChain } from '../../base/error-chain.js';
 import type { Logger } from '../../base/logger.js';
 import type { Secret } from '../../base/secret.js';
 import { isVolumeError } from '../../base/volume-error.js';
-import type { DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, SecretUsage } from '../libvirt.js';
+import type { DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from '../libvirt.js';
 import { parseLocalUri, socketPaths, type LocalUri } from '../libvirt-uri.js';
 import { secretXml } from '../secret-xml.js';
 import * as calls from './calls.js';
@@ -101,6 +101,10 @@ export class RpcLibvirt implements Libvirt {
       throw error;
     }
     return async () => { remove(); };
+  }
+
+  async listDomains(signal: AbortSignal): Promise<readonly ListedDomain[]> {
+    return (await this.#link.call(calls.listDomains(), signal)).map(({ name, uuid }) => ({ name, uuid }));
   }
 
   async close(): Promise<void> {

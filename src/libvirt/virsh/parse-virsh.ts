@@ -1,5 +1,5 @@
 import { quoted } from '../../base/quoted.js';
-import type { Domain, SecretUsage } from '../libvirt.js';
+import type { Domain, ListedDomain, SecretUsage } from '../libvirt.js';
 
 /**
  * `virsh dominfo`, in English.
@@ -15,9 +15,9 @@ export function parseDomainInfo(text: string): Domain {
   return { name: field('Name'), uuid: field('UUID'), active: field('Id') !== '-', persistent: field('Persistent') === 'yes' };
 }
 
-/** `virsh list --all --uuid --name`. @returns the UUID of the guest of exactly that name */
-export function parseUuidOfName(text: string, name: string): string | undefined {
-  return linesOf(text).find((line) => line.slice(UUID_LENGTH + 1) === name)?.slice(0, UUID_LENGTH);
+/** `virsh list --all --uuid --name`: a line for each guest, the name as it is, blanks and all; an empty one at the end. */
+export function parseDomainList(text: string): readonly ListedDomain[] {
+  return linesOf(text).filter((line) => line !== '').map((line) => ({ name: line.slice(UUID_LENGTH + 1), uuid: line.slice(0, UUID_LENGTH) }));
 }
 
 /** `virsh secret-list`. @returns the UUID of the secret of that usage */

@@ -4,9 +4,9 @@ import { quoted } from '../../base/quoted.js';
 import type { Secret } from '../../base/secret.js';
 import { isVolumeError, VolumeError } from '../../base/volume-error.js';
 import type { Command, CommandResult, CommandRunner } from '../../host/command.js';
-import { formatDomainRef, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type SecretUsage } from '../libvirt.js';
+import { formatDomainRef, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../libvirt.js';
 import { secretXml } from '../secret-xml.js';
-import { parseDomainInfo, parseSecretDefined, parseSecretList, parseUuidOfName } from './parse-virsh.js';
+import { parseDomainInfo, parseDomainList, parseSecretDefined, parseSecretList } from './parse-virsh.js';
 import * as commands from './virsh-commands.js';
 import { virshFailure } from './virsh-failure.js';
 
@@ -86,6 +86,10 @@ export class VirshLibvirt implements Libvirt {
     return async () => undefined;
   }
 
+  async listDomains(signal: AbortSignal): Promise<readonly ListedDomain[]> {
+    return parseDomainList(await this.#run(commands.domainNames(this.#virsh), 'list the guests', signal));
+  }
+
   async close(): Promise<void> {
     // Nothing is kept open between two calls.
   }
@@ -96,8 +100,8 @@ export class VirshLibvirt implements Libvirt {
    */
   async #unmistakable(domain: DomainRef, signal: AbortSignal): Promise<DomainRef> {
     if (domain.kind === 'uuid' || !/^\d+$/.test(domain.name)) return domain;
-    const uuid = parseUuidOfName(await this.#run(commands.domainNames(this.#virsh), `find guest ${shown(domain)}`, signal), domain.name);
-    if (uuid !== undefined) return { kind: 'uuid', uuid };
+    const listed = parseDomainList(await this.#run(commands.domainNames(this.#virsh), `find guest ${shown(domain)}`, signal)).find(({ name }) => name === domain.name);
+    if (listed !== undefined) return { kind: 'uuid', uuid: listed.uuid };
     throw new VolumeError('DOMAIN_NOT_FOUND', `Cannot find guest ${shown(domain)}: there is no guest of that name`, { hint: 'List the guests: virsh list --all' });
   }
 
