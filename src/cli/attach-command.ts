@@ -6,6 +6,7 @@ import { domainArgument } from './domain-argument.js';
 import { connectionInfoOption } from './file-options.js';
 import { volumeDocument } from './volume-document.js';
 import { volumeText } from './volume-text.js';
+import { withoutFinalNewline } from './without-final-newline.js';
 
 interface AttachFlags {
   readonly connectionInfo: string;
@@ -13,6 +14,7 @@ interface AttachFlags {
   readonly bus: string;
   readonly type?: string;
   readonly unit?: string;
+  readonly passphraseFile?: string;
 }
 
 /** `attach`: connect, disk-xml and libvirt in one, rolled back as a whole. */
@@ -26,17 +28,20 @@ export function addAttachCommand(program: Command, begin: Begin): void {
     .addOption(new Option('--bus <BUS>', 'the bus it is on').choices(BUSES).makeOptionMandatory())
     .addOption(new Option('--type <TYPE>', 'what the guest sees (default: disk)').choices(DEVICE_TYPES))
     .option('--unit <N>', 'the unit on the controller, 0 to 255; only for --bus scsi')
+    .option('--passphrase-file <FILE>', 'what opens an encrypted (LUKS) volume: the text of FILE less one newline at its end; - is stdin')
     .addHelpText('after', `
 Examples:
   libvirt-volume attach web1 --connection-info volume.json --dev vdb --bus virtio
-  libvirt-volume attach web1 --connection-info volume.json --dev sdb --bus scsi --unit 1 --json`)
-    .action((domainText: string, { connectionInfo: file, ...diskInfo }: AttachFlags) => {
+  libvirt-volume attach web1 --connection-info volume.json --dev sdb --bus scsi --unit 1 --json
+  get-key volume-1 | libvirt-volume attach web1 --connection-info volume.json --dev vdb --bus virtio --passphrase-file -`)
+    .action((domainText: string, { connectionInfo: file, passphraseFile, ...diskInfo }: AttachFlags) => {
       const domain = domainArgument(domainText);
       begin({
         doing: `Attaching the volume to ${formatDomainRef(domain)}`,
-        run: async ({ readJson, driverFor, signal }) => {
+        run: async ({ readJson, readBytes, driverFor, signal }) => {
           const connectionInfo = await readJson(file);
-          const { volume, diskXml } = await driverFor(connectionInfo).attach(domain, connectionInfo, diskInfo, signal);
+          const options = passphraseFile === undefined ? {} : { encryption: { passphrase: withoutFinalNewline(await readBytes(passphraseFile)) } };
+          const { volume, diskXml } = await driverFor(connectionInfo).attach(domain, connectionInfo, diskInfo, signal, options);
           const name = formatDomainRef(domain);
           return {
             document: { ...volumeDocument(volume), diskXml, domain: name },

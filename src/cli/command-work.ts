@@ -18,6 +18,8 @@ export interface CommandOutput {
 export interface CommandContext {
   /** @throws {VolumeError} `USAGE` when the file cannot be read, or is not JSON */
   readonly readJson: (file: string) => Promise<unknown>;
+  /** The file as it is. @throws {VolumeError} `USAGE` when it cannot be read */
+  readonly readBytes: (file: string) => Promise<Uint8Array>;
   /** The driver that a connection_info asks for. @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DRIVER_UNKNOWN` */
   readonly driverFor: (connectionInfo: unknown) => VolumeDriver;
   readonly ifaces: () => IfaceReports;

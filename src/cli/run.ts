@@ -5,6 +5,7 @@ import { TOKENS } from '../tokens.js';
 import type { CliIo } from './cli-io.js';
 import type { CommandOutput, CommandWork } from './command-work.js';
 import { driverOf } from './driver-of.js';
+import { inputReader } from './input-reader.js';
 import { jsonText } from './json-text.js';
 import { type GlobalFlags, parseArguments } from './parse-arguments.js';
 import { withProgress } from './progress.js';
@@ -54,11 +55,13 @@ interface Running {
 async function runWork(work: CommandWork, { io, makeContainer, flags, verbose }: Running): Promise<CommandOutput> {
   const { options, origin } = loadConfig({ configFile: flags.config, env: io.env });
   const container = makeContainer({ options, verbose });
+  const readBytes = inputReader(io);
   try {
     return await stopOnSignal(io, (signal) =>
       withProgress(work.doing, io, () =>
         work.run({
-          readJson: jsonReader(io),
+          readJson: jsonReader(readBytes),
+          readBytes,
           driverFor: (connectionInfo) => driverOf(connectionInfo, container.get(TOKENS.driverFor)),
           ifaces: () => container.get(TOKENS.ifaces),
           ifaceRecords: () => container.get(TOKENS.ifaceRecords),

@@ -1,6 +1,7 @@
 import type { NonEmpty } from '../base/brand.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
+import type { Secret } from '../base/secret.js';
 import { unlessAborted } from '../base/unless-aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
@@ -29,12 +30,16 @@ import { resolveConnection, type ResolvedConnection } from '../initiator/resolve
 import { type DiskMatch, findGuestDisk } from '../libvirt/guest-disk.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
+import type { AttachOptions } from './attach-options.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
+import { readPassphrase } from './read-passphrase.js';
+import { UndoLog } from './undo-log.js';
 import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
 import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
 import { VolumeExtender } from './volume-extender.js';
 import { VolumeReleaser } from './volume-releaser.js';
+import { VolumeSecrets } from './volume-secrets.js';
 
 export interface DriverParts {
   readonly initiator: OpenIscsiInitiator;
@@ -63,6 +68,15 @@ interface LeftGuest {
   readonly match: DiskMatch;
 }
 
+interface AttachRequest {
+  readonly connection: IscsiConnection;
+  readonly plan: IfacePlan;
+  readonly diskInfo: unknown;
+  readonly volumeId: string;
+  /** Of an encrypted volume. */
+  readonly passphrase: Secret | undefined;
+}
+
 interface ReleaseRequest {
   readonly connection: IscsiConnection;
   readonly plan: IfacePlan;
@@ -77,6 +91,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   readonly #connector: VolumeConnector;
   readonly #releaser: VolumeReleaser;
   readonly #extender: VolumeExtender;
+  readonly #secrets: VolumeSecrets;
   readonly #closing = new AbortController();
   readonly #background = new Set<Promise<void>>();
 
@@ -90,6 +105,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     });
     this.#releaser = new VolumeReleaser(parts);
     this.#extender = new VolumeExtender(parts);
+    this.#secrets = new VolumeSecrets(parts);
   }
 
   /** Waits for the paths that join volumes in the background. */
@@ -122,14 +138,13 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     return this.#xml(readConnectionInfo(connectionInfo), diskInfo, devicePath, secretUuid);
   }
 
-  async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal = never()): Promise<AttachedVolume> {
+  async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal = never(), options: AttachOptions = {}): Promise<AttachedVolume> {
     const listed = readConnectionInfo(connectionInfo);
-    readDiskInfo(diskInfo);
-    requireVolumeId(listed);
-    refuseEncrypted(listed);
+    const volumeId = volumeIdOf(listed);
+    const passphrase = readPassphrase(listed, readDiskInfo(diskInfo), options);
     await this.#parts.libvirt.lookupDomain(domain, signal);
     const { connection, notes } = await this.#resolve(listed, signal);
-    const { volume, diskXml } = await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo }, signal));
+    const { volume, diskXml } = await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo, volumeId, passphrase }, signal));
     return { volume: noted(volume, notes), diskXml };
   }
 
@@ -149,6 +164,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   async #releaseAfter({ inGuest, match }: LeftGuest, { connection, plan, options }: ReleaseRequest, signal: AbortSignal): Promise<ReleasedVolume> {
     const others = connection.multiattach ? await this.#parts.guestDisks.guestsWith((disk) => findGuestDisk([disk], match) !== undefined, signal) : [];
     if (others.length > 0) return { found: inGuest, warnings: [`the volume stays on this host for the guests that have it too: ${others.join(', ')}`] };
+    if (connection.encrypted && connection.volumeId !== undefined) await this.#secrets.withdraw(connection.volumeId, signal);
     try {
       const released = await this.#releaseWith(connection, plan, options, signal);
       return { ...released, found: released.found || inGuest };
@@ -181,16 +197,26 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   /** Under the target's lock to the end: between connect and libvirt nobody may take the disk away, or its name would be another volume's. */
-  async #attach(domain: DomainRef, { connection, plan, diskInfo }: { readonly connection: IscsiConnection; readonly plan: IfacePlan; readonly diskInfo: unknown }, signal: AbortSignal): Promise<AttachedVolume> {
+  async #attach(domain: DomainRef, { connection, plan, diskInfo, volumeId, passphrase }: AttachRequest, signal: AbortSignal): Promise<AttachedVolume> {
     const { volume, opened } = await this.#open(connection, plan, signal);
+    const undo = new UndoLog();
+    if (opened) undo.add(async () => { await this.#releaseWith(connection, plan, {}, AbortSignal.timeout(UNDO_MS)); });
     try {
-      const xml = this.#xml(connection, diskInfo, volume.device.path);
+      const secretUuid = passphrase === undefined ? undefined : await this.#provideSecret(volumeId, passphrase, undo, signal);
+      const xml = this.#xml(connection, diskInfo, volume.device.path, secretUuid);
       await this.#parts.guestDisks.attach(domain, xml, signal);
       return { volume, diskXml: xml };
     } catch (error) {
-      if (opened) await this.#undoOpen(connection, plan, error);
+      const failures = await undo.run();
+      if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed attach in full', { cause: new AggregateError([error, ...failures]) });
       throw error;
     }
+  }
+
+  /** To be undone from its first step on: a call that fails may have made the secret nevertheless. */
+  async #provideSecret(volumeId: string, passphrase: Secret, undo: UndoLog, signal: AbortSignal): Promise<string> {
+    undo.add(async () => { await this.#secrets.withdraw(volumeId, AbortSignal.timeout(UNDO_MS)); });
+    return await this.#secrets.provide(volumeId, passphrase, signal);
   }
 
   async #resolve(listed: ListedConnection, signal: AbortSignal): Promise<ResolvedConnection> {
@@ -238,14 +264,6 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     return await this.#parts.locks.hold(targetsOf(connection), signal, async () => await body(plan));
   }
 
-  async #undoOpen(connection: IscsiConnection, plan: IfacePlan, first: unknown): Promise<void> {
-    try {
-      await this.#releaseWith(connection, plan, {}, AbortSignal.timeout(UNDO_MS));
-    } catch (error) {
-      throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed attach in full', { cause: new AggregateError([first, error]) });
-    }
-  }
-
   #xml(connection: VolumeFacts, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
     return diskXml(makeDiskConfig(connection, readDiskInfo(diskInfo), { devicePath, secretUuid, options: this.#parts.options }));
   }
@@ -270,17 +288,9 @@ function noted<Result extends { readonly warnings: readonly string[] }>(result: 
 }
 
 /** detach() finds the disk in the guest by the alias that is made of the id; two disks without one could not be told apart. */
-function requireVolumeId({ volumeId }: VolumeFacts): void {
-  if (volumeId !== undefined) return;
+function volumeIdOf({ volumeId }: VolumeFacts): string {
+  if (volumeId !== undefined) return volumeId;
   throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot attach the volume: data.volume_id is missing, and serial as well: without either, detach could not find it in the guest', { details: { key: 'data.volume_id' } });
-}
-
-/** Without the passphrase the guest would see ciphertext, and write over it. */
-function refuseEncrypted({ encrypted }: VolumeFacts): void {
-  if (!encrypted) return;
-  throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot attach the volume: data.encrypted is true, and this version gives no passphrase to guests', {
-    hint: 'connect it, define the libvirt secret, and make the XML with disk-xml --secret-uuid', details: { key: 'data.encrypted' },
-  });
 }
 
 /** The guest sees such a volume without its LUKS header: the size that its disk must get is not that of the device (nova, LP1861071, LP1967157). */

@@ -1,6 +1,7 @@
 import type { DriverVolumeType } from '../connection/iscsi-connection.js';
 import type { BlockDevice } from '../device/block-device.js';
 import type { DomainRef } from '../libvirt/libvirt.js';
+import type { AttachOptions } from './attach-options.js';
 import type { ConnectedVolume } from './connected-volume.js';
 
 /** Where a volume stands in a guest once attach() is done. */
@@ -96,8 +97,12 @@ export interface VolumeDriver {
    */
   diskXml(connectionInfo: unknown, diskInfo: unknown, devicePath: string, secretUuid?: string): string;
 
-  /** @throws {VolumeError} as connect(); `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED` */
-  attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal?: AbortSignal): Promise<AttachedVolume>;
+  /**
+   * @param options the passphrase of an encrypted volume. It becomes a private libvirt secret, which detach() removes
+   * @throws {VolumeError} as connect(); `CONNECTION_INFO_INVALID` also for an encrypted volume without a passphrase, `DISK_INFO_INVALID`, `USAGE` for a passphrase that cannot be one;
+   *   `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED`
+   */
+  attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal?: AbortSignal, options?: AttachOptions): Promise<AttachedVolume>;
 
   /** @throws {VolumeError} as disconnect(); `DOMAIN_NOT_FOUND`, `DETACH_UNCONFIRMED` when the guest still has the disk */
   detach(domain: DomainRef, connectionInfo: unknown, options?: DisconnectOptions, signal?: AbortSignal): Promise<ReleasedVolume>;

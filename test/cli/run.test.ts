@@ -64,6 +64,20 @@ test('attach hands the unit on', async () => {
   expect(documentOf(await cli()(args))).toMatchObject({ diskXml: expect.stringContaining('unit="3"') as unknown });
 });
 
+const ENCRYPTED = JSON.stringify({ ...VOLUME, data: { ...VOLUME.data, encrypted: true } });
+
+test.each([['geheim', 'geheim'], ['geheim\n', 'geheim'], ['geheim\r\n', 'geheim'], ['geheim\n\n', 'geheim\n']])('attach --passphrase-file - reads %j as the passphrase, and prints it nowhere', async (stdin, passphrase) => {
+  const driver = new FakeVolumeDriver();
+  const args = ['attach', 'web1', '--connection-info', 'test/cli/encrypted.json', '--dev', 'vdb', '--bus', 'virtio', '--passphrase-file', '-'];
+  const result = await cli({ driver })([...args, '--verbose'], stdin);
+  expect(result).toMatchObject({ status: 0, stdout: expect.not.stringContaining('geheim') as unknown, stderr: expect.not.stringContaining('geheim') as unknown });
+  expect(driver.passphrase?.reveal()).toBe(passphrase);
+});
+
+test('attach of an encrypted volume without a passphrase says how to give one', async () => {
+  expect(await cli()(ATTACH, ENCRYPTED)).toMatchObject({ status: 2, stderr: expect.stringContaining('--passphrase-file FILE') as unknown });
+});
+
 test('detach takes the volume from guest and host', async () => {
   const command = cli();
   await command(ATTACH);
@@ -157,6 +171,8 @@ test.each([
   ['one argument too many', ['ifaces', 'more'], 'too many arguments'],
   ['a domain that is none', ['attach', 'a/b', ...ATTACH.slice(2)], 'as a domain'],
   ['stdin twice', ['disk-xml', '--connection-info', '-', '--disk-info', '-'], 'stdin twice'],
+  ['stdin for the volume and its passphrase', [...ATTACH, '--passphrase-file', '-'], 'stdin twice'],
+  ['a passphrase file that is not there', [...ATTACH, '--passphrase-file', '/nonexistent'], 'Cannot read the file /nonexistent'],
   ['a file that is not there', ['connect', '--connection-info', '/nonexistent.json'], 'Cannot read the file /nonexistent.json'],
 ])('wrong usage is told in both forms, exit status 2: %s', async (_what, args, words) => {
   const people = await cli()(args);

@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../../src/base/aborted.js';
+import type { Secret } from '../../src/base/secret.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { isPortalName } from '../../src/connection/portal-name.js';
 import type { ListedConnection } from '../../src/connection/iscsi-connection.js';
@@ -8,7 +9,9 @@ import type { Wwid } from '../../src/device/wwid.js';
 import { diskXml } from '../../src/disk/disk-xml.js';
 import { makeDiskConfig } from '../../src/disk/make-disk-config.js';
 import { readDiskInfo } from '../../src/disk/read-disk-info.js';
+import type { AttachOptions } from '../../src/driver/attach-options.js';
 import type { ConnectedVolume } from '../../src/driver/connected-volume.js';
+import { readPassphrase } from '../../src/driver/read-passphrase.js';
 import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
 import { type DomainRef, formatDomainRef } from '../../src/libvirt/libvirt.js';
@@ -30,6 +33,8 @@ export class FakeVolumeDriver implements VolumeDriver {
   readonly volumeType = 'iscsi';
   /** Logins that have begun and not ended. */
   loginsRunning = 0;
+  /** That of the last attach(). */
+  passphrase: Secret | undefined;
   readonly #settings: FakeVolumeDriverSettings;
   readonly #connected = new Map<string, ConnectedVolume>();
   readonly #sizes = new Map<string, bigint>();
@@ -81,8 +86,8 @@ export class FakeVolumeDriver implements VolumeDriver {
     );
   }
 
-  async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal: AbortSignal = new AbortController().signal): Promise<AttachedVolume> {
-    readDiskInfo(diskInfo);
+  async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal: AbortSignal = new AbortController().signal, options: AttachOptions = {}): Promise<AttachedVolume> {
+    this.passphrase = readPassphrase(readConnectionInfo(connectionInfo), readDiskInfo(diskInfo), options);
     const volumes = this.#volumesOf(domain);
     const volume = await this.connect(connectionInfo, signal);
     volumes.add(keyOf(readConnectionInfo(connectionInfo)));

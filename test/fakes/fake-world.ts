@@ -40,7 +40,7 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   container.rebind(TOKENS.hostNames).toConstantValue(hostNames);
   container.rebind(TOKENS.deviceUsers).toConstantValue(interrupter.watch(host));
   container.rebind(TOKENS.locks).toConstantValue(new FakeLocks());
-  container.rebind(TOKENS.libvirt).toConstantValue(libvirt);
+  container.rebind(TOKENS.libvirt).toConstantValue(interrupter.watch(libvirt));
   const iface = volumeType === 'iser' ? 'iser' : typeof config['iscsi_iface'] === 'string' ? config['iscsi_iface'] : 'default';
   const transport: Transport = iface === 'iser' ? 'iser' : 'tcp';
   return {
