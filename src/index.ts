@@ -6,6 +6,8 @@ export type { ConnectedPath, ConnectedVolume, TransportChoice } from './driver/c
 export { LibvirtVolumeDriver, type DriverParts } from './driver/libvirt-volume-driver.js';
 export { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
 export { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
+export type { ConnectorProperties } from './driver/connector-properties.js';
+export { type ConnectorRequest, HostConnector, type HostConnectorParts } from './driver/host-connector.js';
 export { driverFor } from './driver/driver-for.js';
 export type { BlockDevice, MultipathMap, ScsiDisk } from './device/block-device.js';
 export type { VolumeOptions } from './config/options.js';
@@ -22,6 +24,7 @@ export type { Clock } from './host/clock.js';
 export type { Argument, Command, CommandResult, CommandRunner, Patience } from './host/command.js';
 export type { DeviceUser, DeviceUsers } from './host/device-users.js';
 export type { FileKind, FileSystem } from './host/file-system.js';
+export type { HostIdentity } from './host/host-identity.js';
 export type { NetAddress, NetAddresses } from './host/net-addresses.js';
 export type { Locks } from './host/locks.js';
 export { formatDomainRef, parseDomainRef } from './libvirt/libvirt.js';

@@ -11,6 +11,7 @@ import { HostDoctor } from './doctor/host-doctor.js';
 import type { FailedTransport } from './doctor/host-state.js';
 import { driverFor } from './driver/driver-for.js';
 import { FailedTransports } from './driver/failed-transports.js';
+import { HostConnector } from './driver/host-connector.js';
 import { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
 import { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
 import { type DriverParts, LibvirtVolumeDriver } from './driver/libvirt-volume-driver.js';
@@ -30,6 +31,7 @@ import { ExecaCommandRunner } from './host/node/execa-command-runner.js';
 import { FlockLocks } from './host/node/flock-locks.js';
 import { NodeFileSystem } from './host/node/node-file-system.js';
 import { RootHelperFileSystem } from './host/node/root-helper-file-system.js';
+import { SYSTEM_HOST_IDENTITY } from './host/node/system-host-identity.js';
 import { SYSTEM_HOST_NAMES } from './host/node/system-host-names.js';
 import { SYSTEM_NET_ADDRESSES } from './host/node/system-net-addresses.js';
 import { SYSTEM_CLOCK } from './host/node/system-clock.js';
@@ -71,6 +73,7 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.deviceUsers).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
     bind(TOKENS.netAddresses).toConstantValue(SYSTEM_NET_ADDRESSES);
     bind(TOKENS.hostNames).toConstantValue(SYSTEM_HOST_NAMES);
+    bind(TOKENS.hostIdentity).toConstantValue(SYSTEM_HOST_IDENTITY);
     bind(TOKENS.locks).toResolvedValue(({ lockDirectory, rootHelper }) => new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }), [TOKENS.options]).inSingletonScope();
     bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope().onDeactivation((libvirt) => libvirt.close());
     bind(TOKENS.ifaces).toResolvedValue((files) => new HostIfaceReports({ files }), [TOKENS.fileSystem]).inSingletonScope();
@@ -78,6 +81,10 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.ifaceGenerator).toResolvedValue((commands, files) => new IfaceGenerator({ commands, files }), [TOKENS.commands, TOKENS.fileSystem]).inSingletonScope();
     bind(TOKENS.doctor)
       .toResolvedValue(hostDoctor, [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.netAddresses, TOKENS.libvirt, TOKENS.options, TOKENS.locks, TOKENS.logger])
+      .inSingletonScope();
+    bind(TOKENS.connector)
+      .toResolvedValue((files, netAddresses, hostIdentity, logger, options) => new HostConnector({ files, netAddresses, hostIdentity, logger, options }),
+        [TOKENS.fileSystem, TOKENS.netAddresses, TOKENS.hostIdentity, TOKENS.logger, TOKENS.options])
       .inSingletonScope();
     bind(TOKENS.driverParts)
       .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.hostNames, TOKENS.locks, TOKENS.libvirt, TOKENS.events])

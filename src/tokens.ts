@@ -3,6 +3,7 @@ import type { Logger } from './base/logger.js';
 import type { VolumeOptions } from './config/options.js';
 import type { Doctor } from './doctor/doctor.js';
 import type { DriverParts } from './driver/libvirt-volume-driver.js';
+import type { HostConnector } from './driver/host-connector.js';
 import type { VolumeDriver } from './driver/volume-driver.js';
 import type { VolumeCounters } from './events/volume-counters.js';
 import type { VolumeEvents } from './events/volume-events.js';
@@ -10,6 +11,7 @@ import type { Clock } from './host/clock.js';
 import type { CommandRunner } from './host/command.js';
 import type { DeviceUsers } from './host/device-users.js';
 import type { FileSystem } from './host/file-system.js';
+import type { HostIdentity } from './host/host-identity.js';
 import type { HostNames } from './host/host-names.js';
 import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
@@ -33,6 +35,8 @@ export const TOKENS = {
   fileSystem: token<FileSystem>('file-system'),
   netAddresses: token<NetAddresses>('net-addresses'),
   hostNames: token<HostNames>('host-names'),
+  /** What this host calls itself and what it is. */
+  hostIdentity: token<HostIdentity>('host-identity'),
   deviceUsers: token<DeviceUsers>('device-users'),
   clock: token<Clock>('clock'),
   locks: token<Locks>('locks'),
@@ -44,6 +48,8 @@ export const TOKENS = {
   ifaceGenerator: token<IfaceGenerator>('iface-generator'),
   /** Checks this host, as `libvirt-volume doctor` does. */
   doctor: token<Doctor>('doctor'),
+  /** Tells the storage service who this host is. */
+  connector: token<HostConnector>('connector'),
   /** What the drivers are made of, out of the ports above. */
   driverParts: token<DriverParts>('driver-parts'),
   iscsiDriver: token<VolumeDriver>('iscsi-driver'),
