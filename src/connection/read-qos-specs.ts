@@ -1,7 +1,7 @@
 import { quoted } from '../base/quoted.js';
 import { type QosKey, QOS_KEYS, type QosSpecs } from './qos-specs.js';
 
-/** libvirt refuses a total beside a read or write limit of the same measure (libvirt, src/qemu/qemu_driver.c, block I/O tune checks). */
+/** libvirt refuses a total beside a read or write limit of the same measure; a limit of 0 is none (libvirt, src/conf/domain_validate.c, virDomainDiskDefValidate). */
 const EXCLUSIVE = ['bytes_sec', 'iops_sec', 'bytes_sec_max', 'iops_sec_max'] as const;
 
 /**
@@ -16,12 +16,16 @@ export function readQosSpecs(value: unknown): QosSpecs {
     if (Object.hasOwn(given, key) && given[key] !== null) specs[key] = asCount(key, given[key]);
   }
   for (const measure of EXCLUSIVE) {
-    const beside = (['read', 'write'] as const).find((way) => specs[`${way}_${measure}`] !== undefined);
-    if (specs[`total_${measure}`] !== undefined && beside !== undefined) {
+    const beside = (['read', 'write'] as const).find((way) => limits(specs[`${way}_${measure}`]));
+    if (limits(specs[`total_${measure}`]) && beside !== undefined) {
       throw new SyntaxError(`total_${measure} cannot stand beside ${beside}_${measure}: libvirt takes one or the other`);
     }
   }
   return specs;
+}
+
+function limits(count: string | undefined): boolean {
+  return count !== undefined && /[1-9]/.test(count);
 }
 
 function asCount(key: QosKey, value: unknown): string {

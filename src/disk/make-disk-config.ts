@@ -3,6 +3,7 @@ import { VolumeError } from '../base/volume-error.js';
 import type { CacheMode, VirtType, VolumeOptions } from '../config/options.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
 import type { DiskConfig, DiskInfo } from './disk-config.js';
+import { userAlias } from './user-alias.js';
 
 /** What the disk's description takes from outside the connection_info and the disk_info. */
 export interface DiskSurroundings {
@@ -30,7 +31,7 @@ export function makeDiskConfig(connection: VolumeFacts, target: DiskInfo, { devi
     cache,
     io: options.useDefaultAioModeForVolumes ? undefined : ioFor(cache),
     discard: connection.discard ? 'unmap' : undefined,
-    alias: aliasOf(connection.volumeId ?? connection.serial),
+    alias: userAlias(connection.volumeId ?? connection.serial),
     // A lun's requests go to the storage itself, which answers with its own serial and block sizes: QEMU refuses ours.
     serial: isLun ? undefined : connection.serial,
     qos: connection.qos,
@@ -50,11 +51,6 @@ function cacheOf({ multiattach }: VolumeFacts, configured: CacheMode | undefined
 /** Native AIO needs O_DIRECT: QEMU does not start with it over a page cache (QEMU, block/file-posix.c). */
 function ioFor(cache: CacheMode): 'native' | 'threads' {
   return cache === 'none' || cache === 'directsync' ? 'native' : 'threads';
-}
-
-/** libvirt 9.0.0 drops an alias with any other character, even a dot, without a word; a detach would wait for its event in vain. */
-function aliasOf(volume: string | undefined): string | undefined {
-  return volume !== undefined && /^[A-Za-z0-9_-]+$/.test(volume) ? volume : undefined;
 }
 
 function isQemu(virtType: VirtType): boolean {

@@ -1,6 +1,7 @@
 import type { NonEmpty } from '../base/brand.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
+import { quoted } from '../base/quoted.js';
 import type { Secret } from '../base/secret.js';
 import { unlessAborted } from '../base/unless-aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
@@ -9,9 +10,11 @@ import type { DriverVolumeType, IscsiConnection, ListedConnection, VolumeFacts }
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
 import type { MultipathMaps } from '../device/multipath-maps.js';
+import type { DiskInfo } from '../disk/disk-config.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
+import { userAlias } from '../disk/user-alias.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
@@ -140,8 +143,9 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
 
   async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal = never(), options: AttachOptions = {}): Promise<AttachedVolume> {
     const listed = readConnectionInfo(connectionInfo);
-    const volumeId = volumeIdOf(listed);
-    const passphrase = readPassphrase(listed, readDiskInfo(diskInfo), options);
+    const target = readDiskInfo(diskInfo);
+    const volumeId = requireFindable(listed, target);
+    const passphrase = readPassphrase(listed, target, options);
     await this.#parts.libvirt.lookupDomain(domain, signal);
     const { connection, notes } = await this.#resolve(listed, signal);
     const { volume, diskXml } = await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo, volumeId, passphrase }, signal));
@@ -287,10 +291,11 @@ function noted<Result extends { readonly warnings: readonly string[] }>(result: 
   return notes.length === 0 ? result : { ...result, warnings: [...notes, ...result.warnings] };
 }
 
-/** detach() finds the disk in the guest by the alias that is made of the id; two disks without one could not be told apart. */
-function volumeIdOf({ volumeId }: VolumeFacts): string {
-  if (volumeId !== undefined) return volumeId;
-  throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot attach the volume: data.volume_id is missing, and serial as well: without either, detach could not find it in the guest', { details: { key: 'data.volume_id' } });
+/** detach() finds the disk in the guest by the alias that is made of the id, else by its serial, which a lun has not; a disk with neither could not be told from others. */
+function requireFindable({ volumeId, serial }: VolumeFacts, { type }: DiskInfo): string {
+  if (volumeId !== undefined && (userAlias(volumeId) !== undefined || (serial !== undefined && type !== 'lun'))) return volumeId;
+  const problem = volumeId === undefined ? 'data.volume_id is missing, and serial as well' : `data.volume_id is ${quoted(volumeId)}, which libvirt takes for no alias, and the disk has no serial`;
+  throw new VolumeError('CONNECTION_INFO_INVALID', `Cannot attach the volume: ${problem}: detach could not find it in the guest: expected letters, digits, - and _`, { details: { key: 'data.volume_id' } });
 }
 
 /** The guest sees such a volume without its LUKS header: the size that its disk must get is not that of the device (nova, LP1861071, LP1967157). */

@@ -51,6 +51,7 @@ describe('readConnectionInfo() reads', () => {
     ['block sizes as number and text', { logical_block_size: 512, physical_block_size: '4096' }, {}, { logicalBlockSize: 512, physicalBlockSize: 4096 }],
     ['device_path', { device_path: '/dev/sda' }, {}, { devicePath: '/dev/sda' }],
     ['qos, without what is the back end\'s business', { qos_specs: { read_bytes_sec: 1024, total_iops_sec: '500', minIOPS: 'x' } }, {}, { qos: { read_bytes_sec: '1024', total_iops_sec: '500' } }],
+    ['a limit of 0, which is none, beside a total', { qos_specs: { total_iops_sec: '500', read_iops_sec: 0, write_iops_sec: '00' } }, {}, { qos: { total_iops_sec: '500', read_iops_sec: '0', write_iops_sec: '00' } }],
     ['no qos from null', { qos_specs: null }, {}, { qos: {} }],
     ['auth_method None', { auth_method: 'None' }, {}, { chap: undefined }],
   ])('%s', (_name, data, top, expected) => { expect(read(data, top)).toMatchObject(expected); });
@@ -109,7 +110,7 @@ describe('readConnectionInfo() refuses', () => {
     ['an unknown addressing_mode', 'data.addressing_mode', { addressing_mode: 'SAM9' }, {}, /expected SAM, transparent, SAM2 or SAM3-flat/],
     ['qos that is no object', 'data.qos_specs', { qos_specs: 7 }, {}, /expected an object, not 7/],
     ['a throttle below zero', 'data.qos_specs', { qos_specs: { read_iops_sec: -1 } }, {}, /read_iops_sec is -1: expected a whole number/],
-    ['a total beside a read limit', 'data.qos_specs', { qos_specs: { total_iops_sec: 1, read_iops_sec: 1 } }, {}, /cannot stand beside/],
+    ['a total beside a read limit (W-28)', 'data.qos_specs', { qos_specs: { total_iops_sec: 1, read_iops_sec: 1 } }, {}, /cannot stand beside/],
     ['a block size of 0', 'data.logical_block_size', { logical_block_size: 0 }, {}, /expected a whole number above 0/],
     ['discard as text', 'data.discard', { discard: 'true' }, {}, /expected true or false/],
     ['encrypted as text', 'data.encrypted', { encrypted: 'no' }, {}, /expected true or false/],

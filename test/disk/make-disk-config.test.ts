@@ -48,7 +48,7 @@ test("makeDiskConfig() leaves the AIO mode to libvirt with use_default_aio_mode_
   expect(make({}, { useDefaultAioModeForVolumes: true }).io).toBeUndefined();
 });
 
-test('makeDiskConfig() keeps serial and block sizes from a lun', () => {
+test('makeDiskConfig() takes block sizes as numbers and as text, and keeps them and the serial from a lun (W-28, R107)', () => {
   const info = { serial: 'volume-1', data: { logical_block_size: '512', physical_block_size: 4096 } };
   expect(make(info, {}, { type: 'lun' })).toMatchObject({ serial: undefined, logicalBlockSize: undefined, physicalBlockSize: undefined });
   expect(make(info)).toMatchObject({ serial: 'volume-1', logicalBlockSize: 512, physicalBlockSize: 4096 });

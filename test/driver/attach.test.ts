@@ -192,12 +192,25 @@ describe('disconnect()', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('attach() of a volume without an id is refused before anything is touched', async () => {
+  test.each([
+    ['without an id', null, null, VDB],
+    ['whose id is no alias, without a serial', 'volume.7', null, VDB],
+    ['whose id is no alias, as a lun, which has no serial', 'volume.7', 'volume-7', { dev: 'sdb', bus: 'scsi', type: 'lun' }],
+  ])('attach() of a volume %s is refused before anything is touched (W-28)', async (_what, volumeId, serial, diskInfo) => {
     const world = openWithGuests();
     const info = INFO as { readonly data: object };
-    const anonymous = { ...info, serial: null, data: { ...info.data, volume_id: null } };
-    await expect(world.driver.attach(WEB1, anonymous, VDB)).rejects.toMatchObject({ code: 'CONNECTION_INFO_INVALID', details: { key: 'data.volume_id' } });
+    const unfindable = { ...info, serial, data: { ...info.data, volume_id: volumeId } };
+    await expect(world.driver.attach(WEB1, unfindable, diskInfo)).rejects.toMatchObject({ code: 'CONNECTION_INFO_INVALID', details: { key: 'data.volume_id' } });
     expect(world.host.commands).toEqual([]);
+  });
+
+  test('detach() finds a volume whose id is no alias by its serial (W-28)', async () => {
+    const world = openWithGuests();
+    const info = INFO as { readonly data: object };
+    const dotted = { ...info, serial: 'volume.7', data: { ...info.data, volume_id: 'volume.7' } };
+    await world.driver.attach(WEB1, dotted, VDB);
+    expect(await world.driver.detach(WEB1, dotted)).toEqual({ found: true, warnings: [] });
+    expect({ disks: world.libvirt.disksOf('web1'), residue: await world.residue() }).toEqual({ disks: [], residue: [] });
   });
 
   test('attach() of an encrypted volume is refused before anything is touched', async () => {
