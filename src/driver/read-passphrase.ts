@@ -21,7 +21,9 @@ export function readPassphrase({ encrypted }: VolumeFacts, { type }: DiskInfo, {
     });
   }
   if (type === 'lun') {
-    throw new VolumeError('DISK_INFO_INVALID', 'Cannot attach the volume: it is encrypted, and the type is lun: the guest would talk to the storage itself and see ciphertext: expected disk', { details: { key: 'type' } });
+    throw new VolumeError('DISK_INFO_INVALID', 'Cannot attach the volume: it is encrypted, and the type is lun: the guest would talk to the storage itself and see ciphertext: expected disk', {
+      details: { key: 'type' },
+    });
   }
   requireLuks(encryption.format);
   return asPassphrase(encryption.passphrase);
