@@ -1,4 +1,4 @@
-// needs: libvirt multipath
+// needs: libvirt
 // limit: 400 s
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -29,6 +29,7 @@ let info: object;
 let clean: Residue;
 
 before(async () => {
+  await startMultipathd();
   volume = await LioVolume.create({ name: 'multipath' });
   target = new LioTarget({ iqn: IQN, luns: { 3: volume }, portals: TCP_ADDRESSES.map((address) => ({ address })) });
   info = connectionInfo(volume, target, 3, TCP_ADDRESSES);
@@ -38,7 +39,8 @@ before(async () => {
 after(async () => {
   target.remove();
   await volume.remove();
-  await configureMultipathd(given);
+  await stopMultipathd();
+  await run('tee', ['/etc/multipath.conf'], { input: given });
 });
 
 async function configureMultipathd(text: string): Promise<void> {
