@@ -20,6 +20,7 @@ import { waitFor } from '../guest/wait-for.js';
 /** The real `libvirt-volume`, a process of its own each time, on the machine's real initiator, target and libvirt. */
 const FOLDER = '/run/lab/command-line';
 const IQN = 'iqn.2026-11.org.example:command-line';
+const ISER_IQN = `${IQN}-iser`;
 const CHAP_IQN = 'iqn.2026-11.org.example:command-line-chap';
 const LUN = 1;
 const MIB = 2 ** 20;
@@ -39,6 +40,8 @@ interface Info {
 
 const cleanUps: (() => Promise<unknown> | undefined)[] = [];
 let volume: LioVolume;
+/** Of its own: every path of one volume goes with it, whichever iface it came over. */
+let iserVolume: LioVolume;
 let guest: Domain;
 let info: Info;
 let iserInfo: Info;
@@ -49,12 +52,15 @@ before(async () => {
   mkdirSync(FOLDER, { recursive: true });
   volume = await LioVolume.create({ name: 'command-line' });
   cleanUps.push(() => volume.remove());
+  iserVolume = await LioVolume.create({ name: 'command-line-iser' });
+  cleanUps.push(() => iserVolume.remove());
   const luns = { [LUN]: volume };
-  const target = new LioTarget({ iqn: IQN, luns, portals: [{ address: TCP }, { address: ISER_ADDRESS, iser: true }] });
+  const target = new LioTarget({ iqn: IQN, luns, portals: [{ address: TCP }] });
+  const iserTarget = new LioTarget({ iqn: ISER_IQN, luns: { [LUN]: iserVolume }, portals: [{ address: ISER_ADDRESS, iser: true }] });
   const chapTarget = new LioTarget({ iqn: CHAP_IQN, luns, portals: [{ address: TCP_ADDRESSES[1] }], chap: { username: 'volumes', password: SECRET } });
-  for (const one of [target, chapTarget]) cleanUps.push(async () => { one.remove(); });
+  for (const one of [target, iserTarget, chapTarget]) cleanUps.push(async () => { one.remove(); });
   info = connectionInfo(volume, target, LUN, [TCP]) as Info;
-  iserInfo = connectionInfo(volume, target, LUN, [ISER_ADDRESS]) as Info;
+  iserInfo = connectionInfo(iserVolume, iserTarget, LUN, [ISER_ADDRESS]) as Info;
   chapInfo = withData({ ...(connectionInfo(volume, chapTarget, LUN, [TCP_ADDRESSES[1]]) as Info), serial: 'command-line-chap' }, { volume_id: 'command-line-chap', auth_method: 'CHAP', auth_username: 'volumes', auth_password: SECRET });
   await libvirtdUp();
   guest = await Domain.start({ name: GUEST });
@@ -130,7 +136,7 @@ async function attachOverIser(): Promise<void> {
   const attached = documentOf(await succeed(['attach', GUEST, '--connection-info', file, '--dev', 'sdb', '--bus', 'scsi', '--config', config, '--json'])) as Readonly<Record<string, unknown>>;
   const { device, session } = asConnected(attached);
   const { diskXml, domain, ...connected } = attached;
-  assert.deepEqual(connected, connectedDocument({ device, session, address: ISER_ADDRESS, iface: 'iser', transport: 'iser' }));
+  assert.deepEqual(connected, connectedDocument({ device, session, address: ISER_ADDRESS, iface: 'iser', transport: 'iser' }, ISER_IQN, iserVolume));
   assert.equal(domain, GUEST);
   assert.match(String(diskXml), new RegExp(`<source dev="${device}"/>`));
   await guestWrites(iserInfo, 0xb2);
@@ -274,14 +280,14 @@ async function interrupt(file: string, what: string, ready: () => Promise<boolea
 
 async function guestWrites({ data }: Info, pattern: number): Promise<void> {
   await guest.write(`ua-${String(data['volume_id'])}`, pattern, MIB, 4096);
-  assert.deepEqual(volume.read(MIB, 4096), Buffer.alloc(4096, pattern));
+  assert.deepEqual((data === iserInfo.data ? iserVolume : volume).read(MIB, 4096), Buffer.alloc(4096, pattern));
 }
 
 /** The form of docs/command-line.md, whole: no key more and none less. */
-function connectedDocument({ device, session, address, iface, transport }: Readonly<Record<'device' | 'address' | 'iface' | 'transport', string>> & { readonly session: number }): object {
+function connectedDocument({ device, session, address, iface, transport }: Readonly<Record<'device' | 'address' | 'iface' | 'transport', string>> & { readonly session: number }, target = IQN, { wwid } = volume): object {
   return {
-    device, kind: 'disk', wwid: volume.wwid, sizeBytes: 64 * MIB,
-    paths: [{ disk: device, portal: `${address}:3260`, target: IQN, lun: LUN, iface, transport, session }],
+    device, kind: 'disk', wwid, sizeBytes: 64 * MIB,
+    paths: [{ disk: device, portal: `${address}:3260`, target, lun: LUN, iface, transport, session }],
     transport: { requested: iface, used: iface, fallback: null },
     warnings: [],
   };

@@ -1,13 +1,14 @@
 // needs: libvirt
 // limit: 400 s
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/base/volume-error.js';
 import { LibvirtVolumeDriver } from '../../src/driver/libvirt-volume-driver.js';
 import { run } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { readDevice } from '../guest/disks.js';
 import { Domain } from '../guest/domain.js';
+import { documentOf, libvirtVolume } from '../guest/libvirt-volume.js';
 import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { faultyPortal } from '../guest/portal-faults.js';
@@ -84,6 +85,26 @@ test('a silent portal of four holds nothing up, and its path joins the map when 
   await driver.settled();
   assert.equal((await driver.find(info))?.paths.length, 4);
   await driver.disconnect(info);
+  await requireNothing();
+});
+
+test('the command line waits for a silent portal no longer than the driver does, and the next connect adds the path', async () => {
+  const config = '/run/lab/multipath.toml';
+  writeFileSync(config, '[libvirt]\nvolume_use_multipath = true\nlogin_timeout_seconds = 60\n');
+  const connect = async (): Promise<number> => {
+    const outcome = await libvirtVolume(['--config', config, 'connect', '--connection-info', '-', '--json'], { input: JSON.stringify(info) });
+    console.log(`libvirt-volume connect: ${outcome.ms} ms`);
+    assert.ok(outcome.status === 0 && outcome.ms < 45_000, outcome.stderr);
+    return (documentOf(outcome) as { readonly paths: readonly unknown[] }).paths.length;
+  };
+  const fault = await faultyPortal(TCP_ADDRESSES[1], 'drop');
+  assert.equal(await connect(), 3);
+  await fault[Symbol.asyncDispose]();
+  await waitFor('the late session', () => sessionStates().filter((state) => state === 'LOGGED_IN').length === 4);
+  assert.equal(await connect(), 4);
+  await using driver = volumeDriver(CONFIG);
+  await driver.disconnect(info);
+  rmSync(config);
   await requireNothing();
 });
 

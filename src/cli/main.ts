@@ -16,5 +16,6 @@ const makeContainer: MakeContainer = ({ options, verbose }) => {
 const { stdout, stderr, stdin, env } = process;
 // Whoever read our output may be gone before its end (`| head`): that must not look like a mistake of this program.
 for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
-// The status is set rather than the process ended, so that what is still in the pipes gets out.
-process.exitCode = await run(process.argv.slice(2), { stdout, stderr, stdin, env, isTTY: stderr.isTTY, signals: process }, makeContainer);
+const status = await run(process.argv.slice(2), { stdout, stderr, stdin, env, isTTY: stderr.isTTY, signals: process }, makeContainer);
+// Ended once what is still in the pipes is out, and not later: a login to a silent portal that nobody waits for would keep this process for its whole time.
+stdout.write('', () => stderr.write('', () => process.exit(status)));

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from '@jest/globals';
 import type { Verdict } from '../../../src/iface/hardware.js';
 import { readHardware } from '../../../src/iface/read-hardware.js';
@@ -17,23 +18,27 @@ const files = new RootedFileSystem(folder.path, tree);
 afterAll(() => { folder[Symbol.dispose](); });
 
 const BOUND_MS = 20;
-const RUNS = 60;
+/** Counting what is covered takes longer than what is counted. */
+const COUNTED = '__coverage__' in globalThis ? 3 : 1;
+/** The tests beside this one end in less. */
+const PATIENCE_MS = 100_000;
 
 /**
- * Processor time of all threads, so that neither a busy machine nor its other users count; and one run within the bound is enough, for what disturbs a run only
- * ever adds to it. Where the machine itself is slow, plain synchronous reads of 300 of these files, 2 ms on one of today, are the measure instead.
+ * Processor time of all threads, so that other programs do not count; and one run within the bound is enough, for what disturbs a run (other tests of this very
+ * process group share its caches) only ever adds to it. Where the machine itself is slow, plain synchronous reads of 300 of these files, 2 ms on one of today, are
+ * the measure instead.
  */
 test(`a verdict on a big host takes no more than ${BOUND_MS} ms`, async () => {
   const card = CARDS.QLOGIC_FASTLINQ;
   const iface = ifaceOf({ transport_name: card.transport, hwaddress: card.mac, ipaddress: '10.11.0.77' });
   const verdicts: Verdict[] = [];
   const texts = tree.host.tree.entries().flatMap(([path, { kind }]) => (kind === 'file' ? [`${folder.path}${path}`] : [])).slice(0, 300);
-  const plain = await fastest(0, async () => { await Promise.resolve(texts.map((path) => readFileSync(path, 'utf8'))); });
-  const bound = Math.max(BOUND_MS, 20 * plain);
-  const spent = await fastest(bound, async () => { verdicts.push(verifyIface(iface, await readHardware(files, tree.addresses), { address: '10.11.0.9' })); });
+  const plain = await fastest(0, 500, async () => { await Promise.resolve(texts.map((path) => readFileSync(path, 'utf8'))); });
+  const bound = Math.max(BOUND_MS, 15 * plain) * COUNTED;
+  const spent = await fastest(bound, PATIENCE_MS, async () => { verdicts.push(verifyIface(iface, await readHardware(files, tree.addresses), { address: '10.11.0.9' })); });
   expect(new Set(verdicts.map(({ kind }) => kind))).toEqual(new Set(['usable']));
   expect(spent).toBeLessThanOrEqual(bound);
-}, 60_000);
+}, PATIENCE_MS + 20_000);
 
 test('the big host reads from disk as it does from memory', async () => {
   const onDisk = await readHardware(files, tree.addresses, { hbaAddresses: true });
@@ -41,14 +46,16 @@ test('the big host reads from disk as it does from memory', async () => {
   expect([onDisk.netDevices.length, onDisk.hosts.length, onDisk.rdmaPorts.length, tree.host.tree.list('/sys/bus/pci/devices').length]).toEqual([60, 15, 8, 220]);
 });
 
-/** Of at most so many runs; it ends with the first that takes no more than what is enough. */
-async function fastest(enough: number, work: () => Promise<void>): Promise<number> {
-  const times: number[] = [];
-  for (let run = 0; run < RUNS && Math.min(...times) > enough; run += 1) {
+/** Of the runs that fit into that time; it ends with the first that takes no more than what is enough. */
+async function fastest(enough: number, patienceMs: number, work: () => Promise<void>): Promise<number> {
+  const end = performance.now() + patienceMs;
+  let best = Number.POSITIVE_INFINITY;
+  while (best > enough && performance.now() < end) {
     const before = process.cpuUsage();
     await work();
     const { user, system } = process.cpuUsage(before);
-    times.push((user + system) / 1_000);
+    best = Math.min(best, (user + system) / 1_000);
+    await sleep(5);
   }
-  return Math.min(...times);
+  return best;
 }
