@@ -72,7 +72,7 @@ export async function processesWith(text: string, work: Promise<unknown>): Promi
         if (words.includes(text)) found.add(`${file} of ${words}`);
       }
     }
-  }, 50);
+  }, 25);
   try {
     await work;
   } finally {

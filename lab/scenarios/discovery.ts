@@ -76,15 +76,15 @@ test('discovery CHAP, over tcp and iser: the right secret finds, a wrong one and
     };
     const wrong = async (): Promise<void> => {
       for (const iface of ['default', 'iser']) {
-        const ask = async (): Promise<string> => await refusal(discover(iface === 'iser' ? ISER_ADDRESS : FIRST, { chap: WRONG, iface }));
         const begin = performance.now();
-        const first = await ask();
+        const code = await refusal(discover(iface === 'iser' ? ISER_ADDRESS : FIRST, { chap: WRONG, iface }));
         assert.ok(performance.now() - begin < 6_000, 'it was tried again');
-        assert.equal(iface === 'iser' && first === 'PORTAL_UNREACHABLE' ? await ask() : first, 'LOGIN_AUTH_FAILED'); // soft RoCE drops a connection now and then
+        // LIO ends the connection right behind its refusal, which soft RoCE may lose with it: this end then sees a portal that does not answer.
+        assert.ok(code === 'LOGIN_AUTH_FAILED' || (iface === 'iser' && code === 'PORTAL_UNREACHABLE'), code);
       }
     };
-    assert.deepEqual(await processesWith(FINDER.password, right()), []);
-    assert.deepEqual(await processesWith(WRONG.password, wrong()), []);
+    assert.deepEqual(await processesWith(FINDER.password, severalTimes(right)), []);
+    assert.deepEqual(await processesWith(WRONG.password, severalTimes(wrong)), []);
     assert.equal(await refusal(discover(FIRST)), 'LOGIN_AUTH_FAILED');
     assert.deepEqual(database(), clean);
   });
@@ -127,6 +127,11 @@ async function discover(address: string, { target = IQN, iface = 'default', chap
   } finally {
     console.log(`${address} over ${iface}: ${Math.round(performance.now() - begin)} ms`);
   }
+}
+
+/** So that there is time to look at the processes. */
+async function severalTimes(work: () => Promise<void>): Promise<void> {
+  for (let time = 0; time < 3; time++) await work();
 }
 
 async function during(state: Disposable | AsyncDisposable, body: () => Promise<void>): Promise<void> {
