@@ -84,9 +84,9 @@ export class VolumeConnector {
    * when their transport itself cannot work, and says so. All paths run over the one or over the other. What failed is undone.
    */
   async open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
+    const mode = await this.#mode(connection);
     const view = await this.#observe(connection, plan);
     const present = await refreshedPaths(view, this.#parts, signal);
-    const mode = await this.#mode(connection);
     if (isNonEmpty(present)) {
       const fallback = fallbackOfPresent(present, plan);
       const { late, ...open } = mode.kind === 'single' ? { ...this.#asOpen(present, view), late: undefined } : await this.#complete(connection, plan, present, signal);

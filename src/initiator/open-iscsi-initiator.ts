@@ -1,5 +1,5 @@
 import type { NonEmpty } from '../base/brand.js';
-import { deferred } from '../base/deferred.js';
+import { type Deferred, deferred } from '../base/deferred.js';
 import { isVolumeError, VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import { formatPortal } from '../connection/portal.js';
@@ -43,7 +43,7 @@ export interface PortalLogin {
   readonly session: Promise<OpenedSession | undefined>;
   /** When iscsiadm has ended, well or not. */
   readonly ended: Promise<void>;
-  /** Nobody waits for it any more: it ends as it may. */
+  /** Nobody waits for it any more: it ends as it may. Without effect where an administrator's record has to be restored after it. */
   readonly leave: () => void;
 }
 
@@ -51,6 +51,11 @@ interface LoginRequest {
   readonly key: SessionKey;
   readonly iface: Iface;
   readonly record: RecordChange;
+}
+
+/** A session that iscsiadm is making. */
+interface AwaitedSession extends Deferred<undefined> {
+  readonly key: SessionKey;
 }
 
 export type MayEnd = 'always' | 'after-removal' | 'never';
@@ -96,10 +101,16 @@ export class OpenIscsiInitiator {
     const requests = await this.#requests(paths, iface, chap, signal);
     const [{ key }] = requests;
     const isExact = requests.length > 1 && !requests.some(isForeign) && (await this.#database.portalsOf(key)).length === requests.length;
-    if (!isExact) return requests.map((request) => this.#portalLogin(request, this.#run(loginCommand(request.key, this.#loginMs), signal), { signal, whenUp: undefined }));
+    if (!isExact) return requests.map((request) => this.#portalLogin(request, this.#run(loginCommand(request.key, this.#loginMs), signal), { signal, up: undefined }));
     const running = this.#run(loginTargetCommand(key, this.#loginMs), signal);
-    const whenUp = this.#whenUp(requests.map((request) => request.key), running);
-    return requests.map((request, index) => this.#portalLogin(request, running, { signal, whenUp: whenUp[index] }));
+    const awaited = new Set<AwaitedSession>();
+    const logins = requests.map((request) => {
+      const up = { key: request.key, ...deferred<undefined>() };
+      awaited.add(up);
+      return this.#portalLogin(request, running, { signal, up: { promise: up.promise, forget: () => { awaited.delete(up); } } });
+    });
+    this.#watch(awaited, running);
+    return logins;
   }
 
   get #loginMs(): number {
@@ -126,29 +137,35 @@ export class OpenIscsiInitiator {
     return await this.#parts.commands.run(command, signal);
   }
 
-  #portalLogin(request: LoginRequest, running: Promise<CommandResult>, { signal, whenUp }: { readonly signal: AbortSignal; readonly whenUp: Promise<void> | undefined }): PortalLogin {
+  #portalLogin(request: LoginRequest, running: Promise<CommandResult>, { signal, up }: { readonly signal: AbortSignal; readonly up: { readonly promise: Promise<undefined>; readonly forget: () => void } | undefined }): PortalLogin {
     const left = deferred<undefined>();
-    const opened = this.#opened(request, whenUp === undefined ? running : Promise.race([whenUp.then(() => SUCCEEDED), running]), signal, left.promise);
+    const opened = this.#opened(request, up === undefined ? running : Promise.race([up.promise.then(() => SUCCEEDED), running]), signal, left.promise);
     return {
       key: request.key,
       session: Promise.race([opened, left.promise]),
       ended: running.then(() => undefined, () => undefined),
-      leave: () => { left.resolve(undefined); },
+      leave: () => {
+        if (isForeign(request)) return; // an administrator's record holds our settings until the login has ended: it is waited for, and restored
+        left.resolve(undefined);
+        up?.forget();
+      },
     };
   }
 
-  /** For each session a promise that it is up, while iscsiadm still waits for the others. None is kept once iscsiadm has ended: its word is better. */
-  #whenUp(keys: readonly SessionKey[], running: Promise<CommandResult>): readonly Promise<void>[] {
-    const waiting = keys.map((key) => ({ key, ...deferred<undefined>() }));
+  /** Tells of each session that it is up, while iscsiadm still waits for the others; until iscsiadm has ended, whose word is better, or nobody waits for a session any more. */
+  #watch(awaited: Set<AwaitedSession>, running: Promise<CommandResult>): void {
     const ended = new AbortController();
     running.catch(() => undefined).finally(() => { ended.abort(); }).catch(() => undefined);
     const look = async (): Promise<true | undefined> => {
       const sessions = await this.sessions();
-      for (const { key, resolve } of waiting) if (sessions.some((session) => isSessionOf(session, key) && session.state === 'LOGGED_IN')) resolve(undefined);
-      return undefined;
+      for (const one of awaited) {
+        if (!sessions.some((session) => isSessionOf(session, one.key) && session.state === 'LOGGED_IN')) continue;
+        one.resolve(undefined);
+        awaited.delete(one);
+      }
+      return awaited.size === 0 ? true : undefined;
     };
     until(look, { clock: this.#parts.clock, timeoutMs: this.#loginMs, signal: ended.signal }).catch(() => undefined);
-    return waiting.map(({ promise }) => promise);
   }
 
   /** @param left once settled, nobody waits any more and nothing is undone: who comes next finds what there is */

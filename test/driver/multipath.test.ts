@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import { deferred } from '../../src/base/deferred.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { ADDRESSES, commandsOf, failure, INFO, MAP, MULTIPATH, openMultipathWorld, portalsOf, PORTALS } from './multipath-world.js';
 import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
@@ -122,44 +121,6 @@ function abortingAfter({ host }: RecordedWorld, uses: number): AbortSignal {
   if (uses === 0) controller.abort(new VolumeError('ABORTED', 'Stopped by the test'));
   return controller.signal;
 }
-
-describe('connect() with a portal that does not answer', () => {
-  test('does not wait for it, and has it join once it answers', async () => {
-    const world = openMultipathWorld();
-    const answer = deferred<undefined>();
-    world.host.slowPortals.set('192.0.2.12', answer.promise);
-    const { paths, warnings } = await world.driver.connect(INFO);
-    expect({ paths: paths.length, warnings }).toEqual({ paths: 3, warnings: ['3 of 4 paths are open; 192.0.2.12:3260 over default: no answer yet, it joins when there is one'] });
-    answer.resolve(undefined);
-    await world.driver.settled();
-    expect((await world.driver.find(INFO))?.paths).toHaveLength(4);
-    expect(world.host.kernel.multipathd.mapOf('sda')?.disks).toHaveLength(4);
-    await world.driver.disconnect(INFO);
-    expect(await world.residue()).toEqual([]);
-  });
-
-  test('has it log out again when the volume is gone by then', async () => {
-    const world = openMultipathWorld();
-    const answer = deferred<undefined>();
-    world.host.slowPortals.set('192.0.2.12', answer.promise);
-    await world.driver.connect(INFO);
-    await world.driver.disconnect(INFO);
-    answer.resolve(undefined);
-    await world.driver.settled();
-    expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({ sessions: [], residue: [] });
-  });
-
-  test('leaves it when the driver is closed, and the next connect() adds it', async () => {
-    const world = openMultipathWorld();
-    const answer = deferred<undefined>();
-    world.host.slowPortals.set('192.0.2.12', answer.promise);
-    await world.driver.connect(INFO);
-    await world.driver.close();
-    answer.resolve(undefined);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect((await world.driver.connect(INFO)).paths).toHaveLength(4);
-  });
-});
 
 describe('connect() without a map', () => {
   test('is refused before anything is done where multipathd does not run and a map is enforced', async () => {

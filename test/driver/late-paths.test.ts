@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import { deferred } from '../../src/base/deferred.js';
+import { INFO, openMultipathWorld } from './multipath-world.js';
+import { IQN } from './recorded-world.js';
+
+describe('connect() with a portal that does not answer', () => {
+  test('does not wait for it, and has it join once it answers', async () => {
+    const world = openMultipathWorld();
+    const answer = deferred<undefined>();
+    world.host.slowPortals.set('192.0.2.12', answer.promise);
+    const { paths, warnings } = await world.driver.connect(INFO);
+    expect({ paths: paths.length, warnings }).toEqual({ paths: 3, warnings: ['3 of 4 paths are open; 192.0.2.12:3260 over default: no answer yet, it joins when there is one'] });
+    answer.resolve(undefined);
+    await world.driver.settled();
+    expect((await world.driver.find(INFO))?.paths).toHaveLength(4);
+    expect(world.host.kernel.multipathd.mapOf('sda')?.disks).toHaveLength(4);
+    await world.driver.disconnect(INFO);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('has it log out again when the volume is gone by then', async () => {
+    const world = openMultipathWorld();
+    const answer = deferred<undefined>();
+    world.host.slowPortals.set('192.0.2.12', answer.promise);
+    await world.driver.connect(INFO);
+    await world.driver.disconnect(INFO);
+    answer.resolve(undefined);
+    await world.driver.settled();
+    expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({ sessions: [], residue: [] });
+  });
+
+  test('waits for it where an administrator made its record, which is theirs again byte for byte afterwards', async () => {
+    const world = openMultipathWorld();
+    const path = `/etc/iscsi/nodes/${IQN}/192.0.2.12,3260,1/default`;
+    const theirs = `node.name = ${IQN}\nnode.tpgt = 1\nnode.startup = manual\niface.iscsi_ifacename = default\nnode.session.auth.password = theirs\n`;
+    world.host.tree.write(path, theirs);
+    const answer = deferred<undefined>();
+    world.host.slowPortals.set('192.0.2.12', answer.promise);
+    const connecting = world.driver.connect(INFO);
+    for (let turn = 0; turn < 2_000; turn++) await new Promise((resolve) => setImmediate(resolve));
+    answer.resolve(undefined);
+    expect((await connecting).paths).toHaveLength(4);
+    expect(world.host.tree.read(path)).toBe(theirs);
+    await world.driver.disconnect(INFO);
+    expect(await world.residue()).toEqual([path]);
+  });
+
+  test('leaves it when the driver is closed, and the next connect() adds it', async () => {
+    const world = openMultipathWorld();
+    const answer = deferred<undefined>();
+    world.host.slowPortals.set('192.0.2.12', answer.promise);
+    await world.driver.connect(INFO);
+    await world.driver.close();
+    answer.resolve(undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect((await world.driver.connect(INFO)).paths).toHaveLength(4);
+  });
+});
