@@ -83,7 +83,7 @@ function prepare(machine: string, plan: Plan, mode: Boot['mode'], services: Boot
   const out = resolve(OUT, 'machine');
   rmSync(out, { recursive: true, force: true });
   mkdirSync(join(out, 'log'), { recursive: true });
-  const accelerator = findAccelerator(out);
+  const accelerator = findAccelerator(machine);
   const projectImage = join(out, 'project.img');
   makeProjectImage(join(out, 'project'), projectImage, machine, plan);
   return { accelerator, machine, projectImage, out, mode, services };
