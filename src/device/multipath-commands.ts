@@ -31,6 +31,11 @@ export function stopQueueingCommand(name: string): Command {
   return ask('multipathd', ANSWER_MS, 'disablequeueing', 'map', name);
 }
 
+/** The same, said to the kernel (Linux, drivers/md/dm-mpath.c, multipath_message): for a multipathd that does not run or does not answer. */
+export function failIfNoPathCommand(name: string): Command {
+  return { program: 'dmsetup', args: ['message', name, '0', 'fail_if_no_path'], patience: { kind: 'kill', ms: ANSWER_MS } };
+}
+
 /**
  * Gives a map the size of its paths. It answers `ok`, `fail`, or `timeout` while it reconfigures, with exit status 0 whatever the words up to 0.9.4. Up to 0.9.7 it goes by the
  * first path alone and says `ok` where that one has not grown; later ones refuse unless all paths are of one size (multipath-tools, multipathd/cli_handlers.c, cli_resize).

@@ -8,7 +8,7 @@ import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 import type { DevicePath, MultipathMap, ScsiDisk } from './block-device.js';
 import { AddedWwids } from './added-wwids.js';
-import { addPathCommand, forgetPathCommand, forgetWwidCommand, listPathsCommand, rememberWwidCommand, removeMapCommand, resizeMapCommand, stopQueueingCommand } from './multipath-commands.js';
+import { addPathCommand, failIfNoPathCommand, forgetPathCommand, forgetWwidCommand, listPathsCommand, rememberWwidCommand, removeMapCommand, resizeMapCommand, stopQueueingCommand } from './multipath-commands.js';
 import { type MapView, readMap, readMapOver } from './read-map.js';
 import type { Wwid } from './wwid.js';
 
@@ -34,9 +34,15 @@ const FIRST_REMINDER_MS = 500;
 const PASSING_USERS_MS = 2_000;
 /** multipathd puts a disk into the map that is there, and takes it out, as soon as udev has seen it. */
 const JOIN_MS = 2_000;
-/** The pauses between tries to remove a map: 250 ms to 4 s, 8 s in all. */
+/**
+ * Who only passes by a map that is to be removed is gone in a moment; but what udev's helpers read from a map whose paths are all dead has to fail first, path by path, which on a busy host
+ * takes many seconds (lab: multipath, a dead map that queues). The pauses between two tries are 250 ms to 4 s.
+ */
+const REMOVE_MS = 60_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 4_000;
+/** multipathd answers "timeout" while it waits for the checkers of dead paths; the kernel is told without it after this. */
+const STOP_QUEUEING_MS = 10_000;
 /** multipathd lets go of a path as soon as its uevent arrives: whatever it lists still after pauses of 100 ms to 1.6 s it has missed. */
 const FIRST_FORGET_MS = 100;
 const LAST_FORGET_MS = 1_600;
@@ -156,9 +162,22 @@ export class MultipathMaps {
     return present;
   }
 
-  /** Where every path is dead and the map queues, nothing that waits for its I/O would ever end. */
+  /**
+   * Where every path is dead and the map queues, nothing that waits for its I/O would ever end. multipathd is asked, so that it does not turn it on again; where it does not
+   * do it, device-mapper is told itself. Quiet in the end: what follows fails by itself where the map still queues.
+   */
   async stopQueueing({ name }: MultipathMap, signal: AbortSignal): Promise<void> {
-    await this.#ask(stopQueueingCommand(name), signal);
+    const { clock, logger } = this.#parts;
+    const deadline = clock.now() + STOP_QUEUEING_MS;
+    let answer = await this.#ask(stopQueueingCommand(name), signal);
+    for (let pause = FIRST_RETRY_MS; /\btimeout\b/.test(answer) && clock.now() < deadline; pause *= 2) {
+      await clock.sleep(Math.min(pause, LAST_RETRY_MS), signal);
+      answer = await this.#ask(stopQueueingCommand(name), signal);
+    }
+    if (/^ok$/m.test(answer)) return;
+    logger.warn('multipathd did not stop a map from queueing; device-mapper is told itself', { name, answer });
+    const { exitCode, stderr } = await this.#answer(failIfNoPathCommand(name), signal);
+    if (exitCode !== 0) logger.warn('A map may still queue', { name, exitCode, stderr: stderr.trim() });
   }
 
   /**
@@ -169,12 +188,11 @@ export class MultipathMaps {
     const { clock, files, logger } = this.#parts;
     const uuid = `/sys/class/block/${nameOf(map)}/dm/uuid`;
     const isGone = async (): Promise<true | undefined> => ((await files.readText(uuid)) === `mpath-${map.wwid}` ? undefined : true);
-    let [answer, gone]: [string, true | undefined] = ['', undefined];
-    for (let pause = FIRST_RETRY_MS; gone === undefined && pause <= LAST_RETRY_MS; pause *= 2) { // udev may have it open for a moment
-      answer = await this.#ask(removeMapCommand(map.name), signal);
-      gone = await until(isGone, { clock, timeoutMs: pause, signal });
-    }
-    if (gone === undefined) {
+    const deadline = clock.now() + REMOVE_MS;
+    for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LAST_RETRY_MS)) {
+      const answer = await this.#ask(removeMapCommand(map.name), signal);
+      if ((await until(isGone, { clock, timeoutMs: pause, signal })) === true) break;
+      if (clock.now() < deadline) continue;
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the multipath map ${map.name}: ${answer === '' ? 'the kernel still has it' : answer}`, { hint: `multipath -f ${map.name}`, details: { map: map.name, wwid: map.wwid } });
     }
     logger.info('Map removed', { name: map.name, wwid: map.wwid });

@@ -12,6 +12,11 @@ export interface ReleaserParts extends ObserverParts {
   readonly logger: Logger;
 }
 
+interface FailedStep {
+  readonly step: DisconnectStep;
+  readonly error: unknown;
+}
+
 /** The road back: observe, plan, execute. Everything here runs under the locks of the connection's targets. */
 export class VolumeReleaser {
   readonly #parts: ReleaserParts;
@@ -22,18 +27,37 @@ export class VolumeReleaser {
 
   async release(connection: IscsiConnection, ifaces: readonly IfaceName[], { force = false }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume & { readonly wwid: string | undefined }> {
     const view = await this.#unused(await observeVolume(connection, ifaces, this.#parts), connection, ifaces, signal);
-    const failures: unknown[] = [];
+    const failed: FailedStep[] = [];
     let found = view.paths.some(({ unit }) => unit !== undefined);
     for (const step of planDisconnect(view, force)) {
       try {
         found = (await this.#execute(step, signal)) || found;
       } catch (error) {
         if (!force) throw error;
-        failures.push(error);
+        failed.push({ step, error });
       }
     }
+    const failures = await this.#failuresLeft(failed, signal);
     if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove all of the volume: ${failures.length} steps failed`, { cause: new AggregateError(failures) });
     return { found, warnings: [], wwid: view.paths.find(({ unit }) => unit?.disk !== undefined)?.unit?.disk?.wwid };
+  }
+
+  /** A map that something waited on, for paths that were all dead, can go once those are gone: that is tried once more, and made good when it does. */
+  async #failuresLeft(failed: readonly FailedStep[], signal: AbortSignal): Promise<readonly unknown[]> {
+    const left: unknown[] = [];
+    for (const { step, error } of failed) {
+      if (step.kind === 'remove-map' && (await this.#isDone(step, signal))) continue;
+      left.push(error);
+    }
+    return left;
+  }
+
+  async #isDone(step: DisconnectStep, signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#execute(step, signal);
+    } catch {
+      return false; // the first failure says why
+    }
   }
 
   /** The view, when nobody uses the volume. multipathd may have put a map over its disk since we looked: that is no use, and goes with it. */

@@ -195,6 +195,33 @@ describe('disconnect() of a map', () => {
     expect(world.deeds.slice(0, 3)).toEqual(['stop queueing mpatha', 'sync /dev/dm-0', 'remove mpatha']);
   });
 
+  test.each([
+    ['once it has told the checkers of dead paths', ['timeout', 'timeout'], 'stop queueing mpatha'],
+    ['never, so that device-mapper is told itself', Array<'timeout'>(60).fill('timeout'), 'fail if no path mpatha'],
+    ['with a refusal, so that device-mapper is told itself', ['fail'], 'fail if no path mpatha'],
+  ] as const)('with dead sessions stops its queueing where multipathd does it %s (W-30)', async (_when, answers, deed) => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    for (const session of world.host.kernel.sessions) world.host.kernel.setState(session, 'FAILED');
+    world.deeds.splice(0);
+    world.host.kernel.multipathd.queueingAnswers.push(...answers);
+    await world.driver.disconnect(INFO);
+    expect(world.deeds.slice(0, 3)).toEqual([deed, 'sync /dev/dm-0', 'remove mpatha']);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('under force is removed after its disks where it could not be before them: what waited for them has let go', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(INFO);
+    const run = world.host.run.bind(world.host);
+    world.host.run = async (command, signal) => {
+      const isHeld = command.program === 'multipath' && command.args[0] === '-f' && world.host.tree.kind('/dev/sda') !== undefined;
+      return isHeld ? { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' } : await run(command, signal);
+    };
+    expect(await world.driver.disconnect(INFO, { force: true })).toEqual({ found: true, warnings: [] });
+    expect(await world.residue()).toEqual([]);
+  });
+
   test('that cannot be written out stops before anything is lost; under force it goes on', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);

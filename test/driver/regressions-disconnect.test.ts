@@ -112,6 +112,17 @@ test('a map that something passing by has open is tried again, and gone with all
   expect(world.clock.now() - began).toBeLessThan(2_000);
 });
 
+test('a map that udev keeps open for half a minute, while its reads from dead paths fail one by one, is waited for', async () => {
+  const world = openMultipathWorld();
+  await world.driver.connect(infoFor(PORTALS));
+  const run = world.host.run.bind(world.host);
+  const until = world.clock.now() + 30_000;
+  world.host.run = async (command, signal) =>
+    command.program === 'multipath' && command.args[0] === '-f' && world.clock.now() < until ? { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' } : await run(command, signal);
+  expect(await world.driver.disconnect(infoFor(PORTALS))).toEqual({ found: true, warnings: [] });
+  expect(await world.residue()).toEqual([]);
+});
+
 test('a map that stays in use ends the disconnect() before any of its disks goes (R75)', async () => {
   const world = openMultipathWorld();
   await world.driver.connect(infoFor(PORTALS));

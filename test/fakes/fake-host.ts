@@ -61,7 +61,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   async run(command: Command, signal: AbortSignal): Promise<CommandResult> {
     throwIfAborted(signal);
     this.commands.push(command);
-    if (command.program.startsWith('multipath')) return this.kernel.multipathd.run(command.program, command.args.map(String));
+    if (command.program.startsWith('multipath') || command.program === 'dmsetup') return this.kernel.multipathd.run(command.program, command.args.map(String));
     if (command.program !== 'iscsiadm') throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${command.program}`);
     const args = command.args.map((argument) => (typeof argument === 'string' ? argument : argument.reveal()));
     if (args.join(' ') === '-m iface') return listFakeIfaces(this.tree, this.ifaceNaming);

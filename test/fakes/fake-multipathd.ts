@@ -26,6 +26,8 @@ export class FakeMultipathd {
   missesRemovals = false;
   /** What it answers to the next requests to resize a map, without doing anything. */
   readonly resizeAnswers: ('ok' | 'fail' | 'timeout')[] = [];
+  /** What it answers to the next requests to stop queueing, without doing anything. */
+  readonly queueingAnswers: ('fail' | 'timeout')[] = [];
   /** Every disk that it was told of and not of its end. */
   readonly watched = new Set<string>();
   readonly #tree: FakeTree;
@@ -55,6 +57,7 @@ export class FakeMultipathd {
     if (program === 'multipath' && args[0] === '-a') return this.#remember(args[1] ?? '');
     if (program === 'multipath' && args[0] === '-w') return this.#forget(args[1] ?? '');
     if (program === 'multipath' && args[0] === '-f') return this.#remove(args[1] ?? '');
+    if (program === 'dmsetup') return this.#message(words);
     if (this.#tree.read('/proc/net/unix') !== SOCKET_LINE) return { exitCode: 1, stdout: '', stderr: 'ux_socket_connect: Connection refused\n' };
     if (words.startsWith('add path ')) return said(this.#add(args[2] ?? ''));
     if (words.startsWith('del path ')) {
@@ -63,11 +66,21 @@ export class FakeMultipathd {
     }
     if (words.startsWith('resize map ')) return said(this.#resize(args[2] ?? ''));
     if (words.startsWith('disablequeueing map ')) {
+      const scripted = this.queueingAnswers.shift();
+      if (scripted !== undefined) return said(scripted);
       this.#deeds.push(`stop queueing ${args[2] ?? ''}`);
       return said('ok');
     }
     if (words === 'show paths raw format %d') return said([...this.watched].join('\n'));
     throw new Error(`A command that this multipathd does not know: ${program} ${words}`);
+  }
+
+  /** What device-mapper itself is told, with or without multipathd. */
+  #message(words: string): CommandResult {
+    const [, name = ''] = /^message (\S+) 0 fail_if_no_path$/.exec(words) ?? [];
+    if (!this.#maps.some((map) => map.name === name)) return { exitCode: 1, stdout: '', stderr: `Device ${name} not found\n` };
+    this.#deeds.push(`fail if no path ${name}`);
+    return { exitCode: 0, stdout: '', stderr: '' };
   }
 
   /** The uevent of a new disk. */
