@@ -133,10 +133,10 @@ function driverParts(
   options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, netAddresses: NetAddresses, hostNames: HostNames, locks: Locks, libvirt: Libvirt,
   events: VolumeEvents,
 ): DriverParts {
-  const { chapSecrets, deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
+  const { chapSecrets, deviceTimeoutMs, loginAttempts, loginTimeoutMs, multipathReplacementTimeoutSeconds, stateDirectory } = options;
   const chapByArgument = chapSecrets === 'argv' ? new ChapByArgument({ commands, logger }) : undefined;
   return {
-    initiator: new OpenIscsiInitiator({ commands, files, clock, logger, events, loginTimeoutMs, chapByArgument }),
+    initiator: new OpenIscsiInitiator({ commands, files, clock, logger, events, loginTimeoutMs, loginAttempts, multipathReplacementTimeoutSeconds, chapByArgument }),
     devices: new LinuxBlockDevices({ files, clock, users, logger, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users, logger, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),

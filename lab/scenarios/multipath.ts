@@ -186,8 +186,9 @@ test('without multipathd an enforced map is refused before a login, and else one
     assert.ok(isVolumeError(await enforcing.connect(info).then(() => undefined, (error: unknown) => error), 'MULTIPATH_UNAVAILABLE'));
     await requireNothing();
     await using driver = volumeDriver({ ...CONFIG, volume_enforce_multipath: false });
-    const { device, warnings } = await driver.connect(info);
+    const { device, paths: [{ session }], warnings } = await driver.connect(info);
     assert.equal(device.kind, 'disk');
+    assert.equal(readFileSync(`/sys/class/iscsi_session/session${session}/recovery_tmo`, 'utf8'), '120\n'); // as iscsid.conf says: it has nowhere else to go
     assert.match(warnings.join(), /multipathd does not run/);
     await driver.disconnect(info);
   } finally {

@@ -4,7 +4,7 @@ import { ifaceChoice } from './iface-schema.js';
 
 const flag = (): z.ZodBoolean => z.boolean({ error: 'expected true or false' });
 
-const seconds = (most: number): z.ZodInt => {
+const upTo = (most: number): z.ZodInt => {
   const error = `expected a whole number from 1 to ${most}`;
   return z.int({ error }).min(1, { error }).max(most, { error });
 };
@@ -31,8 +31,10 @@ export const libvirtSection = z.strictObject({
     .describe('What is used where the iface cannot work: software TCP (default), or nothing (none).'),
   volume_use_multipath: flag().default(false).describe('Opens every path of a volume and puts a multipath map over them.'),
   volume_enforce_multipath: flag().default(false).describe('No attach without a multipath map. Needs volume_use_multipath.'),
-  login_timeout_seconds: seconds(600).default(15).describe('The longest wait for one login to a target.'),
-  device_timeout_seconds: seconds(3600).default(60).describe('The longest wait for a block device to come or go.'),
+  multipath_replacement_timeout_seconds: upTo(3600).default(15).describe('How long a path of a map may be away before its I/O goes to the others.'),
+  login_timeout_seconds: upTo(600).default(15).describe('The longest wait for one try of a login to a target.'),
+  login_attempts: upTo(10).default(1).describe('How many times open-iscsi tries a login that is not answered.'),
+  device_timeout_seconds: upTo(3600).default(60).describe('The longest wait for a block device to come or go.'),
   chap_secrets: choice(['record-file', 'argv']).default('record-file')
     .describe('How CHAP secrets reach open-iscsi: in its record files, or in arguments that every user of the host can read.'),
   state_directory: directory().default('/var/lib/libvirt-volume').describe('Where it is kept what must be remembered of this host.'),

@@ -14,7 +14,9 @@ export interface VolumeOptions {
   readonly iscsiIfaceFallback: 'default' | 'none';
   readonly useMultipath: boolean;
   readonly enforceMultipath: boolean;
+  readonly multipathReplacementTimeoutSeconds: number;
   readonly loginTimeoutMs: number;
+  readonly loginAttempts: number;
   readonly deviceTimeoutMs: number;
   readonly chapSecrets: 'record-file' | 'argv';
   readonly stateDirectory: string;

@@ -68,7 +68,7 @@ export class MultipathOpener {
       await this.#settle(attempts, map === undefined ? undefined : request.present.length === 0 ? LATE_LOGIN_MS : MISSING_LOGIN_MS, signal);
       const paths = openPaths(request.present, attempts);
       requireOneVolume(paths.map(({ disk }) => disk));
-      if (map === undefined) return await withoutMap(first, request, attempts, undo);
+      if (map === undefined) return await this.#withoutMap(first, request, { attempts, assembly: undo }, signal);
       return { paths, map: await this.#parts.maps.join(map, paths.map(({ disk }) => disk), signal), warnings: warningsOf(attempts, paths.length), late: lateOf(attempts) };
     } catch (error) {
       await Promise.all(attempts.map(({ done }) => done));
@@ -118,6 +118,20 @@ export class MultipathOpener {
     throwIfAborted(signal);
   }
 
+  /** Two disks of one volume without a map would be two ways to corrupt it: one path stays. */
+  async #withoutMap(first: OpenPath, { chap, present, enforce }: MultipathRequest, { attempts, assembly }: { readonly attempts: readonly PathAttempt[]; readonly assembly: UndoLog }, signal: AbortSignal): Promise<OpenedPaths> {
+    const reason = first.disk.wwid === undefined ? `${first.disk.path} does not say who it is` : `multipathd made no map of ${first.disk.wwid}`;
+    if (enforce) throw new VolumeError('MULTIPATH_UNAVAILABLE', `Cannot connect the volume over several paths: ${reason}`, { hint: 'multipathd show config local shows its blacklist; multipathd show paths, what it makes of the disks' });
+    const kept = attempts.find(({ state }) => state.kind === 'open' && state.path === first);
+    const undo = new UndoLog();
+    for (const attempt of attempts) if (attempt !== kept) undo.adopt(attempt.undo);
+    undo.adopt(assembly);
+    const failures = await undo.run();
+    if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot take back the paths that are not used', { cause: new AggregateError(failures) });
+    if (kept !== undefined) await this.#parts.initiator.makeAlone(first.session, kept.way.iface, chap, signal);
+    return { paths: isNonEmpty(present) ? present : [first], map: undefined, warnings: [`the volume has one path only: ${reason}`], late: undefined };
+  }
+
   async #whileAny(attempts: readonly PathAttempt[], kind: 'logging-in' | 'finding-disk', timeoutMs: number, signal: AbortSignal): Promise<void> {
     await until(async () => (attempts.some(({ state }) => state.kind === kind) ? undefined : true), { clock: this.#parts.clock, timeoutMs, signal });
   }
@@ -142,18 +156,6 @@ function openPaths(present: readonly OpenPath[], attempts: readonly PathAttempt[
   const paths = [...present, ...attempts.flatMap(({ state }) => (state.kind === 'open' ? [state.path] : []))];
   if (isNonEmpty(paths)) return paths;
   throw new RangeError('No path is open');
-}
-
-/** Two disks of one volume without a map would be two ways to corrupt it: one path stays. */
-async function withoutMap(first: OpenPath, { present, enforce }: MultipathRequest, attempts: readonly PathAttempt[], assembly: UndoLog): Promise<OpenedPaths> {
-  const reason = first.disk.wwid === undefined ? `${first.disk.path} does not say who it is` : `multipathd made no map of ${first.disk.wwid}`;
-  if (enforce) throw new VolumeError('MULTIPATH_UNAVAILABLE', `Cannot connect the volume over several paths: ${reason}`, { hint: 'multipathd show config local shows its blacklist; multipathd show paths, what it makes of the disks' });
-  const undo = new UndoLog();
-  for (const attempt of attempts) if (attempt.state.kind !== 'open' || attempt.state.path !== first) undo.adopt(attempt.undo);
-  undo.adopt(assembly);
-  const failures = await undo.run();
-  if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot take back the paths that are not used', { cause: new AggregateError(failures) });
-  return { paths: isNonEmpty(present) ? present : [first], map: undefined, warnings: [`the volume has one path only: ${reason}`], late: undefined };
 }
 
 function warningsOf(attempts: readonly PathAttempt[], open: number): readonly string[] {

@@ -11,7 +11,7 @@ import { formatRecord, OWNER_COMMENT, type RecordValues } from '../iface/record-
 import { holdDatabaseLock } from '../iface/database-lock.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
-import { newNodeRecord, type NodeSettings, tpgtOf, withMutualChap, withoutPassword, withSettings } from './node-record.js';
+import { asConfigured, newNodeRecord, type NodeSettings, tpgtOf, withoutPassword, withSettings } from './node-record.js';
 import { portalComment } from './portal-comment.js';
 import type { SessionKey } from './session.js';
 
@@ -93,6 +93,12 @@ export class NodeDatabase {
     return change;
   }
 
+  /** Whether there is a record of this target, portal and iface, and all such records are of this library's making. */
+  async isOurs(key: SessionKey): Promise<boolean> {
+    const files = await this.find(key);
+    return files.length > 0 && files.every((file) => file.ours);
+  }
+
   /** Takes back what put() did. */
   async undo(change: RecordChange, signal: AbortSignal): Promise<void> {
     if (change.kind === 'unchanged') return;
@@ -123,7 +129,7 @@ export class NodeDatabase {
 
   async #change({ path, text, ours }: NodeFile, key: RecordKey, settings: NodeSettings): Promise<RecordChange> {
     const record = readRecordFile(path, text);
-    const wanted = withSettings(ours ? withMutualChap(record, await readIscsidDefaults(this.#files)) : record, settings);
+    const wanted = withSettings(ours ? asConfigured(record, await readIscsidDefaults(this.#files)) : record, settings);
     if (sameValues(record, wanted)) return { kind: 'unchanged' };
     await this.#write(path, formatRecord(this.#onFile(wanted), ...(ours ? commentsOf(key) : [])));
     return { kind: 'changed', path, before: text, ours };

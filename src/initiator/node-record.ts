@@ -9,8 +9,14 @@ const USERNAME = 'node.session.auth.username';
 export const PASSWORD = 'node.session.auth.password';
 const OF_THE_TARGET: readonly string[] = ['node.session.auth.username_in', 'node.session.auth.password_in'];
 
+const REPLACEMENT_TIMEOUT = 'node.session.timeo.replacement_timeout';
+
 export interface NodeSettings {
   readonly loginTimeoutSeconds: number;
+  /** How many times a login that is not answered is tried; once when absent. */
+  readonly loginAttempts?: number;
+  /** How long a session may be away before its I/O fails; what the record or iscsid.conf says when absent. */
+  readonly replacementTimeoutSeconds?: number | undefined;
   readonly chap: ChapCredentials | undefined;
 }
 
@@ -50,14 +56,15 @@ export function tpgtOf({ tpgt }: Portal): number {
 }
 
 /**
- * The record with what this library needs: no scan of the target's other units at login, one bounded try, one session, and CHAP exactly as asked
+ * The record with what this library needs: no scan of the target's other units at login, bounded tries, one session, and CHAP exactly as asked
  * for (a record without credentials must not keep old ones). With CHAP, what the target has to prove itself with (`username_in`, `password_in`) stays: no
  * connection_info has it, so it is the administrator's demand, made in iscsid.conf or in a record.
  */
-export function withSettings(record: RecordValues, { loginTimeoutSeconds, chap }: NodeSettings): RecordValues {
+export function withSettings(record: RecordValues, { loginTimeoutSeconds, loginAttempts = 1, replacementTimeoutSeconds, chap }: NodeSettings): RecordValues {
   const settled = new Map(record);
   settled.set('node.session.scan', 'manual');
-  settled.set('node.session.initial_login_retry_max', '1');
+  settled.set('node.session.initial_login_retry_max', String(loginAttempts));
+  if (replacementTimeoutSeconds !== undefined) settled.set(REPLACEMENT_TIMEOUT, String(replacementTimeoutSeconds));
   settled.set('node.session.nr_sessions', '1');
   settled.set('node.conn[0].timeo.login_timeout', String(loginTimeoutSeconds));
   settled.set('node.session.auth.authmethod', chap === undefined ? 'None' : 'CHAP');
@@ -70,9 +77,18 @@ export function withSettings(record: RecordValues, { loginTimeoutSeconds, chap }
   return settled;
 }
 
-/** A record of ours with what iscsid.conf says now of the target's own proof: mutual CHAP is demanded on the whole host, or it is not. */
-export function withMutualChap(record: RecordValues, defaults: RecordValues): RecordValues {
-  return new Map([...withoutKeys(record, OF_THE_TARGET), ...[...defaults].filter(([key]) => OF_THE_TARGET.includes(key))]);
+/**
+ * A record of ours with what iscsid.conf says now of the target's own proof (mutual CHAP is demanded on the whole host, or it is not), and of how long a session may be away (the record may
+ * be of a time when the session was one of several).
+ */
+export function asConfigured(record: RecordValues, defaults: RecordValues): RecordValues {
+  const keys = [...OF_THE_TARGET, REPLACEMENT_TIMEOUT];
+  return new Map([...withoutKeys(record, keys), ...[...defaults].filter(([key]) => keys.includes(key))]);
+}
+
+/** open-iscsi's own default is that of its iscsid.conf (usr/idbm.c, idbm_node_setup_defaults). */
+export function replacementTimeoutIn(defaults: RecordValues): number {
+  return Number(defaults.get(REPLACEMENT_TIMEOUT) ?? 120);
 }
 
 export function withoutPassword(record: RecordValues): RecordValues {

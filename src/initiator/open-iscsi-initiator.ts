@@ -15,7 +15,9 @@ import type { IfaceName } from '../iface/iface-name.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { failedPortals, ISCSIADM_EXIT, loginFailure } from './iscsiadm-exit.js';
 import { loginCommand, loginTargetCommand, logoutCommand, logoutTargetCommand } from './iscsiadm-commands.js';
+import { readIscsidDefaults } from './iscsid-defaults.js';
 import { NodeDatabase, type RecordChange } from './node-database.js';
+import { type NodeSettings, replacementTimeoutIn } from './node-record.js';
 import { readSessions } from './read-sessions.js';
 import { isSessionOf, type Session, type SessionKey } from './session.js';
 
@@ -26,6 +28,10 @@ export interface InitiatorParts {
   readonly logger: Logger;
   readonly events: VolumeEvents;
   readonly loginTimeoutMs: number;
+  /** How many times a login that is not answered is tried; once when absent. */
+  readonly loginAttempts?: number;
+  /** How long a session that is one of several may be away before its I/O fails; as iscsid.conf says when absent. */
+  readonly multipathReplacementTimeoutSeconds?: number;
   /** How CHAP secrets get into records, where that is not to be by their files. */
   readonly chapByArgument?: ChapByArgument | undefined;
 }
@@ -45,6 +51,15 @@ export interface PortalLogin {
   readonly ended: Promise<void>;
   /** Nobody waits for it any more: it ends as it may. Without effect where an administrator's record has to be restored after it. */
   readonly leave: () => void;
+}
+
+/** Whether the session is to be one of several of its volume, which changes how long it may be away. */
+type SessionUse = 'alone' | 'one-of-several';
+
+interface LoginWish {
+  readonly iface: Iface;
+  readonly chap: ChapCredentials | undefined;
+  readonly use: SessionUse;
 }
 
 interface LoginRequest {
@@ -88,7 +103,7 @@ export class OpenIscsiInitiator {
    *   `INITIATOR_UNAVAILABLE`, `DATABASE_LOCKED`, `PERMISSION_DENIED`
    */
   async login(path: TargetPath, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<OpenedSession> {
-    const request = await this.#request(path, iface, chap, signal);
+    const request = await this.#request(path, { iface, chap, use: 'alone' }, signal);
     return await this.#opened(request, this.#run(loginCommand(request.key, this.#loginMs), signal), signal);
   }
 
@@ -98,7 +113,7 @@ export class OpenIscsiInitiator {
    * @throws as login(), when no login could be begun
    */
   async loginAll(paths: NonEmpty<TargetPath>, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<readonly PortalLogin[]> {
-    const requests = await this.#requests(paths, iface, chap, signal);
+    const requests = await this.#requests(paths, { iface, chap, use: 'one-of-several' }, signal);
     const [{ key }] = requests;
     const isExact = requests.length > 1 && !requests.some(isForeign) && (await this.#database.portalsOf(key)).length === requests.length;
     if (!isExact) return requests.map((request) => this.#portalLogin(request, this.#run(loginCommand(request.key, this.#loginMs), signal), { signal, up: undefined }));
@@ -114,18 +129,23 @@ export class OpenIscsiInitiator {
   }
 
   get #loginMs(): number {
-    return this.#parts.loginTimeoutMs + COMMAND_MARGIN_MS;
+    const { loginAttempts = 1, loginTimeoutMs } = this.#parts;
+    return loginTimeoutMs * loginAttempts + COMMAND_MARGIN_MS;
   }
 
-  async #request({ target, portal }: TargetPath, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<LoginRequest> {
-    const settings = { loginTimeoutSeconds: Math.ceil(this.#parts.loginTimeoutMs / 1000), chap };
-    return { key: { target, portal, iface: iface.name }, iface, record: await this.#database.put({ target, portal, iface }, settings, signal) };
+  async #request({ target, portal }: TargetPath, { iface, chap, use }: LoginWish, signal: AbortSignal): Promise<LoginRequest> {
+    return { key: { target, portal, iface: iface.name }, iface, record: await this.#database.put({ target, portal, iface }, this.#settings(chap, use), signal) };
   }
 
-  async #requests([first, ...others]: NonEmpty<TargetPath>, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<NonEmpty<LoginRequest>> {
-    const requests: [LoginRequest, ...LoginRequest[]] = [await this.#request(first, iface, chap, signal)];
+  #settings(chap: ChapCredentials | undefined, use: SessionUse): NodeSettings {
+    const { loginAttempts = 1, loginTimeoutMs, multipathReplacementTimeoutSeconds } = this.#parts;
+    return { loginTimeoutSeconds: Math.ceil(loginTimeoutMs / 1000), loginAttempts, replacementTimeoutSeconds: use === 'one-of-several' ? multipathReplacementTimeoutSeconds : undefined, chap };
+  }
+
+  async #requests([first, ...others]: NonEmpty<TargetPath>, wish: LoginWish, signal: AbortSignal): Promise<NonEmpty<LoginRequest>> {
+    const requests: [LoginRequest, ...LoginRequest[]] = [await this.#request(first, wish, signal)];
     try {
-      for (const path of others) requests.push(await this.#request(path, iface, chap, signal));
+      for (const path of others) requests.push(await this.#request(path, wish, signal));
       return requests;
     } catch (error) {
       for (const { record } of requests) await this.#database.undo(record, AbortSignal.timeout(COMMAND_MARGIN_MS));
@@ -195,6 +215,22 @@ export class OpenIscsiInitiator {
     const own = failed.get(failureKey(key));
     if (own !== undefined || exitCode === ISCSIADM_EXIT.ok || failed.size === 0) return own ?? exitCode;
     return (await this.sessions()).some((session) => isSessionOf(session, key)) ? ISCSIADM_EXIT.ok : exitCode;
+  }
+
+  /**
+   * For a session that was opened as one of several and is the only one now: it may be away for as long as iscsid.conf says, since what waits on it has nowhere else to go. Its record, if ours, is that
+   * of a session of its own. The kernel takes it from a session that is logged in (Linux, drivers/scsi/scsi_transport_iscsi.c, store_priv_session_recovery_tmo).
+   */
+  async makeAlone(session: Session, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<void> {
+    const { files, logger } = this.#parts;
+    const seconds = replacementTimeoutIn(await readIscsidDefaults(files));
+    try {
+      await files.writeAttribute(`/sys/class/iscsi_session/session${session.id}/recovery_tmo`, String(seconds), signal);
+    } catch (error) {
+      if (!isVolumeError(error)) throw error;
+      logger.warn('A session keeps the replacement timeout of one of several', { session: session.id, reason: error.message });
+    }
+    if (await this.#database.isOurs(session)) await this.#database.put({ ...session, iface }, this.#settings(chap, 'alone'), signal);
   }
 
   /** Ends a session and removes its record when that is ours. Quiet when the session is gone. @throws {VolumeError} `LOGOUT_FAILED` */

@@ -67,10 +67,10 @@ export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}
   const commands = after(host, 'run', (command: Command) => { if (command.program === 'iscsiadm') deeds.push(`iscsiadm ${command.args.map(String).at(-1) ?? ''}`); });
   const files = after(host, 'remove', (path: string) => { if (path.includes('/nodes/')) deeds.push('delete record'); });
   const libvirt = after(world.libvirt, 'detachDevice', () => { deeds.push('guest is asked to let go'); });
-  const { deviceTimeoutMs, loginTimeoutMs, stateDirectory } = options;
+  const { deviceTimeoutMs, loginAttempts, loginTimeoutMs, multipathReplacementTimeoutSeconds, stateDirectory } = options;
   const parts: DriverParts = {
     options, libvirt, files, clock, events, netAddresses: addresses === undefined ? world.container.get(TOKENS.netAddresses) : { list: () => addresses }, hostNames: world.container.get(TOKENS.hostNames), ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
-    initiator: new OpenIscsiInitiator({ commands, files, clock, logger: log, events, loginTimeoutMs }),
+    initiator: new OpenIscsiInitiator({ commands, files, clock, logger: log, events, loginTimeoutMs, loginAttempts, multipathReplacementTimeoutSeconds }),
     devices: new LinuxBlockDevices({ files, clock, users: host, logger: log, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users: host, logger: log, deviceTimeoutMs, stateDirectory }),
     discover: async (search, signal) => await discoverPortals({ commands, files, clock, hostNames: world.container.get(TOKENS.hostNames), logger: log, loginTimeoutMs }, search, signal),

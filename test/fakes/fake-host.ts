@@ -105,9 +105,10 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     const target = this.targets.find((candidate) => candidate.iqn === iqn);
     const answers = this.targets.some(({ portals }) => portals.some(({ address, port, serves }) => address === portal.address && port === portal.port && serves !== 'nothing'));
     const status = target?.loginStatus(portal, transport, record) ?? (answers ? 19 : 8);
-    if (status === 8) await this.#clock.sleep(Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
+    const tries = Number(record.get('node.session.initial_login_retry_max') ?? '4');
+    if (status === 8) await this.#clock.sleep(tries * Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
     if (status !== 0) return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${iqn}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (${status} - it failed)`);
-    this.kernel.addSession({ target: iqn, portal, iface, transport });
+    this.kernel.addSession({ target: iqn, portal, iface, transport }, record.get('node.session.timeo.replacement_timeout'));
     return exit(0);
   }
 

@@ -34,12 +34,13 @@ export class FakeKernel {
     return this.sessions.find((session) => session.target === target && session.iface === iface && session.portal.address === portal.address && session.portal.port === portal.port);
   }
 
-  addSession(place: Omit<FakeSession, 'id'>): FakeSession {
+  /** @param recoverySeconds how long the session may be away before its I/O fails */
+  addSession(place: Omit<FakeSession, 'id'>, recoverySeconds = '120'): FakeSession {
     const session = { ...place, id: ++this.#lastSession };
     const { id, target, portal, iface, transport } = session;
     const device = folderOf(session);
     this.sessions.push(session);
-    this.#writeAll(`${device}/iscsi_session/session${id}`, { targetname: target, ifacename: iface, state: 'LOGGED_IN', target_id: '0', tpgt: '1' });
+    this.#writeAll(`${device}/iscsi_session/session${id}`, { targetname: target, ifacename: iface, state: 'LOGGED_IN', target_id: '0', tpgt: '1', recovery_tmo: recoverySeconds });
     this.#tree.symbolicLink(`${device}/iscsi_session/session${id}/device`, device);
     this.#tree.symbolicLink(`/sys/class/iscsi_session/session${id}`, `${device}/iscsi_session/session${id}`);
     this.#writeAll(`/sys/class/iscsi_connection/connection${id}:0`, { persistent_address: portal.address, persistent_port: String(portal.port) });
@@ -64,6 +65,12 @@ export class FakeKernel {
 
   /** A write to a sysfs attribute. */
   write(path: string, text: string): void {
+    const [, patient] = /^\/sys\/class\/iscsi_session\/session(\d+)\/recovery_tmo$/.exec(path) ?? [];
+    if (patient !== undefined) {
+      if (this.#tree.read(path.replace('recovery_tmo', 'state'))?.trim() !== 'LOGGED_IN') throw new Error(`write ${path}: EBUSY`);
+      this.#tree.write(path, text);
+      return;
+    }
     const [, scanned] = /^\/sys\/class\/scsi_host\/host(\d+)\/scan$/.exec(path) ?? [];
     const [, unitHost, lun, verb] = /\/target(\d+):0:0\/\d+:0:0:(\d+)\/(delete|rescan)$/.exec(path) ?? [];
     const session = this.sessions.find(({ id }) => String(id) === (scanned ?? unitHost));
