@@ -3,6 +3,13 @@ import type { Clock } from './clock.js';
 
 /** Asked again after 1, 2, 4 and 8 ms, then every 10 ms: what appears is seen within 10 ms, and an early answer costs nothing. */
 const LONGEST_PAUSE_MS = 10;
+/**
+ * A look may not become the load that it waits for: where it takes long (many sessions, a busy host), the pause after it is this many times as long, so that who waits takes a fifth of a
+ * processor at most, and what is waited for gets the rest.
+ */
+const REST = 4;
+/** Whatever a look takes, the next one begins this soon. */
+const LONGEST_REST_MS = 250;
 
 /**
  * Asks until there is an answer.
@@ -16,8 +23,11 @@ export async function until<Answer>(
   const deadline = clock.now() + timeoutMs;
   for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     throwIfAborted(signal);
+    const began = clock.now();
     const answer = await ask();
-    if (answer !== undefined || clock.now() >= deadline) return answer;
-    await clock.sleep(pause, signal);
+    const now = clock.now();
+    if (answer !== undefined || now >= deadline) return answer;
+    const rest = Math.min(REST * (now - began), LONGEST_REST_MS, deadline - now);
+    await clock.sleep(Math.max(pause, rest), signal);
   }
 }

@@ -23,6 +23,21 @@ test('until() sees what appears within 10 ms', async () => {
 });
 test('until() takes no time over an answer that is there', async () => { expect(await asked(1000, 'there')).toEqual({ answer: 'there', times: [0], ended: 0 }); });
 test('until() asks with pauses that grow to 10 ms', async () => { expect((await asked(40)).times).toEqual([0, 1, 3, 7, 15, 25, 35, 45]); });
+test.each([
+  ['a fifth of the time where a look is slow', 20, 100],
+  ['all but a look every 250 ms where it is slower still', 200, 450],
+])('until() leaves the processor to what it waits for: it looks %s', async (_when, lookMs, everyMs) => {
+  const clock = new FakeClock();
+  const times: number[] = [];
+  await until(async () => { times.push(clock.now()); await clock.sleep(lookMs, SIGNAL); return undefined; }, { clock, timeoutMs: 5 * everyMs, signal: SIGNAL });
+  expect(times.slice(0, 4)).toEqual([0, everyMs, 2 * everyMs, 3 * everyMs]);
+});
+test('until() looks once more at the end of its time, however long a look takes', async () => {
+  const clock = new FakeClock();
+  const times: number[] = [];
+  await until(async () => { times.push(clock.now()); await clock.sleep(20, SIGNAL); return undefined; }, { clock, timeoutMs: 150, signal: SIGNAL });
+  expect(times).toEqual([0, 100, 150]);
+});
 test('until() gives undefined once the time is up, and not 10 ms later', async () => {
   const { answer, ended } = await asked(500);
   expect({ answer, late: ended - 500 < 10, early: ended < 500 }).toEqual({ answer: undefined, late: true, early: false });
