@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import { compileHost, temporaryFolder } from './compiled-host.js';
@@ -9,6 +10,7 @@ import { forbiddenFolder } from './forbidden-folder.js';
 import { heldOpen } from './open-files.js';
 
 knowCoreErrors();
+const run = promisify(execFile);
 const SIGNAL = new AbortController().signal;
 
 fileSystemContract('NodeFileSystem', new NodeFileSystem());
@@ -51,7 +53,7 @@ describe('blocking work', () => {
   afterAll(() => { compiled.remove(); });
 
   /** Reads from a named pipe, so that whoever waits to write into it goes on. */
-  const readFrom = (pipe: string): string => execFileSync('cat', [pipe], { encoding: 'utf8' });
+  const readFrom = async (pipe: string): Promise<string> => (await run('cat', [pipe])).stdout;
 
   test('writeAttribute() writes the text', async () => {
     using folder = temporaryFolder();
@@ -73,7 +75,7 @@ describe('blocking work', () => {
     using folder = temporaryFolder();
     execFileSync('mkfifo', [`${folder.path}/sick`]);
     await expect(files.writeAttribute(`${folder.path}/sick`, 'late', AbortSignal.timeout(50))).rejects.toMatchObject({ code: 'ABORTED' });
-    expect(readFrom(`${folder.path}/sick`)).toBe('late');
+    expect(await readFrom(`${folder.path}/sick`)).toBe('late');
   });
   test('writeAttribute() that blocks, many times, holds up no other file work', async () => {
     using folder = temporaryFolder();
@@ -81,7 +83,7 @@ describe('blocking work', () => {
     execFileSync('mkfifo', pipes);
     const writes = pipes.map((pipe) => files.writeAttribute(pipe, pipe, SIGNAL));
     expect(await files.list(folder.path)).toHaveLength(8);
-    expect(pipes.map(readFrom)).toEqual(pipes);
+    expect(await Promise.all(pipes.map(readFrom))).toEqual(pipes);
     await Promise.all(writes);
   });
   test('writeAttribute() writes nothing once the signal has aborted', async () => {

@@ -1,16 +1,29 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { throwIfAborted } from '../../base/aborted.js';
 import { unlessAborted } from '../../base/unless-aborted.js';
 import type { BlockingAnswer, BlockingJob } from './blocking-job.js';
+import { QuickLanes } from './quick-lanes.js';
 
 /**
- * Worker threads for work that may block for minutes. On libuv's four shared threads, four stuck sysfs writes would stop every file and
- * DNS access of the process. A worker serves one job at a time and is kept for the next; a stuck one harms nobody else.
+ * Work that may block for minutes. On libuv's four shared threads, four stuck sysfs writes would stop every file and DNS access of the process: two of them may be used, for writes, and
+ * what finds those stuck has a worker thread of its own, which serves one job at a time and is kept for the next. A stuck one harms nobody else.
  */
 export class BlockingWorkers {
+  readonly #lanes = new QuickLanes();
   readonly #idle: BlockingThread[] = [];
 
   async run(job: BlockingJob, signal: AbortSignal): Promise<BlockingAnswer> {
+    throwIfAborted(signal);
+    const lane = job.kind === 'write' ? await this.#lanes.take() : undefined;
+    if (job.kind !== 'write' || lane === undefined) return await this.#inThread(job, signal);
+    if (signal.aborted) lane.release();
+    throwIfAborted(signal);
+    return await unlessAborted(written(job).finally(() => { lane.release(); }), signal);
+  }
+
+  async #inThread(job: BlockingJob, signal: AbortSignal): Promise<BlockingAnswer> {
     throwIfAborted(signal);
     const thread = this.#idle.pop() ?? new BlockingThread();
     const answer = thread.do(job);
@@ -21,6 +34,21 @@ export class BlockingWorkers {
       thread.abandon();
       throw error;
     }
+  }
+}
+
+/** Makes no file: an attribute is there, or its device is gone. */
+async function written({ path, text }: Extract<BlockingJob, { kind: 'write' }>): Promise<BlockingAnswer> {
+  try {
+    const file = await open(path, constants.O_WRONLY);
+    try {
+      await file.write(text);
+    } finally {
+      await file.close();
+    }
+    return { kind: 'done', users: [] };
+  } catch (error) {
+    return { kind: 'failed', code: error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '', message: String(error) };
   }
 }
 

@@ -20,9 +20,11 @@ const NO_ANSWER = new Set(['EBUSY', 'EAGAIN', 'ETIMEDOUT', 'ENOTSUP', 'ENOSYS'])
 const VANISHED = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
 
+/** One set for the process: libuv's threads are the process's, and a worker thread that is there serves whoever comes. */
+const WORKERS = new BlockingWorkers();
+
 /** The host's own files. */
 export class NodeFileSystem implements FileSystem, DeviceUsers {
-  readonly #workers = new BlockingWorkers();
 
   async readText(path: string): Promise<string | undefined> {
     return (await unlessGone(path, () => readBytesOf(path)))?.toString('utf8').replace(/\n$/, '');
@@ -110,7 +112,7 @@ export class NodeFileSystem implements FileSystem, DeviceUsers {
   }
 
   async #blocking(job: BlockingJob, signal: AbortSignal): Promise<readonly DeviceUser[]> {
-    const answer = await this.#workers.run(job, signal);
+    const answer = await WORKERS.run(job, signal);
     if (answer.kind === 'done') return answer.users;
     if (FORBIDDEN.has(answer.code)) throw forbidden(job.path, answer.message);
     if (VANISHED.has(answer.code)) throw vanished(job.path, answer.message);
