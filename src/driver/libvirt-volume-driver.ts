@@ -14,6 +14,8 @@ import type { DiskInfo } from '../disk/disk-config.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
+import { requireDescribable } from '../disk/require-describable.js';
+import { requireGuestSerial } from '../disk/require-guest-serial.js';
 import { userAlias } from '../disk/user-alias.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
@@ -145,6 +147,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const listed = readConnectionInfo(connectionInfo);
     const target = readDiskInfo(diskInfo);
     const volumeId = requireFindable(listed, target);
+    requireDescribable(listed, target, this.#parts.options.virtType);
+    requireGuestSerial(listed, target);
     const passphrase = readPassphrase(listed, target, options);
     await this.#parts.libvirt.lookupDomain(domain, signal);
     const { connection, notes } = await this.#resolve(listed, signal);

@@ -91,7 +91,7 @@ export interface VolumeDriver {
 
   /**
    * What libvirt is to be told about the volume. Touches nothing.
-   * @param diskInfo where the guest shall see it: `{ dev, bus, type?, unit? }`
+   * @param diskInfo where the guest shall see it: `{ dev, bus, type?, unit? }`, and how it is run: `{ detect_zeroes?, error_policy?, rerror_policy?, iothread?, queues?, rotation_rate? }`
    * @param devicePath the device on this host, from connect()
    * @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DISK_INFO_INVALID` naming the key
    */

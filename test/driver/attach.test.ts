@@ -64,6 +64,23 @@ describe('attach()', () => {
     expect({ deeds: world.deeds, residue: await world.residue() }).toEqual({ deeds: [], residue: [] });
   });
 
+  test.each<[string, object, object, string, string]>([
+    ['whose serial libvirt takes for none', { serial: 'A<B>&C' }, VDB, 'CONNECTION_INFO_INVALID', 'serial'],
+    ['whose serial no scsi disk can have', { serial: 'x'.repeat(37) }, { dev: 'sdb', bus: 'scsi' }, 'CONNECTION_INFO_INVALID', 'serial'],
+    ['that unmaps nothing, zeroes and all', {}, { ...VDB, detect_zeroes: 'unmap' }, 'DISK_INFO_INVALID', 'detect_zeroes'],
+    ['with an I/O thread where the controller has it', {}, { dev: 'sdb', bus: 'scsi', iothread: 1 }, 'DISK_INFO_INVALID', 'iothread'],
+  ])('of a volume %s touches nothing (W-28)', async (_what, top, diskInfo, code, key) => {
+    const world = openWithGuests();
+    await expect(world.driver.attach(WEB1, { ...INFO, ...top }, diskInfo)).rejects.toMatchObject({ code, details: { key } });
+    expect({ deeds: world.deeds, commands: world.host.commands }).toEqual({ deeds: [], commands: [] });
+  });
+
+  test('hands the guest what disk_info says of how the disk is run (W-28)', async () => {
+    const world = openWithGuests();
+    await world.driver.attach(WEB1, INFO, { ...VDB, error_policy: 'report', iothread: 1, queues: 2 });
+    expect(world.libvirt.disksOf('web1')).toMatchObject([{ driver: { error_policy: 'report', iothread: '1', queues: '2' } }]);
+  });
+
   test('lets nobody take the disk away before the guest has it', async () => {
     const world = openWithGuests();
     opensDisks(world, 'web1');
