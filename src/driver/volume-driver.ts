@@ -98,6 +98,8 @@ export interface VolumeDriver {
   diskXml(connectionInfo: unknown, diskInfo: unknown, devicePath: string, secretUuid?: string): string;
 
   /**
+   * A guest that libvirt keeps gets a name of the device that outlasts a reboot of the host, made of the volume's WWID and seen to lead to it; where there is none it gets the device's path,
+   * and the warnings say so. Any other guest gets the path.
    * @param options the passphrase of an encrypted volume. It becomes a private libvirt secret, which detach() removes
    * @throws {VolumeError} as connect(); `CONNECTION_INFO_INVALID` also for an encrypted volume without a passphrase, `DISK_INFO_INVALID`, `USAGE` for a passphrase that cannot be one;
    *   `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED`
