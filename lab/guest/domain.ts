@@ -71,9 +71,14 @@ export class Domain implements AsyncDisposable {
 
 /** Starts a transient guest of that memory. */
 export async function createDomain(name: string, memoryMiB: number, os: string, devices: string): Promise<void> {
+  await virsh('create', writeDomain(name, memoryMiB, os, devices));
+}
+
+/** @returns the file with the guest's description */
+export function writeDomain(name: string, memoryMiB: number, os: string, devices: string): string {
   const file = `/run/lab/${name}.xml`;
   writeFileSync(file, `<domain type='qemu'>
-  <name>${name}</name><memory unit='MiB'>${memoryMiB}</memory><vcpu>1</vcpu>
+  <name>${name}</name><memory unit='MiB'>${memoryMiB}</memory><vcpu>1</vcpu><iothreads>1</iothreads>
   <os><type arch='x86_64' machine='q35'>hvm</type>${os}</os><features><acpi/></features>
   <cpu mode='custom' match='exact' check='none'><model fallback='allow'>qemu64</model></cpu>
   <devices>
@@ -84,5 +89,5 @@ export async function createDomain(name: string, memoryMiB: number, os: string, 
     ${devices}
   </devices>
 </domain>`);
-  await virsh('create', file);
+  return file;
 }

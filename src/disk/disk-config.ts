@@ -1,13 +1,14 @@
 import type { QosSpecs } from '../connection/qos-specs.js';
 import type { CacheMode } from '../config/options.js';
+import type { DiskSettings } from './disk-settings.js';
 
 export const BUSES = ['virtio', 'scsi', 'sata', 'ide', 'usb', 'fdc'] as const;
 export type Bus = (typeof BUSES)[number];
 export const DEVICE_TYPES = ['disk', 'cdrom', 'lun'] as const;
 export type DeviceType = (typeof DEVICE_TYPES)[number];
 
-/** Where the guest shall see the disk: nova's disk_info, read and believed. */
-export interface DiskInfo {
+/** Where the guest shall see the disk, and how it is run: disk_info, read and believed. */
+export interface DiskInfo extends DiskSettings {
   readonly dev: string;
   readonly bus: Bus;
   readonly type: DeviceType;

@@ -26,7 +26,7 @@ export function diskXml(config: DiskConfig): string {
   addDriver(disk, config);
   if (config.alias !== undefined) add(disk, 'alias', { name: `ua-${config.alias}` });
   add(disk, 'source', { dev: config.sourcePath });
-  add(disk, 'target', { dev: config.target.dev, bus: config.target.bus });
+  add(disk, 'target', { dev: config.target.dev, bus: config.target.bus, rotation_rate: config.target.rotationRate?.toString() });
   if (config.serial !== undefined) disk.ele('serial').txt(safe(config.serial));
   addThrottles(disk, config);
   addBlockSizes(disk, config);
@@ -37,8 +37,13 @@ export function diskXml(config: DiskConfig): string {
   return `${disk.end({ headless: true, prettyPrint: true })}\n`;
 }
 
-function addDriver(disk: Element, { driverName, cache, discard, io }: DiskConfig): void {
-  add(disk, 'driver', { name: driverName, type: 'raw', cache, discard, io });
+/** nova's attributes in its order, then those that it has not, as libvirt prints them (src/conf/domain_conf.c, virDomainDiskDefFormatDriver). */
+function addDriver(disk: Element, { driverName, cache, discard, io, target }: DiskConfig): void {
+  const { errorPolicy, rerrorPolicy, iothread, detectZeroes, queues } = target;
+  add(disk, 'driver', {
+    name: driverName, type: 'raw', cache, discard, io,
+    error_policy: errorPolicy, rerror_policy: rerrorPolicy, iothread: iothread?.toString(), detect_zeroes: detectZeroes, queues: queues?.toString(),
+  });
 }
 
 function addThrottles(disk: Element, { qos }: DiskConfig): void {

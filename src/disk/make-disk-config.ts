@@ -1,8 +1,10 @@
 import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
-import type { CacheMode, VirtType, VolumeOptions } from '../config/options.js';
+import type { CacheMode, VolumeOptions } from '../config/options.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
 import type { DiskConfig, DiskInfo } from './disk-config.js';
+import { isQemu } from './is-qemu.js';
+import { requireDescribable } from './require-describable.js';
 import { userAlias } from './user-alias.js';
 
 /** What the disk's description takes from outside the connection_info and the disk_info. */
@@ -16,12 +18,12 @@ export interface DiskSurroundings {
 
 /**
  * Decides what libvirt is told about one disk, as nova does (nova, virt/libvirt/volume/volume.py and iscsi.py, `get_config`).
- * @throws {VolumeError} `CONNECTION_INFO_INVALID` when the volume wants block sizes that the hypervisor cannot give;
+ * @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DISK_INFO_INVALID` for what the hypervisor, or the rest of the volume, does not go with;
  *   `USAGE` when the device path is not absolute or the secret is not a UUID
  */
 export function makeDiskConfig(connection: VolumeFacts, target: DiskInfo, { devicePath, secretUuid, options }: DiskSurroundings): DiskConfig {
   refuseUnusable(devicePath, secretUuid);
-  refuseBlockSizesFor(options.virtType, connection);
+  requireDescribable(connection, target, options.virtType);
   const cache = cacheOf(connection, options.blockCacheMode);
   const isLun = target.type === 'lun';
   return {
@@ -51,19 +53,6 @@ function cacheOf({ multiattach }: VolumeFacts, configured: CacheMode | undefined
 /** Native AIO needs O_DIRECT: QEMU does not start with it over a page cache (QEMU, block/file-posix.c). */
 function ioFor(cache: CacheMode): 'native' | 'threads' {
   return cache === 'none' || cache === 'directsync' ? 'native' : 'threads';
-}
-
-function isQemu(virtType: VirtType): boolean {
-  return virtType === 'kvm' || virtType === 'qemu';
-}
-
-function refuseBlockSizesFor(virtType: VirtType, { logicalBlockSize, physicalBlockSize }: VolumeFacts): void {
-  if (isQemu(virtType) || (logicalBlockSize === undefined && physicalBlockSize === undefined)) return;
-  const key = logicalBlockSize === undefined ? 'data.physical_block_size' : 'data.logical_block_size';
-  throw new VolumeError('CONNECTION_INFO_INVALID', `Cannot use the connection_info: ${key} needs virt_type kvm or qemu, and it is ${virtType}`, {
-    hint: 'Set virt_type to kvm or qemu, or make the volume of a type without block sizes',
-    details: { key, virtType },
-  });
 }
 
 const UUID = /^[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i;

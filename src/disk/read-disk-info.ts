@@ -1,6 +1,7 @@
 import { quoted } from '../base/quoted.js';
-import { VolumeError } from '../base/volume-error.js';
 import { type Bus, BUSES, DEVICE_TYPES, type DeviceType, type DiskInfo } from './disk-config.js';
+import { invalidDiskInfo, isAbsent, stateOf } from './invalid-disk-info.js';
+import { readDiskSettings } from './read-disk-settings.js';
 
 /** A disk's name in the guest: libvirt's prefixes (domaincommon.rng, diskTargetDev), then the letters that count the disks. */
 const TARGET_DEV = /^(?:vd|sd|hd|fd|xvd)[a-z]{1,3}$/;
@@ -8,52 +9,41 @@ const TARGET_DEV = /^(?:vd|sd|hd|fd|xvd)[a-z]{1,3}$/;
 const HIGHEST_UNIT = 255;
 
 /**
- * Reads nova's disk_info: where the guest shall see the disk. Keys of other concern (`boot_index`, `format`) are ignored, `null` counts as absent.
+ * Reads nova's disk_info: where the guest shall see the disk; and beside nova's keys how QEMU shall run it. Keys of other concern (`boot_index`, `format`) are ignored, `null` counts as absent.
  * @throws {VolumeError} `DISK_INFO_INVALID` that names the key, says what is wrong with it and what would be right
  */
 export function readDiskInfo(value: unknown): DiskInfo {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid('disk_info', `is ${quoted(value)}`, 'an object such as { "dev": "vdb", "bus": "virtio" }');
+    throw invalidDiskInfo('disk_info', `is ${quoted(value)}`, 'an object such as { "dev": "vdb", "bus": "virtio" }');
   }
   const given = value as Readonly<Record<string, unknown>>;
   const bus = readBus(given['bus']);
-  return { dev: readDev(given['dev']), bus, type: readType(given['type']), unit: readUnit(given['unit'], bus) };
+  const type = readType(given['type']);
+  return { dev: readDev(given['dev']), bus, type, unit: readUnit(given['unit'], bus), ...readDiskSettings(given, bus, type) };
 }
 
 function readDev(value: unknown): string {
   if (typeof value === 'string' && TARGET_DEV.test(value)) return value;
-  throw invalid('dev', stateOf(value), 'the name of a disk in the guest, such as vdb, sda or hdc');
+  throw invalidDiskInfo('dev', stateOf(value), 'the name of a disk in the guest, such as vdb, sda or hdc');
 }
 
 function readBus(value: unknown): Bus {
   const bus = BUSES.find((known) => known === value);
   if (bus !== undefined) return bus;
-  throw invalid('bus', stateOf(value), `one of ${BUSES.join(', ')}`);
+  throw invalidDiskInfo('bus', stateOf(value), `one of ${BUSES.join(', ')}`);
 }
 
 function readType(value: unknown): DeviceType {
   if (isAbsent(value)) return 'disk';
   const type = DEVICE_TYPES.find((known) => known === value);
   if (type !== undefined) return type;
-  throw invalid('type', stateOf(value), `one of ${DEVICE_TYPES.join(', ')}`);
+  throw invalidDiskInfo('type', stateOf(value), `one of ${DEVICE_TYPES.join(', ')}`);
 }
 
 function readUnit(value: unknown, bus: Bus): number | undefined {
   if (isAbsent(value)) return undefined;
-  if (bus !== 'scsi') throw invalid('unit', `is ${quoted(value)} beside the bus ${bus}`, 'a unit only beside the bus scsi');
+  if (bus !== 'scsi') throw invalidDiskInfo('unit', `is ${quoted(value)} beside the bus ${bus}`, 'a unit only beside the bus scsi');
   const unit = typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value;
   if (typeof unit === 'number' && Number.isInteger(unit) && unit >= 0 && unit <= HIGHEST_UNIT) return unit;
-  throw invalid('unit', stateOf(value), `a whole number from 0 to ${HIGHEST_UNIT}`);
-}
-
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null;
-}
-
-function stateOf(value: unknown): string {
-  return isAbsent(value) ? 'is missing' : `is ${quoted(value)}`;
-}
-
-function invalid(key: string, problem: string, expected: string): VolumeError {
-  return new VolumeError('DISK_INFO_INVALID', `Cannot use the disk_info: ${key} ${problem}: expected ${expected}`, { details: { key } });
+  throw invalidDiskInfo('unit', stateOf(value), `a whole number from 0 to ${HIGHEST_UNIT}`);
 }

@@ -14,6 +14,8 @@ import type { DiskInfo } from '../disk/disk-config.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
+import { requireDescribable } from '../disk/require-describable.js';
+import { requireGuestSerial } from '../disk/require-guest-serial.js';
 import { userAlias } from '../disk/user-alias.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
@@ -32,11 +34,13 @@ import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
 import { type DiskMatch, findGuestDisk } from '../libvirt/guest-disk.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
-import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
+import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
 import type { ConnectedVolume } from './connected-volume.js';
+import { guestSourceOf } from './guest-source.js';
 import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
 import { readPassphrase } from './read-passphrase.js';
+import { sourcePathsOf } from './source-paths.js';
 import { UndoLog } from './undo-log.js';
 import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
 import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
@@ -72,6 +76,8 @@ interface LeftGuest {
 }
 
 interface AttachRequest {
+  /** The guest as it was found before anything was done. */
+  readonly guest: Domain;
   readonly connection: IscsiConnection;
   readonly plan: IfacePlan;
   readonly diskInfo: unknown;
@@ -145,17 +151,19 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const listed = readConnectionInfo(connectionInfo);
     const target = readDiskInfo(diskInfo);
     const volumeId = requireFindable(listed, target);
+    requireDescribable(listed, target, this.#parts.options.virtType);
+    requireGuestSerial(listed, target);
     const passphrase = readPassphrase(listed, target, options);
-    await this.#parts.libvirt.lookupDomain(domain, signal);
+    const guest = await this.#parts.libvirt.lookupDomain(domain, signal);
     const { connection, notes } = await this.#resolve(listed, signal);
-    const { volume, diskXml } = await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo, volumeId, passphrase }, signal));
+    const { volume, diskXml } = await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { guest, connection, plan, diskInfo, volumeId, passphrase }, signal));
     return { volume: noted(volume, notes), diskXml };
   }
 
   async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
     const volume = await this.#connector.find(connection, await this.#ifacePlan());
-    const sourcePaths = volume === undefined ? [] : [volume.device.path, ...volume.paths.map(({ disk }) => disk)];
+    const sourcePaths = volume === undefined ? [] : sourcePathsOf(volume.device, volume.paths.map(({ disk }) => disk));
     const match = diskMatch(connection, sourcePaths);
     const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
     return noted(await this.#withPlan(connection, signal, async (plan) => await this.#releaseAfter({ inGuest, match }, { connection, plan, options }, signal)), notes);
@@ -201,15 +209,16 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   /** Under the target's lock to the end: between connect and libvirt nobody may take the disk away, or its name would be another volume's. */
-  async #attach(domain: DomainRef, { connection, plan, diskInfo, volumeId, passphrase }: AttachRequest, signal: AbortSignal): Promise<AttachedVolume> {
+  async #attach(domain: DomainRef, { guest, connection, plan, diskInfo, volumeId, passphrase }: AttachRequest, signal: AbortSignal): Promise<AttachedVolume> {
     const { volume, opened } = await this.#open(connection, plan, signal);
     const undo = new UndoLog();
     if (opened) undo.add(async () => { await this.#releaseWith(connection, plan, {}, AbortSignal.timeout(UNDO_MS)); });
     try {
       const secretUuid = passphrase === undefined ? undefined : await this.#provideSecret(volumeId, passphrase, undo, signal);
-      const xml = this.#xml(connection, diskInfo, volume.device.path, secretUuid);
+      const source = await guestSourceOf(volume.device, guest, this.#parts, signal);
+      const xml = this.#xml(connection, diskInfo, source.path, secretUuid);
       await this.#parts.guestDisks.attach(domain, xml, signal);
-      return { volume, diskXml: xml };
+      return { volume: { ...volume, warnings: [...volume.warnings, ...source.warnings] }, diskXml: xml };
     } catch (error) {
       const failures = await undo.run();
       if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed attach in full', { cause: new AggregateError([error, ...failures]) });

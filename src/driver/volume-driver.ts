@@ -91,13 +91,15 @@ export interface VolumeDriver {
 
   /**
    * What libvirt is to be told about the volume. Touches nothing.
-   * @param diskInfo where the guest shall see it: `{ dev, bus, type?, unit? }`
+   * @param diskInfo where the guest shall see it: `{ dev, bus, type?, unit? }`, and how it is run: `{ detect_zeroes?, error_policy?, rerror_policy?, iothread?, queues?, rotation_rate? }`
    * @param devicePath the device on this host, from connect()
    * @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DISK_INFO_INVALID` naming the key
    */
   diskXml(connectionInfo: unknown, diskInfo: unknown, devicePath: string, secretUuid?: string): string;
 
   /**
+   * A guest that libvirt keeps gets a name of the device that outlasts a reboot of the host, made of the volume's WWID and seen to lead to it; where there is none it gets the device's path,
+   * and the warnings say so. Any other guest gets the path.
    * @param options the passphrase of an encrypted volume. It becomes a private libvirt secret, which detach() removes
    * @throws {VolumeError} as connect(); `CONNECTION_INFO_INVALID` also for an encrypted volume without a passphrase, `DISK_INFO_INVALID`, `USAGE` for a passphrase that cannot be one;
    *   `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED`

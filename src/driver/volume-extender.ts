@@ -13,6 +13,7 @@ import type { Session } from '../initiator/session.js';
 import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
 import { agree, type ExtendPlan, type MeasuredPath, planExtend } from './plan-extend.js';
 import { requireOneVolume } from './require-one-volume.js';
+import { sourcePathsOf } from './source-paths.js';
 import { wantedMap } from './wanted-map.js';
 
 export interface ExtenderParts extends ObserverParts {
@@ -25,7 +26,7 @@ export interface ExtenderParts extends ObserverParts {
 export interface ExtendedDevice {
   readonly device: BlockDevice;
   readonly oldSizeBytes: bigint;
-  /** Every path that the device goes by on this host. */
+  /** Every name that a guest's description may have for it. */
   readonly sourcePaths: readonly DevicePath[];
   readonly warnings: readonly string[];
 }
@@ -57,7 +58,7 @@ export class VolumeExtender {
     const device = before.kind === 'multipath' && map !== undefined ? map : first.disk;
     const warnings = warningsOf(plan, paths);
     for (const reason of warnings) this.#parts.logger.warn('Not every path of the volume was extended', { reason });
-    return { device, oldSizeBytes: before.sizeBytes, sourcePaths: [...new Set([device.path, ...present.map(({ disk }) => disk.path)])], warnings };
+    return { device, oldSizeBytes: before.sizeBytes, sourcePaths: sourcePathsOf(device, present.map(({ disk }) => disk.path)), warnings };
   }
 
   /** Arrays with several controllers show growth at one before the other. */

@@ -23,7 +23,7 @@ export interface DiskMatch {
   /** The alias the disk was attached with: `ua-` and the volume's id. */
   readonly alias?: string;
   readonly serial?: string;
-  /** Every path the volume's device goes by on this host. */
+  /** Every name that the guest's description may have for the volume's device. */
   readonly sourcePaths: readonly string[];
 }
 

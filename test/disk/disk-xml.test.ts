@@ -8,6 +8,7 @@ import { CACHE_MODES } from '../../src/config/options.js';
 import { QOS_KEYS, type QosSpecs } from '../../src/connection/qos-specs.js';
 import { readConnectionInfo } from '../../src/connection/read-connection-info.js';
 import { BUSES, DEVICE_TYPES, type DiskConfig } from '../../src/disk/disk-config.js';
+import { DETECT_ZEROES, ERROR_POLICIES, READ_ERROR_POLICIES } from '../../src/disk/disk-settings.js';
 import { diskXml } from '../../src/disk/disk-xml.js';
 import { makeDiskConfig } from '../../src/disk/make-disk-config.js';
 import { readDiskInfo } from '../../src/disk/read-disk-info.js';
@@ -74,6 +75,19 @@ test('diskXml() writes every throttle', () => {
   for (const key of QOS_KEYS) expect(xml).toContain(`<${key}>1</${key}>`);
 });
 
+test("diskXml() writes nova's attributes first, then those that nova has not as libvirt prints them (W-28)", () => {
+  const disk = (info: object): string =>
+    diskXml(makeDiskConfig(readConnectionInfo({ ...vectors[0]?.connection_info, data: { ...vectors[0]?.connection_info.data, discard: true } }), readDiskInfo(info), { devicePath: '/dev/sdb', secretUuid: undefined, options: DEFAULTS }));
+  const policies = { detect_zeroes: 'unmap', error_policy: 'enospace', rerror_policy: 'report' };
+  const virtio = disk({ dev: 'vdb', bus: 'virtio', ...policies, iothread: 2, queues: '4' });
+  expect(virtio).toContain(
+    '<driver name="qemu" type="raw" cache="none" discard="unmap" io="native" error_policy="enospace" rerror_policy="report" iothread="2" detect_zeroes="unmap" queues="4"/>',
+  );
+  const scsi = disk({ dev: 'sdb', bus: 'scsi', ...policies, rotation_rate: 1 });
+  expect(scsi).toContain('<target dev="sdb" bus="scsi" rotation_rate="1"/>');
+  for (const xml of [virtio, scsi]) schema.validate(xml);
+});
+
 const serial = fc.stringMatching(/^[A-Za-z0-9_.+-][A-Za-z0-9_.+ -]{0,35}$/);
 const count = fc.nat().map(String);
 const size = fc.constantFrom(512, 4096);
@@ -98,6 +112,12 @@ const diskConfig: fc.Arbitrary<DiskConfig> = fc.record({
     bus: fc.constantFrom(...BUSES),
     type: fc.constantFrom(...DEVICE_TYPES),
     unit: maybe(fc.nat(255)),
+    detectZeroes: maybe(fc.constantFrom(...DETECT_ZEROES)),
+    errorPolicy: maybe(fc.constantFrom(...ERROR_POLICIES)),
+    rerrorPolicy: maybe(fc.constantFrom(...READ_ERROR_POLICIES)),
+    iothread: maybe(fc.integer({ min: 1, max: 2 ** 32 - 1 })),
+    queues: maybe(fc.integer({ min: 1, max: 1024 })),
+    rotationRate: maybe(fc.integer({ min: 1, max: 65534 })),
   }),
   driverName: fc.constantFrom('qemu' as const, undefined),
   cache: fc.constantFrom(...CACHE_MODES),

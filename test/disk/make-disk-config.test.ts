@@ -74,6 +74,34 @@ test('makeDiskConfig() hands on discard, read-only and throttles', () => {
   });
 });
 
+test('makeDiskConfig() takes detect_zeroes = unmap only for a disk that unmaps (W-28)', () => {
+  expect(make({ data: { discard: true } }, {}, { detect_zeroes: 'unmap' })).toMatchObject({ discard: 'unmap', target: { detectZeroes: 'unmap' } });
+  for (const detect_zeroes of ['on', 'off']) expect(make({}, {}, { detect_zeroes })).toMatchObject({ discard: undefined, target: { detectZeroes: detect_zeroes } });
+  for (const data of [{}, { discard: false }]) {
+    expect(() => make({ data }, {}, { detect_zeroes: 'unmap' })).toThrow(expect.objectContaining({ code: 'DISK_INFO_INVALID', details: { key: 'detect_zeroes' }, message: expect.stringContaining('data.discard') as unknown }));
+  }
+});
+
+/** What libvirt refuses: io='native' over a page cache (src/qemu/qemu_validate.c). Whether the disk unmaps is no concern of either. */
+const CACHES = CACHE_MODES.flatMap((blockCacheMode) => [true, false].flatMap((multiattach) => [true, false].map((discard) => ({ blockCacheMode, multiattach, discard }))));
+test.each(CACHES)('makeDiskConfig() agrees with itself in cache, io, discard and sharing: %j', ({ blockCacheMode, multiattach, discard }) => {
+  const cache = multiattach ? 'none' : blockCacheMode;
+  const io = cache === 'none' || cache === 'directsync' ? 'native' : 'threads';
+  const info = { multiattach, data: { discard } };
+  const expected = { cache, discard: discard ? 'unmap' : undefined, shareable: multiattach };
+  expect(make(info, { blockCacheMode })).toMatchObject({ ...expected, io });
+  expect(make(info, { blockCacheMode, useDefaultAioModeForVolumes: true })).toMatchObject({ ...expected, io: undefined });
+});
+
+test.each([
+  ['virtio', { detect_zeroes: 'on' }], ['virtio', { error_policy: 'stop' }], ['virtio', { rerror_policy: 'stop' }], ['virtio', { iothread: 1 }], ['virtio', { queues: 1 }], ['scsi', { rotation_rate: 1 }],
+])('makeDiskConfig() refuses what only QEMU has for another hypervisor, which would not say that it has it not: %s %j (W-28)', (bus, setting) => {
+  const disk = { bus, dev: bus === 'virtio' ? 'vdb' : 'sdb', ...setting };
+  expect(make({}, { virtType: 'qemu' }, disk).driverName).toBe('qemu');
+  const [key = ''] = Object.keys(setting);
+  expect(() => make({}, { virtType: 'lxc' }, disk)).toThrow(expect.objectContaining({ code: 'DISK_INFO_INVALID', details: { key } }));
+});
+
 test.each(['data.logical_block_size', 'data.physical_block_size'])('makeDiskConfig() refuses %s for a hypervisor without block sizes', (key) => {
   const info = { data: { [key.replace('data.', '')]: '4096' } };
   expect(() => make(info, { virtType: 'lxc' })).toThrow(

@@ -3,11 +3,13 @@ import { VolumeError } from '../../src/base/volume-error.js';
 import { LibvirtISERVolumeDriver } from '../../src/driver/libvirt-iser-volume-driver.js';
 import { captured } from '../initiator/captured.js';
 import { libvirtDiskSchema } from '../disk/libvirt-schema.js';
-import { addTarget, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
+import { addTarget, infoFor, IQN, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
 
 const WEB1 = { kind: 'name', name: 'web1' } as const;
 const VDB = { dev: 'vdb', bus: 'virtio' };
 const INFO = infoFor(['192.0.2.10:3260']);
+/** The name of the volume's disk that outlasts a reboot. */
+const BY_ID = `/dev/disk/by-id/scsi-${WWID.replace('naa.', '3')}`;
 const RECORD = `/etc/iscsi/nodes/${IQN}/192.0.2.10,3260,1/default`;
 
 function openWithGuests(config: Readonly<Record<string, unknown>> = {}): RecordedWorld {
@@ -21,15 +23,15 @@ function openWithGuests(config: Readonly<Record<string, unknown>> = {}): Recorde
 function opensDisks(world: RecordedWorld, guest: string): void {
   const usersOf = world.host.usersOf.bind(world.host);
   world.host.usersOf = async (path, numbers, signal) =>
-    world.libvirt.disksOf(guest).some(({ sourcePath }) => sourcePath === path) ? [{ pid: 42, name: 'qemu-system-x86' }] : await usersOf(path, numbers, signal);
+    world.libvirt.disksOf(guest).some(({ sourcePath = '' }) => world.host.tree.resolve(sourcePath) === path) ? [{ pid: 42, name: 'qemu-system-x86' }] : await usersOf(path, numbers, signal);
 }
 
 describe('attach()', () => {
   test('gives the volume to the guest, for now and for its next start', async () => {
     const world = openWithGuests();
     const { volume, diskXml } = await world.driver.attach(WEB1, INFO, VDB);
-    for (const which of ['live', 'config'] as const) expect(world.libvirt.disksOf('web1', which)).toMatchObject([{ targetDev: 'vdb', sourcePath: volume.device.path, serial: 'volume-7', alias: 'ua-volume-7' }]);
-    expect(diskXml).toContain(`dev="${volume.device.path}"`);
+    for (const which of ['live', 'config'] as const) expect(world.libvirt.disksOf('web1', which)).toMatchObject([{ targetDev: 'vdb', sourcePath: BY_ID, serial: 'volume-7', alias: 'ua-volume-7' }]);
+    expect({ volume, diskXml }).toMatchObject({ volume: { device: { path: '/dev/sda' }, warnings: [] }, diskXml: expect.stringContaining(`<source dev="${BY_ID}"/>`) as unknown });
     libvirtDiskSchema().validate(diskXml);
   });
 
@@ -62,6 +64,23 @@ describe('attach()', () => {
     const domain = name === 'an unknown guest' ? ({ kind: 'name', name: 'nobody' } as const) : WEB1;
     await expect(world.driver.attach(domain, info, diskInfo)).rejects.toMatchObject({ code });
     expect({ deeds: world.deeds, residue: await world.residue() }).toEqual({ deeds: [], residue: [] });
+  });
+
+  test.each<[string, object, object, string, string]>([
+    ['whose serial libvirt takes for none', { serial: 'A<B>&C' }, VDB, 'CONNECTION_INFO_INVALID', 'serial'],
+    ['whose serial no scsi disk can have', { serial: 'x'.repeat(37) }, { dev: 'sdb', bus: 'scsi' }, 'CONNECTION_INFO_INVALID', 'serial'],
+    ['that unmaps nothing, zeroes and all', {}, { ...VDB, detect_zeroes: 'unmap' }, 'DISK_INFO_INVALID', 'detect_zeroes'],
+    ['with an I/O thread where the controller has it', {}, { dev: 'sdb', bus: 'scsi', iothread: 1 }, 'DISK_INFO_INVALID', 'iothread'],
+  ])('of a volume %s touches nothing (W-28)', async (_what, top, diskInfo, code, key) => {
+    const world = openWithGuests();
+    await expect(world.driver.attach(WEB1, { ...INFO, ...top }, diskInfo)).rejects.toMatchObject({ code, details: { key } });
+    expect({ deeds: world.deeds, commands: world.host.commands }).toEqual({ deeds: [], commands: [] });
+  });
+
+  test('hands the guest what disk_info says of how the disk is run (W-28)', async () => {
+    const world = openWithGuests();
+    await world.driver.attach(WEB1, INFO, { ...VDB, error_policy: 'report', iothread: 1, queues: 2 });
+    expect(world.libvirt.disksOf('web1')).toMatchObject([{ driver: { error_policy: 'report', iothread: '1', queues: '2' } }]);
   });
 
   test('lets nobody take the disk away before the guest has it', async () => {

@@ -14,7 +14,7 @@ function openWithGuests(...guests: readonly { readonly name: string; readonly ac
   addTarget(world, [{ address: '192.0.2.10', port: 3260, serves: 'tcp' }]);
   for (const guest of guests) world.libvirt.addDomain(guest);
   const usersOf = world.host.usersOf.bind(world.host);
-  const opens = (name: string, path: string): boolean => world.libvirt.isRunning(name) && world.libvirt.disksOf(name).some(({ sourcePath }) => sourcePath === path);
+  const opens = (name: string, path: string): boolean => world.libvirt.isRunning(name) && world.libvirt.disksOf(name).some(({ sourcePath = '' }) => world.host.tree.resolve(sourcePath) === path);
   world.host.usersOf = async (path, numbers, signal) => (guests.some(({ name }) => opens(name, path)) ? [{ pid: 42, name: 'qemu-system-x86' }] : await usersOf(path, numbers, signal));
   return world;
 }
@@ -51,7 +51,7 @@ describe('a multiattach volume in two guests of one host', () => {
     world.libvirt.stop('web2');
     await world.driver.detach(WEB1, SHARED);
     world.libvirt.start('web2');
-    expect((await world.driver.find(SHARED))?.device.path).toBe(world.libvirt.disksOf('web2')[0]?.sourcePath);
+    expect((await world.driver.find(SHARED))?.device.path).toBe(world.host.tree.resolve(world.libvirt.disksOf('web2')[0]?.sourcePath ?? ''));
   });
 
   test('detach() of both at once removes it, and neither leaves it to the other (W-19)', async () => {

@@ -2,6 +2,7 @@ import type { Portal } from '../../src/connection/portal.js';
 import { FakeMultipathd } from './fake-multipathd.js';
 import type { FakeTarget } from './fake-target.js';
 import type { FakeTree } from './fake-tree.js';
+import { FakeUdev } from './fake-udev.js';
 
 export interface FakeSession {
   readonly id: number;
@@ -19,6 +20,7 @@ export class FakeKernel {
   /** A device that cannot be written out. */
   readonly unflushable = new Set<string>();
   readonly multipathd: FakeMultipathd;
+  readonly udev: FakeUdev;
   readonly #tree: FakeTree;
   readonly #targets: readonly FakeTarget[];
   #lastSession = 0;
@@ -26,7 +28,8 @@ export class FakeKernel {
   constructor({ tree, targets }: { readonly tree: FakeTree; readonly targets: readonly FakeTarget[] }) {
     this.#tree = tree;
     this.#targets = targets;
-    this.multipathd = new FakeMultipathd(tree, this.deeds);
+    this.udev = new FakeUdev(tree);
+    this.multipathd = new FakeMultipathd(tree, this.deeds, this.udev);
     tree.directory('/sys/class/iscsi_session');
   }
 
@@ -101,7 +104,9 @@ export class FakeKernel {
     this.#tree.blockDevice(`/dev/${name}`);
     this.#tree.symbolicLink(`/sys/class/block/${name}`, `${folder}/block/${name}`);
     this.deeds.push(`show ${name}`);
-    if (present === undefined) this.multipathd.appeared(name);
+    if (present !== undefined) return;
+    this.udev.diskAppeared(name, unit.wwid);
+    this.multipathd.appeared(name);
   }
 
   #removeUnit(session: FakeSession, lun: number): void {
@@ -109,6 +114,7 @@ export class FakeKernel {
     const [name] = this.#tree.list(`${folder}/block`);
     if (name !== undefined) {
       this.multipathd.vanished(name);
+      this.udev.vanished(name);
       for (const path of [`/dev/${name}`, `/sys/class/block/${name}`]) this.#tree.remove(path);
     }
     this.#tree.remove(folder);

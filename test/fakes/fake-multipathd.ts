@@ -1,6 +1,7 @@
 import type { CommandResult } from '../../src/host/command.js';
 import { parseSysfsWwid } from '../../src/device/wwid.js';
 import type { FakeTree } from './fake-tree.js';
+import type { FakeUdev } from './fake-udev.js';
 
 const WWIDS = '/etc/multipath/wwids';
 const SOCKET_LINE = '0000000000000000: 00000002 00000000 00010000 0001 01 20010 @/org/kernel/linux/storage/multipathd\n';
@@ -32,11 +33,13 @@ export class FakeMultipathd {
   readonly watched = new Set<string>();
   readonly #tree: FakeTree;
   readonly #deeds: string[];
+  readonly #udev: FakeUdev;
   readonly #maps: FakeMap[] = [];
 
-  constructor(tree: FakeTree, deeds: string[]) {
+  constructor(tree: FakeTree, deeds: string[], udev: FakeUdev) {
     this.#tree = tree;
     this.#deeds = deeds;
+    this.#udev = udev;
   }
 
   start(): void {
@@ -132,6 +135,7 @@ export class FakeMultipathd {
     for (const [file, text] of Object.entries({ 'dm/uuid': `mpath-${wwid}\n`, 'dm/name': `${name}\n`, 'dm/suspended': '0\n', size, dev: `253:${dm.slice(3)}\n` })) this.#tree.write(`${folder}/${file}`, text);
     for (const disk of disks) this.#tree.symbolicLink(`${folder}/slaves/${disk}`, `/sys/class/block/${disk}`);
     this.#tree.blockDevice(`/dev/${dm}`);
+    this.#udev.mapAppeared(dm, wwid);
   }
 
   /** As of 0.9.8: not unless all paths are of one size (multipathd/cli_handlers.c, cli_resize). */
@@ -152,6 +156,7 @@ export class FakeMultipathd {
     if (map === undefined) return { exitCode: 0, stdout: '', stderr: '' };
     for (const disk of map.disks) this.#tree.remove(`${this.#tree.resolve(`/sys/class/block/${disk}`) ?? ''}/holders/${map.dm}`);
     for (const path of [`/sys/class/block/${map.dm}`, `/dev/${map.dm}`]) this.#tree.remove(path);
+    this.#udev.vanished(map.dm);
     this.#maps.splice(this.#maps.indexOf(map), 1);
     this.#deeds.push(`remove ${name}`);
     return { exitCode: 0, stdout: '', stderr: '' };

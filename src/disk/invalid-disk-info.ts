@@ -1,0 +1,17 @@
+import { quoted } from '../base/quoted.js';
+import { VolumeError } from '../base/volume-error.js';
+
+/** The error that every mistake in a disk_info becomes: which key, what is wrong with it, what would be right. */
+export function invalidDiskInfo(key: string, problem: string, expected: string): VolumeError {
+  return new VolumeError('DISK_INFO_INVALID', `Cannot use the disk_info: ${key} ${problem}: expected ${expected}`, { details: { key } });
+}
+
+/** What is wrong with a value, for `invalidDiskInfo`. */
+export function stateOf(value: unknown): string {
+  return isAbsent(value) ? 'is missing' : `is ${quoted(value)}`;
+}
+
+/** `null` counts as absent, as Python's services send it. */
+export function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
