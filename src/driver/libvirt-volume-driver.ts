@@ -154,6 +154,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
 
   async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
+    const { wwid } = options;
+    if (wwid !== undefined) await this.#withPlan(connection, signal, async (plan) => { await this.#releaser.prove(connection, ifaceNamesOf(plan), wwid, signal); });
     const volume = await this.#connector.find(connection, await this.#ifacePlan());
     const sourcePaths = volume === undefined ? [] : [volume.device.path, ...volume.paths.map(({ disk }) => disk)];
     const match = diskMatch(connection, sourcePaths);

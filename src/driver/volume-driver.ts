@@ -37,6 +37,11 @@ export interface ExtendOptions {
 export interface DisconnectOptions {
   /** Goes on past each failure and reports all of them in the end. Data that was not written out may be lost. */
   readonly force?: boolean;
+  /**
+   * The volume that must be there, as connect() said (`device.wwid`). When anything of the connection is another one, nothing is touched, in the guest neither: `DEVICE_MISMATCH`, by force too. It makes a
+   * connection_info of another host harmless, and one whose LUN the storage has given to another volume since.
+   */
+  readonly wwid?: string;
 }
 
 /**
@@ -84,7 +89,7 @@ export interface VolumeDriver {
   find(connectionInfo: unknown, signal?: AbortSignal): Promise<ConnectedVolume | undefined>;
 
   /**
-   * @throws {VolumeError} `DEVICE_IN_USE` when a process, a mount or another device holds it: it is left as it was; `FLUSH_FAILED`;
+   * @throws {VolumeError} `DEVICE_MISMATCH` when the paths show different volumes, or another than `wwid`; `DEVICE_IN_USE` when a process, a mount or another device holds it: it is left as it was; `FLUSH_FAILED`;
    *   `LOGOUT_FAILED`; `CLEANUP_INCOMPLETE` listing each failure, under `force`
    */
   disconnect(connectionInfo: unknown, options?: DisconnectOptions, signal?: AbortSignal): Promise<ReleasedVolume>;

@@ -68,9 +68,10 @@ export class FakeVolumeDriver implements VolumeDriver {
     return this.#connected.get(keyOf(readConnectionInfo(connectionInfo)));
   }
 
-  async disconnect(connectionInfo: unknown, _options: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
+  async disconnect(connectionInfo: unknown, { wwid }: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
     const key = keyOf(readConnectionInfo(connectionInfo));
     throwIfAborted(signal);
+    this.#require(key, wwid);
     const guest = [...this.#guests].find(([, volumes]) => volumes.has(key));
     if (guest !== undefined) throw new VolumeError('DEVICE_IN_USE', `Cannot disconnect the volume: the guest ${guest[0]} has it`);
     return { found: this.#connected.delete(key), warnings: this.#settings.warnings ?? [] };
@@ -96,6 +97,7 @@ export class FakeVolumeDriver implements VolumeDriver {
 
   async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
     throwIfAborted(signal);
+    this.#require(keyOf(readConnectionInfo(connectionInfo)), options.wwid);
     const left = this.#volumesOf(domain).delete(keyOf(readConnectionInfo(connectionInfo)));
     const released = await this.disconnect(connectionInfo, options, signal);
     return { ...released, found: left || released.found };
@@ -129,6 +131,11 @@ export class FakeVolumeDriver implements VolumeDriver {
     } finally {
       this.loginsRunning--;
     }
+  }
+
+  #require(key: string, wwid: string | undefined): void {
+    const found = this.#connected.get(key)?.device.wwid;
+    if (wwid !== undefined && found !== undefined && found !== wwid) throw new VolumeError('DEVICE_MISMATCH', `Cannot take the volume away: it is ${found}, and ${wwid} was to be there`);
   }
 
   #volumesOf(domain: DomainRef): Set<string> {
