@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import type { DisconnectOptions } from '../driver/volume-driver.js';
 
 /** `--connection-info FILE`, which most commands need. */
 export function connectionInfoOption(): Option {
@@ -8,4 +9,20 @@ export function connectionInfoOption(): Option {
 /** `--force`, of the commands that take a volume away. */
 export function forceOption(): Option {
   return new Option('--force', 'goes on past failures and reports all of them in the end; data that was not written out may be lost');
+}
+
+/** `--wwid W`, of the same commands. */
+export function wwidOption(): Option {
+  return new Option('--wwid <WWID>', 'the volume that must be there, as connect said; when another one is, nothing is touched');
+}
+
+/** What such a command hands on. */
+export interface ReleaseFlags {
+  readonly connectionInfo: string;
+  readonly force?: boolean;
+  readonly wwid?: string;
+}
+
+export function disconnectOptions({ force = false, wwid }: ReleaseFlags): DisconnectOptions {
+  return wwid === undefined ? { force } : { force, wwid };
 }

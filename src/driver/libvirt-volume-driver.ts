@@ -32,19 +32,23 @@ import type { Portal } from '../connection/portal.js';
 import type { PortalSearch } from '../initiator/discover-portals.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
-import { type DiskMatch, findGuestDisk } from '../libvirt/guest-disk.js';
+import { findGuestDisk } from '../libvirt/guest-disk.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
 import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
 import type { ConnectedVolume } from './connected-volume.js';
+import { diskMatch } from './disk-match.js';
 import { guestSourceOf } from './guest-source.js';
 import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
+import type { MigratingVolume } from './migrating-volume.js';
+import type { ArrivedVolume } from './migration-hooks.js';
 import { readPassphrase } from './read-passphrase.js';
 import { sourcePathsOf } from './source-paths.js';
 import { UndoLog } from './undo-log.js';
 import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
 import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
 import { VolumeExtender } from './volume-extender.js';
+import { type LeftGuest, VolumeMigration } from './volume-migration.js';
 import { VolumeReleaser } from './volume-releaser.js';
 import { VolumeSecrets } from './volume-secrets.js';
 
@@ -68,12 +72,6 @@ export interface DriverParts {
 
 /** How long the undoing of a failed attach may take, whatever became of the caller's signal. */
 const UNDO_MS = 180_000;
-
-/** What detach() did in the guest before it turns to the host. */
-interface LeftGuest {
-  readonly inGuest: boolean;
-  readonly match: DiskMatch;
-}
 
 interface AttachRequest {
   /** The guest as it was found before anything was done. */
@@ -101,6 +99,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   readonly #releaser: VolumeReleaser;
   readonly #extender: VolumeExtender;
   readonly #secrets: VolumeSecrets;
+  readonly #migration: VolumeMigration;
   readonly #closing = new AbortController();
   readonly #background = new Set<Promise<void>>();
 
@@ -115,6 +114,20 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     this.#releaser = new VolumeReleaser(parts);
     this.#extender = new VolumeExtender(parts);
     this.#secrets = new VolumeSecrets(parts);
+    this.#migration = new VolumeMigration({
+      ...parts,
+      secrets: this.#secrets,
+      steps: {
+        resolve: async (listed, signal) => await this.#resolve(listed, signal),
+        locked: async (connection, signal, body) => await this.#withPlan(connection, signal, body),
+        find: async (connection) => await this.#connector.find(connection, await this.#ifacePlan()),
+        open: async (connection, plan, signal) => await this.#open(connection, plan, signal),
+        lastingSource: async (device, signal) => await guestSourceOf(device, { persistent: true }, this.#parts, signal),
+        prove: async (connection, plan, wwid, signal) => { await this.#releaser.prove(connection, ifaceNamesOf(plan), wwid, signal); },
+        release: async (connection, plan, options, signal) => await this.#releaseWith(connection, plan, options, signal),
+        releaseAfter: async (left, request, signal) => await this.#releaseAfter(left, request, signal),
+      },
+    });
   }
 
   /** Waits for the paths that join volumes in the background. */
@@ -162,6 +175,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
 
   async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
+    const { wwid } = options;
+    if (wwid !== undefined) await this.#withPlan(connection, signal, async (plan) => { await this.#releaser.prove(connection, ifaceNamesOf(plan), wwid, signal); });
     const volume = await this.#connector.find(connection, await this.#ifacePlan());
     const sourcePaths = volume === undefined ? [] : sourcePathsOf(volume.device, volume.paths.map(({ disk }) => disk));
     const match = diskMatch(connection, sourcePaths);
@@ -173,8 +188,9 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
    * The host's part of detach(). The last guest out takes a shared volume along, by what libvirt's guests have and not by a counter. Each looks under the target's lock
    * and once its own guest has let go: of two that leave at the same time the later one finds nobody, and a guest that comes meanwhile is seen.
    */
-  async #releaseAfter({ inGuest, match }: LeftGuest, { connection, plan, options }: ReleaseRequest, signal: AbortSignal): Promise<ReleasedVolume> {
-    const others = connection.multiattach ? await this.#parts.guestDisks.guestsWith((disk) => findGuestDisk([disk], match) !== undefined, signal) : [];
+  async #releaseAfter({ inGuest, match, own }: LeftGuest, { connection, plan, options }: ReleaseRequest, signal: AbortSignal): Promise<ReleasedVolume> {
+    const guests = connection.multiattach ? await this.#parts.guestDisks.guestsWith((disk) => findGuestDisk([disk], match) !== undefined, signal) : [];
+    const others = guests.filter((name) => name !== own);
     if (others.length > 0) return { found: inGuest, warnings: [`the volume stays on this host for the guests that have it too: ${others.join(', ')}`] };
     if (connection.encrypted && connection.volumeId !== undefined) await this.#secrets.withdraw(connection.volumeId, signal);
     try {
@@ -194,6 +210,22 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     }
     const { connection, notes } = await this.#resolve(listed, signal);
     return noted(await this.#withPlan(connection, signal, async (plan) => await this.#extend(domain, connection, plan, signal)), notes);
+  }
+
+  async prepareMigration(domain: DomainRef, connectionInfo: unknown, signal = never()): Promise<MigratingVolume> {
+    return await this.#migration.prepareMigration(domain, connectionInfo, signal);
+  }
+
+  async connectForMigration(connectionInfo: unknown, volume: MigratingVolume, signal = never(), options: AttachOptions = {}): Promise<ArrivedVolume> {
+    return await this.#migration.connectForMigration(connectionInfo, volume, signal, options);
+  }
+
+  async finishMigration(connectionInfo: unknown, volume: MigratingVolume, signal = never()): Promise<ReleasedVolume> {
+    return await this.#migration.finishMigration(connectionInfo, volume, signal);
+  }
+
+  async cancelMigration(connectionInfo: unknown, volume: MigratingVolume, signal = never()): Promise<ReleasedVolume> {
+    return await this.#migration.cancelMigration(connectionInfo, volume, signal);
   }
 
   async #extend(domain: DomainRef | undefined, connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<ExtendedVolume> {
@@ -313,11 +345,6 @@ function refuseEncryptedGrowth({ encrypted }: VolumeFacts): void {
   throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot tell the guest the size of the volume: data.encrypted is true, and the guest sees less than the device', {
     hint: 'extend it without the guest, then virsh blockresize DOMAIN PATH with the size less the LUKS payload offset', details: { key: 'data.encrypted' },
   });
-}
-
-/** What tells the volume's disk from all others of a guest. */
-function diskMatch({ volumeId, serial }: VolumeFacts, sourcePaths: readonly string[]): DiskMatch {
-  return { sourcePaths, ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }), ...(serial === undefined ? {} : { serial }) };
 }
 
 function never(): AbortSignal {

@@ -10,7 +10,7 @@ import type { AttachOptions } from './attach-options.js';
  * @throws {VolumeError} `CONNECTION_INFO_INVALID` when the volume is encrypted and none is given: the guest would see ciphertext, and write over it;
  *   `DISK_INFO_INVALID` for a lun, whose requests go to the storage past QEMU, which would decrypt; `USAGE` when the passphrase cannot be one, or is for a volume that is not encrypted
  */
-export function readPassphrase({ encrypted }: VolumeFacts, { type }: DiskInfo, { encryption }: AttachOptions): Secret | undefined {
+export function readPassphrase({ encrypted }: VolumeFacts, { type }: Pick<DiskInfo, 'type'>, { encryption }: AttachOptions): Secret | undefined {
   if (!encrypted) {
     if (encryption === undefined) return undefined;
     throw new VolumeError('USAGE', 'Cannot attach the volume: a passphrase is given, and data.encrypted is not true', { hint: 'Give the connection_info as the storage service returned it' });

@@ -3,6 +3,7 @@ import type { BlockDevice } from '../device/block-device.js';
 import type { DomainRef } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
 import type { ConnectedVolume } from './connected-volume.js';
+import type { MigrationHooks } from './migration-hooks.js';
 
 /** Where a volume stands in a guest once attach() is done. */
 export interface AttachedVolume {
@@ -37,6 +38,11 @@ export interface ExtendOptions {
 export interface DisconnectOptions {
   /** Goes on past each failure and reports all of them in the end. Data that was not written out may be lost. */
   readonly force?: boolean;
+  /**
+   * The volume that must be there, as connect() said (`device.wwid`). When anything of the connection is another one, nothing is touched, in the guest neither: `DEVICE_MISMATCH`, by force too. It makes a
+   * connection_info of another host harmless, and one whose LUN the storage has given to another volume since.
+   */
+  readonly wwid?: string;
 }
 
 /**
@@ -54,6 +60,8 @@ export interface DisconnectOptions {
  *
  * **Growth.** `extend` brings a volume that has grown at the storage to its size on this host and in the guest, while it is in use.
  *
+ * **Migration.** A guest that runs may move to another host: the calls of {@link MigrationHooks} are the volume's part, one for each moment.
+ *
  * **Sharing.** Several volumes may live on one target: they share its session, and the last one out ends it. Calls for one target run
  * one after another, also across processes; calls for different targets never wait for each other. A volume that the storage service calls `multiattach`
  * stays on this host until the last guest that has it, for now or for its next start, lets go of it; which guests have it is seen in libvirt. Any other volume is for one
@@ -65,7 +73,7 @@ export interface DisconnectOptions {
  * **Waiting.** Every call ends: each wait inside has a limit, and the signal ends it early. A login that open-iscsi has already begun
  * is waited for (at most `login_timeout_seconds`) before it is undone, because open-iscsi cannot take it back.
  */
-export interface VolumeDriver {
+export interface VolumeDriver extends MigrationHooks {
   /** The `driver_volume_type` this driver serves. */
   readonly volumeType: DriverVolumeType;
 
@@ -84,7 +92,7 @@ export interface VolumeDriver {
   find(connectionInfo: unknown, signal?: AbortSignal): Promise<ConnectedVolume | undefined>;
 
   /**
-   * @throws {VolumeError} `DEVICE_IN_USE` when a process, a mount or another device holds it: it is left as it was; `FLUSH_FAILED`;
+   * @throws {VolumeError} `DEVICE_MISMATCH` when the paths show different volumes, or another than `wwid`; `DEVICE_IN_USE` when a process, a mount or another device holds it: it is left as it was; `FLUSH_FAILED`;
    *   `LOGOUT_FAILED`; `CLEANUP_INCOMPLETE` listing each failure, under `force`
    */
   disconnect(connectionInfo: unknown, options?: DisconnectOptions, signal?: AbortSignal): Promise<ReleasedVolume>;

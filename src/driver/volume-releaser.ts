@@ -3,18 +3,25 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { DeviceUser } from '../host/device-users.js';
 import type { IfaceName } from '../iface/iface-name.js';
-import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
+import { observeVolume, type VolumeView } from './observe-volume.js';
 import { type DisconnectStep, planDisconnect } from './plan-disconnect.js';
+import { type ProofParts, proveVolume } from './prove-volume.js';
 import { requireOneVolume } from './require-one-volume.js';
 import type { DisconnectOptions, ReleasedVolume } from './volume-driver.js';
 
-export interface ReleaserParts extends ObserverParts {
+export interface ReleaserParts extends ProofParts {
   readonly logger: Logger;
 }
 
 interface FailedStep {
   readonly step: DisconnectStep;
   readonly error: unknown;
+}
+
+interface ReleaseRequest {
+  readonly connection: IscsiConnection;
+  readonly ifaces: readonly IfaceName[];
+  readonly wwid: string | undefined;
 }
 
 /** The road back: observe, plan, execute. Everything here runs under the locks of the connection's targets. */
@@ -25,8 +32,8 @@ export class VolumeReleaser {
     this.#parts = parts;
   }
 
-  async release(connection: IscsiConnection, ifaces: readonly IfaceName[], { force = false }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume & { readonly wwid: string | undefined }> {
-    const view = await this.#unused(await observeVolume(connection, ifaces, this.#parts), connection, ifaces, signal);
+  async release(connection: IscsiConnection, ifaces: readonly IfaceName[], { force = false, wwid }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume & { readonly wwid: string | undefined }> {
+    const view = await this.#unused(await this.#proven(connection, ifaces, wwid, signal), { connection, ifaces, wwid }, signal);
     const failed: FailedStep[] = [];
     let found = view.paths.some(({ unit }) => unit !== undefined);
     for (const step of planDisconnect(view, force)) {
@@ -60,16 +67,28 @@ export class VolumeReleaser {
     }
   }
 
-  /** The view, when nobody uses the volume. multipathd may have put a map over its disk since we looked: that is no use, and goes with it. */
-  async #unused(view: VolumeView, connection: IscsiConnection, ifaces: readonly IfaceName[], signal: AbortSignal): Promise<VolumeView> {
+  /** That what is there is the volume of that WWID; quiet when nothing is there. @throws {VolumeError} `DEVICE_MISMATCH` */
+  async prove(connection: IscsiConnection, ifaces: readonly IfaceName[], wwid: string, signal: AbortSignal): Promise<void> {
+    await this.#proven(connection, ifaces, wwid, signal);
+  }
+
+  async #proven(connection: IscsiConnection, ifaces: readonly IfaceName[], wwid: string | undefined, signal: AbortSignal): Promise<VolumeView> {
+    const view = await observeVolume(connection, ifaces, this.#parts);
+    if (wwid !== undefined) await proveVolume(view, wwid, this.#parts, signal);
     requireOneVolume(view.paths.flatMap(({ unit }) => unit?.disk ?? []));
+    return view;
+  }
+
+  /** The view, when nobody uses the volume. multipathd may have put a map over its disk since we looked: that is no use, and goes with it. */
+  async #unused(view: VolumeView, request: ReleaseRequest, signal: AbortSignal): Promise<VolumeView> {
     try {
       await this.#requireUnused(view, signal);
       return view;
     } catch (error) {
-      const now = view.map === undefined && isVolumeError(error, 'DEVICE_IN_USE') ? await observeVolume(connection, ifaces, this.#parts) : view;
+      const { connection, ifaces, wwid } = request;
+      const now = view.map === undefined && isVolumeError(error, 'DEVICE_IN_USE') ? await this.#proven(connection, ifaces, wwid, signal) : view;
       if (now.map === view.map) throw error;
-      return await this.#unused(now, connection, ifaces, signal);
+      return await this.#unused(now, request, signal);
     }
   }
 

@@ -7,10 +7,15 @@ import { child, parseXml, type XmlElement } from './xml-elements.js';
  * @throws {SyntaxError} when the text is no domain's description, or a disk has no target
  */
 export function parseGuestDisks(domainXml: string): readonly GuestDisk[] {
+  return diskElements(domainXml).map(asGuestDisk);
+}
+
+/** Their elements, with their places in the text. @throws {SyntaxError} when the text is no domain's description */
+export function diskElements(domainXml: string): readonly XmlElement[] {
   const domain = parseXml(domainXml);
   if (domain.name !== 'domain') throw new SyntaxError(`Cannot read ${quoted(domainXml)} as a domain: the element is <${domain.name}>`);
   const devices = domain.children.filter(({ name }) => name === 'devices').flatMap(({ children }) => children);
-  return devices.filter(({ name }) => name === 'disk').map(guestDisk);
+  return devices.filter(({ name }) => name === 'disk');
 }
 
 /**
@@ -20,10 +25,11 @@ export function parseGuestDisks(domainXml: string): readonly GuestDisk[] {
 export function parseGuestDisk(diskXml: string): GuestDisk {
   const disk = parseXml(diskXml);
   if (disk.name !== 'disk') throw new SyntaxError(`Cannot read ${quoted(diskXml)} as a disk: the element is <${disk.name}>`);
-  return guestDisk(disk);
+  return asGuestDisk(disk);
 }
 
-function guestDisk(disk: XmlElement): GuestDisk {
+/** @throws {SyntaxError} when the disk has no target */
+export function asGuestDisk(disk: XmlElement): GuestDisk {
   const target = child(disk, 'target')?.attributes;
   const source = child(disk, 'source')?.attributes;
   if (target?.['dev'] === undefined) throw new SyntaxError(`Cannot read ${quoted(disk.source)} as a disk: it has no target`);

@@ -9,6 +9,8 @@ export interface XmlElement {
   readonly text: string;
   /** The element's own text, from `<` to `>`, as it was printed. */
   readonly source: string;
+  /** Where that begins, in the text with each line's end as one newline. */
+  readonly start: number;
 }
 
 /** A node as the parser gives it under `preserveOrder`: one key names the element, `:@` holds the attributes. */
@@ -69,6 +71,7 @@ function elementOf(name: string, node: ParsedNode, text: string): XmlElement {
     children: elementsOf(node[name], text),
     text: decoded(listOf(node[name]).map((part) => (typeof part['#text'] === 'string' ? part['#text'] : '')).join('')),
     source: text.slice(startIndex, endIndex),
+    start: startIndex,
   };
 }
 

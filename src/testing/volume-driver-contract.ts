@@ -134,6 +134,15 @@ export function volumeDriverContract(name: string, { describe, it }: TestFramewo
       await world.driver.disconnect(connectionInfo);
     });
 
+    promise('disconnect() with the WWID of another volume rejects with DEVICE_MISMATCH and touches nothing, with force too', async (world) => {
+      const { connectionInfo } = await publishOne(world);
+      const { device } = await world.driver.connect(connectionInfo);
+      assert.ok(device.wwid !== undefined);
+      for (const force of [false, true]) await assertRejects(world.driver.disconnect(connectionInfo, { wwid: `${device.wwid}0`, force }), 'DEVICE_MISMATCH');
+      assert.equal((await present(world, connectionInfo)).device.path, device.path);
+      assert.equal((await world.driver.disconnect(connectionInfo, { wwid: device.wwid })).found, true);
+    });
+
     promise('connect() aborted midway rejects with ABORTED and leaves nothing, wherever it is aborted', async (world) => {
       const { connectionInfo } = await publishOne(world);
       for (const uses of [0, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60]) {

@@ -86,6 +86,15 @@ test('detach takes the volume from guest and host', async () => {
   expect(documentOf(await command(detach))).toEqual({ detached: false, warnings: [] });
 });
 
+test.each([['disconnect', CONNECT], ['detach', ATTACH]] as const)('%s --wwid takes that volume and no other', async (name, before) => {
+  const command = cli();
+  const { wwid } = documentOf(await command([...before, '--json'])) as { readonly wwid: string };
+  const take = [...(name === 'detach' ? ['detach', 'web1'] : ['disconnect']), '--connection-info', '-', '--json', '--wwid'];
+  const refused = await command([...take, `3600140599999${wwid.slice(13)}`]);
+  expect({ status: refused.status, document: documentOf(refused) }).toMatchObject({ status: 1, document: { error: { code: 'DEVICE_MISMATCH' } } });
+  expect(documentOf(await command([...take, wwid]))).toMatchObject({ [`${name}ed`]: true });
+});
+
 test('extend prints both sizes, and whether the guest was told', async () => {
   const driver = new FakeVolumeDriver();
   const command = cli({ driver });

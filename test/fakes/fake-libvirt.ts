@@ -42,6 +42,7 @@ interface FakeSecret {
 
 /** virErrorNumber of libvirt (include/libvirt/virterror.h). */
 const NO_DOMAIN = 42;
+const NO_SECRET = 66;
 const OPERATION_INVALID = 55;
 const DEVICE_MISSING = 99;
 const INVALID_ARG = 8;
@@ -67,6 +68,10 @@ export class FakeLibvirt implements Libvirt {
   /** The guest's disks as its description shows them. */
   disksOf(name: string, which: 'live' | 'config' = 'live'): readonly GuestDisk[] {
     return parseGuestDisks(this.#describe(this.#named(name), which));
+  }
+
+  has(name: string): boolean {
+    return this.#domains.some((domain) => domain.name === name);
   }
 
   isRunning(name: string): boolean {
@@ -101,6 +106,40 @@ export class FakeLibvirt implements Libvirt {
     const domain = this.#named(name);
     domain.active = true;
     domain.live = domain.config.map((xml) => withAlias(xml));
+  }
+
+  /**
+   * `virsh migrate --live`: the guest runs on there as the description for the destination says, and ends here; what is persistent stays defined here, as without --undefinesource. Where the other side
+   * refuses, it runs on here: a secret of its description that the other side does not know, or a name or UUID that a guest has there.
+   */
+  async migrate(name: string, destination: FakeLibvirt, destinationXml: string): Promise<void> {
+    const { uuid, active } = this.#named(name);
+    if (!active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
+    destination.#receive({ name, uuid }, parseGuestDisks(destinationXml));
+    this.stop(name);
+  }
+
+  #receive({ name, uuid }: ListedDomain, disks: readonly GuestDisk[]): void {
+    this.#reachDaemon(new AbortController().signal);
+    const known = new Set([...this.#secrets.values()].map((secret) => secret.uuid));
+    const missing = disks.find(({ secretUuid }) => secretUuid !== undefined && !known.has(secretUuid));
+    if (missing !== undefined) throw refused(`Secret not found: no secret with matching uuid '${missing.secretUuid ?? ''}'`, NO_SECRET);
+    const present = this.#domains.find((domain) => domain.uuid === uuid);
+    if (present?.active === true) throw refused(`Requested operation is not valid: domain '${name}' is already active`, OPERATION_INVALID);
+    if (present === undefined) this.addDomain({ name, uuid, persistent: false });
+    const domain = this.#named(name);
+    domain.active = true;
+    domain.live = disks.map(({ xml }) => xml);
+  }
+
+  /** The description of a running guest, fit for another host. */
+  migratableXml(name: string): string {
+    return this.#describe(this.#named(name), 'live');
+  }
+
+  /** `virsh undefine`: a guest that is shut off is no more. */
+  undefine(name: string): void {
+    this.#domains.splice(this.#domains.indexOf(this.#named(name)), 1);
   }
 
   /** Until `startDaemon()`, every call rejects with `LIBVIRT_UNAVAILABLE`. Guests live on. */

@@ -11,6 +11,8 @@ import { makeDiskConfig } from '../../src/disk/make-disk-config.js';
 import { readDiskInfo } from '../../src/disk/read-disk-info.js';
 import type { AttachOptions } from '../../src/driver/attach-options.js';
 import type { ConnectedVolume } from '../../src/driver/connected-volume.js';
+import type { MigratingVolume } from '../../src/driver/migrating-volume.js';
+import type { ArrivedVolume } from '../../src/driver/migration-hooks.js';
 import { readPassphrase } from '../../src/driver/read-passphrase.js';
 import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
@@ -68,9 +70,10 @@ export class FakeVolumeDriver implements VolumeDriver {
     return this.#connected.get(keyOf(readConnectionInfo(connectionInfo)));
   }
 
-  async disconnect(connectionInfo: unknown, _options: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
+  async disconnect(connectionInfo: unknown, { wwid }: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
     const key = keyOf(readConnectionInfo(connectionInfo));
     throwIfAborted(signal);
+    this.#require(key, wwid);
     const guest = [...this.#guests].find(([, volumes]) => volumes.has(key));
     if (guest !== undefined) throw new VolumeError('DEVICE_IN_USE', `Cannot disconnect the volume: the guest ${guest[0]} has it`);
     return { found: this.#connected.delete(key), warnings: this.#settings.warnings ?? [] };
@@ -96,6 +99,7 @@ export class FakeVolumeDriver implements VolumeDriver {
 
   async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
     throwIfAborted(signal);
+    this.#require(keyOf(readConnectionInfo(connectionInfo)), options.wwid);
     const left = this.#volumesOf(domain).delete(keyOf(readConnectionInfo(connectionInfo)));
     const released = await this.disconnect(connectionInfo, options, signal);
     return { ...released, found: left || released.found };
@@ -111,6 +115,29 @@ export class FakeVolumeDriver implements VolumeDriver {
     const device = { ...volume.device, sizeBytes: this.#sizes.get(key) ?? oldSizeBytes };
     this.#connected.set(key, { ...volume, device });
     return { device, oldSizeBytes, newSizeBytes: device.sizeBytes, guestResized, warnings: this.#settings.warnings ?? [] };
+  }
+
+  async prepareMigration(domain: DomainRef, connectionInfo: unknown, signal: AbortSignal = new AbortController().signal): Promise<MigratingVolume> {
+    const key = keyOf(readConnectionInfo(connectionInfo));
+    const volume = await this.find(connectionInfo, signal);
+    if (!this.#volumesOf(domain).has(key) || volume?.device.wwid === undefined) throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot migrate the volume: the guest does not have it');
+    const { path, wwid, kind } = volume.device;
+    return { guest: { name: formatDomainRef(domain), uuid: formatDomainRef(domain) }, wwid, kind, sourcePath: path, targetDev: 'vdb' };
+  }
+
+  async connectForMigration(connectionInfo: unknown, { wwid, targetDev, sourcePath }: MigratingVolume, signal: AbortSignal = new AbortController().signal): Promise<ArrivedVolume> {
+    const volume = await this.connect(connectionInfo, signal);
+    this.#require(keyOf(readConnectionInfo(connectionInfo)), wwid);
+    return { volume, disk: { targetDev, from: { path: sourcePath }, to: { path: volume.device.path } } };
+  }
+
+  async finishMigration(connectionInfo: unknown, { guest, wwid }: MigratingVolume, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
+    if (this.#guests.get(guest.name)?.has(keyOf(readConnectionInfo(connectionInfo))) === true) throw new VolumeError('DETACH_UNCONFIRMED', `Cannot take the volume from this host: ${guest.name} has it`);
+    return await this.disconnect(connectionInfo, { wwid }, signal);
+  }
+
+  async cancelMigration(connectionInfo: unknown, volume: MigratingVolume, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
+    return await this.finishMigration(connectionInfo, volume, signal);
   }
 
   /** What the storage has made of a volume since it was connected. */
@@ -129,6 +156,11 @@ export class FakeVolumeDriver implements VolumeDriver {
     } finally {
       this.loginsRunning--;
     }
+  }
+
+  #require(key: string, wwid: string | undefined): void {
+    const found = this.#connected.get(key)?.device.wwid;
+    if (wwid !== undefined && found !== undefined && found !== wwid) throw new VolumeError('DEVICE_MISMATCH', `Cannot take the volume away: it is ${found}, and ${wwid} was to be there`);
   }
 
   #volumesOf(domain: DomainRef): Set<string> {
