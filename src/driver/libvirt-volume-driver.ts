@@ -30,9 +30,10 @@ import type { Portal } from '../connection/portal.js';
 import type { PortalSearch } from '../initiator/discover-portals.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
+import { coldPlugOnly } from '../libvirt/cold-plug-only.js';
 import { type DiskMatch, findGuestDisk } from '../libvirt/guest-disk.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
-import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
+import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
@@ -146,7 +147,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const target = readDiskInfo(diskInfo);
     const volumeId = requireFindable(listed, target);
     const passphrase = readPassphrase(listed, target, options);
-    await this.#parts.libvirt.lookupDomain(domain, signal);
+    refuseColdPlugOnly(target, await this.#parts.libvirt.lookupDomain(domain, signal), this.#parts.options);
     const { connection, notes } = await this.#resolve(listed, signal);
     const { volume, diskXml } = await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { connection, plan, diskInfo, volumeId, passphrase }, signal));
     return { volume: noted(volume, notes), diskXml };
@@ -296,6 +297,15 @@ function requireFindable({ volumeId, serial }: VolumeFacts, { type }: DiskInfo):
   if (volumeId !== undefined && (userAlias(volumeId) !== undefined || (serial !== undefined && type !== 'lun'))) return volumeId;
   const problem = volumeId === undefined ? 'data.volume_id is missing, and serial as well' : `data.volume_id is ${quoted(volumeId)}, which libvirt takes for no alias, and the disk has no serial`;
   throw new VolumeError('CONNECTION_INFO_INVALID', `Cannot attach the volume: ${problem}: detach could not find it in the guest: expected letters, digits, - and _`, { details: { key: 'data.volume_id' } });
+}
+
+/** Before anything is done for a disk that QEMU's guest cannot get as it is. */
+function refuseColdPlugOnly({ type, bus }: DiskInfo, { name, active }: Domain, { virtType }: Pick<VolumeOptions, 'virtType'>): void {
+  const fixed = active && (virtType === 'kvm' || virtType === 'qemu') ? coldPlugOnly({ device: type, bus }) : undefined;
+  if (fixed === undefined) return;
+  throw new VolumeError('DISK_INFO_INVALID', `Cannot attach the volume: guest "${name}" runs, and the disk is ${fixed.what}, which comes with a guest's start alone: expected a disk or a lun on the bus scsi, or a disk on virtio`, {
+    hint: 'Shut the guest down and attach then: it has the disk from its next start on', details: { key: fixed.key, guest: name },
+  });
 }
 
 /** The guest sees such a volume without its LUKS header: the size that its disk must get is not that of the device (nova, LP1861071, LP1967157). */

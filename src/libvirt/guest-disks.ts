@@ -2,6 +2,7 @@ import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import { AskAgain } from './ask-again.js';
+import { coldPlugOnly } from './cold-plug-only.js';
 import { findGuestDisk, type DiskMatch, type GuestDisk } from './guest-disk.js';
 import type { Domain, DomainRef, Libvirt, ListedDomain } from './libvirt.js';
 import { parseGuestDisks } from './parse-guest-disks.js';
@@ -136,7 +137,7 @@ export class GuestDisks {
     } catch (error) {
       if (!isVolumeError(error, 'LIBVIRT_REFUSED', 'DOMAIN_NOT_FOUND')) throw error;
       if (isAskedAlready(error)) return;
-      if ((await this.#find(domain, 'live', match, signal)) !== undefined) throw error;
+      if ((await this.#find(domain, 'live', match, signal)) !== undefined) throw explained(error, domain, disk);
     }
   }
 
@@ -156,7 +157,7 @@ export class GuestDisks {
 
   #unconfirmed({ name, uuid }: Domain, { targetDev, alias }: GuestDisk, requests: number): VolumeError {
     return new VolumeError('DETACH_UNCONFIRMED', `Cannot detach ${targetDev} from guest "${name}": the guest has not let go of it within ${this.#timeoutMs / 1000} s`, {
-      hint: 'The volume stays connected. Try again once the guest has booted and answers, or shut the guest down and try again',
+      hint: 'The volume stays connected. Try again once the guest has booted and answers, which a paused one does not, or shut the guest down and try again',
       details: { guest: name, uuid, targetDev, ...(alias === undefined ? {} : { alias }), requests },
     });
   }
@@ -165,6 +166,15 @@ export class GuestDisks {
 /** By UUID: a guest of the same name that was defined meanwhile is another guest. */
 function refOf({ uuid }: ListedDomain): DomainRef {
   return { kind: 'uuid', uuid };
+}
+
+/** What to do about a disk that no running guest can lose, which libvirt's words do not say. */
+function explained(error: VolumeError, { name, uuid }: Domain, disk: GuestDisk): VolumeError {
+  const fixed = coldPlugOnly(disk);
+  if (fixed === undefined) return error;
+  return new VolumeError('LIBVIRT_REFUSED', `Cannot detach ${disk.targetDev} from guest "${name}" while it runs: it is ${fixed.what}`, {
+    hint: 'The volume stays connected, and a stored description is without the disk already. Shut the guest down and detach again', details: { ...error.details, guest: name, uuid, targetDev: disk.targetDev }, cause: error,
+  });
 }
 
 /** QEMU, qapi/qdev.json and softmmu/qdev-monitor.c: "Device X is already in the process of unplug". */

@@ -64,6 +64,34 @@ describe('attach()', () => {
     expect({ deeds: world.deeds, residue: await world.residue() }).toEqual({ deeds: [], residue: [] });
   });
 
+  test.each([['sata', 'disk', 'bus'], ['ide', 'disk', 'bus'], ['fdc', 'disk', 'bus'], ['sata', 'cdrom', 'type'], ['scsi', 'cdrom', 'type']])('on the bus %s of the type %s is refused while the guest runs, before anything is touched', async (bus, type, key) => {
+    const world = openWithGuests();
+    await expect(world.driver.attach(WEB1, INFO, { dev: 'sdb', bus, type })).rejects.toMatchObject({ code: 'DISK_INFO_INVALID', details: { key, guest: 'web1' }, hint: expect.stringContaining('Shut the guest down') as unknown });
+    expect({ commands: world.host.commands, residue: await world.residue() }).toEqual({ commands: [], residue: [] });
+  });
+
+  test.each([['sata', 'disk'], ['sata', 'cdrom']])('on the bus %s of the type %s is for the next start of a guest that does not run', async (bus, type) => {
+    const world = openWithGuests();
+    world.libvirt.stop('web1');
+    await world.driver.attach(WEB1, INFO, { dev: 'sdb', bus, type });
+    world.libvirt.start('web1');
+    expect(world.libvirt.disksOf('web1')).toMatchObject([{ device: type, bus, alias: 'ua-volume-7' }]);
+    await expect(world.driver.detach(WEB1, INFO)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED', message: expect.stringContaining('"web1" while it runs') as unknown, hint: expect.stringContaining('Shut the guest down') as unknown });
+    expect({ live: world.libvirt.disksOf('web1').length, config: world.libvirt.disksOf('web1', 'config').length, removed: world.deeds.filter((deed) => /^sync|^delete|logout/.test(deed)) }).toEqual({ live: 1, config: 0, removed: [] });
+    world.libvirt.stop('web1');
+    expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: true, warnings: [] });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('to a guest that starts meanwhile, of a disk that it cannot get then, is rolled back as a whole', async () => {
+    const world = openWithGuests();
+    world.libvirt.stop('web1');
+    const lookupDomain = world.libvirt.lookupDomain.bind(world.libvirt);
+    world.libvirt.lookupDomain = async (...args) => { const found = await lookupDomain(...args); world.libvirt.start('web1'); return found; };
+    await expect(world.driver.attach(WEB1, INFO, { dev: 'sdb', bus: 'sata' })).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
+    expect(await world.residue()).toEqual([]);
+  });
+
   test('lets nobody take the disk away before the guest has it', async () => {
     const world = openWithGuests();
     opensDisks(world, 'web1');

@@ -45,6 +45,7 @@ const NO_DOMAIN = 42;
 const OPERATION_INVALID = 55;
 const DEVICE_MISSING = 99;
 const INVALID_ARG = 8;
+const OPERATION_UNSUPPORTED = 84;
 
 /**
  * libvirt with guests in memory. It obeys the port's contract (test/libvirt/libvirt-contract.ts runs against it) and does what
@@ -137,6 +138,7 @@ export class FakeLibvirt implements Libvirt {
     for (const which of ['config', 'live'] as const) {
       if (scope[which] && diskOn(domain[which], targetDev) !== undefined) throw refused(`operation failed: target ${targetDev} already exists`, OPERATION_INVALID);
     }
+    if (scope.live) refuseHotPlug(deviceXml);
     if (scope.config) domain.config = [...domain.config, xml];
     if (scope.live) domain.live = [...domain.live, withAlias(xml)];
     if (scope.live) domain.requests.delete(targetDev);
@@ -149,6 +151,7 @@ export class FakeLibvirt implements Libvirt {
     for (const which of ['config', 'live'] as const) {
       if (scope[which] && diskOn(domain[which], targetDev) === undefined) throw refused(`device not found: no target device ${targetDev}`, DEVICE_MISSING);
     }
+    if (scope.live) refuseHotUnplug(deviceXml);
     if (scope.config) domain.config = without(domain.config, targetDev);
     if (scope.live) this.#askToLeave(domain, targetDev);
   }
@@ -240,6 +243,23 @@ export class FakeLibvirt implements Libvirt {
 function checkScope({ active, persistent }: FakeDomain, scope: DeviceScope): void {
   if (scope.live && !active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
   if (scope.config && !persistent) throw refused('Requested operation is not valid: transient domains do not have any persistent config', OPERATION_INVALID);
+}
+
+/** As libvirt 9.0.0 was seen to, in its words. */
+function refuseHotPlug(xml: string): void {
+  const { device, bus = '' } = readDisk(xml);
+  if (device === 'cdrom') throw refused('Operation not supported: cdrom/floppy device hotplug isn\'t supported', OPERATION_UNSUPPORTED);
+  if (isFixed(bus)) throw refused(`Operation not supported: disk bus '${bus}' cannot be hotplugged.`, OPERATION_UNSUPPORTED);
+}
+
+function refuseHotUnplug(xml: string): void {
+  const { device, bus = '' } = readDisk(xml);
+  if (device === 'cdrom') throw refused('Operation not supported: disk device type \'cdrom\' cannot be detached', OPERATION_UNSUPPORTED);
+  if (isFixed(bus)) throw refused('Operation not supported: This type of disk cannot be hot unplugged', OPERATION_UNSUPPORTED);
+}
+
+function isFixed(bus: string): boolean {
+  return ['sata', 'ide', 'fdc'].includes(bus);
 }
 
 function readDisk(xml: string): GuestDisk {
