@@ -300,11 +300,10 @@ function requireFindable({ volumeId, serial }: VolumeFacts, { type }: DiskInfo):
 }
 
 /** Before anything is done for a disk that QEMU's guest cannot get as it is. */
-function refuseColdPlugOnly({ type, bus }: DiskInfo, { name, active }: Domain, { virtType }: Pick<VolumeOptions, 'virtType'>): void {
-  const fixed = active && (virtType === 'kvm' || virtType === 'qemu') ? coldPlugOnly({ device: type, bus }) : undefined;
-  if (fixed === undefined) return;
-  throw new VolumeError('DISK_INFO_INVALID', `Cannot attach the volume: guest "${name}" runs, and the disk is ${fixed.what}, which comes with a guest's start alone: expected a disk or a lun on the bus scsi, or a disk on virtio`, {
-    hint: 'Shut the guest down and attach then: it has the disk from its next start on', details: { key: fixed.key, guest: name },
+function refuseColdPlugOnly({ bus }: DiskInfo, { name, active }: Domain, { virtType }: Pick<VolumeOptions, 'virtType'>): void {
+  if (!active || (virtType !== 'kvm' && virtType !== 'qemu') || !coldPlugOnly({ bus })) return;
+  throw new VolumeError('DISK_INFO_INVALID', `Cannot attach the volume: bus is ${quoted(bus)}, and guest "${name}" runs: QEMU plugs nothing into that bus then: expected virtio or scsi`, {
+    hint: 'Shut the guest down and attach then: it has the disk from its next start on', details: { key: 'bus', guest: name },
   });
 }
 

@@ -5,7 +5,7 @@ import { AskAgain } from './ask-again.js';
 import { coldPlugOnly } from './cold-plug-only.js';
 import { findGuestDisk, type DiskMatch, type GuestDisk } from './guest-disk.js';
 import type { Domain, DomainRef, Libvirt, ListedDomain } from './libvirt.js';
-import { parseGuestDisks } from './parse-guest-disks.js';
+import { parseGuestDisk, parseGuestDisks } from './parse-guest-disks.js';
 import { Pause } from './pause.js';
 
 export interface GuestDisksParts {
@@ -46,6 +46,7 @@ export class GuestDisks {
   /** Attaches to the running guest if it runs, and for its next starts if it is persistent, in one call that libvirt does whole or not at all. */
   async attach(domain: DomainRef, diskXml: string, signal: AbortSignal): Promise<void> {
     const { name, active, persistent } = await this.#libvirt.lookupDomain(domain, signal);
+    if (active) await this.#refuseMediumChange(domain, name, parseGuestDisk(diskXml), signal);
     await this.#libvirt.attachDevice(domain, diskXml, { live: active, config: persistent }, signal);
     this.#logger.info('Attached a disk to the guest', { guest: name, live: active, config: persistent });
   }
@@ -90,6 +91,15 @@ export class GuestDisks {
       if ((await this.#disksIn(domain, 'live', signal)).some(isMeant) || (await this.#disksIn(domain, 'config', signal)).some(isMeant)) names.push(domain.name);
     }
     return names;
+  }
+
+  /**
+   * Of a cdrom whose name a drive of the guest has, libvirt takes the attach for a change of that drive's medium (qemuDomainAttachDeviceDiskLive; lab/scenarios/guest-life.ts): the drive keeps its own alias and serial,
+   * so that no detach would find the volume.
+   */
+  async #refuseMediumChange(domain: DomainRef, guest: string, { device, targetDev }: GuestDisk, signal: AbortSignal): Promise<void> {
+    if (device !== 'cdrom' || !(await this.disks(domain, signal)).some((disk) => disk.targetDev === targetDev)) return;
+    throw new VolumeError('DISK_INFO_INVALID', `Cannot attach the cdrom to guest "${guest}": dev is "${targetDev}", a drive that the guest has, whose medium would be changed: expected a name that is free`, { details: { key: 'dev', guest } });
   }
 
   async #detachStored(domain: Domain, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
@@ -170,9 +180,8 @@ function refOf({ uuid }: ListedDomain): DomainRef {
 
 /** What to do about a disk that no running guest can lose, which libvirt's words do not say. */
 function explained(error: VolumeError, { name, uuid }: Domain, disk: GuestDisk): VolumeError {
-  const fixed = coldPlugOnly(disk);
-  if (fixed === undefined) return error;
-  return new VolumeError('LIBVIRT_REFUSED', `Cannot detach ${disk.targetDev} from guest "${name}" while it runs: it is ${fixed.what}`, {
+  if (!coldPlugOnly(disk)) return error;
+  return new VolumeError('LIBVIRT_REFUSED', `Cannot detach ${disk.targetDev} from guest "${name}" while it runs: it is on the bus ${disk.bus ?? ''}, where QEMU unplugs nothing`, {
     hint: 'The volume stays connected, and a stored description is without the disk already. Shut the guest down and detach again', details: { ...error.details, guest: name, uuid, targetDev: disk.targetDev }, cause: error,
   });
 }
