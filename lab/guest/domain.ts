@@ -1,10 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
+import { parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
 import { virsh } from './services.js';
 
 export interface DomainOptions {
   readonly name: string;
   /** Extra devices, as libvirt XML. */
   readonly devices?: string;
+  /** With a stored description, which its next start is made of; one that is gone with its end when absent. */
+  readonly persistent?: boolean;
 }
 
 /**
@@ -13,19 +17,31 @@ export interface DomainOptions {
  */
 export class Domain implements AsyncDisposable {
   readonly name: string;
+  readonly #isPersistent: boolean;
 
-  protected constructor(name: string) {
+  protected constructor(name: string, isPersistent = false) {
     this.name = name;
+    this.#isPersistent = isPersistent;
   }
 
-  static async start({ name, devices = '' }: DomainOptions): Promise<Domain> {
-    await createDomain(name, 64, '', devices);
-    return new Domain(name);
+  static async start({ name, devices = '', persistent = false }: DomainOptions): Promise<Domain> {
+    if (persistent) {
+      await virsh('define', writeDomain(name, 64, '', devices));
+      await virsh('start', name);
+    } else {
+      await createDomain(name, 64, '', devices);
+    }
+    return new Domain(name, persistent);
   }
 
   /** The running guest's description. */
   xml(): Promise<string> {
     return virsh('dumpxml', this.name);
+  }
+
+  /** What it has on its buses now, as libvirt describes it, or what it will have at its next start. */
+  async diskElements(which: 'live' | 'config'): Promise<readonly GuestDisk[]> {
+    return parseGuestDisks(which === 'live' ? await this.xml() : await virsh('dumpxml', this.name, '--inactive'));
   }
 
   /** The target names of its disks, such as `sdb`. */
@@ -38,17 +54,41 @@ export class Domain implements AsyncDisposable {
    * @param alias the disk's alias in libvirt's XML, such as `scsi0-0-0-1` or `ua-…`
    */
   async write(alias: string, pattern: number, offset: number, length: number): Promise<void> {
-    await this.#io(alias, `write -P ${pattern} ${offset} ${length}`);
-    await this.#io(alias, 'flush');
+    await this.#io(alias, `write -P ${pattern} ${offset} ${length}`, `wrote ${length}/${length} bytes`);
+    await this.#io(alias, 'flush', '');
   }
 
   /** Reads through the guest's own device. @throws {Error} unless every byte is the pattern */
   async verify(alias: string, pattern: number, offset: number, length: number): Promise<void> {
-    await this.#io(alias, `read -P ${pattern} ${offset} ${length}`);
+    await this.#io(alias, `read -P ${pattern} ${offset} ${length}`, `read ${length}/${length} bytes`);
   }
 
-  async stop(): Promise<void> {
+  /** `running`, `paused`, `shut off`. */
+  async state(): Promise<string> {
+    return (await virsh('domstate', this.name)).trim();
+  }
+
+  async suspend(): Promise<void> {
+    await virsh('suspend', this.name);
+  }
+
+  async resume(): Promise<void> {
+    await virsh('resume', this.name);
+  }
+
+  async powerOff(): Promise<void> {
     await virsh('destroy', this.name);
+  }
+
+  /** A persistent guest, with the disks of its stored description. */
+  async powerOn(): Promise<void> {
+    await virsh('start', this.name);
+  }
+
+  /** Ends it, and takes its stored description away. */
+  async stop(): Promise<void> {
+    if ((await this.state()) !== 'shut off') await this.powerOff();
+    if (this.#isPersistent) await virsh('undefine', this.name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -60,12 +100,12 @@ export class Domain implements AsyncDisposable {
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
   }
 
-  async #io(alias: string, command: string): Promise<void> {
+  async #io(alias: string, command: string, done: string): Promise<void> {
     const before = this.#log().length;
     const answer = await virsh('qemu-monitor-command', this.name, '--hmp', `qemu-io -d ${alias} "${command}"`);
     // Its exit status says nothing of how the command fared, and what it finds goes to QEMU's own output.
     const words = `${answer}${this.#log().slice(before)}`.trim();
-    if (/error|fail|cannot|not found/i.test(words)) throw new Error(`qemu-io ${alias} "${command}": ${words}`);
+    if (!words.includes(done) || /error|fail|cannot|not found|read-only/i.test(words)) throw new Error(`qemu-io ${alias} "${command}": ${words}`);
   }
 }
 

@@ -1,27 +1,42 @@
 // needs: libvirt
-// limit: 420 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { Secret } from '../../src/base/secret.js';
+import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { LinuxDomain } from '../guest/linux-domain.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
+import { verifyLuks, writeLuks } from '../guest/luks-image.js';
+import { faultyPortal } from '../guest/portal-faults.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp } from '../guest/services.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
 
-/** A guest with an operating system gets a volume while it runs: it reads, it writes, and it answers the unplug. */
+/** A guest with an operating system gets a volume while it runs: it reads, it writes, it sees it grow, and it answers the unplug. */
 const IQN = 'iqn.2026-11.org.example:linux-guest';
 const LUN = 1;
+const LUKS_LUN = 2;
 const MIB = 2 ** 20;
+const BLOCK = 4096;
+const SESSIONS = '/sys/class/iscsi_session';
+let sizeMiB = 64;
+let multipathdRan: boolean;
 let volume: LioVolume;
+let encrypted: LioVolume;
 let target: LioTarget;
 let guest: LinuxDomain;
 
 before(async () => {
-  volume = await LioVolume.create({ name: 'linux-guest' });
-  target = new LioTarget({ iqn: IQN, luns: { [LUN]: volume }, portals: [{ address: TCP_ADDRESSES[0] }, { address: ISER_ADDRESS, iser: true }] });
+  volume = await LioVolume.create({ name: 'linux-guest', sizeMiB });
+  encrypted = await LioVolume.create({ name: 'linux-guest-luks', sizeMiB: 16 });
+  const portals = [{ address: TCP_ADDRESSES[0] }, { address: TCP_ADDRESSES[1] }, { address: ISER_ADDRESS, iser: true }];
+  target = new LioTarget({ iqn: IQN, luns: { [LUN]: volume, [LUKS_LUN]: encrypted }, portals });
+  multipathdRan = (await tryRun('pidof', ['multipathd'])).code === 0;
+  await stopMultipathd(); // it would put a map over the one path
   await libvirtdUp();
   guest = await LinuxDomain.boot('linux-guest', 240_000);
 });
@@ -30,32 +45,107 @@ after(async () => {
   await guest.stop();
   target.remove();
   await volume.remove();
+  await encrypted.remove();
+  if (multipathdRan) await startMultipathd(); // for the scenarios after this one
 });
 
-for (const { iface, address, bus, dev, seen } of [
-  { iface: 'default', address: TCP_ADDRESSES[0], bus: 'virtio', dev: 'vdb', seen: 'vda' },
-  { iface: 'iser', address: ISER_ADDRESS, bus: 'virtio', dev: 'vdb', seen: 'vda' },
-  { iface: 'default', address: TCP_ADDRESSES[0], bus: 'scsi', dev: 'sdb', seen: 'sda' },
+const DOMAIN = { kind: 'name', name: 'linux-guest' } as const;
+
+async function hasDevice(seen: string): Promise<boolean> {
+  return (await guest.shell(`test -b /dev/${seen}`)).code === 0;
+}
+
+/** The device's first MiB, as the guest reads it past its own cache. */
+async function requireBytes(seen: string, bytes: Buffer): Promise<void> {
+  const sum = await guest.shell(`dd if=/dev/${seen} bs=1M count=1 iflag=direct 2>/dev/null | md5sum`);
+  assert.equal(sum.stdout.split(' ')[0], createHash('md5').update(bytes).digest('hex'));
+}
+
+for (const { iface, address, bus, dev, seen, type, vendor } of [
+  { iface: 'default', address: TCP_ADDRESSES[0], bus: 'virtio', dev: 'vdb', seen: 'vda', type: 'disk', vendor: undefined },
+  { iface: 'iser', address: ISER_ADDRESS, bus: 'virtio', dev: 'vdb', seen: 'vda', type: 'disk', vendor: undefined },
+  { iface: 'default', address: TCP_ADDRESSES[0], bus: 'scsi', dev: 'sdb', seen: 'sda', type: 'disk', vendor: 'QEMU' },
+  { iface: 'iser', address: ISER_ADDRESS, bus: 'scsi', dev: 'sdb', seen: 'sda', type: 'lun', vendor: 'LIO-ORG' },
 ]) {
-  test(`a Linux guest reads and writes a volume over iface ${iface} as ${seen}, and lets it go`, async () => {
+  test(`a Linux guest reads and writes a volume over iface ${iface} as ${seen}, a ${type}, sees it grow, and lets it go`, async () => {
     await using driver = volumeDriver({ iscsi_iface: iface, iscsi_iface_fallback: 'none' });
     const connection = connectionInfo(volume, target, LUN, [address]);
-    const domain = { kind: 'name', name: guest.name } as const;
     const bytes = Buffer.alloc(MIB, `what the target holds for ${iface} as ${seen} `);
     volume.write(0, bytes);
-    const { volume: { paths } } = await driver.attach(domain, connection, { dev, bus });
+    const { volume: { paths } } = await driver.attach(DOMAIN, connection, { dev, bus, type });
     assert.equal(paths[0].iface, iface);
-    await waitFor(`/dev/${seen} in the guest`, async () => (await guest.shell(`test -b /dev/${seen}`)).code === 0);
+    await waitFor(`/dev/${seen} in the guest`, () => hasDevice(seen));
+    // A lun shows the guest the storage's own name, a disk that of QEMU.
+    if (vendor !== undefined) assert.equal((await guest.shell(`cat /sys/block/${seen}/device/vendor`)).stdout.trim(), vendor);
 
-    const sum = await guest.shell(`dd if=/dev/${seen} bs=1M count=1 iflag=direct 2>/dev/null | md5sum`);
-    assert.equal(sum.stdout.split(' ')[0], createHash('md5').update(bytes).digest('hex'));
-    const write = await guest.shell(`yes 'written by the guest over ${iface}' | head -c 4096 | dd of=/dev/${seen} bs=4096 seek=512 oflag=direct conv=fsync`);
+    await requireBytes(seen, bytes);
+    const write = await guest.shell(`yes 'written by the guest over ${iface}' | head -c ${BLOCK} | dd of=/dev/${seen} bs=${BLOCK} seek=512 oflag=direct conv=fsync`);
     assert.equal(write.code, 0, write.stdout);
     await volume.flush();
-    assert.deepEqual(volume.read(512 * 4096, 4096), Buffer.alloc(4096, `written by the guest over ${iface}\n`));
+    assert.deepEqual(volume.read(512 * BLOCK, BLOCK), Buffer.alloc(BLOCK, `written by the guest over ${iface}\n`));
 
-    assert.equal((await driver.detach(domain, connection)).found, true);
+    sizeMiB += 8;
+    await volume.resize(sizeMiB);
+    assert.equal((await driver.extend(connection, { domain: DOMAIN })).guestResized, true);
+    await waitFor(`/dev/${seen} to have grown in the guest`, async () => Number((await guest.shell(`cat /sys/block/${seen}/size`)).stdout) * 512 === sizeMiB * MIB);
+
+    assert.equal((await driver.detach(DOMAIN, connection)).found, true);
     assert.deepEqual(await guest.disks(), []);
-    assert.notEqual((await guest.shell(`test -b /dev/${seen}`)).code, 0);
+    assert.equal(await hasDevice(seen), false);
   });
+}
+
+test('a Linux guest reads and writes an encrypted volume as if it were none', async () => {
+  await using driver = volumeDriver({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' });
+  const info = connectionInfo(encrypted, target, LUKS_LUN, [ISER_ADDRESS]) as { readonly data: object };
+  const connection = { ...info, data: { ...info.data, encrypted: true } };
+  const passphrase = 'a passphrase of the lab';
+  const plain = Buffer.alloc(MIB, 'what nobody but the guest shall see ');
+  await writeLuks(encrypted, passphrase, plain);
+  await driver.attach(DOMAIN, connection, { dev: 'vdb', bus: 'virtio' }, undefined, { encryption: { passphrase: new Secret(passphrase) } });
+  await waitFor('/dev/vda in the guest', () => hasDevice('vda'));
+  await requireBytes('vda', plain);
+  const write = await guest.shell(`yes ZZZ | tr -d '\\n' | head -c ${BLOCK} | dd of=/dev/vda bs=${BLOCK} seek=512 oflag=direct conv=fsync`);
+  assert.equal(write.code, 0, write.stdout);
+  assert.equal((await driver.detach(DOMAIN, connection)).found, true);
+  await encrypted.flush();
+  assert.ok(!encrypted.read(0, 16 * MIB).includes('ZZZZ'.repeat(4)), 'the target keeps plain bytes');
+  await verifyLuks(encrypted, passphrase, 'Z'.charCodeAt(0), 512 * BLOCK, BLOCK);
+});
+
+test('a Linux guest that writes to a map goes on when a path is cut, and every block is on the target', async () => {
+  await startMultipathd();
+  try {
+    await using driver = volumeDriver({ volume_use_multipath: true, volume_enforce_multipath: true });
+    const connection = connectionInfo(volume, target, LUN, [TCP_ADDRESSES[0], TCP_ADDRESSES[1]]);
+    const { volume: { device, paths } } = await driver.attach(DOMAIN, connection, { dev: 'vdb', bus: 'virtio' });
+    assert.deepEqual([device.kind, paths.length], ['multipath', 2]);
+    await waitFor('/dev/vda in the guest', () => hasDevice('vda'));
+    await guest.shell('rm -f /stop /failed; echo 0 > /count');
+    await guest.shell(`(n=0; while [ ! -e /stop ]; do yes "block $n" | head -c ${BLOCK} | dd of=/dev/vda bs=${BLOCK} seek=$n oflag=direct conv=fsync 2>/dev/null || echo $n >> /failed; n=$((n + 1)); echo $n > /count; done; echo done > /stop) > /dev/null 2>&1 &`);
+    const written = async (): Promise<number> => Number((await guest.shell('cat /count')).stdout);
+    await waitFor('the guest to write', async () => (await written()) > 2);
+    const fault = await faultyPortal(TCP_ADDRESSES[1], 'reject');
+    try {
+      await waitFor('the session to fail', () => states().includes('FAILED'), 60_000);
+      const atFault = await written();
+      await waitFor('the guest to go on over the other path', async () => (await written()) > atFault + 3, 60_000);
+      await guest.shell('echo stop > /stop');
+      await waitFor('the guest to stop', async () => (await guest.shell('grep -q done /stop')).code === 0, 60_000);
+    } finally {
+      await fault[Symbol.asyncDispose]();
+    }
+    assert.notEqual((await guest.shell('test -e /failed')).code, 0, 'a write failed in the guest');
+    const blocks = await written();
+    assert.equal((await driver.detach(DOMAIN, connection)).found, true);
+    await volume.flush();
+    for (let block = 0; block < blocks; block++) assert.deepEqual(volume.read(block * BLOCK, BLOCK), Buffer.alloc(BLOCK, `block ${block}\n`));
+    console.log(`${blocks} blocks`);
+  } finally {
+    await stopMultipathd();
+  }
+});
+
+function states(): readonly string[] {
+  return readdirSync(SESSIONS).map((session) => readFileSync(`${SESSIONS}/${session}/state`, 'utf8').trim());
 }

@@ -1,7 +1,6 @@
 import type { NonEmpty } from '../base/brand.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
-import { quoted } from '../base/quoted.js';
 import type { Secret } from '../base/secret.js';
 import { unlessAborted } from '../base/unless-aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
@@ -10,13 +9,11 @@ import type { DriverVolumeType, IscsiConnection, ListedConnection, VolumeFacts }
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
 import type { MultipathMaps } from '../device/multipath-maps.js';
-import type { DiskInfo } from '../disk/disk-config.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
 import { requireDescribable } from '../disk/require-describable.js';
 import { requireGuestSerial } from '../disk/require-guest-serial.js';
-import { userAlias } from '../disk/user-alias.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
@@ -38,6 +35,7 @@ import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { diskMatch } from './disk-match.js';
+import { refuseColdPlugOnly, refuseEncryptedGrowth, requireFindable } from './guest-refusals.js';
 import { guestSourceOf } from './guest-source.js';
 import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
 import type { MigratingVolume } from './migrating-volume.js';
@@ -168,6 +166,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     requireGuestSerial(listed, target);
     const passphrase = readPassphrase(listed, target, options);
     const guest = await this.#parts.libvirt.lookupDomain(domain, signal);
+    refuseColdPlugOnly(target, guest, this.#parts.options);
     const { connection, notes } = await this.#resolve(listed, signal);
     const { volume, diskXml } = await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { guest, connection, plan, diskInfo, volumeId, passphrase }, signal));
     return { volume: noted(volume, notes), diskXml };
@@ -330,21 +329,6 @@ function targetsOf({ paths }: IscsiConnection): readonly string[] {
 /** Which addresses the names of portals had is a part of the result. */
 function noted<Result extends { readonly warnings: readonly string[] }>(result: Result, notes: readonly string[]): Result {
   return notes.length === 0 ? result : { ...result, warnings: [...notes, ...result.warnings] };
-}
-
-/** detach() finds the disk in the guest by the alias that is made of the id, else by its serial, which a lun has not; a disk with neither could not be told from others. */
-function requireFindable({ volumeId, serial }: VolumeFacts, { type }: DiskInfo): string {
-  if (volumeId !== undefined && (userAlias(volumeId) !== undefined || (serial !== undefined && type !== 'lun'))) return volumeId;
-  const problem = volumeId === undefined ? 'data.volume_id is missing, and serial as well' : `data.volume_id is ${quoted(volumeId)}, which libvirt takes for no alias, and the disk has no serial`;
-  throw new VolumeError('CONNECTION_INFO_INVALID', `Cannot attach the volume: ${problem}: detach could not find it in the guest: expected letters, digits, - and _`, { details: { key: 'data.volume_id' } });
-}
-
-/** The guest sees such a volume without its LUKS header: the size that its disk must get is not that of the device (nova, LP1861071, LP1967157). */
-function refuseEncryptedGrowth({ encrypted }: VolumeFacts): void {
-  if (!encrypted) return;
-  throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot tell the guest the size of the volume: data.encrypted is true, and the guest sees less than the device', {
-    hint: 'extend it without the guest, then virsh blockresize DOMAIN PATH with the size less the LUKS payload offset', details: { key: 'data.encrypted' },
-  });
 }
 
 function never(): AbortSignal {

@@ -31,7 +31,9 @@ export function readPassphrase({ encrypted }: VolumeFacts, { type }: Pick<DiskIn
 
 function requireLuks(format: unknown): void {
   if (format === undefined || format === 'luks') return;
-  throw new VolumeError('USAGE', `Cannot attach the volume: the encryption is ${quoted(format)}: expected luks, which is LUKS version 1: QEMU opens no other by itself`);
+  throw new VolumeError('USAGE', `Cannot attach the volume: the encryption is ${quoted(format)}: expected luks, which is LUKS version 1: QEMU opens no other by itself`, {
+    hint: 'Make the volume of a type whose encryption provider is luks, and copy the data: nothing is decrypted on the host (docs/decisions/0012-qemu-opens-encrypted-volumes.md)',
+  });
 }
 
 /** QEMU takes text in UTF-8 up to its first NUL (crypto/secret_common.c, qcrypto_secret_lookup_as_utf8; crypto/block-luks.c, strlen of it). */

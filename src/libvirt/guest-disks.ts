@@ -2,9 +2,10 @@ import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import { AskAgain } from './ask-again.js';
+import { coldPlugOnly } from './cold-plug-only.js';
 import { findGuestDisk, type DiskMatch, type GuestDisk } from './guest-disk.js';
 import type { Domain, DomainRef, Libvirt, ListedDomain } from './libvirt.js';
-import { parseGuestDisks } from './parse-guest-disks.js';
+import { parseGuestDisk, parseGuestDisks } from './parse-guest-disks.js';
 import { Pause } from './pause.js';
 
 export interface GuestDisksParts {
@@ -45,6 +46,7 @@ export class GuestDisks {
   /** Attaches to the running guest if it runs, and for its next starts if it is persistent, in one call that libvirt does whole or not at all. */
   async attach(domain: DomainRef, diskXml: string, signal: AbortSignal): Promise<void> {
     const { name, active, persistent } = await this.#libvirt.lookupDomain(domain, signal);
+    if (active) await this.#refuseMediumChange(domain, name, parseGuestDisk(diskXml), signal);
     await this.#libvirt.attachDevice(domain, diskXml, { live: active, config: persistent }, signal);
     this.#logger.info('Attached a disk to the guest', { guest: name, live: active, config: persistent });
   }
@@ -89,6 +91,15 @@ export class GuestDisks {
       if ((await this.#disksIn(domain, 'live', signal)).some(isMeant) || (await this.#disksIn(domain, 'config', signal)).some(isMeant)) names.push(domain.name);
     }
     return names;
+  }
+
+  /**
+   * Of a cdrom whose name a drive of the guest has, libvirt takes the attach for a change of that drive's medium (qemuDomainAttachDeviceDiskLive; lab/scenarios/guest-life.ts): the drive keeps its own alias and serial,
+   * so that no detach would find the volume.
+   */
+  async #refuseMediumChange(domain: DomainRef, guest: string, { device, targetDev }: GuestDisk, signal: AbortSignal): Promise<void> {
+    if (device !== 'cdrom' || !(await this.disks(domain, signal)).some((disk) => disk.targetDev === targetDev)) return;
+    throw new VolumeError('DISK_INFO_INVALID', `Cannot attach the cdrom to guest "${guest}": dev is "${targetDev}", a drive that the guest has, whose medium would be changed: expected a name that is free`, { details: { key: 'dev', guest } });
   }
 
   async #detachStored(domain: Domain, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
@@ -136,7 +147,7 @@ export class GuestDisks {
     } catch (error) {
       if (!isVolumeError(error, 'LIBVIRT_REFUSED', 'DOMAIN_NOT_FOUND')) throw error;
       if (isAskedAlready(error)) return;
-      if ((await this.#find(domain, 'live', match, signal)) !== undefined) throw error;
+      if ((await this.#find(domain, 'live', match, signal)) !== undefined) throw explained(error, domain, disk);
     }
   }
 
@@ -156,7 +167,7 @@ export class GuestDisks {
 
   #unconfirmed({ name, uuid }: Domain, { targetDev, alias }: GuestDisk, requests: number): VolumeError {
     return new VolumeError('DETACH_UNCONFIRMED', `Cannot detach ${targetDev} from guest "${name}": the guest has not let go of it within ${this.#timeoutMs / 1000} s`, {
-      hint: 'The volume stays connected. Try again once the guest has booted and answers, or shut the guest down and try again',
+      hint: 'The volume stays connected. Try again once the guest has booted and answers, which a paused one does not, or shut the guest down and try again',
       details: { guest: name, uuid, targetDev, ...(alias === undefined ? {} : { alias }), requests },
     });
   }
@@ -165,6 +176,14 @@ export class GuestDisks {
 /** By UUID: a guest of the same name that was defined meanwhile is another guest. */
 function refOf({ uuid }: ListedDomain): DomainRef {
   return { kind: 'uuid', uuid };
+}
+
+/** What to do about a disk that no running guest can lose, which libvirt's words do not say. */
+function explained(error: VolumeError, { name, uuid }: Domain, disk: GuestDisk): VolumeError {
+  if (!coldPlugOnly(disk)) return error;
+  return new VolumeError('LIBVIRT_REFUSED', `Cannot detach ${disk.targetDev} from guest "${name}" while it runs: it is on the bus ${disk.bus ?? ''}, where QEMU unplugs nothing`, {
+    hint: 'The volume stays connected, and a stored description is without the disk already. Shut the guest down and detach again', details: { ...error.details, guest: name, uuid, targetDev: disk.targetDev }, cause: error,
+  });
 }
 
 /** QEMU, qapi/qdev.json and softmmu/qdev-monitor.c: "Device X is already in the process of unplug". */

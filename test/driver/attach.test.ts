@@ -83,6 +83,52 @@ describe('attach()', () => {
     expect(world.libvirt.disksOf('web1')).toMatchObject([{ driver: { error_policy: 'report', iothread: '1', queues: '2' } }]);
   });
 
+  test.each([['sata', 'disk'], ['sata', 'cdrom'], ['ide', 'disk'], ['fdc', 'disk']])('on the bus %s of the type %s is refused while the guest runs, before anything is touched', async (bus, type) => {
+    const world = openWithGuests();
+    await expect(world.driver.attach(WEB1, INFO, { dev: 'sdb', bus, type })).rejects.toMatchObject({ code: 'DISK_INFO_INVALID', details: { key: 'bus', guest: 'web1' }, hint: expect.stringContaining('Shut the guest down') as unknown });
+    expect({ commands: world.host.commands, residue: await world.residue() }).toEqual({ commands: [], residue: [] });
+  });
+
+  test('on a bus that another hypervisor may plug into is left to libvirt', async () => {
+    const world = openWithGuests({ virt_type: 'parallels' });
+    await expect(world.driver.attach(WEB1, INFO, { dev: 'sdb', bus: 'sata' })).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test.each([true, false])('of a cdrom on the bus scsi comes and goes while the guest runs, and changes the medium of no drive that the guest has: persistent %p', async (persistent) => {
+    const world = openWithGuests();
+    world.libvirt.addDomain({ name: 'web3', persistent });
+    const web3 = { kind: 'name', name: 'web3' } as const;
+    await world.libvirt.attachDevice(web3, '<disk type="file" device="cdrom"><target dev="sda" bus="scsi"/></disk>', { live: true, config: false }, AbortSignal.timeout(1_000));
+    await expect(world.driver.attach(web3, INFO, { dev: 'sda', bus: 'scsi', type: 'cdrom' })).rejects.toMatchObject({ code: 'DISK_INFO_INVALID', details: { key: 'dev', guest: 'web3' } });
+    expect({ drives: world.libvirt.disksOf('web3').map(({ sourcePath }) => sourcePath), residue: await world.residue() }).toEqual({ drives: [undefined], residue: [] });
+    await world.driver.attach(web3, INFO, { dev: 'sdb', bus: 'scsi', type: 'cdrom' });
+    expect(await world.driver.detach(web3, INFO)).toEqual({ found: true, warnings: [] });
+    expect(world.libvirt.disksOf('web3').map(({ targetDev }) => targetDev)).toEqual(['sda']);
+  });
+
+  test.each([['sata', 'disk'], ['sata', 'cdrom']])('on the bus %s of the type %s is for the next start of a guest that does not run', async (bus, type) => {
+    const world = openWithGuests();
+    world.libvirt.stop('web1');
+    await world.driver.attach(WEB1, INFO, { dev: 'sdb', bus, type });
+    world.libvirt.start('web1');
+    expect(world.libvirt.disksOf('web1')).toMatchObject([{ device: type, bus, alias: 'ua-volume-7' }]);
+    await expect(world.driver.detach(WEB1, INFO)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED', message: expect.stringContaining('"web1" while it runs') as unknown, hint: expect.stringContaining('Shut the guest down') as unknown });
+    expect({ live: world.libvirt.disksOf('web1').length, config: world.libvirt.disksOf('web1', 'config').length, removed: world.deeds.filter((deed) => /^sync|^delete|logout/.test(deed)) }).toEqual({ live: 1, config: 0, removed: [] });
+    world.libvirt.stop('web1');
+    expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: true, warnings: [] });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('to a guest that starts meanwhile, of a disk that it cannot get then, is rolled back as a whole', async () => {
+    const world = openWithGuests();
+    world.libvirt.stop('web1');
+    const lookupDomain = world.libvirt.lookupDomain.bind(world.libvirt);
+    world.libvirt.lookupDomain = async (...args) => { const found = await lookupDomain(...args); world.libvirt.start('web1'); return found; };
+    await expect(world.driver.attach(WEB1, INFO, { dev: 'sdb', bus: 'sata' })).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
+    expect(await world.residue()).toEqual([]);
+  });
+
   test('lets nobody take the disk away before the guest has it', async () => {
     const world = openWithGuests();
     opensDisks(world, 'web1');

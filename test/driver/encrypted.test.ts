@@ -63,6 +63,7 @@ describe('attach() of an encrypted volume', () => {
     ['no passphrase', {}, {}, 'CONNECTION_INFO_INVALID', { key: 'data.encrypted' }],
     ['a lun', { type: 'lun', bus: 'scsi', dev: 'sdb' }, OPTIONS, 'DISK_INFO_INVALID', { key: 'type' }],
     ['LUKS 2', {}, { encryption: { format: 'luks2', passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions, 'USAGE', {}],
+    ['dm-crypt without LUKS', {}, { encryption: { format: 'plain', passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions, 'USAGE', {}],
     ['text in place of a Secret', {}, { encryption: { passphrase: PASSPHRASE } } as unknown as AttachOptions, 'USAGE', {}],
     ['an empty passphrase', {}, { encryption: { passphrase: new Uint8Array() } }, 'USAGE', {}],
     ['a passphrase that QEMU would cut at a NUL', {}, { encryption: { passphrase: new Secret('hush\0hush') } }, 'USAGE', {}],
@@ -73,6 +74,11 @@ describe('attach() of an encrypted volume', () => {
     expect(error).toMatchObject({ code, details });
     expect(saidIn(world, error)).not.toContain('hush');
     expect({ commands: world.host.commands, secret: world.libvirt.secretValue(USAGE) }).toEqual({ commands: [], secret: undefined });
+  });
+
+  test.each(['luks2', 'plain'])('of the format %s is refused by that name, with what would be right', async (format) => {
+    const options = { encryption: { format, passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions;
+    await expect(attach(openWithGuests(), options)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining(`the encryption is "${format}": expected luks`) as unknown, hint: expect.stringContaining('provider is luks') as unknown });
   });
 
   test('with a passphrase for a volume that is not encrypted is refused before anything is touched', async () => {

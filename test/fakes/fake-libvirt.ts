@@ -46,6 +46,8 @@ const NO_SECRET = 66;
 const OPERATION_INVALID = 55;
 const DEVICE_MISSING = 99;
 const INVALID_ARG = 8;
+const INTERNAL_ERROR = 1;
+const OPERATION_UNSUPPORTED = 84;
 
 /**
  * libvirt with guests in memory. It obeys the port's contract (test/libvirt/libvirt-contract.ts runs against it) and does what
@@ -172,12 +174,16 @@ export class FakeLibvirt implements Libvirt {
   async attachDevice(ref: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void> {
     const domain = this.#reach(ref, signal);
     checkScope(domain, scope);
-    const { targetDev, xml } = readDisk(deviceXml);
+    const disk = readDisk(deviceXml);
+    const { targetDev, xml } = disk;
+    const drive = scope.live ? diskOn(domain.live, targetDev) : undefined;
+    const changed = drive === undefined ? undefined : mediumChanged(drive, disk);
     for (const which of ['config', 'live'] as const) {
-      if (scope[which] && diskOn(domain[which], targetDev) !== undefined) throw refused(`operation failed: target ${targetDev} already exists`, OPERATION_INVALID);
+      if (scope[which] && diskOn(domain[which], targetDev) !== undefined && (which === 'config' || changed === undefined)) throw refused(`operation failed: target ${targetDev} already exists`, OPERATION_INVALID);
     }
+    if (scope.live && changed === undefined) refuseHotPlug(disk);
     if (scope.config) domain.config = [...domain.config, xml];
-    if (scope.live) domain.live = [...domain.live, withAlias(xml)];
+    if (scope.live) domain.live = [...without(domain.live, targetDev), changed ?? withAlias(xml)];
     if (scope.live) domain.requests.delete(targetDev);
   }
 
@@ -188,6 +194,7 @@ export class FakeLibvirt implements Libvirt {
     for (const which of ['config', 'live'] as const) {
       if (scope[which] && diskOn(domain[which], targetDev) === undefined) throw refused(`device not found: no target device ${targetDev}`, DEVICE_MISSING);
     }
+    if (scope.live) refuseHotUnplug(readDisk(deviceXml));
     if (scope.config) domain.config = without(domain.config, targetDev);
     if (scope.live) this.#askToLeave(domain, targetDev);
   }
@@ -279,6 +286,25 @@ export class FakeLibvirt implements Libvirt {
 function checkScope({ active, persistent }: FakeDomain, scope: DeviceScope): void {
   if (scope.live && !active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
   if (scope.config && !persistent) throw refused('Requested operation is not valid: transient domains do not have any persistent config', OPERATION_INVALID);
+}
+
+/** As libvirt 9.0.0 was seen to, in its words and QEMU's. */
+function refuseHotPlug({ bus = '' }: GuestDisk): void {
+  if (isFixed(bus)) throw refused('internal error: unable to execute QEMU command \'device_add\': Bus \'ide.3\' does not support hotplugging', INTERNAL_ERROR);
+}
+
+function refuseHotUnplug({ device, bus = '' }: GuestDisk): void {
+  if (isFixed(bus)) throw refused(device === 'cdrom' ? 'Operation not supported: disk device type \'cdrom\' cannot be detached' : 'Operation not supported: This type of disk cannot be hot unplugged', OPERATION_UNSUPPORTED);
+}
+
+/** What libvirt makes of a cdrom for a running guest that has a drive of that name: the drive with another medium, its own alias and no serial. */
+function mediumChanged(drive: GuestDisk, { device, targetDev, sourcePath = '' }: GuestDisk): string | undefined {
+  if (device !== 'cdrom' || drive.device !== 'cdrom') return undefined;
+  return `<disk type='block' device='cdrom'><source dev='${sourcePath}'/><target dev='${targetDev}' bus='${drive.bus ?? ''}'/><alias name='${drive.alias ?? ''}'/></disk>`;
+}
+
+function isFixed(bus: string): boolean {
+  return ['sata', 'ide', 'fdc'].includes(bus);
 }
 
 function readDisk(xml: string): GuestDisk {
