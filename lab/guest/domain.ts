@@ -7,6 +7,14 @@ export interface DomainOptions {
   readonly devices?: string;
 }
 
+/** A libvirtd and where its QEMUs write what they say. */
+export interface LibvirtHost {
+  virsh(...words: readonly string[]): Promise<string>;
+  readonly logFolder: string;
+}
+
+const THIS_HOST: LibvirtHost = { virsh, logFolder: '/var/log/libvirt/qemu' };
+
 /**
  * A libvirt guest without an operating system: up in half a second. Disks on its virtio-scsi controller come and go without its help;
  * a virtio-blk disk does not go, because nobody answers the unplug.
@@ -14,8 +22,11 @@ export interface DomainOptions {
 export class Domain implements AsyncDisposable {
   readonly name: string;
 
-  protected constructor(name: string) {
+  readonly #host: LibvirtHost;
+
+  protected constructor(name: string, host = THIS_HOST) {
     this.name = name;
+    this.#host = host;
   }
 
   static async start({ name, devices = '' }: DomainOptions): Promise<Domain> {
@@ -23,9 +34,14 @@ export class Domain implements AsyncDisposable {
     return new Domain(name);
   }
 
+  /** The same guest, once it has moved to another host. */
+  movedTo(host: LibvirtHost): Domain {
+    return new Domain(this.name, host);
+  }
+
   /** The running guest's description. */
   xml(): Promise<string> {
-    return virsh('dumpxml', this.name);
+    return this.#host.virsh('dumpxml', this.name);
   }
 
   /** The target names of its disks, such as `sdb`. */
@@ -48,7 +64,7 @@ export class Domain implements AsyncDisposable {
   }
 
   async stop(): Promise<void> {
-    await virsh('destroy', this.name);
+    await this.#host.virsh('destroy', this.name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -56,13 +72,13 @@ export class Domain implements AsyncDisposable {
   }
 
   #log(): string {
-    const file = `/var/log/libvirt/qemu/${this.name}.log`;
+    const file = `${this.#host.logFolder}/${this.name}.log`;
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
   }
 
   async #io(alias: string, command: string): Promise<void> {
     const before = this.#log().length;
-    const answer = await virsh('qemu-monitor-command', this.name, '--hmp', `qemu-io -d ${alias} "${command}"`);
+    const answer = await this.#host.virsh('qemu-monitor-command', this.name, '--hmp', `qemu-io -d ${alias} "${command}"`);
     // Its exit status says nothing of how the command fared, and what it finds goes to QEMU's own output.
     const words = `${answer}${this.#log().slice(before)}`.trim();
     if (/error|fail|cannot|not found/i.test(words)) throw new Error(`qemu-io ${alias} "${command}": ${words}`);
