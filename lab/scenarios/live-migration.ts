@@ -23,7 +23,7 @@ const DOMAIN = { kind: 'name', name: NAME } as const;
 const CONFIG = { login_timeout_seconds: 10, device_timeout_seconds: 60 };
 const PASSPHRASE = 'hush-0123456789';
 const BLOCK = 4096;
-/** What of the migration differs from run to run: the port. libvirt takes one from 49152 on by itself, and the names of both hosts lead nowhere here. */
+/** Where the destination's QEMU listens: libvirt would take the host's name, and that leads nowhere here. */
 const MIGRATE_URI = ['--migrateuri', 'tcp://127.0.0.1:49300', '--listen-address', '127.0.0.1'];
 
 let plain: LioVolume;

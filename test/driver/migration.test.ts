@@ -79,7 +79,7 @@ describe('a volume moves with its guest', () => {
     const world = openTwoHosts();
     const { source, destination } = world;
     const signal = AbortSignal.timeout(5_000);
-    for (const id of ['another', 'one more']) await source.libvirt.defineSecret({ type: 'volume', id }, new Secret('theirs'), signal); // their UUIDs are the destination's for other volumes
+    for (const id of ['another', 'one more']) await source.libvirt.defineSecret({ type: 'volume', id }, new Secret('theirs'), signal); // so that the volume's secret has another UUID on each host
     await source.driver.attach(WEB1, ENCRYPTED[0], VDB, undefined, OPTIONS);
     const prepared = await prepare(world, ENCRYPTED, OPTIONS);
     const there = await destination.libvirt.findSecret(USAGE, signal);
