@@ -11,6 +11,14 @@ export interface DomainOptions {
   readonly persistent?: boolean;
 }
 
+/** A libvirtd and where its QEMUs write what they say. */
+export interface LibvirtHost {
+  virsh(...words: readonly string[]): Promise<string>;
+  readonly logFolder: string;
+}
+
+const THIS_HOST: LibvirtHost = { virsh, logFolder: '/var/log/libvirt/qemu' };
+
 /**
  * A libvirt guest without an operating system: up in half a second. Disks on its virtio-scsi controller come and go without its help;
  * a virtio-blk disk does not go, because nobody answers the unplug.
@@ -18,10 +26,12 @@ export interface DomainOptions {
 export class Domain implements AsyncDisposable {
   readonly name: string;
   readonly #isPersistent: boolean;
+  readonly #host: LibvirtHost;
 
-  protected constructor(name: string, isPersistent = false) {
+  protected constructor(name: string, { isPersistent = false, host = THIS_HOST }: { readonly isPersistent?: boolean; readonly host?: LibvirtHost } = {}) {
     this.name = name;
     this.#isPersistent = isPersistent;
+    this.#host = host;
   }
 
   static async start({ name, devices = '', persistent = false }: DomainOptions): Promise<Domain> {
@@ -31,17 +41,22 @@ export class Domain implements AsyncDisposable {
     } else {
       await createDomain(name, 64, '', devices);
     }
-    return new Domain(name, persistent);
+    return new Domain(name, { isPersistent: persistent });
+  }
+
+  /** The same guest, once it has moved to another host. */
+  movedTo(host: LibvirtHost): Domain {
+    return new Domain(this.name, { host });
   }
 
   /** The running guest's description. */
   xml(): Promise<string> {
-    return virsh('dumpxml', this.name);
+    return this.#host.virsh('dumpxml', this.name);
   }
 
   /** What it has on its buses now, as libvirt describes it, or what it will have at its next start. */
   async diskElements(which: 'live' | 'config'): Promise<readonly GuestDisk[]> {
-    return parseGuestDisks(which === 'live' ? await this.xml() : await virsh('dumpxml', this.name, '--inactive'));
+    return parseGuestDisks(which === 'live' ? await this.xml() : await this.#host.virsh('dumpxml', this.name, '--inactive'));
   }
 
   /** The target names of its disks, such as `sdb`. */
@@ -65,30 +80,30 @@ export class Domain implements AsyncDisposable {
 
   /** `running`, `paused`, `shut off`. */
   async state(): Promise<string> {
-    return (await virsh('domstate', this.name)).trim();
+    return (await this.#host.virsh('domstate', this.name)).trim();
   }
 
   async suspend(): Promise<void> {
-    await virsh('suspend', this.name);
+    await this.#host.virsh('suspend', this.name);
   }
 
   async resume(): Promise<void> {
-    await virsh('resume', this.name);
+    await this.#host.virsh('resume', this.name);
   }
 
   async powerOff(): Promise<void> {
-    await virsh('destroy', this.name);
+    await this.#host.virsh('destroy', this.name);
   }
 
   /** A persistent guest, with the disks of its stored description. */
   async powerOn(): Promise<void> {
-    await virsh('start', this.name);
+    await this.#host.virsh('start', this.name);
   }
 
   /** Ends it, and takes its stored description away. */
   async stop(): Promise<void> {
     if ((await this.state()) !== 'shut off') await this.powerOff();
-    if (this.#isPersistent) await virsh('undefine', this.name);
+    if (this.#isPersistent) await this.#host.virsh('undefine', this.name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,13 +111,13 @@ export class Domain implements AsyncDisposable {
   }
 
   #log(): string {
-    const file = `/var/log/libvirt/qemu/${this.name}.log`;
+    const file = `${this.#host.logFolder}/${this.name}.log`;
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
   }
 
   async #io(alias: string, command: string, done: string): Promise<void> {
     const before = this.#log().length;
-    const answer = await virsh('qemu-monitor-command', this.name, '--hmp', `qemu-io -d ${alias} "${command}"`);
+    const answer = await this.#host.virsh('qemu-monitor-command', this.name, '--hmp', `qemu-io -d ${alias} "${command}"`);
     // Its exit status says nothing of how the command fared, and what it finds goes to QEMU's own output.
     const words = `${answer}${this.#log().slice(before)}`.trim();
     if (!words.includes(done) || /error|fail|cannot|not found|read-only/i.test(words)) throw new Error(`qemu-io ${alias} "${command}": ${words}`);

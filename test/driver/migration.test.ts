@@ -79,12 +79,13 @@ describe('a volume moves with its guest', () => {
     const world = openTwoHosts();
     const { source, destination } = world;
     const signal = AbortSignal.timeout(5_000);
+    for (const id of ['another', 'one more']) await source.libvirt.defineSecret({ type: 'volume', id }, new Secret('theirs'), signal); // so that the volume's secret has another UUID on each host
     await source.driver.attach(WEB1, ENCRYPTED[0], VDB, undefined, OPTIONS);
-    await destination.libvirt.defineSecret({ type: 'volume', id: 'another' }, new Secret('theirs'), signal);
     const prepared = await prepare(world, ENCRYPTED, OPTIONS);
     const there = await destination.libvirt.findSecret(USAGE, signal);
     expect(prepared.arrived.disk).toMatchObject({ from: { secretUuid: await source.libvirt.findSecret(USAGE, signal) }, to: { secretUuid: there } });
     expect(prepared.arrived.disk.from.secretUuid).not.toBe(there);
+    expect(await failure(source.libvirt.migrate('web1', destination.libvirt, source.libvirt.migratableXml('web1')))).toMatchObject({ code: 'LIBVIRT_REFUSED' });
     await migrate(world, prepared);
     expect(destination.libvirt.disksOf('web1')).toMatchObject([{ secretUuid: there }]);
     await source.driver.finishMigration(ENCRYPTED[0], prepared.volume);
