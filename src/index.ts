@@ -28,7 +28,7 @@ export type { HostIdentity } from './host/host-identity.js';
 export type { NetAddress, NetAddresses } from './host/net-addresses.js';
 export type { Locks } from './host/locks.js';
 export { formatDomainRef, parseDomainRef } from './libvirt/libvirt.js';
-export type { DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from './libvirt/libvirt.js';
+export type { BlockJob, DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from './libvirt/libvirt.js';
 export { TRANSPORTS, type Transport } from './iface/transport.js';
 export type { Doctor } from './doctor/doctor.js';
 export type { Finding, FindingCode, Severity } from './doctor/finding.js';

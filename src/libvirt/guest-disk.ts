@@ -10,12 +10,21 @@ export interface GuestDisk {
   readonly serial: string | undefined;
   /** What events call the disk. Only a running guest's devices have one, or those that were given one (`ua-…`). */
   readonly alias: string | undefined;
+  /** The other device that a running guest's disk is written to as well: a block copy. */
+  readonly mirror: DiskMirror | undefined;
   /** The libvirt secret that opens the disk; undefined for one that is not encrypted. */
   readonly secretUuid: string | undefined;
   /** The attributes of `<driver>`: name, type, cache, io, discard and others. */
   readonly driver: Readonly<Record<string, string>>;
   /** The disk's own element, as libvirt printed it: fit to be handed back to detach it. */
   readonly xml: string;
+}
+
+/** A block copy of a disk, as the description shows it (libvirt, docs/formatdomain.rst, `mirror`). */
+export interface DiskMirror {
+  readonly sourcePath: string | undefined;
+  /** `yes`: all is copied, and what the guest writes goes to both. `pivot` and `abort`: it is ending that way. */
+  readonly state: 'copying' | 'yes' | 'pivot' | 'abort';
 }
 
 /** What tells one volume's disk from all others. */

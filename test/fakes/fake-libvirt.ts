@@ -2,7 +2,7 @@ import { throwIfAborted } from '../../src/base/aborted.js';
 import type { Secret } from '../../src/base/secret.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
-import { formatDomainRef, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../../src/libvirt/libvirt.js';
+import { formatDomainRef, type BlockJob, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../../src/libvirt/libvirt.js';
 import { parseGuestDisk, parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
 
 /**
@@ -10,6 +10,14 @@ import { parseGuestDisk, parseGuestDisks } from '../../src/libvirt/parse-guest-d
  * success. `after n requests`: it hears the nth request (a guest that was booting).
  */
 export type Answer = 'at once' | 'never' | { readonly afterRequests: number };
+
+/** How a block copy fares: it is ready when it has been looked at that often, it never is, or the device that is copied to has failed when somebody looks for the second time. */
+export type CopyFate = { readonly readyAfterLooks: number } | 'never ready' | 'fails';
+
+interface FakeCopy {
+  readonly targetPath: string;
+  looks: number;
+}
 
 export interface FakeDomainOptions {
   readonly name: string;
@@ -33,6 +41,8 @@ interface FakeDomain {
   config: readonly string[];
   /** How often each disk was asked to leave, by target. */
   readonly requests: Map<string, number>;
+  /** The disks that are being copied, by target. */
+  readonly copies: Map<string, FakeCopy>;
 }
 
 interface FakeSecret {
@@ -45,6 +55,10 @@ const NO_DOMAIN = 42;
 const OPERATION_INVALID = 55;
 const DEVICE_MISSING = 99;
 const INVALID_ARG = 8;
+const BLOCK_COPY_ACTIVE = 83;
+const OPERATION_UNSUPPORTED = 84;
+
+const COPY_BYTES = 1n << 30n;
 
 /**
  * libvirt with guests in memory. It obeys the port's contract (test/libvirt/libvirt-contract.ts runs against it) and does what
@@ -53,6 +67,8 @@ const INVALID_ARG = 8;
 export class FakeLibvirt implements Libvirt {
   /** Set to false for an adapter that cannot hear events, as virsh. */
   hearsEvents = true;
+  /** What becomes of copies, those that have begun too. */
+  copyFate: CopyFate = { readyAfterLooks: 3 };
   readonly #domains: FakeDomain[] = [];
   readonly #secrets = new Map<string, FakeSecret>();
   readonly #listeners = new Set<{ readonly hear: (event: DeviceRemoved) => void }>();
@@ -61,7 +77,7 @@ export class FakeLibvirt implements Libvirt {
   #created = 0;
 
   addDomain({ name, uuid = this.#newUuid(), active = true, persistent = true, answersUnplug = 'at once' }: FakeDomainOptions): void {
-    this.#domains.push({ name, uuid, active, persistent, answersUnplug, live: [], config: [], requests: new Map() });
+    this.#domains.push({ name, uuid, active, persistent, answersUnplug, live: [], config: [], requests: new Map(), copies: new Map() });
   }
 
   /** The guest's disks as its description shows them. */
@@ -93,6 +109,7 @@ export class FakeLibvirt implements Libvirt {
     const domain = this.#named(name);
     domain.active = false;
     domain.live = [];
+    domain.copies.clear();
     if (!domain.persistent) this.#domains.splice(this.#domains.indexOf(domain), 1);
   }
 
@@ -133,9 +150,10 @@ export class FakeLibvirt implements Libvirt {
   async attachDevice(ref: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void> {
     const domain = this.#reach(ref, signal);
     checkScope(domain, scope);
-    const { targetDev, xml } = readDisk(deviceXml);
+    const { targetDev, alias, xml } = readDisk(deviceXml);
     for (const which of ['config', 'live'] as const) {
       if (scope[which] && diskOn(domain[which], targetDev) !== undefined) throw refused(`operation failed: target ${targetDev} already exists`, OPERATION_INVALID);
+      if (scope[which] && alias !== undefined && domain[which].map(parseGuestDisk).some((disk) => disk.alias === alias)) throw refused(`non unique alias detected: ${alias}`, OPERATION_INVALID);
     }
     if (scope.config) domain.config = [...domain.config, xml];
     if (scope.live) domain.live = [...domain.live, withAlias(xml)];
@@ -149,6 +167,7 @@ export class FakeLibvirt implements Libvirt {
     for (const which of ['config', 'live'] as const) {
       if (scope[which] && diskOn(domain[which], targetDev) === undefined) throw refused(`device not found: no target device ${targetDev}`, DEVICE_MISSING);
     }
+    if (scope.live) requireNoCopy(domain, targetDev);
     if (scope.config) domain.config = without(domain.config, targetDev);
     if (scope.live) this.#askToLeave(domain, targetDev);
   }
@@ -159,6 +178,59 @@ export class FakeLibvirt implements Libvirt {
     const found = domain.live.map(parseGuestDisk).find(({ targetDev, sourcePath }) => targetDev === disk || sourcePath === disk);
     if (found === undefined) throw refused(`invalid argument: disk '${disk}' not found in domain`, INVALID_ARG);
     this.#sizes.set(`${domain.uuid}/${found.targetDev}`, sizeBytes);
+  }
+
+  /** Of a running guest's disk libvirt changes next to nothing; this fake refuses it all. */
+  async updateDevice(ref: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void> {
+    const domain = this.#reach(ref, signal);
+    checkScope(domain, scope);
+    const { targetDev, xml } = readDisk(deviceXml);
+    if (scope.live) throw refused('Operation not supported: cannot modify the disk', OPERATION_UNSUPPORTED);
+    if (diskOn(domain.config, targetDev) === undefined) throw refused(`invalid argument: target ${targetDev} doesn't exist.`, INVALID_ARG);
+    domain.config = domain.config.map((known) => (parseGuestDisk(known).targetDev === targetDev ? xml : known));
+  }
+
+  async blockCopy(ref: DomainRef, disk: string, targetXml: string, signal: AbortSignal): Promise<void> {
+    const domain = this.#reach(ref, signal);
+    requireLiveDisk(domain, disk);
+    requireNoCopy(domain, disk);
+    // Only source and driver of it count: it need have no target.
+    const [, targetPath] = /<source (?:dev|file)=["']([^"']+)["']/.exec(targetXml) ?? [];
+    if (targetPath === undefined) throw refused('XML error: the device has no source', INVALID_ARG);
+    domain.copies.set(disk, { targetPath, looks: 0 });
+  }
+
+  async blockJob(ref: DomainRef, disk: string, signal: AbortSignal): Promise<BlockJob | undefined> {
+    const domain = this.#reach(ref, signal);
+    requireLiveDisk(domain, disk);
+    const copy = domain.copies.get(disk);
+    if (copy === undefined) return undefined;
+    copy.looks += 1;
+    if (this.copyFate === 'fails' && copy.looks > 1) {
+      domain.copies.delete(disk);
+      return undefined;
+    }
+    const steps = typeof this.copyFate === 'object' ? Math.max(1, this.copyFate.readyAfterLooks) : 2;
+    const done = this.copyFate === 'never ready' ? 1 : Math.min(copy.looks, steps);
+    return { kind: 'copy', copiedBytes: (COPY_BYTES * BigInt(done)) / BigInt(steps), totalBytes: COPY_BYTES };
+  }
+
+  async blockJobAbort(ref: DomainRef, disk: string, { pivot }: { readonly pivot: boolean }, signal: AbortSignal): Promise<void> {
+    const domain = this.#reach(ref, signal);
+    const { xml, sourcePath } = requireLiveDisk(domain, disk);
+    const copy = domain.copies.get(disk);
+    if (copy === undefined) throw refused(`invalid argument: disk ${disk} does not have an active block job`, INVALID_ARG);
+    if (pivot && !this.#isReady(copy)) throw refused(`block copy still active: disk '${disk}' not ready for pivot yet`, BLOCK_COPY_ACTIVE);
+    domain.copies.delete(disk);
+    if (!pivot) return;
+    domain.live = domain.live.map((known) => (known === xml ? moved(known, copy.targetPath) : known));
+    // The stored disk goes along where it was on the same device (src/qemu/qemu_blockjob.c, qemuBlockJobRewriteConfigDiskSource).
+    domain.config = domain.config.map((known) => (parseGuestDisk(known).targetDev === disk && parseGuestDisk(known).sourcePath === sourcePath ? moved(known, copy.targetPath) : known));
+  }
+
+  /** The copy of a disk has come this far: somebody else may have begun it. */
+  beginCopy(name: string, targetDev: string, targetPath: string): void {
+    this.#named(name).copies.set(targetDev, { targetPath, looks: 0 });
   }
 
   async findSecret(usage: SecretUsage, signal: AbortSignal): Promise<string | undefined> {
@@ -204,12 +276,21 @@ export class FakeLibvirt implements Libvirt {
   #remove(domain: FakeDomain, targetDev: string): void {
     const alias = diskOn(domain.live, targetDev)?.alias;
     domain.live = without(domain.live, targetDev);
+    domain.copies.delete(targetDev);
     if (alias === undefined || !this.hearsEvents || this.#isDown) return;
     for (const { hear } of [...this.#listeners]) hear({ domainUuid: domain.uuid, alias });
   }
 
-  #describe({ name, uuid, active, live, config }: FakeDomain, which: 'live' | 'config'): string {
-    const disks = which === 'live' && active ? live : config;
+  #isReady({ looks }: FakeCopy): boolean {
+    return typeof this.copyFate === 'object' && looks >= this.copyFate.readyAfterLooks;
+  }
+
+  #describe({ name, uuid, active, live, config, copies }: FakeDomain, which: 'live' | 'config'): string {
+    const mirrored = (xml: string): string => {
+      const copy = copies.get(parseGuestDisk(xml).targetDev);
+      return copy === undefined ? xml : xml.replace(/<\/disk>\s*$/, `<mirror type='block' job='copy'${this.#isReady(copy) ? ' ready=\'yes\'' : ''}><format type='raw'/><source dev='${copy.targetPath}'/></mirror></disk>`);
+    };
+    const disks = which === 'live' && active ? live.map(mirrored) : config;
     return `<domain type='qemu'>\n  <name>${escaped(name)}</name>\n  <uuid>${uuid}</uuid>\n  <devices>\n${disks.join('\n')}\n  </devices>\n</domain>\n`;
   }
 
@@ -240,6 +321,21 @@ export class FakeLibvirt implements Libvirt {
 function checkScope({ active, persistent }: FakeDomain, scope: DeviceScope): void {
   if (scope.live && !active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
   if (scope.config && !persistent) throw refused('Requested operation is not valid: transient domains do not have any persistent config', OPERATION_INVALID);
+}
+
+function requireLiveDisk({ active, live }: FakeDomain, targetDev: string): GuestDisk {
+  if (!active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
+  const found = diskOn(live, targetDev);
+  if (found === undefined) throw refused(`invalid argument: disk '${targetDev}' not found in domain`, INVALID_ARG);
+  return found;
+}
+
+function requireNoCopy({ copies }: FakeDomain, targetDev: string): void {
+  if (copies.has(targetDev)) throw refused(`Operation not supported: disk '${targetDev}' already in active block job`, OPERATION_UNSUPPORTED);
+}
+
+function moved(xml: string, path: string): string {
+  return xml.replace(/<source\b[^>]*\/>/, `<source dev='${path}'/>`);
 }
 
 function readDisk(xml: string): GuestDisk {
