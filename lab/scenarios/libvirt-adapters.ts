@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 300 s
+// limit: 420 s
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

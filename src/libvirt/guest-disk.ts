@@ -31,6 +31,8 @@ export interface DiskMirror {
 export interface DiskMatch {
   /** The alias the disk was attached with: `ua-` and the volume's id. */
   readonly alias?: string;
+  /** That of the volume whose place this one took in a running guest: a device keeps its alias as long as the guest runs. */
+  readonly formerAlias?: string;
   readonly serial?: string;
   /** Every path the volume's device goes by on this host. */
   readonly sourcePaths: readonly string[];
@@ -41,8 +43,9 @@ export interface DiskMatch {
  * it, the serial and the source path must both be right: a serial alone may be another device's (clones and copies keep
  * it), and a path alone may have passed on to another volume (the kernel uses its names again).
  */
-export function findGuestDisk(disks: readonly GuestDisk[], { alias, serial, sourcePaths }: DiskMatch): GuestDisk | undefined {
-  const byAlias = alias === undefined ? undefined : disks.find((disk) => disk.alias === alias);
+export function findGuestDisk(disks: readonly GuestDisk[], { alias, formerAlias, serial, sourcePaths }: DiskMatch): GuestDisk | undefined {
+  const named = (name: string | undefined): GuestDisk | undefined => (name === undefined ? undefined : disks.find((disk) => disk.alias === name));
+  const byAlias = named(alias) ?? named(formerAlias);
   if (byAlias !== undefined || serial === undefined) return byAlias;
   return disks.find((disk) => disk.serial === serial && disk.sourcePath !== undefined && sourcePaths.includes(disk.sourcePath));
 }

@@ -3,6 +3,7 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import { AskAgain } from './ask-again.js';
 import { findGuestDisk, type DiskMatch, type GuestDisk } from './guest-disk.js';
+import { movedDiskXml, type MovedDisk } from './moved-disk-xml.js';
 import type { Domain, DomainRef, Libvirt, ListedDomain } from './libvirt.js';
 import { parseGuestDisks } from './parse-guest-disks.js';
 import { Pause } from './pause.js';
@@ -77,6 +78,20 @@ export class GuestDisks {
     await this.#libvirt.blockResize(refOf(found), disk.targetDev, sizeBytes, signal);
     this.#logger.info('Told the guest the new size of a disk', { guest: found.name, targetDev: disk.targetDev, sizeBytes });
     return 'resized';
+  }
+
+  /**
+   * After a running guest's disk has moved to another volume: its next start takes that one too, under its own name. libvirt has changed the stored source already where both were on the same device (src/qemu/qemu_blockjob.c,
+   * qemuBlockJobRewriteConfigDiskSource); the alias, by which detach finds the disk, is ours to change.
+   * @param match the disk as it was, and as it is when libvirt or an earlier call has changed it
+   * @returns whether the configuration had the disk
+   */
+  async moveStored({ uuid, persistent }: Domain, match: DiskMatch, to: MovedDisk, signal: AbortSignal): Promise<boolean> {
+    const ref = { kind: 'uuid', uuid } as const;
+    const disk = persistent ? findGuestDisk(parseGuestDisks(await this.#libvirt.domainXml(ref, 'config', signal)), match) : undefined;
+    if (disk === undefined) return false;
+    if (disk.sourcePath !== to.devicePath || disk.alias !== to.alias || disk.serial !== to.serial) await this.#libvirt.updateDevice(ref, movedDiskXml(disk.xml, to), { live: false, config: true }, signal);
+    return true;
   }
 
   /**
