@@ -1,6 +1,6 @@
 export { volumeDriverModule, type ConfigurationSource } from './module.js';
 export { TOKENS } from './tokens.js';
-export type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from './driver/volume-driver.js';
+export type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, SwapOptions, SwappedVolume, SwapProgress, VolumeDriver } from './driver/volume-driver.js';
 export type { AttachOptions } from './driver/attach-options.js';
 export type { ConnectedPath, ConnectedVolume, TransportChoice } from './driver/connected-volume.js';
 export { LibvirtVolumeDriver, type DriverParts } from './driver/libvirt-volume-driver.js';

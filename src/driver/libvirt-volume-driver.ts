@@ -1,7 +1,6 @@
 import type { NonEmpty } from '../base/brand.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
-import { quoted } from '../base/quoted.js';
 import type { Secret } from '../base/secret.js';
 import { unlessAborted } from '../base/unless-aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
@@ -10,11 +9,9 @@ import type { DriverVolumeType, IscsiConnection, ListedConnection, VolumeFacts }
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
 import type { MultipathMaps } from '../device/multipath-maps.js';
-import type { DiskInfo } from '../disk/disk-config.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
-import { userAlias } from '../disk/user-alias.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
@@ -37,12 +34,16 @@ import type { AttachOptions } from './attach-options.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
 import { readPassphrase } from './read-passphrase.js';
+import { requireFindable } from './require-findable.js';
+import { requireSwappable } from './require-swappable.js';
 import { UndoLog } from './undo-log.js';
 import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
-import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
+import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, SwapOptions, SwappedVolume, VolumeDriver } from './volume-driver.js';
 import { VolumeExtender } from './volume-extender.js';
+import { VolumeInGuest } from './volume-in-guest.js';
 import { VolumeReleaser } from './volume-releaser.js';
 import { VolumeSecrets } from './volume-secrets.js';
+import { VolumeSwapper } from './volume-swapper.js';
 
 export interface DriverParts {
   readonly initiator: OpenIscsiInitiator;
@@ -95,6 +96,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   readonly #releaser: VolumeReleaser;
   readonly #extender: VolumeExtender;
   readonly #secrets: VolumeSecrets;
+  readonly #inGuest: VolumeInGuest;
+  readonly #swapper: VolumeSwapper;
   readonly #closing = new AbortController();
   readonly #background = new Set<Promise<void>>();
 
@@ -109,6 +112,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     this.#releaser = new VolumeReleaser(parts);
     this.#extender = new VolumeExtender(parts);
     this.#secrets = new VolumeSecrets(parts);
+    this.#inGuest = new VolumeInGuest(parts);
+    this.#swapper = new VolumeSwapper({ ...parts, inGuest: this.#inGuest });
   }
 
   /** Waits for the paths that join volumes in the background. */
@@ -144,7 +149,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal = never(), options: AttachOptions = {}): Promise<AttachedVolume> {
     const listed = readConnectionInfo(connectionInfo);
     const target = readDiskInfo(diskInfo);
-    const volumeId = requireFindable(listed, target);
+    const volumeId = requireFindable('attach', listed, target);
     const passphrase = readPassphrase(listed, target, options);
     await this.#parts.libvirt.lookupDomain(domain, signal);
     const { connection, notes } = await this.#resolve(listed, signal);
@@ -154,11 +159,19 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
 
   async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
-    const volume = await this.#connector.find(connection, await this.#ifacePlan());
-    const sourcePaths = volume === undefined ? [] : [volume.device.path, ...volume.paths.map(({ disk }) => disk)];
-    const match = diskMatch(connection, sourcePaths);
+    const match = await this.#matchIn(domain, connection, signal);
     const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
     return noted(await this.#withPlan(connection, signal, async (plan) => await this.#releaseAfter({ inGuest, match }, { connection, plan, options }, signal)), notes);
+  }
+
+  /** A disk that only its device tells to be the volume's is looked for once more under the locks: the volume stays while we look, and so the device is no other volume's. */
+  async #matchIn(domain: DomainRef, connection: IscsiConnection, signal: AbortSignal): Promise<DiskMatch> {
+    const look = async (plan: IfacePlan): Promise<DiskMatch> => {
+      const volume = await this.#connector.find(connection, plan);
+      return await this.#inGuest.match(domain, connection, volume === undefined ? [] : [volume.device.path, ...volume.paths.map(({ disk }) => disk)], signal);
+    };
+    const match = await look(await this.#ifacePlan());
+    return match.liveAlias === undefined ? match : await this.#withPlan(connection, signal, look);
   }
 
   /**
@@ -192,12 +205,28 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const began = this.#parts.clock.now();
     const { device, oldSizeBytes, sourcePaths, warnings } = await this.#extender.extend(connection, ifaceNamesOf(plan), signal);
     const newSizeBytes = device.sizeBytes;
-    const inGuest = domain === undefined ? undefined : await this.#parts.guestDisks.resize(domain, diskMatch(connection, sourcePaths), newSizeBytes, signal);
+    const inGuest = domain === undefined ? undefined : await this.#parts.guestDisks.resize(domain, await this.#inGuest.match(domain, connection, sourcePaths, signal), newSizeBytes, signal);
     const extended = { device, oldSizeBytes, newSizeBytes, guestResized: inGuest === 'resized', warnings: [...warnings, ...(inGuest === 'no-such-disk' ? ['the guest does not have the volume'] : [])] };
     this.#parts.events.emit({
       kind: 'volume-extended', wwid: device.wwid, device: device.path, oldSizeBytes: Number(oldSizeBytes), newSizeBytes: Number(newSizeBytes), guestResized: extended.guestResized, durationMs: this.#parts.clock.now() - began,
     });
     return extended;
+  }
+
+  async swap(domain: DomainRef, oldConnectionInfo: unknown, newConnectionInfo: unknown, { onProgress = () => undefined }: SwapOptions = {}, signal = never()): Promise<SwappedVolume> {
+    const [listedFrom, listedTo] = [readConnectionInfo(oldConnectionInfo), readConnectionInfo(newConnectionInfo)];
+    requireSwappable(listedFrom, listedTo);
+    await this.#swapper.requireRunning(domain, signal);
+    const [{ connection: from, notes: ofFrom }, { connection: to, notes: ofTo }] = [await this.#resolve(listedFrom, signal), await this.#resolve(listedTo, signal)];
+    const plan = await this.#ifacePlan();
+    const host = {
+      find: async (connection: IscsiConnection) => await this.#connector.find(connection, plan),
+      open: async (connection: IscsiConnection, aSignal: AbortSignal) => await this.#open(connection, plan, aSignal),
+      requireUnused: async (connection: IscsiConnection, aSignal: AbortSignal) => { await this.#releaser.requireUnused(connection, ifaceNamesOf(plan), aSignal); },
+      release: async (connection: IscsiConnection, aSignal: AbortSignal) => await this.#releaseWith(connection, plan, {}, aSignal),
+    };
+    const targets = [...new Set([...targetsOf(from), ...targetsOf(to)])];
+    return noted(await this.#parts.locks.hold(targets, signal, async () => await this.#swapper.swap({ domain, from, to, onProgress }, host, signal)), [...ofFrom, ...ofTo]);
   }
 
   /** Under the target's lock to the end: between connect and libvirt nobody may take the disk away, or its name would be another volume's. */
@@ -291,24 +320,12 @@ function noted<Result extends { readonly warnings: readonly string[] }>(result: 
   return notes.length === 0 ? result : { ...result, warnings: [...notes, ...result.warnings] };
 }
 
-/** detach() finds the disk in the guest by the alias that is made of the id, else by its serial, which a lun has not; a disk with neither could not be told from others. */
-function requireFindable({ volumeId, serial }: VolumeFacts, { type }: DiskInfo): string {
-  if (volumeId !== undefined && (userAlias(volumeId) !== undefined || (serial !== undefined && type !== 'lun'))) return volumeId;
-  const problem = volumeId === undefined ? 'data.volume_id is missing, and serial as well' : `data.volume_id is ${quoted(volumeId)}, which libvirt takes for no alias, and the disk has no serial`;
-  throw new VolumeError('CONNECTION_INFO_INVALID', `Cannot attach the volume: ${problem}: detach could not find it in the guest: expected letters, digits, - and _`, { details: { key: 'data.volume_id' } });
-}
-
 /** The guest sees such a volume without its LUKS header: the size that its disk must get is not that of the device (nova, LP1861071, LP1967157). */
 function refuseEncryptedGrowth({ encrypted }: VolumeFacts): void {
   if (!encrypted) return;
   throw new VolumeError('CONNECTION_INFO_INVALID', 'Cannot tell the guest the size of the volume: data.encrypted is true, and the guest sees less than the device', {
     hint: 'extend it without the guest, then virsh blockresize DOMAIN PATH with the size less the LUKS payload offset', details: { key: 'data.encrypted' },
   });
-}
-
-/** What tells the volume's disk from all others of a guest. */
-function diskMatch({ volumeId, serial }: VolumeFacts, sourcePaths: readonly string[]): DiskMatch {
-  return { sourcePaths, ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }), ...(serial === undefined ? {} : { serial }) };
 }
 
 function never(): AbortSignal {

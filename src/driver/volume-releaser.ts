@@ -12,6 +12,15 @@ export interface ReleaserParts extends ObserverParts {
   readonly logger: Logger;
 }
 
+/** What nobody may have the volume open for. */
+type Doing = 'remove' | 'write over';
+
+interface Use {
+  readonly connection: IscsiConnection;
+  readonly ifaces: readonly IfaceName[];
+  readonly doing: Doing;
+}
+
 /** The road back: observe, plan, execute. Everything here runs under the locks of the connection's targets. */
 export class VolumeReleaser {
   readonly #parts: ReleaserParts;
@@ -21,7 +30,7 @@ export class VolumeReleaser {
   }
 
   async release(connection: IscsiConnection, ifaces: readonly IfaceName[], { force = false }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume & { readonly wwid: string | undefined }> {
-    const view = await this.#unused(await observeVolume(connection, ifaces, this.#parts), connection, ifaces, signal);
+    const view = await this.#unused(await observeVolume(connection, ifaces, this.#parts), { connection, ifaces, doing: 'remove' }, signal);
     const failures: unknown[] = [];
     let found = view.paths.some(({ unit }) => unit !== undefined);
     for (const step of planDisconnect(view, force)) {
@@ -36,28 +45,33 @@ export class VolumeReleaser {
     return { found, warnings: [], wwid: view.paths.find(({ unit }) => unit?.disk !== undefined)?.unit?.disk?.wwid };
   }
 
+  /** @throws {VolumeError} `DEVICE_IN_USE` when somebody has a device of the volume open; `DEVICE_MISMATCH` */
+  async requireUnused(connection: IscsiConnection, ifaces: readonly IfaceName[], signal: AbortSignal): Promise<void> {
+    await this.#unused(await observeVolume(connection, ifaces, this.#parts), { connection, ifaces, doing: 'write over' }, signal);
+  }
+
   /** The view, when nobody uses the volume. multipathd may have put a map over its disk since we looked: that is no use, and goes with it. */
-  async #unused(view: VolumeView, connection: IscsiConnection, ifaces: readonly IfaceName[], signal: AbortSignal): Promise<VolumeView> {
+  async #unused(view: VolumeView, { connection, ifaces, doing }: Use, signal: AbortSignal): Promise<VolumeView> {
     requireOneVolume(view.paths.flatMap(({ unit }) => unit?.disk ?? []));
     try {
-      await this.#requireUnused(view, signal);
+      await this.#requireUnused(view, doing, signal);
       return view;
     } catch (error) {
       const now = view.map === undefined && isVolumeError(error, 'DEVICE_IN_USE') ? await observeVolume(connection, ifaces, this.#parts) : view;
       if (now.map === view.map) throw error;
-      return await this.#unused(now, connection, ifaces, signal);
+      return await this.#unused(now, { connection, ifaces, doing }, signal);
     }
   }
 
   /** A device that somebody has open is left as it is, by force too: what is written to it after that would be lost in silence. */
-  async #requireUnused({ paths, map }: VolumeView, signal: AbortSignal): Promise<void> {
+  async #requireUnused({ paths, map }: VolumeView, doing: Doing, signal: AbortSignal): Promise<void> {
     const { devices, maps } = this.#parts;
-    if (map !== undefined) requireNone(map.path, await maps.usersOf(map, signal));
+    if (map !== undefined) requireNone(doing, map.path, await maps.usersOf(map, signal));
     const members = new Set(map?.members.map(({ path }) => path));
     for (const { session, unit } of paths) {
       if (session === undefined || unit?.path === undefined || members.has(unit.path)) continue;
       const { address, path } = unit;
-      requireNone(path, await devices.usersOf(session, { address, path }, signal));
+      requireNone(doing, path, await devices.usersOf(session, { address, path }, signal));
     }
   }
 
@@ -94,8 +108,8 @@ export class VolumeReleaser {
   }
 }
 
-function requireNone(device: string, users: readonly DeviceUser[]): void {
+function requireNone(doing: Doing, device: string, users: readonly DeviceUser[]): void {
   if (users.length === 0) return;
   const names = users.map(({ name, pid }) => (pid === 0 ? name : `${name} (pid ${pid})`)).join(', ');
-  throw new VolumeError('DEVICE_IN_USE', `Cannot remove ${device}: ${names} has it open`, { hint: 'detach it from the guest, unmount it, or end the process first', details: { device, users } });
+  throw new VolumeError('DEVICE_IN_USE', `Cannot ${doing} ${device}: ${names} has it open`, { hint: 'detach it from the guest, unmount it, or end the process first', details: { device, users } });
 }

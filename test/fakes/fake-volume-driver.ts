@@ -12,7 +12,7 @@ import { readDiskInfo } from '../../src/disk/read-disk-info.js';
 import type { AttachOptions } from '../../src/driver/attach-options.js';
 import type { ConnectedVolume } from '../../src/driver/connected-volume.js';
 import { readPassphrase } from '../../src/driver/read-passphrase.js';
-import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
+import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, SwapOptions, SwappedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
 import { type DomainRef, formatDomainRef } from '../../src/libvirt/libvirt.js';
 
@@ -111,6 +111,18 @@ export class FakeVolumeDriver implements VolumeDriver {
     const device = { ...volume.device, sizeBytes: this.#sizes.get(key) ?? oldSizeBytes };
     this.#connected.set(key, { ...volume, device });
     return { device, oldSizeBytes, newSizeBytes: device.sizeBytes, guestResized, warnings: this.#settings.warnings ?? [] };
+  }
+
+  async swap(domain: DomainRef, oldConnectionInfo: unknown, newConnectionInfo: unknown, { onProgress }: SwapOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<SwappedVolume> {
+    const [oldKey, newKey] = [keyOf(readConnectionInfo(oldConnectionInfo)), keyOf(readConnectionInfo(newConnectionInfo))];
+    const volumes = this.#volumesOf(domain);
+    if (!volumes.has(oldKey)) throw new VolumeError('DEVICE_NOT_FOUND', `Cannot swap the volume: the guest ${formatDomainRef(domain)} does not have it`);
+    const volume = await this.connect(newConnectionInfo, signal);
+    for (const copiedBytes of [0n, SIZE_BYTES / 2n, SIZE_BYTES]) onProgress?.({ copiedBytes, totalBytes: SIZE_BYTES });
+    volumes.delete(oldKey);
+    volumes.add(newKey);
+    this.#connected.delete(oldKey);
+    return { volume, guestResized: false, oldReleased: true, warnings: this.#settings.warnings ?? [] };
   }
 
   /** What the storage has made of a volume since it was connected. */
