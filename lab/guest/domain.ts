@@ -5,6 +5,8 @@ export interface DomainOptions {
   readonly name: string;
   /** Extra devices, as libvirt XML. */
   readonly devices?: string;
+  /** Defined and then started, so that it has a stored description too; whoever starts it undefines it. Otherwise it is transient. */
+  readonly persistent?: boolean;
 }
 
 /**
@@ -18,8 +20,8 @@ export class Domain implements AsyncDisposable {
     this.name = name;
   }
 
-  static async start({ name, devices = '' }: DomainOptions): Promise<Domain> {
-    await createDomain(name, 64, '', devices);
+  static async start({ name, devices = '', persistent = false }: DomainOptions): Promise<Domain> {
+    await createDomain(name, 64, { devices, persistent });
     return new Domain(name);
   }
 
@@ -69,8 +71,8 @@ export class Domain implements AsyncDisposable {
   }
 }
 
-/** Starts a transient guest of that memory. */
-export async function createDomain(name: string, memoryMiB: number, os: string, devices: string): Promise<void> {
+/** Starts a guest of that memory. @param os more of the element of that name */
+export async function createDomain(name: string, memoryMiB: number, { os = '', devices = '', persistent = false }: { readonly os?: string; readonly devices?: string; readonly persistent?: boolean }): Promise<void> {
   const file = `/run/lab/${name}.xml`;
   writeFileSync(file, `<domain type='qemu'>
   <name>${name}</name><memory unit='MiB'>${memoryMiB}</memory><vcpu>1</vcpu>
@@ -84,5 +86,10 @@ export async function createDomain(name: string, memoryMiB: number, os: string, 
     ${devices}
   </devices>
 </domain>`);
-  await virsh('create', file);
+  if (!persistent) {
+    await virsh('create', file);
+    return;
+  }
+  await virsh('define', file);
+  await virsh('start', name);
 }

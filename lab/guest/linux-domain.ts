@@ -29,7 +29,7 @@ export class LinuxDomain extends Domain {
     const os = `<kernel>${kernel}</kernel><initrd>/project/guest-initramfs.gz</initrd><cmdline>console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable</cmdline>`;
     const devices = `<serial type='file'><source path='/run/lab/log/${name}-console.log'/><target port='0'/></serial>` +
       `<serial type='unix'><source mode='bind' path='${path}'/><target port='1'/></serial>`;
-    await createDomain(name, 256, os, devices);
+    await createDomain(name, 256, { os, devices });
     const domain = new LinuxDomain(name, createConnection(path));
     await waitFor(`guest ${name} to come up`, () => domain.#received.includes('guest is up'), timeoutMs);
     return domain;
