@@ -1,6 +1,6 @@
 export { volumeDriverModule, type ConfigurationSource } from './module.js';
 export { TOKENS } from './tokens.js';
-export type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from './driver/volume-driver.js';
+export type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, SwapOptions, SwappedVolume, SwapProgress, VolumeDriver } from './driver/volume-driver.js';
 export type { AttachOptions } from './driver/attach-options.js';
 export type { MigratingVolume } from './driver/migrating-volume.js';
 export type { ArrivedVolume, MigrationHooks } from './driver/migration-hooks.js';
@@ -31,7 +31,7 @@ export type { NetAddress, NetAddresses } from './host/net-addresses.js';
 export type { Locks } from './host/locks.js';
 export { type DiskReplacement, type DiskSource, migrationXml } from './libvirt/migration-xml.js';
 export { formatDomainRef, parseDomainRef } from './libvirt/libvirt.js';
-export type { DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from './libvirt/libvirt.js';
+export type { BlockJob, DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from './libvirt/libvirt.js';
 export { TRANSPORTS, type Transport } from './iface/transport.js';
 export type { Doctor } from './doctor/doctor.js';
 export type { Finding, FindingCode, Severity } from './doctor/finding.js';

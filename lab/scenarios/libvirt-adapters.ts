@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 240 s
+// limit: 420 s
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,6 +39,9 @@ const domainXml = (name: string, uuid: string): string => `<domain type="qemu"><
 const diskXml = (targetDev: string, serial: string): string =>
   `<disk type="file" device="disk"><driver name="qemu" type="raw"/><source file="${imageOf(targetDev)}"/><target dev="${targetDev}" bus="${targetDev.startsWith('v') ? 'virtio' : 'scsi'}"/><serial>${serial}</serial></disk>`;
 
+const copyTarget = (name: string): { readonly xml: string; readonly path: string } =>
+  ({ xml: `<disk type="file"><driver type="raw"/><source file="${imageOf(name)}"/></disk>`, path: imageOf(name) });
+
 const imageOf = (targetDev: string): string => join(folder, `${targetDev}.img`);
 
 const adapters: Readonly<Record<'RpcLibvirt' | 'VirshLibvirt', () => Libvirt>> = {
@@ -49,7 +52,7 @@ const adapters: Readonly<Record<'RpcLibvirt' | 'VirshLibvirt', () => Libvirt>> =
 before(async () => {
   await libvirtdUp();
   folder = await mkdtemp('/run/libvirt-adapters-');
-  for (const targetDev of ['sdb', 'sdc', 'sdd', 'sde', 'sdf', 'sdg', 'vdb', 'vdc']) {
+  for (const targetDev of ['sdb', 'sdc', 'sdd', 'sde', 'sdf', 'sdg', 'sdh', 'sdi', 'sdj', 'copy', 'vdb', 'vdc']) {
     await writeFile(imageOf(targetDev), '');
     await truncate(imageOf(targetDev), 1_048_576);
   }
@@ -69,7 +72,7 @@ after(async () => {
 for (const name of ['RpcLibvirt', 'VirshLibvirt'] as const) {
   libvirtContract(name, { describe, it }, async () => {
     const libvirt = adapters[name]();
-    return { libvirt, guest: GUEST, stoppedGuest: { name: guestNumber, uuid: STOPPED_UUID }, diskXml, hearsEvents: name === 'RpcLibvirt', close: () => libvirt.close() };
+    return { libvirt, guest: GUEST, stoppedGuest: { name: guestNumber, uuid: STOPPED_UUID }, diskXml, copyTarget, hearsEvents: name === 'RpcLibvirt', close: () => libvirt.close() };
   });
 
   test(`${name}: GuestDisks.detach() says DETACH_UNCONFIRMED of a guest that does not answer, and the guest still has its disk`, async () => {

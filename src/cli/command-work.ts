@@ -28,6 +28,8 @@ export interface CommandContext {
   readonly doctor: () => Doctor;
   /** Where the options came from: a file's path, or words for the built-in defaults. */
   readonly configOrigin: string;
+  /** Shown to people beside what is being done, from now on: `33 % copied`. */
+  readonly progress: (state: string) => void;
   readonly signal: AbortSignal;
 }
 

@@ -9,6 +9,7 @@ import { addDiskXmlCommand } from './disk-xml-command.js';
 import { addDoctorCommand } from './doctor-command.js';
 import { addExtendCommand } from './extend-command.js';
 import { addIfacesCommand } from './ifaces-command.js';
+import { addSwapCommand } from './swap-command.js';
 import { packageVersion } from './version.js';
 
 export interface GlobalFlags {
@@ -22,7 +23,7 @@ export type Request =
   | { readonly kind: 'help' | 'version'; readonly text: string }
   | { readonly kind: 'work'; readonly work: CommandWork; readonly flags: GlobalFlags };
 
-const COMMANDS = [addConnectCommand, addDisconnectCommand, addDiskXmlCommand, addAttachCommand, addDetachCommand, addExtendCommand, addIfacesCommand, addDoctorCommand];
+const COMMANDS = [addConnectCommand, addDisconnectCommand, addDiskXmlCommand, addAttachCommand, addDetachCommand, addExtendCommand, addSwapCommand, addIfacesCommand, addDoctorCommand];
 
 /**
  * @param args the arguments after the program's name

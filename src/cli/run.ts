@@ -58,7 +58,7 @@ async function runWork(work: CommandWork, { io, makeContainer, flags, verbose }:
   const readBytes = inputReader(io);
   try {
     return await stopOnSignal(io, (signal) =>
-      withProgress(work.doing, io, () =>
+      withProgress(work.doing, io, (progress) =>
         work.run({
           readJson: jsonReader(readBytes),
           readBytes,
@@ -68,6 +68,7 @@ async function runWork(work: CommandWork, { io, makeContainer, flags, verbose }:
           ifaceGenerator: () => container.get(TOKENS.ifaceGenerator),
           doctor: () => container.get(TOKENS.doctor),
           configOrigin: origin,
+          progress,
           signal,
         }),
       ),

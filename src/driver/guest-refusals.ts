@@ -3,16 +3,8 @@ import { VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
 import type { DiskInfo } from '../disk/disk-config.js';
-import { userAlias } from '../disk/user-alias.js';
 import { coldPlugOnly } from '../libvirt/cold-plug-only.js';
 import type { Domain } from '../libvirt/libvirt.js';
-
-/** detach() finds the disk in the guest by the alias that is made of the id, else by its serial, which a lun has not; a disk with neither could not be told from others. */
-export function requireFindable({ volumeId, serial }: VolumeFacts, { type }: DiskInfo): string {
-  if (volumeId !== undefined && (userAlias(volumeId) !== undefined || (serial !== undefined && type !== 'lun'))) return volumeId;
-  const problem = volumeId === undefined ? 'data.volume_id is missing, and serial as well' : `data.volume_id is ${quoted(volumeId)}, which libvirt takes for no alias, and the disk has no serial`;
-  throw new VolumeError('CONNECTION_INFO_INVALID', `Cannot attach the volume: ${problem}: detach could not find it in the guest: expected letters, digits, - and _`, { details: { key: 'data.volume_id' } });
-}
 
 /** Before anything is done for a disk that QEMU's guest cannot get as it is. */
 export function refuseColdPlugOnly({ bus }: DiskInfo, { name, active }: Domain, { virtType }: Pick<VolumeOptions, 'virtType'>): void {

@@ -1,72 +1,47 @@
 import type { NonEmpty } from '../base/brand.js';
 import { errorChain } from '../base/error-chain.js';
-import type { Logger } from '../base/logger.js';
 import type { Secret } from '../base/secret.js';
 import { unlessAborted } from '../base/unless-aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
-import type { VolumeOptions } from '../config/options.js';
 import type { DriverVolumeType, IscsiConnection, ListedConnection, VolumeFacts } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
-import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
-import type { MultipathMaps } from '../device/multipath-maps.js';
+import type { BlockDevice } from '../device/block-device.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
 import { requireDescribable } from '../disk/require-describable.js';
 import { requireGuestSerial } from '../disk/require-guest-serial.js';
-import type { VolumeEvents } from '../events/volume-events.js';
-import type { Clock } from '../host/clock.js';
-import type { FileSystem } from '../host/file-system.js';
-import type { HostNames } from '../host/host-names.js';
-import type { NetAddresses } from '../host/net-addresses.js';
-import type { Locks } from '../host/locks.js';
 import type { IfaceSelector } from '../iface/iface-selector.js';
 import type { Hardware } from '../iface/hardware.js';
-import type { IfaceRecords } from '../iface/make-iface.js';
 import { readHardware } from '../iface/read-hardware.js';
 import { readIfaces } from '../iface/read-ifaces.js';
-import type { Portal } from '../connection/portal.js';
-import type { PortalSearch } from '../initiator/discover-portals.js';
-import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
-import { findGuestDisk } from '../libvirt/guest-disk.js';
-import type { GuestDisks } from '../libvirt/guest-disks.js';
-import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
+import { type DiskMatch, findGuestDisk } from '../libvirt/guest-disk.js';
+import type { Domain, DomainRef } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
 import type { ConnectedVolume } from './connected-volume.js';
-import { diskMatch } from './disk-match.js';
-import { refuseColdPlugOnly, refuseEncryptedGrowth, requireFindable } from './guest-refusals.js';
+import type { DriverParts } from './driver-parts.js';
+import { refuseColdPlugOnly, refuseEncryptedGrowth } from './guest-refusals.js';
 import { guestSourceOf } from './guest-source.js';
 import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
 import type { MigratingVolume } from './migrating-volume.js';
 import type { ArrivedVolume } from './migration-hooks.js';
+import { noted, targetsOf } from './noted.js';
 import { readPassphrase } from './read-passphrase.js';
+import { requireFindable } from './require-findable.js';
+import { requireSwappable } from './require-swappable.js';
 import { sourcePathsOf } from './source-paths.js';
 import { UndoLog } from './undo-log.js';
 import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
-import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from './volume-driver.js';
+import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, SwapOptions, SwappedVolume, VolumeDriver } from './volume-driver.js';
 import { VolumeExtender } from './volume-extender.js';
+import { VolumeInGuest } from './volume-in-guest.js';
 import { type LeftGuest, VolumeMigration } from './volume-migration.js';
 import { VolumeReleaser } from './volume-releaser.js';
 import { VolumeSecrets } from './volume-secrets.js';
+import { VolumeSwapper } from './volume-swapper.js';
 
-export interface DriverParts {
-  readonly initiator: OpenIscsiInitiator;
-  readonly devices: LinuxBlockDevices;
-  readonly maps: MultipathMaps;
-  readonly libvirt: Libvirt;
-  readonly guestDisks: GuestDisks;
-  readonly locks: Locks;
-  readonly files: FileSystem;
-  readonly ifaceRecords: IfaceRecords;
-  readonly clock: Clock;
-  readonly netAddresses: NetAddresses;
-  readonly hostNames: HostNames;
-  readonly discover: (search: PortalSearch, signal: AbortSignal) => Promise<readonly Portal[]>;
-  readonly logger: Logger;
-  readonly events: VolumeEvents;
-  readonly options: VolumeOptions;
-}
+export type { DriverParts } from './driver-parts.js';
 
 /** How long the undoing of a failed attach may take, whatever became of the caller's signal. */
 const UNDO_MS = 180_000;
@@ -98,6 +73,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   readonly #extender: VolumeExtender;
   readonly #secrets: VolumeSecrets;
   readonly #migration: VolumeMigration;
+  readonly #inGuest: VolumeInGuest;
+  readonly #swapper: VolumeSwapper;
   readonly #closing = new AbortController();
   readonly #background = new Set<Promise<void>>();
 
@@ -112,6 +89,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     this.#releaser = new VolumeReleaser(parts);
     this.#extender = new VolumeExtender(parts);
     this.#secrets = new VolumeSecrets(parts);
+    this.#inGuest = new VolumeInGuest(parts);
+    this.#swapper = new VolumeSwapper({ ...parts, inGuest: this.#inGuest });
     this.#migration = new VolumeMigration({
       ...parts,
       secrets: this.#secrets,
@@ -161,7 +140,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal = never(), options: AttachOptions = {}): Promise<AttachedVolume> {
     const listed = readConnectionInfo(connectionInfo);
     const target = readDiskInfo(diskInfo);
-    const volumeId = requireFindable(listed, target);
+    const volumeId = requireFindable('attach', listed, target);
     requireDescribable(listed, target, this.#parts.options.virtType);
     requireGuestSerial(listed, target);
     const passphrase = readPassphrase(listed, target, options);
@@ -176,11 +155,19 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
     const { wwid } = options;
     if (wwid !== undefined) await this.#withPlan(connection, signal, async (plan) => { await this.#releaser.prove(connection, ifaceNamesOf(plan), wwid, signal); });
-    const volume = await this.#connector.find(connection, await this.#ifacePlan());
-    const sourcePaths = volume === undefined ? [] : sourcePathsOf(volume.device, volume.paths.map(({ disk }) => disk));
-    const match = diskMatch(connection, sourcePaths);
+    const match = await this.#matchIn(domain, connection, signal);
     const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
     return noted(await this.#withPlan(connection, signal, async (plan) => await this.#releaseAfter({ inGuest, match }, { connection, plan, options }, signal)), notes);
+  }
+
+  /** A disk that only its device tells to be the volume's is looked for once more under the locks: the volume stays while we look, and so the device is no other volume's. */
+  async #matchIn(domain: DomainRef, connection: IscsiConnection, signal: AbortSignal): Promise<DiskMatch> {
+    const look = async (plan: IfacePlan): Promise<DiskMatch> => {
+      const volume = await this.#connector.find(connection, plan);
+      return await this.#inGuest.match(domain, connection, volume === undefined ? [] : sourcePathsOf(volume.device, volume.paths.map(({ disk }) => disk)), signal);
+    };
+    const match = await look(await this.#ifacePlan());
+    return match.liveAlias === undefined ? match : await this.#withPlan(connection, signal, look);
   }
 
   /**
@@ -231,12 +218,29 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const began = this.#parts.clock.now();
     const { device, oldSizeBytes, sourcePaths, warnings } = await this.#extender.extend(connection, ifaceNamesOf(plan), signal);
     const newSizeBytes = device.sizeBytes;
-    const inGuest = domain === undefined ? undefined : await this.#parts.guestDisks.resize(domain, diskMatch(connection, sourcePaths), newSizeBytes, signal);
+    const inGuest = domain === undefined ? undefined : await this.#parts.guestDisks.resize(domain, await this.#inGuest.match(domain, connection, sourcePaths, signal), newSizeBytes, signal);
     const extended = { device, oldSizeBytes, newSizeBytes, guestResized: inGuest === 'resized', warnings: [...warnings, ...(inGuest === 'no-such-disk' ? ['the guest does not have the volume'] : [])] };
     this.#parts.events.emit({
       kind: 'volume-extended', wwid: device.wwid, device: device.path, oldSizeBytes: Number(oldSizeBytes), newSizeBytes: Number(newSizeBytes), guestResized: extended.guestResized, durationMs: this.#parts.clock.now() - began,
     });
     return extended;
+  }
+
+  async swap(domain: DomainRef, oldConnectionInfo: unknown, newConnectionInfo: unknown, { onProgress = () => undefined }: SwapOptions = {}, signal = never()): Promise<SwappedVolume> {
+    const [listedFrom, listedTo] = [readConnectionInfo(oldConnectionInfo), readConnectionInfo(newConnectionInfo)];
+    requireSwappable(listedFrom, listedTo);
+    await this.#swapper.requireRunning(domain, signal);
+    const [{ connection: from, notes: ofFrom }, { connection: to, notes: ofTo }] = [await this.#resolve(listedFrom, signal), await this.#resolve(listedTo, signal)];
+    const plan = await this.#ifacePlan();
+    const host = {
+      find: async (connection: IscsiConnection) => await this.#connector.find(connection, plan),
+      open: async (connection: IscsiConnection, aSignal: AbortSignal) => await this.#open(connection, plan, aSignal),
+      requireUnused: async (connection: IscsiConnection, aSignal: AbortSignal) => { await this.#releaser.requireUnused(connection, ifaceNamesOf(plan), aSignal); },
+      release: async (connection: IscsiConnection, aSignal: AbortSignal) => await this.#releaseWith(connection, plan, {}, aSignal),
+      lastingSource: async (device: BlockDevice, aSignal: AbortSignal) => await guestSourceOf(device, { persistent: true }, this.#parts, aSignal),
+    };
+    const targets = [...new Set([...targetsOf(from), ...targetsOf(to)])];
+    return noted(await this.#parts.locks.hold(targets, signal, async () => await this.#swapper.swap({ domain, from, to, onProgress }, host, signal)), [...ofFrom, ...ofTo]);
   }
 
   /** Under the target's lock to the end: between connect and libvirt nobody may take the disk away, or its name would be another volume's. */
@@ -320,15 +324,6 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   async #hardware(also?: { readonly hbaAddresses: boolean }): Promise<Hardware> {
     return await readHardware(this.#parts.files, this.#parts.netAddresses.list(), also);
   }
-}
-
-function targetsOf({ paths }: IscsiConnection): readonly string[] {
-  return [...new Set(paths.map(({ target }) => target))];
-}
-
-/** Which addresses the names of portals had is a part of the result. */
-function noted<Result extends { readonly warnings: readonly string[] }>(result: Result, notes: readonly string[]): Result {
-  return notes.length === 0 ? result : { ...result, warnings: [...notes, ...result.warnings] };
 }
 
 function never(): AbortSignal {

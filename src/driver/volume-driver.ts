@@ -35,6 +35,29 @@ export interface ExtendOptions {
   readonly domain?: DomainRef;
 }
 
+/** How far a swap has come. */
+export interface SwapProgress {
+  readonly copiedBytes: bigint;
+  /** Grows while the guest writes to what was copied already. */
+  readonly totalBytes: bigint;
+}
+
+export interface SwapOptions {
+  /** Called again and again while data is copied, about once a second. What it throws goes to the log. */
+  readonly onProgress?: (progress: SwapProgress) => void;
+}
+
+/** What swap() did. */
+export interface SwappedVolume {
+  /** The volume that the guest has now. */
+  readonly volume: ConnectedVolume;
+  /** Whether the guest was told the size of its disk: it is, where that may have become larger. */
+  readonly guestResized: boolean;
+  /** False: the old volume is still on this host, and a warning says why. */
+  readonly oldReleased: boolean;
+  readonly warnings: readonly string[];
+}
+
 export interface DisconnectOptions {
   /** Goes on past each failure and reports all of them in the end. Data that was not written out may be lost. */
   readonly force?: boolean;
@@ -61,6 +84,8 @@ export interface DisconnectOptions {
  * **Growth.** `extend` brings a volume that has grown at the storage to its size on this host and in the guest, while it is in use.
  *
  * **Migration.** A guest that runs may move to another host: the calls of {@link MigrationHooks} are the volume's part, one for each moment.
+ *
+ * **Exchange.** `swap` puts another volume in the place of one that a running guest has, with the data of the old one, while the guest uses it.
  *
  * **Sharing.** Several volumes may live on one target: they share its session, and the last one out ends it. Calls for one target run
  * one after another, also across processes; calls for different targets never wait for each other. A volume that the storage service calls `multiattach`
@@ -125,4 +150,17 @@ export interface VolumeDriver extends MigrationHooks {
    *   `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED`
    */
   extend(connectionInfo: unknown, options?: ExtendOptions, signal?: AbortSignal): Promise<ExtendedVolume>;
+
+  /**
+   * Puts the new volume in the place of the old one under a running guest: connects the new one, has the guest copy its data to it while it runs (blockCopy), moves the guest over (pivot), proves that by the guest's own description, and
+   * disconnects the old one. The guest keeps its disk as it was, target, address, alias and serial; its stored description gets those of the new volume, so that from then on detach() and extend() take the new connection_info, at
+   * once and after the next start.
+   *
+   * It resolves when the guest is on the new volume, and what failed after that is in the warnings: nothing of it is undone. It rejects when the guest is on the old volume, and then the new one is disconnected again,
+   * if this call connected it. A second call is quiet, and goes on where an earlier one was cut off. Both volumes' targets are locked to the end.
+   * @throws {VolumeError} as connect(); `CONNECTION_INFO_INVALID` also for an encrypted or a multiattach volume, and for a new one that is read-only; `USAGE` when both are one volume; `DISK_INFO_INVALID` for a disk of type lun;
+   *   `RESIZE_FAILED` when the new volume is smaller; `DEVICE_NOT_FOUND` when the guest does not have the old one; `DEVICE_MISMATCH` when it has another one in its place; `COPY_FAILED`; `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`; `LIBVIRT_REFUSED`
+   *   also for a guest that does not run; `CLEANUP_INCOMPLETE` when a copy that failed could not be ended
+   */
+  swap(domain: DomainRef, oldConnectionInfo: unknown, newConnectionInfo: unknown, options?: SwapOptions, signal?: AbortSignal): Promise<SwappedVolume>;
 }

@@ -18,10 +18,14 @@ interface FailedStep {
   readonly error: unknown;
 }
 
-interface ReleaseRequest {
+/** What nobody may have the volume open for. */
+type Doing = 'remove' | 'write over';
+
+interface Use {
   readonly connection: IscsiConnection;
   readonly ifaces: readonly IfaceName[];
-  readonly wwid: string | undefined;
+  readonly doing: Doing;
+  readonly wwid?: string | undefined;
 }
 
 /** The road back: observe, plan, execute. Everything here runs under the locks of the connection's targets. */
@@ -33,7 +37,7 @@ export class VolumeReleaser {
   }
 
   async release(connection: IscsiConnection, ifaces: readonly IfaceName[], { force = false, wwid }: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume & { readonly wwid: string | undefined }> {
-    const view = await this.#unused(await this.#proven(connection, ifaces, wwid, signal), { connection, ifaces, wwid }, signal);
+    const view = await this.#unused(await this.#proven(connection, ifaces, wwid, signal), { connection, ifaces, doing: 'remove', wwid }, signal);
     const failed: FailedStep[] = [];
     let found = view.paths.some(({ unit }) => unit !== undefined);
     for (const step of planDisconnect(view, force)) {
@@ -67,6 +71,11 @@ export class VolumeReleaser {
     }
   }
 
+  /** @throws {VolumeError} `DEVICE_IN_USE` when somebody has a device of the volume open; `DEVICE_MISMATCH` */
+  async requireUnused(connection: IscsiConnection, ifaces: readonly IfaceName[], signal: AbortSignal): Promise<void> {
+    await this.#unused(await this.#proven(connection, ifaces, undefined, signal), { connection, ifaces, doing: 'write over' }, signal);
+  }
+
   /** That what is there is the volume of that WWID; quiet when nothing is there. @throws {VolumeError} `DEVICE_MISMATCH` */
   async prove(connection: IscsiConnection, ifaces: readonly IfaceName[], wwid: string, signal: AbortSignal): Promise<void> {
     await this.#proven(connection, ifaces, wwid, signal);
@@ -80,9 +89,9 @@ export class VolumeReleaser {
   }
 
   /** The view, when nobody uses the volume. multipathd may have put a map over its disk since we looked: that is no use, and goes with it. */
-  async #unused(view: VolumeView, request: ReleaseRequest, signal: AbortSignal): Promise<VolumeView> {
+  async #unused(view: VolumeView, request: Use, signal: AbortSignal): Promise<VolumeView> {
     try {
-      await this.#requireUnused(view, signal);
+      await this.#requireUnused(view, request.doing, signal);
       return view;
     } catch (error) {
       const { connection, ifaces, wwid } = request;
@@ -93,14 +102,14 @@ export class VolumeReleaser {
   }
 
   /** A device that somebody has open is left as it is, by force too: what is written to it after that would be lost in silence. */
-  async #requireUnused({ paths, map }: VolumeView, signal: AbortSignal): Promise<void> {
+  async #requireUnused({ paths, map }: VolumeView, doing: Doing, signal: AbortSignal): Promise<void> {
     const { devices, maps } = this.#parts;
-    if (map !== undefined) requireNone(map.path, await maps.usersOf(map, signal));
+    if (map !== undefined) requireNone(doing, map.path, await maps.usersOf(map, signal));
     const members = new Set(map?.members.map(({ path }) => path));
     for (const { session, unit } of paths) {
       if (session === undefined || unit?.path === undefined || members.has(unit.path)) continue;
       const { address, path } = unit;
-      requireNone(path, await devices.usersOf(session, { address, path }, signal));
+      requireNone(doing, path, await devices.usersOf(session, { address, path }, signal));
     }
   }
 
@@ -137,8 +146,8 @@ export class VolumeReleaser {
   }
 }
 
-function requireNone(device: string, users: readonly DeviceUser[]): void {
+function requireNone(doing: Doing, device: string, users: readonly DeviceUser[]): void {
   if (users.length === 0) return;
   const names = users.map(({ name, pid }) => (pid === 0 ? name : `${name} (pid ${pid})`)).join(', ');
-  throw new VolumeError('DEVICE_IN_USE', `Cannot remove ${device}: ${names} has it open`, { hint: 'detach it from the guest, unmount it, or end the process first', details: { device, users } });
+  throw new VolumeError('DEVICE_IN_USE', `Cannot ${doing} ${device}: ${names} has it open`, { hint: 'detach it from the guest, unmount it, or end the process first', details: { device, users } });
 }

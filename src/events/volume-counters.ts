@@ -8,6 +8,8 @@ const HELP = {
   libvirt_volume_disconnect_seconds_total: 'Time spent in disconnects that succeeded.',
   libvirt_volume_extends_total: 'Volumes extended.',
   libvirt_volume_extend_seconds_total: 'Time spent in extends that succeeded.',
+  libvirt_volume_swaps_total: 'Volumes swapped under running guests.',
+  libvirt_volume_swap_seconds_total: 'Time spent in swaps that succeeded.',
   libvirt_volume_fallbacks_total: 'Volumes that came over another iface than was asked for, by the reason.',
   libvirt_volume_login_failures_total: 'Logins that failed, by iface and error code.',
 } as const;
@@ -52,6 +54,10 @@ export class VolumeCounters {
       case 'volume-extended':
         this.#add('libvirt_volume_extends_total', {}, 1);
         this.#add('libvirt_volume_extend_seconds_total', {}, event.durationMs / 1000);
+        return;
+      case 'volume-swapped':
+        this.#add('libvirt_volume_swaps_total', {}, 1);
+        this.#add('libvirt_volume_swap_seconds_total', {}, event.durationMs / 1000);
         return;
       case 'transport-fallback':
         this.#add('libvirt_volume_fallbacks_total', { iface: event.requested, used: event.used, code: event.code }, 1);

@@ -49,6 +49,19 @@ export type VolumeEvent =
       readonly durationMs: number;
     }
   | {
+      /** A running guest has one volume in the place of another. */
+      readonly kind: 'volume-swapped';
+      /** Of the volume that it had; absent also where an earlier swap had moved the guest and this one brought it to its end. */
+      readonly oldWwid: string | undefined;
+      readonly wwid: string | undefined;
+      readonly device: string;
+      /** Whether the running guest was told of another size. */
+      readonly guestResized: boolean;
+      /** False: the old volume is still on this host. */
+      readonly oldReleased: boolean;
+      readonly durationMs: number;
+    }
+  | {
       /** The volume has left this host; `found` is false when it was not there. */
       readonly kind: 'volume-disconnected';
       readonly wwid: string | undefined;

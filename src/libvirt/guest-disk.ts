@@ -10,6 +10,8 @@ export interface GuestDisk {
   readonly serial: string | undefined;
   /** What events call the disk. Only a running guest's devices have one, or those that were given one (`ua-…`). */
   readonly alias: string | undefined;
+  /** The other device that a running guest's disk is written to as well: a block copy. */
+  readonly mirror: DiskMirror | undefined;
   /** The libvirt secret that opens the disk; undefined for one that is not encrypted. */
   readonly secretUuid: string | undefined;
   /** The attributes of `<driver>`: name, type, cache, io, discard and others. */
@@ -18,10 +20,19 @@ export interface GuestDisk {
   readonly xml: string;
 }
 
+/** A block copy of a disk, as the description shows it (libvirt, docs/formatdomain.rst, `mirror`). */
+export interface DiskMirror {
+  readonly sourcePath: string | undefined;
+  /** `yes`: all is copied, and what the guest writes goes to both. `pivot` and `abort`: it is ending that way. */
+  readonly state: 'copying' | 'yes' | 'pivot' | 'abort';
+}
+
 /** What tells one volume's disk from all others. */
 export interface DiskMatch {
   /** The alias the disk was attached with: `ua-` and the volume's id. */
   readonly alias?: string;
+  /** The disk's alias in the running guest, where it took the place of another volume's: a device keeps its alias as long as the guest runs. */
+  readonly liveAlias?: string;
   readonly serial?: string;
   /** Every name that the guest's description may have for the volume's device. */
   readonly sourcePaths: readonly string[];
@@ -36,4 +47,15 @@ export function findGuestDisk(disks: readonly GuestDisk[], { alias, serial, sour
   const byAlias = alias === undefined ? undefined : disks.find((disk) => disk.alias === alias);
   if (byAlias !== undefined || serial === undefined) return byAlias;
   return disks.find((disk) => disk.serial === serial && disk.sourcePath !== undefined && sourcePaths.includes(disk.sourcePath));
+}
+
+/** The same in a running guest. */
+export function findLiveDisk(disks: readonly GuestDisk[], match: DiskMatch): GuestDisk | undefined {
+  return match.liveAlias === undefined ? findGuestDisk(disks, match) : disks.find(({ alias }) => alias === match.liveAlias);
+}
+
+/** The same in a stored description: under its own name, or under that of the running guest where nobody has renamed it there since it took another volume's place. */
+export function findStoredDisk(disks: readonly GuestDisk[], match: DiskMatch): GuestDisk | undefined {
+  const isLeft = ({ alias, sourcePath }: GuestDisk): boolean => match.liveAlias !== undefined && alias === match.liveAlias && sourcePath !== undefined && match.sourcePaths.includes(sourcePath);
+  return findGuestDisk(disks, match) ?? disks.find(isLeft);
 }

@@ -3,7 +3,8 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import { AskAgain } from './ask-again.js';
 import { coldPlugOnly } from './cold-plug-only.js';
-import { findGuestDisk, type DiskMatch, type GuestDisk } from './guest-disk.js';
+import { findLiveDisk, findStoredDisk, type DiskMatch, type GuestDisk } from './guest-disk.js';
+import { movedDiskXml, type MovedDisk } from './moved-disk-xml.js';
 import type { Domain, DomainRef, Libvirt, ListedDomain } from './libvirt.js';
 import { parseGuestDisk, parseGuestDisks } from './parse-guest-disks.js';
 import { Pause } from './pause.js';
@@ -43,6 +44,12 @@ export class GuestDisks {
     return parseGuestDisks(await this.#libvirt.domainXml(domain, 'live', signal));
   }
 
+  /** @returns the disks of the running guest; none when it does not run */
+  async liveDisks(domain: DomainRef, signal: AbortSignal): Promise<readonly GuestDisk[]> {
+    const found = await this.#libvirt.lookupDomain(domain, signal);
+    return found.active ? await this.#disksIn(found, 'live', signal) : [];
+  }
+
   /** Attaches to the running guest if it runs, and for its next starts if it is persistent, in one call that libvirt does whole or not at all. */
   async attach(domain: DomainRef, diskXml: string, signal: AbortSignal): Promise<void> {
     const { name, active, persistent } = await this.#libvirt.lookupDomain(domain, signal);
@@ -79,6 +86,21 @@ export class GuestDisks {
     await this.#libvirt.blockResize(refOf(found), disk.targetDev, sizeBytes, signal);
     this.#logger.info('Told the guest the new size of a disk', { guest: found.name, targetDev: disk.targetDev, sizeBytes });
     return 'resized';
+  }
+
+  /**
+   * After a running guest's disk has moved to another volume: the next start takes that one too, under its own name. libvirt has changed the stored source already where both descriptions were on the same device
+   * (src/qemu/qemu_blockjob.c, qemuBlockJobRewriteConfigDiskSource); the alias, by which detach finds the disk, is ours to change.
+   * @param live the running guest's disk: what is stored under its target is changed when it has its alias, or is on the new device
+   * @returns whether the configuration had the disk
+   */
+  async moveStored({ uuid, persistent }: Domain, live: GuestDisk, { devicePaths, ...to }: MovedDisk & { readonly devicePaths: readonly string[] }, signal: AbortSignal): Promise<boolean> {
+    if (!persistent) return false;
+    const ref = { kind: 'uuid', uuid } as const;
+    const disk = parseGuestDisks(await this.#libvirt.domainXml(ref, 'config', signal)).find(({ targetDev }) => targetDev === live.targetDev);
+    if (disk === undefined || !(disk.alias === live.alias || (disk.sourcePath !== undefined && devicePaths.includes(disk.sourcePath)))) return false;
+    if (disk.sourcePath !== to.devicePath || disk.alias !== to.alias || disk.serial !== to.serial) await this.#libvirt.updateDevice(ref, movedDiskXml(disk.xml, to), { live: false, config: true }, signal);
+    return true;
   }
 
   /**
@@ -152,7 +174,8 @@ export class GuestDisks {
   }
 
   async #find(domain: Domain, which: 'live' | 'config', match: DiskMatch, signal: AbortSignal): Promise<GuestDisk | undefined> {
-    return findGuestDisk(await this.#disksIn(domain, which, signal), match);
+    const disks = await this.#disksIn(domain, which, signal);
+    return which === 'live' ? findLiveDisk(disks, match) : findStoredDisk(disks, match);
   }
 
   /** A transient guest that has ended has no disks left. */

@@ -26,6 +26,15 @@ export interface SecretUsage {
   readonly id: string;
 }
 
+/** A job that works on a disk of a running guest, as far as it has come. */
+export interface BlockJob {
+  /** A copy by `blockCopy`, or what somebody else began: a commit, a pull, a backup. */
+  readonly kind: 'copy' | 'other';
+  readonly copiedBytes: bigint;
+  /** Grows while the guest writes to what was copied already. That both are equal does not say that the copy is ready: the description's `<mirror ready='yes'>` does. */
+  readonly totalBytes: bigint;
+}
+
 /** Told once for each device that has left a running guest, by libvirt's DEVICE_REMOVED event. */
 export interface DeviceRemoved {
   readonly domainUuid: string;
@@ -46,8 +55,24 @@ export interface Libvirt {
   attachDevice(domain: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void>;
   /** Asks for the device to go. That this returns proves nothing for a running guest: the guest itself must let go. */
   detachDevice(domain: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void>;
+  /** Puts another description in the place of that of the disk with the same target. Of a stored description it changes all, of a running guest's device hardly anything. */
+  updateDevice(domain: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void>;
   /** @param disk the disk's target (`vdb`) or source path */
   blockResize(domain: DomainRef, disk: string, sizeBytes: bigint, signal: AbortSignal): Promise<void>;
+  /**
+   * Begins to copy a running guest's disk to another device, which must be there and at least as large, and from then on to write to both. Returns once it has begun. The guest, persistent or not, stays on its
+   * disk until `blockJobAbort` pivots; when it ends before that, the copy ends with it.
+   * @param disk the disk's target
+   * @param targetXml a `<disk>` whose source and driver say where to copy to
+   */
+  blockCopy(domain: DomainRef, disk: string, targetXml: string, signal: AbortSignal): Promise<void>;
+  /** @returns `undefined` when nothing works on the disk, also after a job that failed */
+  blockJob(domain: DomainRef, disk: string, signal: AbortSignal): Promise<BlockJob | undefined>;
+  /**
+   * Ends the job on the disk. A copy that is ready can end with the guest on the new device (`pivot`); one that is not is refused that. Returns once the job has ended. A call that fails may have done it:
+   * the description tells.
+   */
+  blockJobAbort(domain: DomainRef, disk: string, end: { readonly pivot: boolean }, signal: AbortSignal): Promise<void>;
   /** @returns the UUID of the secret of that usage, or `undefined` */
   findSecret(usage: SecretUsage, signal: AbortSignal): Promise<string | undefined>;
   /** Defines a private, persistent secret and gives it its value. @returns its UUID */

@@ -1,5 +1,5 @@
 import { quoted } from '../base/quoted.js';
-import type { GuestDisk } from './guest-disk.js';
+import type { DiskMirror, GuestDisk } from './guest-disk.js';
 import { child, parseXml, type XmlElement } from './xml-elements.js';
 
 /**
@@ -40,10 +40,18 @@ export function asGuestDisk(disk: XmlElement): GuestDisk {
     sourcePath: source?.['dev'] ?? source?.['file'],
     serial: child(disk, 'serial')?.text,
     alias: child(disk, 'alias')?.attributes['name'],
+    mirror: mirrorOf(child(disk, 'mirror')),
     secretUuid: secretOf(disk) ?? secretOf(child(disk, 'source')),
     driver: child(disk, 'driver')?.attributes ?? {},
     xml: disk.source,
   };
+}
+
+function mirrorOf(mirror: XmlElement | undefined): DiskMirror | undefined {
+  if (mirror === undefined) return undefined;
+  const source = child(mirror, 'source')?.attributes;
+  const ready = mirror.attributes['ready'];
+  return { sourcePath: source?.['dev'] ?? source?.['file'], state: ready === 'yes' || ready === 'pivot' || ready === 'abort' ? ready : 'copying' };
 }
 
 /** libvirt prints `<encryption>` where it was given: below the disk, or below its source (libvirt, docs/formatstorageencryption.rst). */

@@ -215,7 +215,7 @@ test('a config file that cannot be used is exit status 2', async () => {
 });
 
 test('--help of every command shows its options, the common ones and examples', async () => {
-  for (const command of ['connect', 'disconnect', 'disk-xml', 'attach', 'detach', 'extend', 'ifaces', 'doctor']) {
+  for (const command of ['connect', 'disconnect', 'disk-xml', 'attach', 'detach', 'extend', 'swap', 'ifaces', 'doctor']) {
     const { status, stdout } = await cli()([command, '--help']);
     expect(status).toBe(0);
     for (const words of [`Usage: libvirt-volume ${command}`, '--json', '--config <FILE>', 'Examples:']) expect(stdout).toContain(words);

@@ -9,6 +9,7 @@ const FALLBACK: VolumeEvent = { ...PLACE, kind: 'transport-fallback', requested:
 const LOGIN: VolumeEvent = { ...PLACE, kind: 'login-failed', iface: 'iser', code: 'PORTAL_UNREACHABLE' };
 const connected = (requested: string, used: string, durationMs: number): VolumeEvent => ({ kind: 'volume-connected', wwid: 'naa.6', device: '/dev/sda', requested, used, paths: 1, durationMs });
 const EXTENDED: VolumeEvent = { kind: 'volume-extended', wwid: 'naa.6', device: '/dev/sda', oldSizeBytes: 1, newSizeBytes: 2, guestResized: true, durationMs: 500 };
+const SWAPPED: VolumeEvent = { kind: 'volume-swapped', oldWwid: 'naa.6', wwid: 'naa.7', device: '/dev/sdb', guestResized: false, oldReleased: true, durationMs: 4000 };
 const disconnected = (found: boolean): VolumeEvent => ({ kind: 'volume-disconnected', wwid: undefined, found, durationMs: 250 });
 
 function counted(...events: readonly VolumeEvent[]): readonly Counter[] {
@@ -24,7 +25,7 @@ describe('VolumeCounters', () => {
   });
 
   test('counts by ifaces and codes, and by nothing that a host has many of', () => {
-    const counters = counted(LOGIN, FALLBACK, connected('iser', 'default', 1500), LOGIN, connected('default', 'default', 500), connected('iser', 'default', 250), disconnected(true), disconnected(false), EXTENDED, EXTENDED);
+    const counters = counted(LOGIN, FALLBACK, connected('iser', 'default', 1500), LOGIN, connected('default', 'default', 500), connected('iser', 'default', 250), disconnected(true), disconnected(false), EXTENDED, EXTENDED, SWAPPED);
     expect(Object.fromEntries(counters.map(({ name, samples }) => [name, samples]))).toEqual({
       libvirt_volume_connects_total: [{ labels: { iface: 'iser', used: 'default' }, value: 2 }, { labels: { iface: 'default', used: 'default' }, value: 1 }],
       libvirt_volume_connect_seconds_total: [{ labels: { iface: 'iser', used: 'default' }, value: 1.75 }, { labels: { iface: 'default', used: 'default' }, value: 0.5 }],
@@ -32,6 +33,8 @@ describe('VolumeCounters', () => {
       libvirt_volume_disconnect_seconds_total: [{ labels: {}, value: 0.25 }],
       libvirt_volume_extends_total: [{ labels: {}, value: 2 }],
       libvirt_volume_extend_seconds_total: [{ labels: {}, value: 1 }],
+      libvirt_volume_swaps_total: [{ labels: {}, value: 1 }],
+      libvirt_volume_swap_seconds_total: [{ labels: {}, value: 4 }],
       libvirt_volume_fallbacks_total: [{ labels: { iface: 'iser', used: 'default', code: 'RDMA_PORT_DOWN' }, value: 1 }],
       libvirt_volume_login_failures_total: [{ labels: { iface: 'iser', code: 'PORTAL_UNREACHABLE' }, value: 2 }],
     });

@@ -2,14 +2,23 @@ import { throwIfAborted } from '../../src/base/aborted.js';
 import type { Secret } from '../../src/base/secret.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
-import { formatDomainRef, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../../src/libvirt/libvirt.js';
+import { formatDomainRef, type BlockJob, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../../src/libvirt/libvirt.js';
 import { parseGuestDisk, parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
+import { diskOn, escaped, mediumChanged, moved, readDisk, refuseHotPlug, refuseHotUnplug, refused, withAlias, without } from './fake-disks.js';
 
 /**
  * What the guest does when it is asked to let go of a disk. `at once`: it obeys. `never`: nobody is at home, libvirt still reports
  * success. `after n requests`: it hears the nth request (a guest that was booting).
  */
 export type Answer = 'at once' | 'never' | { readonly afterRequests: number };
+
+/** How a block copy fares: it is ready when it has been looked at that often, it never is, or the device that is copied to has failed when somebody looks for the second time. */
+export type CopyFate = { readonly readyAfterLooks: number } | 'never ready' | 'fails';
+
+interface FakeCopy {
+  readonly targetPath: string;
+  looks: number;
+}
 
 export interface FakeDomainOptions {
   readonly name: string;
@@ -33,6 +42,8 @@ interface FakeDomain {
   config: readonly string[];
   /** How often each disk was asked to leave, by target. */
   readonly requests: Map<string, number>;
+  /** The disks that are being copied, by target. */
+  readonly copies: Map<string, FakeCopy>;
 }
 
 interface FakeSecret {
@@ -46,8 +57,10 @@ const NO_SECRET = 66;
 const OPERATION_INVALID = 55;
 const DEVICE_MISSING = 99;
 const INVALID_ARG = 8;
-const INTERNAL_ERROR = 1;
+const BLOCK_COPY_ACTIVE = 83;
 const OPERATION_UNSUPPORTED = 84;
+
+const COPY_BYTES = 1n << 30n;
 
 /**
  * libvirt with guests in memory. It obeys the port's contract (test/libvirt/libvirt-contract.ts runs against it) and does what
@@ -56,6 +69,8 @@ const OPERATION_UNSUPPORTED = 84;
 export class FakeLibvirt implements Libvirt {
   /** Set to false for an adapter that cannot hear events, as virsh. */
   hearsEvents = true;
+  /** What becomes of copies, those that have begun too. */
+  copyFate: CopyFate = { readyAfterLooks: 3 };
   readonly #domains: FakeDomain[] = [];
   readonly #secrets = new Map<string, FakeSecret>();
   readonly #listeners = new Set<{ readonly hear: (event: DeviceRemoved) => void }>();
@@ -64,7 +79,7 @@ export class FakeLibvirt implements Libvirt {
   #created = 0;
 
   addDomain({ name, uuid = this.#newUuid(), active = true, persistent = true, answersUnplug = 'at once' }: FakeDomainOptions): void {
-    this.#domains.push({ name, uuid, active, persistent, answersUnplug, live: [], config: [], requests: new Map() });
+    this.#domains.push({ name, uuid, active, persistent, answersUnplug, live: [], config: [], requests: new Map(), copies: new Map() });
   }
 
   /** The guest's disks as its description shows them. */
@@ -100,6 +115,7 @@ export class FakeLibvirt implements Libvirt {
     const domain = this.#named(name);
     domain.active = false;
     domain.live = [];
+    domain.copies.clear();
     if (!domain.persistent) this.#domains.splice(this.#domains.indexOf(domain), 1);
   }
 
@@ -175,11 +191,12 @@ export class FakeLibvirt implements Libvirt {
     const domain = this.#reach(ref, signal);
     checkScope(domain, scope);
     const disk = readDisk(deviceXml);
-    const { targetDev, xml } = disk;
+    const { targetDev, alias, xml } = disk;
     const drive = scope.live ? diskOn(domain.live, targetDev) : undefined;
     const changed = drive === undefined ? undefined : mediumChanged(drive, disk);
     for (const which of ['config', 'live'] as const) {
       if (scope[which] && diskOn(domain[which], targetDev) !== undefined && (which === 'config' || changed === undefined)) throw refused(`operation failed: target ${targetDev} already exists`, OPERATION_INVALID);
+      if (scope[which] && alias !== undefined && domain[which].map(parseGuestDisk).some((disk) => disk.alias === alias)) throw refused(`non unique alias detected: ${alias}`, OPERATION_INVALID);
     }
     if (scope.live && changed === undefined) refuseHotPlug(disk);
     if (scope.config) domain.config = [...domain.config, xml];
@@ -195,6 +212,7 @@ export class FakeLibvirt implements Libvirt {
       if (scope[which] && diskOn(domain[which], targetDev) === undefined) throw refused(`device not found: no target device ${targetDev}`, DEVICE_MISSING);
     }
     if (scope.live) refuseHotUnplug(readDisk(deviceXml));
+    if (scope.live) requireNoCopy(domain, targetDev);
     if (scope.config) domain.config = without(domain.config, targetDev);
     if (scope.live) this.#askToLeave(domain, targetDev);
   }
@@ -205,6 +223,59 @@ export class FakeLibvirt implements Libvirt {
     const found = domain.live.map(parseGuestDisk).find(({ targetDev, sourcePath }) => targetDev === disk || sourcePath === disk);
     if (found === undefined) throw refused(`invalid argument: disk '${disk}' not found in domain`, INVALID_ARG);
     this.#sizes.set(`${domain.uuid}/${found.targetDev}`, sizeBytes);
+  }
+
+  /** Of a running guest's disk libvirt changes next to nothing; this fake refuses it all. */
+  async updateDevice(ref: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void> {
+    const domain = this.#reach(ref, signal);
+    checkScope(domain, scope);
+    const { targetDev, xml } = readDisk(deviceXml);
+    if (scope.live) throw refused('Operation not supported: cannot modify the disk', OPERATION_UNSUPPORTED);
+    if (diskOn(domain.config, targetDev) === undefined) throw refused(`invalid argument: target ${targetDev} doesn't exist.`, INVALID_ARG);
+    domain.config = domain.config.map((known) => (parseGuestDisk(known).targetDev === targetDev ? xml : known));
+  }
+
+  async blockCopy(ref: DomainRef, disk: string, targetXml: string, signal: AbortSignal): Promise<void> {
+    const domain = this.#reach(ref, signal);
+    requireLiveDisk(domain, disk);
+    requireNoCopy(domain, disk);
+    // Only source and driver of it count: it need have no target.
+    const [, targetPath] = /<source (?:dev|file)=["']([^"']+)["']/.exec(targetXml) ?? [];
+    if (targetPath === undefined) throw refused('XML error: the device has no source', INVALID_ARG);
+    domain.copies.set(disk, { targetPath, looks: 0 });
+  }
+
+  async blockJob(ref: DomainRef, disk: string, signal: AbortSignal): Promise<BlockJob | undefined> {
+    const domain = this.#reach(ref, signal);
+    requireLiveDisk(domain, disk);
+    const copy = domain.copies.get(disk);
+    if (copy === undefined) return undefined;
+    copy.looks += 1;
+    if (this.copyFate === 'fails' && copy.looks > 1) {
+      domain.copies.delete(disk);
+      return undefined;
+    }
+    const steps = typeof this.copyFate === 'object' ? Math.max(1, this.copyFate.readyAfterLooks) : 2;
+    const done = this.copyFate === 'never ready' ? 1 : Math.min(copy.looks, steps);
+    return { kind: 'copy', copiedBytes: (COPY_BYTES * BigInt(done)) / BigInt(steps), totalBytes: COPY_BYTES };
+  }
+
+  async blockJobAbort(ref: DomainRef, disk: string, { pivot }: { readonly pivot: boolean }, signal: AbortSignal): Promise<void> {
+    const domain = this.#reach(ref, signal);
+    const { xml, sourcePath } = requireLiveDisk(domain, disk);
+    const copy = domain.copies.get(disk);
+    if (copy === undefined) throw refused(`invalid argument: disk ${disk} does not have an active block job`, INVALID_ARG);
+    if (pivot && !this.#isReady(copy)) throw refused(`block copy still active: disk '${disk}' not ready for pivot yet`, BLOCK_COPY_ACTIVE);
+    domain.copies.delete(disk);
+    if (!pivot) return;
+    domain.live = domain.live.map((known) => (known === xml ? moved(known, copy.targetPath) : known));
+    // The stored disk goes along where it was on the same device (src/qemu/qemu_blockjob.c, qemuBlockJobRewriteConfigDiskSource).
+    domain.config = domain.config.map((known) => (parseGuestDisk(known).targetDev === disk && parseGuestDisk(known).sourcePath === sourcePath ? moved(known, copy.targetPath) : known));
+  }
+
+  /** The copy of a disk has come this far: somebody else may have begun it. */
+  beginCopy(name: string, targetDev: string, targetPath: string): void {
+    this.#named(name).copies.set(targetDev, { targetPath, looks: 0 });
   }
 
   async findSecret(usage: SecretUsage, signal: AbortSignal): Promise<string | undefined> {
@@ -250,12 +321,21 @@ export class FakeLibvirt implements Libvirt {
   #remove(domain: FakeDomain, targetDev: string): void {
     const alias = diskOn(domain.live, targetDev)?.alias;
     domain.live = without(domain.live, targetDev);
+    domain.copies.delete(targetDev);
     if (alias === undefined || !this.hearsEvents || this.#isDown) return;
     for (const { hear } of [...this.#listeners]) hear({ domainUuid: domain.uuid, alias });
   }
 
-  #describe({ name, uuid, active, live, config }: FakeDomain, which: 'live' | 'config'): string {
-    const disks = which === 'live' && active ? live : config;
+  #isReady({ looks }: FakeCopy): boolean {
+    return typeof this.copyFate === 'object' && looks >= this.copyFate.readyAfterLooks;
+  }
+
+  #describe({ name, uuid, active, live, config, copies }: FakeDomain, which: 'live' | 'config'): string {
+    const mirrored = (xml: string): string => {
+      const copy = copies.get(parseGuestDisk(xml).targetDev);
+      return copy === undefined ? xml : xml.replace(/<\/disk>\s*$/, `<mirror type='block' job='copy'${this.#isReady(copy) ? ' ready=\'yes\'' : ''}><format type='raw'/><source dev='${copy.targetPath}'/></mirror></disk>`);
+    };
+    const disks = which === 'live' && active ? live.map(mirrored) : config;
     return `<domain type='qemu'>\n  <name>${escaped(name)}</name>\n  <uuid>${uuid}</uuid>\n  <devices>\n${disks.join('\n')}\n  </devices>\n</domain>\n`;
   }
 
@@ -288,51 +368,13 @@ function checkScope({ active, persistent }: FakeDomain, scope: DeviceScope): voi
   if (scope.config && !persistent) throw refused('Requested operation is not valid: transient domains do not have any persistent config', OPERATION_INVALID);
 }
 
-/** As libvirt 9.0.0 was seen to, in its words and QEMU's. */
-function refuseHotPlug({ bus = '' }: GuestDisk): void {
-  if (isFixed(bus)) throw refused('internal error: unable to execute QEMU command \'device_add\': Bus \'ide.3\' does not support hotplugging', INTERNAL_ERROR);
+function requireLiveDisk({ active, live }: FakeDomain, targetDev: string): GuestDisk {
+  if (!active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
+  const found = diskOn(live, targetDev);
+  if (found === undefined) throw refused(`invalid argument: disk '${targetDev}' not found in domain`, INVALID_ARG);
+  return found;
 }
 
-function refuseHotUnplug({ device, bus = '' }: GuestDisk): void {
-  if (isFixed(bus)) throw refused(device === 'cdrom' ? 'Operation not supported: disk device type \'cdrom\' cannot be detached' : 'Operation not supported: This type of disk cannot be hot unplugged', OPERATION_UNSUPPORTED);
-}
-
-/** What libvirt makes of a cdrom for a running guest that has a drive of that name: the drive with another medium, its own alias and no serial. */
-function mediumChanged(drive: GuestDisk, { device, targetDev, sourcePath = '' }: GuestDisk): string | undefined {
-  if (device !== 'cdrom' || drive.device !== 'cdrom') return undefined;
-  return `<disk type='block' device='cdrom'><source dev='${sourcePath}'/><target dev='${targetDev}' bus='${drive.bus ?? ''}'/><alias name='${drive.alias ?? ''}'/></disk>`;
-}
-
-function isFixed(bus: string): boolean {
-  return ['sata', 'ide', 'fdc'].includes(bus);
-}
-
-function readDisk(xml: string): GuestDisk {
-  try {
-    return parseGuestDisk(xml);
-  } catch (cause) {
-    throw new VolumeError('LIBVIRT_REFUSED', 'XML error: the device is no disk that this fake knows', { cause, details: { libvirtCode: 27 } });
-  }
-}
-
-function diskOn(disks: readonly string[], targetDev: string): GuestDisk | undefined {
-  return disks.map(parseGuestDisk).find((disk) => disk.targetDev === targetDev);
-}
-
-function without(disks: readonly string[], targetDev: string): readonly string[] {
-  return disks.filter((xml) => parseGuestDisk(xml).targetDev !== targetDev);
-}
-
-/** libvirt gives every device of a running guest an alias. */
-function withAlias(xml: string): string {
-  const { alias, bus, targetDev } = parseGuestDisk(xml);
-  return alias === undefined ? xml.replace(/<\/disk>\s*$/, `<alias name='${bus ?? 'disk'}-${targetDev}'/></disk>`) : xml;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-}
-
-function refused(message: string, libvirtCode: number): VolumeError {
-  return new VolumeError('LIBVIRT_REFUSED', message, { details: { libvirtCode } });
+function requireNoCopy({ copies }: FakeDomain, targetDev: string): void {
+  if (copies.has(targetDev)) throw refused(`Operation not supported: disk '${targetDev}' already in active block job`, OPERATION_UNSUPPORTED);
 }

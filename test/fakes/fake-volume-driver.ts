@@ -14,7 +14,7 @@ import type { ConnectedVolume } from '../../src/driver/connected-volume.js';
 import type { MigratingVolume } from '../../src/driver/migrating-volume.js';
 import type { ArrivedVolume } from '../../src/driver/migration-hooks.js';
 import { readPassphrase } from '../../src/driver/read-passphrase.js';
-import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
+import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, SwapOptions, SwappedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
 import { type DomainRef, formatDomainRef } from '../../src/libvirt/libvirt.js';
 
@@ -138,6 +138,18 @@ export class FakeVolumeDriver implements VolumeDriver {
 
   async cancelMigration(connectionInfo: unknown, volume: MigratingVolume, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
     return await this.finishMigration(connectionInfo, volume, signal);
+  }
+
+  async swap(domain: DomainRef, oldConnectionInfo: unknown, newConnectionInfo: unknown, { onProgress }: SwapOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<SwappedVolume> {
+    const [oldKey, newKey] = [keyOf(readConnectionInfo(oldConnectionInfo)), keyOf(readConnectionInfo(newConnectionInfo))];
+    const volumes = this.#volumesOf(domain);
+    if (!volumes.has(oldKey)) throw new VolumeError('DEVICE_NOT_FOUND', `Cannot swap the volume: the guest ${formatDomainRef(domain)} does not have it`);
+    const volume = await this.connect(newConnectionInfo, signal);
+    for (const copiedBytes of [0n, SIZE_BYTES / 2n, SIZE_BYTES]) onProgress?.({ copiedBytes, totalBytes: SIZE_BYTES });
+    volumes.delete(oldKey);
+    volumes.add(newKey);
+    this.#connected.delete(oldKey);
+    return { volume, guestResized: false, oldReleased: true, warnings: this.#settings.warnings ?? [] };
   }
 
   /** What the storage has made of a volume since it was connected. */

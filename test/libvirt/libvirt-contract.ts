@@ -4,7 +4,7 @@ import { VolumeError, type VolumeErrorCode } from '../../src/base/volume-error.j
 import { SILENT } from '../../src/base/logger.js';
 import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
 import { GuestDisks } from '../../src/libvirt/guest-disks.js';
-import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
+import type { DiskMirror, GuestDisk } from '../../src/libvirt/guest-disk.js';
 import type { DeviceRemoved, DomainRef, Libvirt } from '../../src/libvirt/libvirt.js';
 import { parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
 
@@ -17,6 +17,8 @@ export interface LibvirtUnderTest {
   readonly stoppedGuest: { readonly name: string; readonly uuid: string };
   /** A SCSI disk of at least 1 MiB, fit to be attached to the guest at that target. */
   readonly diskXml: (targetDev: string, serial: string) => string;
+  /** Another disk of that size to copy to, of that name: as the target of a copy, and the path that a description then shows. */
+  readonly copyTarget: (name: string) => { readonly xml: string; readonly path: string };
   /** Whether the adapter can hear events. */
   readonly hearsEvents: boolean;
   readonly close: () => Promise<void>;
@@ -28,7 +30,8 @@ export interface TestWords {
   readonly it: (name: string, body: () => Promise<void>) => unknown;
 }
 
-const LIMIT_MS = 30_000;
+/** virsh takes seconds for each call in a machine that is emulated. */
+const LIMIT_MS = 120_000;
 const MIB = 1_048_576n;
 
 /** What every adapter of the port `Libvirt` must do, whatever is behind it. */
@@ -45,6 +48,7 @@ export function libvirtContract(name: string, { describe, it }: TestWords, open:
   describe(`${name} keeps the contract of Libvirt`, () => {
     lookups(promise);
     devices(promise);
+    copies(promise);
     secrets(promise);
     guestDisks(promise);
   });
@@ -126,6 +130,68 @@ function devices(promise: Promised): void {
     await libvirt.detachDevice(ref, diskXml('sde', 'contract-5'), { live: true, config: false }, signal);
     await eventually(async () => (await diskAt(libvirt, ref, 'live', 'sde', signal)) === undefined, signal);
   });
+}
+
+function copies(promise: Promised): void {
+  promise('updateDevice() puts another stored disk in the place of the one with that target', async ({ libvirt, guest, diskXml }, signal) => {
+    const ref = byName(guest.name);
+    await libvirt.attachDevice(ref, diskXml('sdh', 'contract-7'), { live: false, config: true }, signal);
+    await libvirt.updateDevice(ref, diskXml('sdh', 'contract-8'), { live: false, config: true }, signal);
+    const stored = await diskAt(libvirt, ref, 'config', 'sdh', signal);
+    assert.equal(stored?.serial, 'contract-8');
+    await rejects('LIBVIRT_REFUSED', libvirt.updateDevice(ref, diskXml('sdz', 'contract-8'), { live: false, config: true }, signal));
+    await libvirt.detachDevice(ref, stored.xml, { live: false, config: true }, signal);
+  });
+  promise('blockCopy() mirrors a disk, and blockJobAbort() with pivot moves guest and configuration over', async ({ libvirt, guest, diskXml, copyTarget }, signal) => {
+    const ref = byName(guest.name);
+    const target = copyTarget('copy');
+    const copy = await mirrored(libvirt, ref, { xml: diskXml('sdi', 'contract-9'), targetDev: 'sdi', target: target.xml }, signal);
+    assert.equal(copy.sourcePath, target.path);
+    const job = await libvirt.blockJob(ref, 'sdi', signal);
+    assert.ok(job?.kind === 'copy' && job.copiedBytes === job.totalBytes && job.totalBytes > 0n, String(job?.totalBytes));
+    await rejects('LIBVIRT_REFUSED', libvirt.blockCopy(ref, 'sdi', target.xml, signal));
+    await libvirt.blockJobAbort(ref, 'sdi', { pivot: true }, signal);
+    const live = await diskAt(libvirt, ref, 'live', 'sdi', signal);
+    assert.deepEqual([live?.sourcePath, live?.mirror, live?.serial, await libvirt.blockJob(ref, 'sdi', signal)], [target.path, undefined, 'contract-9', undefined]);
+    assert.equal((await diskAt(libvirt, ref, 'config', 'sdi', signal))?.sourcePath, target.path);
+    await detached(libvirt, ref, 'sdi', signal);
+  });
+  promise('blockJobAbort() without pivot leaves the guest on its disk, and refuses where there is no job', async ({ libvirt, guest, diskXml, copyTarget }, signal) => {
+    const ref = byUuid(guest.uuid);
+    await mirrored(libvirt, ref, { xml: diskXml('sdj', 'contract-10'), targetDev: 'sdj', target: copyTarget('copy').xml }, signal);
+    const before = await diskAt(libvirt, ref, 'config', 'sdj', signal);
+    await libvirt.blockJobAbort(ref, 'sdj', { pivot: false }, signal);
+    const live = await diskAt(libvirt, ref, 'live', 'sdj', signal);
+    assert.deepEqual([live?.sourcePath, live?.mirror], [before?.sourcePath, undefined]);
+    for (const pivot of [true, false]) await rejects('LIBVIRT_REFUSED', libvirt.blockJobAbort(ref, 'sdj', { pivot }, signal));
+    await detached(libvirt, ref, 'sdj', signal);
+  });
+  promise('blockCopy() and blockJob() refuse a guest that does not run, and a disk that it does not have', async ({ libvirt, guest, stoppedGuest, copyTarget }, signal) => {
+    for (const ref of [byUuid(stoppedGuest.uuid), byUuid(guest.uuid)]) {
+      await rejects('LIBVIRT_REFUSED', libvirt.blockCopy(ref, 'sdz', copyTarget('copy').xml, signal));
+      await rejects('LIBVIRT_REFUSED', libvirt.blockJob(ref, 'sdz', signal));
+    }
+  });
+}
+
+/** Attaches a disk to guest and configuration and copies it until the copy is ready. */
+async function mirrored(libvirt: Libvirt, ref: DomainRef, { xml, targetDev, target }: { readonly xml: string; readonly targetDev: string; readonly target: string }, signal: AbortSignal): Promise<DiskMirror> {
+  await libvirt.attachDevice(ref, xml, { live: true, config: true }, signal);
+  await libvirt.blockCopy(ref, targetDev, target, signal);
+  const isReady = async (): Promise<boolean> => {
+    assert.equal((await libvirt.blockJob(ref, targetDev, signal))?.kind, 'copy');
+    return (await diskAt(libvirt, ref, 'live', targetDev, signal))?.mirror?.state === 'yes';
+  };
+  await eventually(isReady, signal);
+  const mirror = (await diskAt(libvirt, ref, 'live', targetDev, signal))?.mirror;
+  assert.ok(mirror !== undefined);
+  return mirror;
+}
+
+async function detached(libvirt: Libvirt, ref: DomainRef, targetDev: string, signal: AbortSignal): Promise<void> {
+  const xml = (await diskAt(libvirt, ref, 'live', targetDev, signal))?.xml ?? '';
+  await libvirt.detachDevice(ref, xml, { live: true, config: true }, signal);
+  await eventually(async () => (await diskAt(libvirt, ref, 'live', targetDev, signal)) === undefined, signal);
 }
 
 function secrets(promise: Promised): void {

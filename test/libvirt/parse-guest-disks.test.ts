@@ -31,7 +31,7 @@ const DOMAIN = `<?xml version='1.0'?>
 describe('parseGuestDisks()', () => {
   test('reads the disks of <devices>, and no others', () => {
     expect(parseGuestDisks(DOMAIN)).toEqual([
-      { targetDev: 'vdb', bus: 'virtio', device: 'disk', sourcePath: '/dev/mapper/a&b', serial: 'a <&&"\' b', alias: 'ua-1', secretUuid: undefined, driver: { name: 'qemu', type: 'raw', cache: 'none', io: 'native' }, xml: FIRST },
+      { targetDev: 'vdb', bus: 'virtio', device: 'disk', sourcePath: '/dev/mapper/a&b', serial: 'a <&&"\' b', alias: 'ua-1', mirror: { sourcePath: undefined, state: 'copying' }, secretUuid: undefined, driver: { name: 'qemu', type: 'raw', cache: 'none', io: 'native' }, xml: FIRST },
       expect.objectContaining({ targetDev: 'sda', bus: undefined, device: 'cdrom', sourcePath: undefined, serial: undefined, alias: undefined, driver: {} }),
       expect.objectContaining({ targetDev: 'vdc', device: 'disk', sourcePath: '/images/a', xml: '<disk type=\'file\'><source file=\'/images/a\'/><target dev=\'vdc\' bus=\'virtio\'/></disk>' }),
     ]);
@@ -44,6 +44,13 @@ describe('parseGuestDisks()', () => {
     const secretUuid = '2a0a0d6c-babf-454d-b93e-9ac9957b95e0';
     const secret = `<encryption format='luks'><secret type='passphrase' uuid='${secretUuid}'/></encryption>`;
     expect(parseGuestDisk(`<disk type='block'>${inside(secret)}<target dev='vdb'/></disk>`)).toMatchObject({ secretUuid, sourcePath: '/dev/sdb' });
+  });
+
+  test.each([
+    ['', 'copying'], [' ready=\'yes\'', 'yes'], [' ready=\'pivot\'', 'pivot'], [' ready=\'abort\'', 'abort'],
+  ])('reads how far a block copy%s is', (ready, state) => {
+    const disk = parseGuestDisk(`<disk type='block'><source dev='/dev/sda' index='1'/><backingStore/><mirror type='block' job='copy'${ready}><format type='raw'/><source dev='/dev/sdb' index='3'/><backingStore/></mirror><target dev='vdb'/></disk>`);
+    expect(disk).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdb', state } });
   });
 
   test('gives an element that reads as the same disk', () => {

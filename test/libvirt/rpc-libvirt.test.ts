@@ -182,15 +182,16 @@ describe('RpcLibvirt', () => {
     await hears(PROCEDURE.secretUndefine);
   });
 
-  test('attachDevice() and detachDevice() pass the scope on as flags', async () => {
+  test('attachDevice(), detachDevice() and updateDevice() pass the scope on as flags', async () => {
     const flags: number[] = [];
-    for (const procedure of [PROCEDURE.domainAttachDeviceFlags, PROCEDURE.domainDetachDeviceFlags]) {
+    for (const procedure of [PROCEDURE.domainAttachDeviceFlags, PROCEDURE.domainDetachDeviceFlags, PROCEDURE.domainUpdateDeviceFlags]) {
       daemon.answer(procedure, ({ payload }) => { flags.push(payload.readUInt32BE(payload.length - 4)); return new XdrWriter(); });
     }
     await libvirt.attachDevice(guest, '<disk/>', { live: true, config: true }, never);
     await libvirt.detachDevice(guest, '<disk/>', { live: true, config: false }, never);
     await libvirt.detachDevice(guest, '<disk/>', { live: false, config: true }, never);
-    expect(flags).toEqual([3, 1, 2]);
+    await libvirt.updateDevice(guest, '<disk/>', { live: false, config: true }, never);
+    expect(flags).toEqual([3, 1, 2, 2]);
   });
 
   test('blockResize() sends the size in bytes, beyond 32 bits', async () => {
@@ -198,6 +199,25 @@ describe('RpcLibvirt', () => {
     await libvirt.blockResize(guest, 'vdb', 5_000_000_000_000n, never);
     const sent = daemon.heard.find(({ procedure }) => procedure === PROCEDURE.domainBlockResize)?.payload;
     expect(sent).toEqual(onDomain(GUEST).string('vdb').uhyper(5_000_000_000_000n).uint(1).bytes());
+  });
+
+  test('blockCopy() copies to a device that is there, of a persistent guest too, and blockJobAbort() says which end is meant', async () => {
+    for (const procedure of [PROCEDURE.domainBlockCopy, PROCEDURE.domainBlockJobAbort]) daemon.answer(procedure, () => new XdrWriter());
+    await libvirt.blockCopy(guest, 'vdb', '<disk/>', never);
+    await libvirt.blockJobAbort(guest, 'vdb', { pivot: true }, never);
+    await libvirt.blockJobAbort(guest, 'vdb', { pivot: false }, never);
+    const sent = daemon.heard.filter(({ procedure }) => procedure === PROCEDURE.domainBlockCopy || procedure === PROCEDURE.domainBlockJobAbort).map(({ payload }) => payload);
+    const onDisk = (): XdrWriter => onDomain(GUEST).string('vdb');
+    expect(sent).toEqual([onDisk().string('<disk/>').uint(0).uint(2 | 4).bytes(), onDisk().uint(2).bytes(), onDisk().uint(0).bytes()]);
+  });
+
+  test.each([
+    ['a copy', 1, 2, { kind: 'copy', copiedBytes: 5_000_000_000n, totalBytes: 5_000_000_001n }],
+    ['another job', 1, 4, { kind: 'other', copiedBytes: 5_000_000_000n, totalBytes: 5_000_000_001n }],
+    ['none', 0, 0, undefined],
+  ])('blockJob() reads %s', async (_what, isFound, type, job) => {
+    daemon.answer(PROCEDURE.domainGetBlockJobInfo, () => new XdrWriter().int(isFound).int(type).uhyper(0n).uhyper(5_000_000_000n).uhyper(5_000_000_001n));
+    await expect(libvirt.blockJob(guest, 'vdb', never)).resolves.toEqual(job);
   });
 
   test('listDomains() asks for the whole list, whatever the guests do', async () => {

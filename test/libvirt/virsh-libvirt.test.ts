@@ -62,6 +62,34 @@ describe('VirshLibvirt', () => {
     expect(command?.args.join(' ')).not.toContain('touch');
   });
 
+  test('blockCopy() hands the XML over as input and asks for a job that a persistent guest can have', async () => {
+    const { runner, libvirt } = withAnswers(() => ({}));
+    await libvirt.blockCopy({ kind: 'uuid', uuid: UUID }, 'vdb', '<disk/>', signal);
+    const [command] = runner.ran;
+    expect(command?.input).toBe('<disk/>');
+    expect(command?.args.slice(5)).toEqual(['blockcopy', '--domain', UUID, '--path', 'vdb', '--xml', '/proc/self/fd/0', '--reuse-external', '--transient-job']);
+  });
+
+  test.each([[true, '--pivot'], [false, '--abort']])('blockJobAbort() with pivot %p is %s', async (pivot, word) => {
+    const { runner, libvirt } = withAnswers(() => ({}));
+    await libvirt.blockJobAbort({ kind: 'uuid', uuid: UUID }, 'vdb', { pivot }, signal);
+    expect(runner.ran.map(printable)).toEqual([`virsh --connect ${URI} blockjob --domain ${UUID} --path vdb ${word}`]);
+  });
+
+  test.each([
+    [' type=Block Copy\n bandwidth=0\n cur=1048576\n end=5000000000\n\n', { kind: 'copy', copiedBytes: 1_048_576n, totalBytes: 5_000_000_000n }],
+    [' type=Active Block Commit\n bandwidth=0\n cur=1\n end=2\n', { kind: 'other', copiedBytes: 1n, totalBytes: 2n }],
+    ['\n', undefined],
+  ])('blockJob() reads %j', async (stdout, job) => {
+    const { libvirt } = withAnswers(() => ({ stdout }));
+    await expect(libvirt.blockJob({ kind: 'uuid', uuid: UUID }, 'vdb', signal)).resolves.toEqual(job);
+  });
+
+  test('blockJob() refuses words that it does not know', async () => {
+    const { libvirt } = withAnswers(() => ({ stdout: 'Block Copy: [50 %]\n' }));
+    await expect(libvirt.blockJob({ kind: 'uuid', uuid: UUID }, 'vdb', signal)).rejects.toThrow(SyntaxError);
+  });
+
   test('defineSecret() keeps the value out of arguments and errors, and takes a secret without a value back', async () => {
     const { runner, libvirt } = withAnswers((words) => {
       if (words.includes('secret-define')) return { stdout: `Secret ${UUID} created\n\n` };

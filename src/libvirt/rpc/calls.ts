@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { quoted } from '../../base/quoted.js';
 import type { Secret } from '../../base/secret.js';
-import type { DeviceScope, DomainRef, SecretUsage } from '../libvirt.js';
-import { onDomain, readAuthTypes, readDomain, readDomains, readFlag, readSecret, readString, writeSecret, writeUuid, type WireDomain, type WireSecret } from './messages.js';
-import { AFFECT, EVENT_DEVICE_REMOVED, PROCEDURE, RESIZE_IN_BYTES, SECRET_USAGE, XML_INACTIVE } from './protocol.js';
+import type { BlockJob, DeviceScope, DomainRef, SecretUsage } from '../libvirt.js';
+import { onDomain, readAuthTypes, readBlockJob, readDomain, readDomains, readFlag, readSecret, readString, writeSecret, writeUuid, type WireDomain, type WireSecret } from './messages.js';
+import { AFFECT, BLOCK_COPY, BLOCK_JOB_ABORT, EVENT_DEVICE_REMOVED, PROCEDURE, RESIZE_IN_BYTES, SECRET_USAGE, XML_INACTIVE } from './protocol.js';
 import type { XdrReader } from './xdr-reader.js';
 import { XdrWriter } from './xdr-writer.js';
 
@@ -59,6 +59,25 @@ export function detachDevice(domain: WireDomain, xml: string, scope: DeviceScope
 export function blockResize(domain: WireDomain, disk: string, sizeBytes: bigint): RpcCall<void> {
   const args = onDomain(domain).string(disk).uhyper(sizeBytes).uint(RESIZE_IN_BYTES);
   return { procedure: PROCEDURE.domainBlockResize, args, read: nothing, doing: `resize disk ${quoted(disk)} of guest ${quoted(domain.name)}` };
+}
+
+export function updateDevice(domain: WireDomain, xml: string, scope: DeviceScope): RpcCall<void> {
+  const args = onDomain(domain).string(xml).uint(impact(scope));
+  return { procedure: PROCEDURE.domainUpdateDeviceFlags, args, read: nothing, doing: `change the device of guest ${quoted(domain.name)}` };
+}
+
+/** Without parameters: as fast as it goes, in pieces of QEMU's choice. */
+export function blockCopy(domain: WireDomain, disk: string, targetXml: string): RpcCall<void> {
+  const args = onDomain(domain).string(disk).string(targetXml).uint(0).uint(BLOCK_COPY.reuseExisting | BLOCK_COPY.transientJob);
+  return { procedure: PROCEDURE.domainBlockCopy, args, read: nothing, doing: `copy disk ${quoted(disk)} of guest ${quoted(domain.name)}` };
+}
+
+export const blockJob = (domain: WireDomain, disk: string): RpcCall<BlockJob | undefined> =>
+  ({ procedure: PROCEDURE.domainGetBlockJobInfo, args: onDomain(domain).string(disk).uint(0), read: readBlockJob, doing: `ask how far the job on disk ${quoted(disk)} of guest ${quoted(domain.name)} is` });
+
+export function blockJobAbort(domain: WireDomain, disk: string, { pivot }: { readonly pivot: boolean }): RpcCall<void> {
+  const args = onDomain(domain).string(disk).uint(pivot ? BLOCK_JOB_ABORT.pivot : 0);
+  return { procedure: PROCEDURE.domainBlockJobAbort, args, read: nothing, doing: `${pivot ? 'complete' : 'end'} the job on disk ${quoted(disk)} of guest ${quoted(domain.name)}` };
 }
 
 export function lookupSecret({ type, id }: SecretUsage): RpcCall<WireSecret> {

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { LONGEST_STRING, MOST_AUTH_TYPES, MOST_DOMAINS, UUID_BYTES } from './protocol.js';
+import type { BlockJob } from '../libvirt.js';
+import { BLOCK_JOB_TYPE, LONGEST_STRING, MOST_AUTH_TYPES, MOST_DOMAINS, UUID_BYTES } from './protocol.js';
 import type { XdrReader } from './xdr-reader.js';
 import { XdrWriter } from './xdr-writer.js';
 
@@ -80,6 +81,15 @@ export function readError(reader: XdrReader): WireError {
 
 export function readDeviceRemoved(reader: XdrReader): WireDeviceRemoved {
   return { callbackId: reader.int(), domain: readDomain(reader), alias: readString(reader) };
+}
+
+/** `remote_domain_get_block_job_info_ret` */
+export function readBlockJob(reader: XdrReader): BlockJob | undefined {
+  const found = readFlag(reader);
+  const type = reader.int();
+  reader.uhyper(); // the limit on its bandwidth
+  const [copiedBytes, totalBytes] = [reader.uhyper(), reader.uhyper()];
+  return found ? { kind: type === BLOCK_JOB_TYPE.copy ? 'copy' : 'other', copiedBytes, totalBytes } : undefined;
 }
 
 /** `remote_connect_list_all_domains_ret`, without the count behind the list, which says the same. */

@@ -53,11 +53,15 @@ export const PROCEDURE = {
   domainIsPersistent: 151,
   domainAttachDeviceFlags: 160,
   domainDetachDeviceFlags: 161,
+  domainUpdateDeviceFlags: 174,
+  domainBlockJobAbort: 237,
+  domainGetBlockJobInfo: 238,
   domainBlockResize: 251,
   connectListAllDomains: 273,
   domainEventCallbackRegisterAny: 316,
   domainEventCallbackDeregisterAny: 317,
   domainEventCallbackDeviceRemoved: 333,
+  domainBlockCopy: 345,
 } as const;
 
 /** VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED (include/libvirt/libvirt-domain.h) */
@@ -71,6 +75,18 @@ export const XML_INACTIVE = 2;
 
 /** VIR_DOMAIN_BLOCK_RESIZE_BYTES (include/libvirt/libvirt-domain.h): the size is in bytes, not KiB */
 export const RESIZE_IN_BYTES = 1;
+
+/**
+ * virDomainBlockCopyFlags (include/libvirt/libvirt-domain.h). Without the second, which is there since libvirt 3.5.0, a persistent guest's disk is not copied at all ("domain is not transient"): QEMU cannot go on with
+ * a copy after the guest has ended and started again.
+ */
+export const BLOCK_COPY = { reuseExisting: 2, transientJob: 4 } as const;
+
+/** virDomainBlockJobAbortFlags (include/libvirt/libvirt-domain.h) */
+export const BLOCK_JOB_ABORT = { pivot: 2 } as const;
+
+/** virDomainBlockJobType (include/libvirt/libvirt-domain.h), as far as it is used here */
+export const BLOCK_JOB_TYPE = { copy: 2 } as const;
 
 /** VIR_SECRET_USAGE_TYPE_VOLUME (include/libvirt/libvirt-secret.h) */
 export const SECRET_USAGE = { volume: 1 } as const;

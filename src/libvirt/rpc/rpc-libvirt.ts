@@ -3,7 +3,7 @@ import { errorChain } from '../../base/error-chain.js';
 import type { Logger } from '../../base/logger.js';
 import type { Secret } from '../../base/secret.js';
 import { isVolumeError } from '../../base/volume-error.js';
-import type { DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from '../libvirt.js';
+import type { BlockJob, DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from '../libvirt.js';
 import { parseLocalUri, socketPaths, type LocalUri } from '../libvirt-uri.js';
 import { secretXml } from '../secret-xml.js';
 import * as calls from './calls.js';
@@ -69,6 +69,22 @@ export class RpcLibvirt implements Libvirt {
 
   async blockResize(ref: DomainRef, disk: string, sizeBytes: bigint, signal: AbortSignal): Promise<void> {
     await this.#link.call(calls.blockResize(await this.#find(ref, signal), disk, sizeBytes), signal);
+  }
+
+  async updateDevice(ref: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void> {
+    await this.#link.call(calls.updateDevice(await this.#find(ref, signal), deviceXml, scope), signal);
+  }
+
+  async blockCopy(ref: DomainRef, disk: string, targetXml: string, signal: AbortSignal): Promise<void> {
+    await this.#link.call(calls.blockCopy(await this.#find(ref, signal), disk, targetXml), signal);
+  }
+
+  async blockJob(ref: DomainRef, disk: string, signal: AbortSignal): Promise<BlockJob | undefined> {
+    return this.#link.call(calls.blockJob(await this.#find(ref, signal), disk), signal);
+  }
+
+  async blockJobAbort(ref: DomainRef, disk: string, end: { readonly pivot: boolean }, signal: AbortSignal): Promise<void> {
+    await this.#link.call(calls.blockJobAbort(await this.#find(ref, signal), disk, end), signal);
   }
 
   async findSecret(usage: SecretUsage, signal: AbortSignal): Promise<string | undefined> {

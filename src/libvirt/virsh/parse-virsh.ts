@@ -1,5 +1,5 @@
 import { quoted } from '../../base/quoted.js';
-import type { Domain, ListedDomain, SecretUsage } from '../libvirt.js';
+import type { BlockJob, Domain, ListedDomain, SecretUsage } from '../libvirt.js';
 
 /**
  * `virsh dominfo`, in English.
@@ -18,6 +18,19 @@ export function parseDomainInfo(text: string): Domain {
 /** `virsh list --all --uuid --name`: a line for each guest, the name as it is, blanks and all; an empty one at the end. */
 export function parseDomainList(text: string): readonly ListedDomain[] {
   return linesOf(text).filter((line) => line !== '').map((line) => ({ name: line.slice(UUID_LENGTH + 1), uuid: line.slice(0, UUID_LENGTH) }));
+}
+
+/**
+ * `virsh blockjob --raw`: one `key=value` on a line, and nothing where there is no job.
+ * @throws {SyntaxError} when a field is missing
+ */
+export function parseBlockJob(text: string): BlockJob | undefined {
+  if (text.trim() === '') return undefined;
+  const [, type] = /^ *type=(.+?)\r?$/m.exec(text) ?? [];
+  const [, copied] = /^ *cur=(\d+)\r?$/m.exec(text) ?? [];
+  const [, total] = /^ *end=(\d+)\r?$/m.exec(text) ?? [];
+  if (type === undefined || copied === undefined || total === undefined) throw new SyntaxError(`Cannot read virsh blockjob: no type, cur or end in ${quoted(text)}`);
+  return { kind: type === 'Block Copy' ? 'copy' : 'other', copiedBytes: BigInt(copied), totalBytes: BigInt(total) };
 }
 
 /** `virsh secret-list`. @returns the UUID of the secret of that usage */

@@ -34,6 +34,18 @@ export const detachDevice = (virsh: Virsh, domain: DomainRef, xml: string, scope
 export const blockResize = (virsh: Virsh, domain: DomainRef, disk: string, sizeBytes: bigint): Command =>
   plain(virsh, 'blockresize', ...named(domain), '--path', disk, '--size', `${sizeBytes}B`);
 
+export const updateDevice = (virsh: Virsh, domain: DomainRef, xml: string, scope: DeviceScope): Command =>
+  withInput(virsh, xml, 'update-device', ...named(domain), '--file', STDIN, ...flags(scope));
+
+/** A persistent guest's disk is copied as a transient job only: rpc/protocol.ts, BLOCK_COPY. */
+export const blockCopy = (virsh: Virsh, domain: DomainRef, disk: string, targetXml: string): Command =>
+  withInput(virsh, targetXml, 'blockcopy', ...named(domain), '--path', disk, '--xml', STDIN, '--reuse-external', '--transient-job');
+
+export const blockJob = (virsh: Virsh, domain: DomainRef, disk: string): Command => plain(virsh, 'blockjob', ...named(domain), '--path', disk, '--raw');
+
+export const blockJobAbort = (virsh: Virsh, domain: DomainRef, disk: string, { pivot }: { readonly pivot: boolean }): Command =>
+  plain(virsh, 'blockjob', ...named(domain), '--path', disk, pivot ? '--pivot' : '--abort');
+
 export const secretList = (virsh: Virsh): Command => plain(virsh, 'secret-list');
 
 export const secretDefine = (virsh: Virsh, xml: string): Command => withInput(virsh, xml, 'secret-define', '--file', STDIN);

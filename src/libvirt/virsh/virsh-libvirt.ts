@@ -4,9 +4,9 @@ import { quoted } from '../../base/quoted.js';
 import type { Secret } from '../../base/secret.js';
 import { isVolumeError, VolumeError } from '../../base/volume-error.js';
 import type { Command, CommandResult, CommandRunner } from '../../host/command.js';
-import { formatDomainRef, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../libvirt.js';
+import { formatDomainRef, type BlockJob, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../libvirt.js';
 import { secretXml } from '../secret-xml.js';
-import { parseDomainInfo, parseDomainList, parseSecretDefined, parseSecretList } from './parse-virsh.js';
+import { parseBlockJob, parseDomainInfo, parseDomainList, parseSecretDefined, parseSecretList } from './parse-virsh.js';
 import * as commands from './virsh-commands.js';
 import { virshFailure } from './virsh-failure.js';
 
@@ -58,6 +58,26 @@ export class VirshLibvirt implements Libvirt {
   async blockResize(domain: DomainRef, disk: string, sizeBytes: bigint, signal: AbortSignal): Promise<void> {
     const ref = await this.#unmistakable(domain, signal);
     await this.#run(commands.blockResize(this.#virsh, ref, disk, sizeBytes), `resize disk ${quoted(disk)} of guest ${shown(domain)}`, signal);
+  }
+
+  async updateDevice(domain: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void> {
+    const ref = await this.#unmistakable(domain, signal);
+    await this.#run(commands.updateDevice(this.#virsh, ref, deviceXml, scope), `change the device of guest ${shown(domain)}`, signal);
+  }
+
+  async blockCopy(domain: DomainRef, disk: string, targetXml: string, signal: AbortSignal): Promise<void> {
+    const ref = await this.#unmistakable(domain, signal);
+    await this.#run(commands.blockCopy(this.#virsh, ref, disk, targetXml), `copy disk ${quoted(disk)} of guest ${shown(domain)}`, signal);
+  }
+
+  async blockJob(domain: DomainRef, disk: string, signal: AbortSignal): Promise<BlockJob | undefined> {
+    const ref = await this.#unmistakable(domain, signal);
+    return parseBlockJob(await this.#run(commands.blockJob(this.#virsh, ref, disk), `ask how far the job on disk ${quoted(disk)} of guest ${shown(domain)} is`, signal));
+  }
+
+  async blockJobAbort(domain: DomainRef, disk: string, end: { readonly pivot: boolean }, signal: AbortSignal): Promise<void> {
+    const ref = await this.#unmistakable(domain, signal);
+    await this.#run(commands.blockJobAbort(this.#virsh, ref, disk, end), `${end.pivot ? 'complete' : 'end'} the job on disk ${quoted(disk)} of guest ${shown(domain)}`, signal);
   }
 
   async findSecret(usage: SecretUsage, signal: AbortSignal): Promise<string | undefined> {

@@ -1,0 +1,159 @@
+// needs: libvirt
+// limit: 420 s
+import assert from 'node:assert/strict';
+import { isVolumeError } from '../../src/base/volume-error.js';
+import type { VolumeDriver } from '../../src/driver/volume-driver.js';
+import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
+import { parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
+import { tryRun } from '../guest/commands.js';
+import { connectionInfo } from '../guest/connection-info.js';
+import { Domain } from '../guest/domain.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
+import { LioVolume } from '../guest/lio-volume.js';
+import { requireNothingLeft } from '../guest/require-nothing-left.js';
+import { readResidue, type Residue } from '../guest/residue.js';
+import { after, before, test } from '../guest/scenario.js';
+import { libvirtdUp, startMultipathd, stopMultipathd, virsh } from '../guest/services.js';
+import { volumeDriver } from '../guest/volume-driver.js';
+
+/** A volume takes another one's place under a running guest, which goes on writing. The guest is persistent: its next start must take the new one too. */
+const MIB = 2 ** 20;
+const CONFIG = { login_timeout_seconds: 10, device_timeout_seconds: 30 };
+const ISER = { ...CONFIG, iscsi_iface: 'iser', iscsi_iface_fallback: 'none' };
+const SDB = { dev: 'sdb', bus: 'scsi' };
+/** 4 MiB of a pattern at each place. */
+const LENGTH = 4 * MIB;
+
+/** A volume on a target of its own. */
+interface Exported {
+  readonly volume: LioVolume;
+  readonly target: LioTarget;
+  readonly info: object;
+}
+
+let guest: Domain;
+let domain: { readonly kind: 'name'; readonly name: string };
+let clean: Residue;
+let multipathdRan: boolean;
+const exported = new Map<string, Exported>();
+
+async function publish(name: string, { sizeMiB = 64, iser = false }: { readonly sizeMiB?: number; readonly iser?: boolean } = {}): Promise<void> {
+  const address = iser ? ISER_ADDRESS : TCP_ADDRESSES[0];
+  const volume = await LioVolume.create({ name: `swap-${name}`, sizeMiB });
+  const target = new LioTarget({ iqn: `iqn.2026-11.org.example:swap-${name}`, portals: [{ address, iser }], luns: { 1: volume } });
+  exported.set(name, { volume, target, info: connectionInfo(volume, target, 1, [address]) });
+}
+
+function at(name: string): Exported {
+  const one = exported.get(name);
+  assert.ok(one !== undefined);
+  return one;
+}
+
+before(async () => {
+  multipathdRan = (await tryRun('pidof', ['multipathd'])).code === 0;
+  await stopMultipathd(); // it would put a map over the one path
+  await libvirtdUp();
+  await publish('old');
+  await publish('new', { sizeMiB: 96 });
+  await publish('iser', { sizeMiB: 96, iser: true });
+  await publish('small', { sizeMiB: 32 });
+  guest = await Domain.start({ name: 'swap', persistent: true });
+  domain = { kind: 'name', name: guest.name };
+  clean = await readResidue();
+});
+
+after(async () => {
+  await guest.stop();
+  await tryRun('virsh', ['-c', 'qemu:///system', 'undefine', 'swap']);
+  for (const { target, volume } of exported.values()) {
+    target.remove();
+    await volume.remove();
+  }
+  if (multipathdRan) await startMultipathd(); // for the scenarios after this one
+});
+
+async function disk(which: 'live' | 'config'): Promise<GuestDisk | undefined> {
+  const disks = parseGuestDisks(await virsh('dumpxml', guest.name, ...(which === 'config' ? ['--inactive'] : [])));
+  return disks.find(({ targetDev }) => targetDev === SDB.dev);
+}
+
+const pattern = (byte: number): Buffer => Buffer.alloc(LENGTH, byte);
+
+/** The guest's disk is on the old volume alone, and nothing of another is on the host. */
+async function requireOnOld(driver: VolumeDriver, devicePath: string, since: Residue): Promise<void> {
+  for (const which of ['live', 'config'] as const) assert.deepEqual([(await disk(which))?.sourcePath, (await disk(which))?.mirror, (await disk(which))?.alias], [devicePath, undefined, 'ua-swap-old']);
+  assert.equal((await driver.find(at('old').info))?.device.path, devicePath);
+  await requireNothingLeft(since);
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(() => undefined, (reason: unknown) => reason);
+  assert.ok(isVolumeError(error), String(error));
+  console.log(`${error.code}: ${error.message}`);
+  return error.code;
+}
+
+test('swap() to a smaller volume, aborted midway, and whose target fails midway leaves guest and host on the old volume', async () => {
+  await using driver = volumeDriver(CONFIG);
+  const { volume } = await driver.attach(domain, at('old').info, SDB);
+  const attached = await readResidue();
+  await guest.write('ua-swap-old', 0xa1, 0, LENGTH);
+  assert.equal(await codeOf(driver.swap(domain, at('old').info, at('small').info)), 'RESIZE_FAILED');
+  await requireOnOld(driver, volume.device.path, attached);
+
+  const controller = new AbortController();
+  assert.equal(await codeOf(driver.swap(domain, at('old').info, at('new').info, { onProgress: () => { controller.abort(); } }, controller.signal)), 'ABORTED');
+  await requireOnOld(driver, volume.device.path, attached);
+  await guest.verify('ua-swap-old', 0xa1, 0, LENGTH);
+});
+
+test('swap() from TCP to TCP: what the guest wrote before, meanwhile and after is on the new volume, and nothing is left of the old one', async (context) => {
+  await using driver = volumeDriver(CONFIG);
+  const began = performance.now();
+  let copied = 0n;
+  let writing: Promise<void> | undefined;
+  const { volume, ...swapped } = await driver.swap(domain, at('old').info, at('new').info, {
+    onProgress: ({ copiedBytes }) => {
+      copied = copiedBytes;
+      writing ??= guest.write('ua-swap-old', 0xb2, 16 * MIB, LENGTH); // to what is being copied, or was
+    },
+  });
+  context.diagnostic(`swap of 64 MiB: ${Math.round(performance.now() - began)} ms`);
+  await writing;
+  assert.deepEqual(swapped, { guestResized: true, oldReleased: true, warnings: [] });
+  assert.ok(copied >= 64n * BigInt(MIB), `${copied} bytes`);
+  await guest.write('ua-swap-old', 0xc3, 90 * MIB, LENGTH); // beyond the end of the old one
+  await at('new').volume.flush();
+  assert.deepEqual([0, 16 * MIB, 90 * MIB].map((offset) => at('new').volume.read(offset, LENGTH)), [pattern(0xa1), pattern(0xb2), pattern(0xc3)]);
+  const [live, stored] = [await disk('live'), await disk('config')];
+  assert.deepEqual([live?.sourcePath, live?.alias, live?.serial], [volume.device.path, 'ua-swap-old', 'swap-old']);
+  assert.deepEqual([stored?.sourcePath, stored?.alias, stored?.serial, stored?.xml.match(/<address[^>]*>/)?.[0]], [volume.device.path, 'ua-swap-new', 'swap-new', live?.xml.match(/<address[^>]*>/)?.[0]]);
+  assert.deepEqual((await readResidue()).filter((line) => line.startsWith('session')), [`session ${at('new').target.iqn} at ${TCP_ADDRESSES[0]} over default`]);
+});
+
+test('after a swap detach() of the old volume takes the new one from nobody, extend() of the new one tells the guest, and the guest starts with it', async () => {
+  await using driver = volumeDriver(CONFIG);
+  assert.equal(await codeOf(driver.detach(domain, at('old').info)), 'DEVICE_MISMATCH');
+  assert.equal((await disk('live'))?.targetDev, SDB.dev);
+  assert.equal(await codeOf(driver.attach(domain, at('old').info, { dev: 'sdc', bus: 'scsi' })), 'LIBVIRT_REFUSED'); // its alias is taken
+  await at('new').volume.resize(100);
+  assert.equal((await driver.extend(at('new').info, { domain })).guestResized, true);
+  await guest.write('ua-swap-old', 0xd4, 96 * MIB, LENGTH);
+  await guest.stop();
+  await virsh('start', guest.name);
+  assert.deepEqual([(await disk('live'))?.alias, (await disk('live'))?.serial], ['ua-swap-new', 'swap-new']);
+  await guest.verify('ua-swap-new', 0xd4, 96 * MIB, LENGTH);
+});
+
+test('swap() from TCP to iSER, and detach() of the volume that is there now leaves nothing', async () => {
+  await using driver = volumeDriver(ISER);
+  await at('iser').volume.resize(100);
+  const { volume, oldReleased, warnings } = await driver.swap(domain, at('new').info, at('iser').info);
+  assert.deepEqual([volume.paths[0].transport, oldReleased, warnings], ['iser', true, []]);
+  await at('iser').volume.flush();
+  assert.deepEqual([0, 16 * MIB, 90 * MIB, 96 * MIB].map((offset) => at('iser').volume.read(offset, LENGTH)), [pattern(0xa1), pattern(0xb2), pattern(0xc3), pattern(0xd4)]);
+  assert.deepEqual(await driver.detach(domain, at('iser').info), { found: true, warnings: [] });
+  assert.deepEqual([await disk('live'), await disk('config')], [undefined, undefined]);
+  await requireNothingLeft(clean);
+});

@@ -1,0 +1,213 @@
+import { throwIfAborted } from '../base/aborted.js';
+import { errorChain } from '../base/error-chain.js';
+import type { Logger } from '../base/logger.js';
+import { VolumeError } from '../base/volume-error.js';
+import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import type { BlockDevice } from '../device/block-device.js';
+import type { VolumeEvents } from '../events/volume-events.js';
+import type { Clock } from '../host/clock.js';
+import { DiskMover } from '../libvirt/disk-mover.js';
+import { findLiveDisk, type GuestDisk } from '../libvirt/guest-disk.js';
+import type { GuestDisks } from '../libvirt/guest-disks.js';
+import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
+import type { ConnectedVolume } from './connected-volume.js';
+import { aliasOf } from './disk-match.js';
+import type { GuestSource } from './guest-source.js';
+import { sourcePathsOf } from './source-paths.js';
+import type { OpenedVolume } from './volume-connector.js';
+import type { ReleasedVolume, SwapProgress, SwappedVolume } from './volume-driver.js';
+import type { VolumeInGuest } from './volume-in-guest.js';
+
+export interface SwapperParts {
+  readonly libvirt: Libvirt;
+  readonly guestDisks: GuestDisks;
+  readonly inGuest: VolumeInGuest;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: VolumeEvents;
+}
+
+/** The host's part of a swap, as connect() and disconnect() do it, for whoever holds the locks. */
+export interface HostSide {
+  readonly find: (connection: IscsiConnection) => Promise<ConnectedVolume | undefined>;
+  readonly open: (connection: IscsiConnection, signal: AbortSignal) => Promise<OpenedVolume>;
+  /** Rejects with `DEVICE_IN_USE` when a process, a mount or another device has the volume open. */
+  readonly requireUnused: (connection: IscsiConnection, signal: AbortSignal) => Promise<void>;
+  readonly release: (connection: IscsiConnection, signal: AbortSignal) => Promise<ReleasedVolume>;
+  /** What the stored description of a guest calls the device. */
+  readonly lastingSource: (device: BlockDevice, signal: AbortSignal) => Promise<GuestSource>;
+}
+
+export interface SwapRequest {
+  readonly domain: DomainRef;
+  readonly from: IscsiConnection;
+  readonly to: IscsiConnection;
+  readonly onProgress: (progress: SwapProgress) => void;
+}
+
+/** What the guest has, before anything is done. */
+interface Before {
+  readonly disk: GuestDisk;
+  /** The old volume on this host; `undefined` where an earlier swap has moved the guest already. */
+  readonly old: ConnectedVolume | undefined;
+}
+
+/** How long undoing, and what must follow a pivot, may take, whatever became of the caller's signal. */
+const UNDO_MS = 180_000;
+
+/**
+ * Puts one volume in the place of another under a running guest. Before the pivot all can be undone, and is; from the pivot on nothing is, and what then fails becomes a warning: the guest is on the new volume, and a rejection says that it is not.
+ * Everything here runs under the locks of both volumes' targets.
+ */
+export class VolumeSwapper {
+  readonly #parts: SwapperParts;
+  readonly #mover: DiskMover;
+
+  constructor(parts: SwapperParts) {
+    this.#parts = parts;
+    this.#mover = new DiskMover(parts);
+  }
+
+  /** @throws {VolumeError} `DOMAIN_NOT_FOUND`, `LIBVIRT_REFUSED` for a guest that does not run */
+  async requireRunning(domain: DomainRef, signal: AbortSignal): Promise<Domain> {
+    const found = await this.#parts.libvirt.lookupDomain(domain, signal);
+    if (found.active) return found;
+    throw new VolumeError('LIBVIRT_REFUSED', `Cannot swap a volume of guest "${found.name}": it does not run, and only a running guest copies its disk`, {
+      hint: 'copy the volume at the storage, then detach the old one and attach the new one', details: { guest: found.name },
+    });
+  }
+
+  async swap({ domain: named, from, to, onProgress }: SwapRequest, host: HostSide, signal: AbortSignal): Promise<SwappedVolume> {
+    const began = this.#parts.clock.now();
+    const domain = await this.requireRunning(named, signal);
+    const { disk, old } = await this.#before(domain, { from, to }, host, signal);
+    const { volume, opened } = await host.open(to, signal);
+    try {
+      if (old !== undefined) requireFitting(old, volume);
+      if (old !== undefined && !opened && !isCopiedTo(disk, volume)) await host.requireUnused(to, signal);
+      throwIfAborted(signal);
+      await this.#mover.move({ domain, targetDev: disk.targetDev, devicePath: volume.device.path, devicePaths: pathsOf(volume), onProgress: this.#guarded(onProgress) }, signal);
+    } catch (error) {
+      throw opened ? await this.#undone(to, host, error) : error;
+    }
+    const resized = await this.#resize(domain, disk, { old, volume });
+    const stored = await this.#store(domain, disk, { to, volume }, host);
+    const released = await this.#release(from, host, signal);
+    const swapped = { volume, guestResized: resized.done, oldReleased: released.done, warnings: [...volume.warnings, ...resized.warnings, ...stored.warnings, ...released.warnings] };
+    for (const reason of [...resized.warnings, ...stored.warnings, ...released.warnings]) this.#parts.logger.warn('A swap is not complete', { guest: domain.name, targetDev: disk.targetDev, reason });
+    const { device: { path: device, wwid } } = volume;
+    this.#parts.events.emit({ kind: 'volume-swapped', oldWwid: old?.device.wwid, wwid, device, guestResized: swapped.guestResized, oldReleased: swapped.oldReleased, durationMs: this.#parts.clock.now() - began });
+    return swapped;
+  }
+
+  /** A guest that is on the new volume already is what an earlier swap has left that did not come to its end. */
+  async #before(domain: Domain, { from, to }: Pick<SwapRequest, 'from' | 'to'>, host: HostSide, signal: AbortSignal): Promise<Before> {
+    const [there, old] = [await host.find(to), await host.find(from)];
+    const moved = there === undefined ? undefined : await this.#diskOn(domain, to, there, signal);
+    if (moved !== undefined) {
+      await this.#requireOneOfThem(domain, moved, old, signal);
+      return { disk: moved, old: undefined };
+    }
+    if (old === undefined) throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot swap the volume: the old one is not connected to this host', { hint: 'attach the new one: the guest cannot have the old one' });
+    const disk = await this.#diskOn(domain, from, old, signal);
+    if (disk === undefined) throw new VolumeError('DEVICE_NOT_FOUND', `Cannot swap the volume: guest "${domain.name}" does not have the old one`, { hint: `attach the new one; virsh domblklist ${domain.name} shows what the guest has`, details: { guest: domain.name } });
+    if (disk.device === 'lun') {
+      throw new VolumeError('DISK_INFO_INVALID', `Cannot swap the volume: ${disk.targetDev} of guest "${domain.name}" is of type lun: its requests go past QEMU, which would copy`, { hint: 'detach the old one and attach the new one', details: { key: 'type' } });
+    }
+    return { disk, old };
+  }
+
+  /** A guest that has both has the new one as a disk of its own. */
+  async #requireOneOfThem({ uuid, name }: Domain, { targetDev }: GuestDisk, old: ConnectedVolume | undefined, signal: AbortSignal): Promise<void> {
+    const disks = await this.#parts.guestDisks.liveDisks({ kind: 'uuid', uuid }, signal);
+    const paths = old === undefined ? [] : pathsOf(old);
+    if (!disks.some(({ sourcePath }) => sourcePath !== undefined && paths.includes(sourcePath))) return;
+    throw new VolumeError('DEVICE_IN_USE', `Cannot swap the volume: guest "${name}" has the new one too, as ${targetDev}`, { hint: 'detach the new volume first: what is on it will be written over', details: { guest: name, targetDev } });
+  }
+
+  /** The running guest's disk that is on the volume's device. */
+  async #diskOn(domain: Domain, connection: IscsiConnection, volume: ConnectedVolume, signal: AbortSignal): Promise<GuestDisk | undefined> {
+    const { guestDisks, inGuest } = this.#parts;
+    const ref = { kind: 'uuid', uuid: domain.uuid } as const;
+    const paths = pathsOf(volume);
+    const disk = findLiveDisk(await guestDisks.liveDisks(ref, signal), await inGuest.match(ref, connection, paths, signal));
+    return disk?.sourcePath !== undefined && paths.includes(disk.sourcePath) ? disk : undefined;
+  }
+
+  /** The error to throw: the first one, with what could not be undone beside it. A new volume that QEMU still has open stays: it is in use. */
+  async #undone(to: IscsiConnection, host: HostSide, first: unknown): Promise<unknown> {
+    try {
+      await host.release(to, AbortSignal.timeout(UNDO_MS));
+      return first;
+    } catch (failure) {
+      return new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed swap in full', { cause: new AggregateError([first, failure]), hint: 'disconnect the new volume once the guest does not have it open' });
+    }
+  }
+
+  /** A listener's mistake does not undo a copy. */
+  #guarded(onProgress: SwapRequest['onProgress']): SwapRequest['onProgress'] {
+    return (progress) => {
+      try {
+        onProgress(progress);
+      } catch (error) {
+        this.#parts.logger.warn('A listener to the progress of a swap failed', { reason: errorChain(error) });
+      }
+    };
+  }
+
+  /** The guest still believes in the old size. */
+  async #resize({ uuid }: Domain, { targetDev }: GuestDisk, { old, volume: { device } }: { readonly old: ConnectedVolume | undefined; readonly volume: ConnectedVolume }): Promise<Step> {
+    if (device.sizeBytes === old?.device.sizeBytes) return { done: false, warnings: [] };
+    return await step(async () => {
+      await this.#parts.libvirt.blockResize({ kind: 'uuid', uuid }, targetDev, device.sizeBytes, AbortSignal.timeout(UNDO_MS));
+      return true;
+    }, (why) => `the guest was not told the size of the new volume, ${device.sizeBytes} bytes; extend tells it: ${why}`);
+  }
+
+  async #store(domain: Domain, disk: GuestDisk, { to, volume }: { readonly to: IscsiConnection; readonly volume: ConnectedVolume }, host: HostSide): Promise<Step> {
+    const signal = AbortSignal.timeout(UNDO_MS);
+    const notes: string[] = [];
+    const stored = await step(async () => {
+      const { path, warnings } = domain.persistent ? await host.lastingSource(volume.device, signal) : { path: volume.device.path, warnings: [] };
+      notes.push(...warnings);
+      return await this.#parts.guestDisks.moveStored(domain, disk, { devicePath: path, alias: aliasOf(to), serial: to.serial, devicePaths: pathsOf(volume) }, signal);
+    }, (why) => `the guest's stored description does not name the new volume; swap again, before the guest starts anew: ${why}`);
+    return { ...stored, warnings: [...notes, ...stored.warnings] };
+  }
+
+  async #release(from: IscsiConnection, host: HostSide, signal: AbortSignal): Promise<Step> {
+    return await step(async () => { await host.release(from, signal); return true; }, (why) => `the old volume stays on this host; disconnect it: ${why}`);
+  }
+}
+
+/** Something that comes after the pivot: it may fail, and then it is told. */
+interface Step {
+  readonly done: boolean;
+  readonly warnings: readonly string[];
+}
+
+async function step(work: () => Promise<boolean>, told: (why: string) => string): Promise<Step> {
+  try {
+    return { done: await work(), warnings: [] };
+  } catch (error) {
+    return { done: false, warnings: [told(errorChain(error))] };
+  }
+}
+
+function pathsOf({ device, paths }: ConnectedVolume): readonly string[] {
+  return sourcePathsOf(device, paths.map(({ disk }) => disk));
+}
+
+/** What an earlier swap began, and did not end. */
+function isCopiedTo({ mirror }: GuestDisk, volume: ConnectedVolume): boolean {
+  return mirror?.sourcePath !== undefined && pathsOf(volume).includes(mirror.sourcePath);
+}
+
+/** @throws {VolumeError} `USAGE`, `RESIZE_FAILED` */
+function requireFitting({ device: old }: ConnectedVolume, { device }: ConnectedVolume): void {
+  if (old.path === device.path || (old.wwid !== undefined && old.wwid === device.wwid)) throw new VolumeError('USAGE', `Cannot swap a volume for itself: ${old.path} and ${device.path} are ${device.wwid ?? 'one device'}`);
+  if (device.sizeBytes >= old.sizeBytes) return;
+  throw new VolumeError('RESIZE_FAILED', `Cannot swap the volume: the new one has ${device.sizeBytes} bytes, and the old one has ${old.sizeBytes}: nothing may become smaller under a guest`, {
+    hint: 'make the new volume at least as large as the old one', details: { oldSizeBytes: Number(old.sizeBytes), newSizeBytes: Number(device.sizeBytes) },
+  });
+}

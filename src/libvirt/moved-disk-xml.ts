@@ -1,0 +1,34 @@
+import { create } from 'xmlbuilder2';
+import { quoted } from '../base/quoted.js';
+import { parseXml } from './xml-elements.js';
+
+/** What a stored disk is to be called, and where it is, once another volume has taken its place. */
+export interface MovedDisk {
+  readonly devicePath: string;
+  /** `ua-` and the new volume's id; `undefined` for none. */
+  readonly alias: string | undefined;
+  readonly serial: string | undefined;
+}
+
+/** Elements that say which volume it was. */
+const OF_THE_VOLUME: readonly string[] = ['source', 'alias', 'serial', 'backingStore', 'mirror'];
+
+/**
+ * A stored disk's description with another volume behind it. All else stays, above all its place in the guest: target, address, boot order.
+ * @throws {SyntaxError} when the text is no disk
+ */
+export function movedDiskXml(storedXml: string, { devicePath, alias, serial }: MovedDisk): string {
+  const { name, attributes, children } = parseXml(storedXml);
+  if (name !== 'disk') throw new SyntaxError(`Cannot read ${quoted(storedXml)} as a disk: the element is <${name}>`);
+  const disk = create().ele('disk', { ...escaped(attributes), type: 'block' });
+  disk.ele('source', escaped({ dev: devicePath }));
+  if (alias !== undefined) disk.ele('alias', escaped({ name: alias }));
+  if (serial !== undefined) disk.ele('serial').txt(serial.replaceAll('&', '&amp;'));
+  const kept = children.filter((child) => !OF_THE_VOLUME.includes(child.name)).map(({ source }) => source);
+  return disk.doc().end({ headless: true }).replace(/<\/disk>$/, () => `${kept.join('')}</disk>`);
+}
+
+/** xmlbuilder2 takes `&amp;` in a value for an escape and leaves it alone (its nonEntityAmpersandRegex), so every `&` is escaped before. */
+function escaped(attributes: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, value.replaceAll('&', '&amp;')]));
+}

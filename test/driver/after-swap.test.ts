@@ -1,0 +1,136 @@
+import { describe, expect, test } from '@jest/globals';
+import { VolumeError } from '../../src/base/volume-error.js';
+import { disk, GIB, onHost, openWithGuest, publish, WEB1 } from './swap-world.js';
+
+describe('after a swap', () => {
+  test('detach() of the new volume finds the disk in the running guest by its device, and in the stored description by its name', async () => {
+    const world = await openWithGuest();
+    await world.swap();
+    expect(await world.driver.detach(WEB1, world.to.info)).toEqual({ found: true, warnings: [] });
+    expect([disk(world), disk(world, 'config')]).toEqual([undefined, undefined]);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('detach() that the guest did not confirm may be called again, though the stored description has the disk no more', async () => {
+    const world = await openWithGuest();
+    await world.swap();
+    world.libvirt.setAnswer('web1', 'never');
+    await expect(world.driver.detach(WEB1, world.to.info)).rejects.toMatchObject({ code: 'DETACH_UNCONFIRMED' });
+    expect([disk(world)?.alias, disk(world, 'config')]).toEqual(['ua-old', undefined]);
+    world.libvirt.setAnswer('web1', 'at once');
+    expect(await world.driver.detach(WEB1, world.to.info)).toEqual({ found: true, warnings: [] });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('detach() of the new volume finds the disk once the guest has started anew', async () => {
+    const world = await openWithGuest();
+    await world.swap();
+    world.libvirt.stop('web1');
+    world.libvirt.start('web1');
+    expect(disk(world)).toMatchObject({ alias: 'ua-new', serial: 'new' });
+    expect(await world.driver.detach(WEB1, world.to.info)).toEqual({ found: true, warnings: [] });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('detach() of a guest that is shut off meanwhile takes it from its description', async () => {
+    const world = await openWithGuest();
+    await world.swap();
+    world.libvirt.stop('web1');
+    expect(await world.driver.detach(WEB1, world.to.info)).toEqual({ found: true, warnings: [] });
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('detach() of the old volume takes the new one from nobody', async () => {
+    const world = await openWithGuest();
+    await world.swap();
+    const before = await world.residue();
+    await expect(world.driver.detach(WEB1, world.from.info)).rejects.toMatchObject({ code: 'DEVICE_MISMATCH', details: { targetDev: 'vdb', target: world.to.target.iqn, lun: 1 } });
+    expect([disk(world)?.targetDev, disk(world, 'config')?.targetDev, await world.residue()]).toEqual(['vdb', 'vdb', before]);
+  });
+
+  test('detach() of the old volume, attached anew in the place of a third, takes that disk and not the one that has its name', async () => {
+    const world = await openWithGuest();
+    const third = publish(world, 'third');
+    await world.driver.attach(WEB1, third.info, { dev: 'vdc', bus: 'virtio' });
+    await world.swap();
+    await world.driver.swap(WEB1, third.info, world.from.info);
+    expect(await world.driver.detach(WEB1, world.from.info)).toEqual({ found: true, warnings: [] });
+    expect(world.libvirt.disksOf('web1').map(({ targetDev }) => targetDev)).toEqual(['vdb']);
+    expect(world.libvirt.disksOf('web1', 'config').map(({ alias }) => alias)).toEqual(['ua-new']);
+  });
+
+  test('extend() tells the guest the new volume\'s size', async () => {
+    const world = await openWithGuest();
+    await world.swap();
+    world.to.target.resize(1, 3n * GIB);
+    expect(await world.driver.extend(world.to.info, { domain: WEB1 })).toMatchObject({ guestResized: true, warnings: [] });
+    expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(3n * GIB);
+  });
+
+  test('a volume of another name with the same device path is not taken for one that is not connected', async () => {
+    const world = await openWithGuest();
+    await world.swap();
+    expect(await world.driver.detach(WEB1, publish(world, 'another').info)).toEqual({ found: false, warnings: [] });
+    expect(disk(world)?.targetDev).toBe('vdb');
+  });
+});
+
+describe('swap() whose guest is on the new volume resolves, and warns of what failed after that:', () => {
+  test('an old volume that cannot be released stays, and disconnect() takes it later', async () => {
+    const world = await openWithGuest();
+    world.host.kernel.unflushable.add('/dev/sda');
+    const { volume, oldReleased, warnings } = await world.swap();
+    expect([disk(world)?.sourcePath, oldReleased, warnings]).toEqual([volume.device.path, false, [expect.stringMatching(/^the old volume stays on this host; disconnect it: /)]]);
+    world.host.kernel.unflushable.clear();
+    expect(await world.driver.disconnect(world.from.info)).toEqual({ found: true, warnings: [] });
+  });
+
+  test('a stored description that libvirt does not change is mended by another swap()', async () => {
+    const world = await openWithGuest();
+    const updateDevice = world.libvirt.updateDevice.bind(world.libvirt);
+    world.libvirt.updateDevice = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'no'); };
+    const { oldReleased, warnings } = await world.swap();
+    expect([oldReleased, warnings]).toEqual([true, [expect.stringMatching(/^the guest's stored description does not name the new volume; swap again/)]]);
+    world.libvirt.updateDevice = updateDevice;
+    expect((await world.swap()).warnings).toEqual([]);
+    expect(disk(world, 'config')).toMatchObject({ alias: 'ua-new', sourcePath: disk(world)?.sourcePath });
+  });
+
+  test('a stored description with the old name goes with detach() of the new volume', async () => {
+    const world = await openWithGuest();
+    world.libvirt.updateDevice = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'no'); };
+    await world.swap();
+    expect(await world.driver.detach(WEB1, world.to.info)).toEqual({ found: true, warnings: [] });
+    expect([disk(world), disk(world, 'config'), await world.residue()]).toEqual([undefined, undefined, []]);
+  });
+
+  test('a size that the guest could not be told is told by extend()', async () => {
+    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const blockResize = world.libvirt.blockResize.bind(world.libvirt);
+    world.libvirt.blockResize = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'no'); };
+    expect(await world.swap()).toMatchObject({ guestResized: false, warnings: [expect.stringMatching(/^the guest was not told the size/)] });
+    world.libvirt.blockResize = blockResize;
+    expect(await world.driver.extend(world.to.info, { domain: WEB1 })).toMatchObject({ guestResized: true });
+  });
+});
+
+describe('swap() goes on with what an earlier one has left that was killed', () => {
+  test('while it copied', async () => {
+    const world = await openWithGuest();
+    const { device } = await world.driver.connect(world.to.info);
+    world.libvirt.beginCopy('web1', 'vdb', device.path);
+    expect(await world.swap()).toMatchObject({ oldReleased: true, warnings: [] });
+    expect(disk(world)).toMatchObject({ sourcePath: device.path, mirror: undefined });
+  });
+
+  test('after the pivot: the description, the size and the old volume are still to be done', async () => {
+    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const { device } = await world.driver.connect(world.to.info);
+    world.libvirt.beginCopy('web1', 'vdb', device.path);
+    for (let looks = 0; looks < 3; looks++) await world.libvirt.blockJob(WEB1, 'vdb', AbortSignal.timeout(1_000));
+    await world.libvirt.blockJobAbort(WEB1, 'vdb', { pivot: true }, AbortSignal.timeout(1_000));
+    expect(await world.swap()).toMatchObject({ guestResized: true, oldReleased: true, warnings: [] });
+    expect(disk(world, 'config')).toMatchObject({ alias: 'ua-new', sourcePath: device.path });
+    expect(await onHost(world, world.from)).toBeUndefined();
+  });
+});
