@@ -91,7 +91,7 @@ export class VolumeSwapper {
       throw opened ? await this.#undone(to, host, error) : error;
     }
     const resized = await this.#resize(domain, disk, { old, volume });
-    const stored = await this.#store(domain, disk, { to, volume }, host);
+    const stored = await this.#store(domain, disk, { to, old, volume }, host);
     const released = await this.#release(from, host, signal);
     const swapped = { volume, guestResized: resized.done, oldReleased: released.done, warnings: [...volume.warnings, ...resized.warnings, ...stored.warnings, ...released.warnings] };
     for (const reason of [...resized.warnings, ...stored.warnings, ...released.warnings]) this.#parts.logger.warn('A swap is not complete', { guest: domain.name, targetDev: disk.targetDev, reason });
@@ -164,13 +164,13 @@ export class VolumeSwapper {
     }, (why) => `the guest was not told the size of the new volume, ${device.sizeBytes} bytes; extend tells it: ${why}`);
   }
 
-  async #store(domain: Domain, disk: GuestDisk, { to, volume }: { readonly to: IscsiConnection; readonly volume: ConnectedVolume }, host: HostSide): Promise<Step> {
+  async #store(domain: Domain, disk: GuestDisk, { to, old, volume }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined; readonly volume: ConnectedVolume }, host: HostSide): Promise<Step> {
     const signal = AbortSignal.timeout(UNDO_MS);
     const notes: string[] = [];
     const stored = await step(async () => {
       const { path, warnings } = domain.persistent ? await host.lastingSource(volume.device, signal) : { path: volume.device.path, warnings: [] };
       notes.push(...warnings);
-      return await this.#parts.guestDisks.moveStored(domain, disk, { devicePath: path, alias: aliasOf(to), serial: to.serial, devicePaths: pathsOf(volume) }, signal);
+      return await this.#parts.guestDisks.moveStored(domain, disk, { devicePath: path, alias: aliasOf(to), serial: to.serial, devicePaths: [...pathsOf(volume), ...(old === undefined ? [] : pathsOf(old))] }, signal);
     }, (why) => `the guest's stored description does not name the new volume; swap again, before the guest starts anew: ${why}`);
     return { ...stored, warnings: [...notes, ...stored.warnings] };
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { VolumeError } from '../../src/base/volume-error.js';
-import { disk, GIB, onHost, openWithGuest, publish, WEB1 } from './swap-world.js';
+import { disk, GIB, onHost, openWithGuest, publish, WEB1, NEW_NAME } from './swap-world.js';
 
 describe('after a swap', () => {
   test('detach() of the new volume finds the disk in the running guest by its device, and in the stored description by its name', async () => {
@@ -93,7 +93,7 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
     expect([oldReleased, warnings]).toEqual([true, [expect.stringMatching(/^the guest's stored description does not name the new volume; swap again/)]]);
     world.libvirt.updateDevice = updateDevice;
     expect((await world.swap()).warnings).toEqual([]);
-    expect(disk(world, 'config')).toMatchObject({ alias: 'ua-new', sourcePath: disk(world)?.sourcePath });
+    expect(disk(world, 'config')).toMatchObject({ alias: 'ua-new', sourcePath: NEW_NAME });
   });
 
   test('a stored description with the old name goes with detach() of the new volume', async () => {
@@ -130,7 +130,7 @@ describe('swap() goes on with what an earlier one has left that was killed', () 
     for (let looks = 0; looks < 3; looks++) await world.libvirt.blockJob(WEB1, 'vdb', AbortSignal.timeout(1_000));
     await world.libvirt.blockJobAbort(WEB1, 'vdb', { pivot: true }, AbortSignal.timeout(1_000));
     expect(await world.swap()).toMatchObject({ guestResized: true, oldReleased: true, warnings: [] });
-    expect(disk(world, 'config')).toMatchObject({ alias: 'ua-new', sourcePath: device.path });
+    expect(disk(world, 'config')).toMatchObject({ alias: 'ua-new', sourcePath: NEW_NAME });
     expect(await onHost(world, world.from)).toBeUndefined();
   });
 });

@@ -46,12 +46,16 @@ export async function openWithGuest(to: Parameters<typeof publish>[2] = {}, { co
   return { ...world, driver: world.driver, from: old, to: fresh, swap: async (options = {}, signal) => await world.driver.swap(WEB1, old.info, fresh.info, options, signal) };
 }
 
+/** What a guest that libvirt keeps calls the two volumes. */
+export const OLD_NAME = `/dev/disk/by-id/scsi-36001405${'1'.repeat(25)}`;
+export const NEW_NAME = `/dev/disk/by-id/scsi-36001405${'2'.repeat(25)}`;
+
 export const disk = ({ libvirt }: RecordedWorld, which: 'live' | 'config' = 'live'): GuestDisk | undefined => libvirt.disksOf('web1', which)[0];
 export const onHost = async ({ driver }: RecordedWorld, { info }: Volume): Promise<string | undefined> => (await driver.find(info))?.device.path;
 
 /** The guest is on the old volume alone, and nothing of the new one is left on the host. */
 export async function requireUntouched(world: SwapWorld, before: readonly string[]): Promise<void> {
-  expect(disk(world)).toMatchObject({ sourcePath: '/dev/sda', alias: 'ua-old', mirror: undefined });
-  expect({ path: disk(world, 'config')?.sourcePath, alias: disk(world, 'config')?.alias }).toEqual({ path: '/dev/sda', alias: 'ua-old' });
+  expect(disk(world)).toMatchObject({ sourcePath: OLD_NAME, alias: 'ua-old', mirror: undefined });
+  expect({ path: disk(world, 'config')?.sourcePath, alias: disk(world, 'config')?.alias }).toEqual({ path: OLD_NAME, alias: 'ua-old' });
   expect(await world.residue()).toEqual(before);
 }

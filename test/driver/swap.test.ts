@@ -3,7 +3,7 @@ import { VolumeError } from '../../src/base/volume-error.js';
 import type { SwapProgress } from '../../src/driver/volume-driver.js';
 import type { FakePortal } from '../fakes/fake-target.js';
 import { dataChanged } from './recorded-world.js';
-import { disk, GIB, onHost, openWithGuest, publish, requireUntouched, type SwapWorld, TCP, WEB1 } from './swap-world.js';
+import { disk, GIB, NEW_NAME, OLD_NAME, onHost, openWithGuest, publish, requireUntouched, type SwapWorld, TCP, WEB1 } from './swap-world.js';
 
 describe('swap()', () => {
   test('copies, pivots, and takes the old volume from the host (D15)', async () => {
@@ -20,8 +20,8 @@ describe('swap()', () => {
 
   test('gives the next start the new volume under its own name, in the place that the disk had', async () => {
     const world = await openWithGuest();
-    const { volume } = await world.swap();
-    expect(disk(world, 'config')).toMatchObject({ targetDev: 'vdb', bus: 'virtio', sourcePath: volume.device.path, alias: 'ua-new', serial: 'new', driver: { cache: 'none' } });
+    await world.swap();
+    expect(disk(world, 'config')).toMatchObject({ targetDev: 'vdb', bus: 'virtio', sourcePath: NEW_NAME, alias: 'ua-new', serial: 'new', driver: { cache: 'none' } });
     expect(disk(world)).toMatchObject({ alias: 'ua-old', serial: 'old' });
   });
 
@@ -40,7 +40,7 @@ describe('swap()', () => {
   test('moves a map to another map', async () => {
     const portals: readonly FakePortal[] = [TCP, { ...TCP, address: '192.0.2.11' }];
     const world = await openWithGuest({ portals }, { config: { volume_use_multipath: true } });
-    expect(disk(world)?.sourcePath).toBe('/dev/dm-0');
+    expect(disk(world)?.sourcePath).toBe(OLD_NAME.replace('scsi-', 'dm-uuid-mpath-'));
     const { volume } = await world.swap();
     expect([disk(world)?.sourcePath, volume.device.kind, volume.paths.length]).toEqual([volume.device.path, 'multipath', 2]);
     expect(await world.driver.detach(WEB1, world.to.info)).toEqual({ found: true, warnings: [] });
@@ -143,7 +143,7 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
     const world = await openWithGuest();
     world.libvirt.blockJobAbort = async () => { throw refused; };
     await expect(world.swap()).rejects.toMatchObject({ code: 'CLEANUP_INCOMPLETE', cause: { errors: [{ code: 'CLEANUP_INCOMPLETE' }, { code: 'DEVICE_IN_USE' }] } });
-    expect(disk(world)).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdb' } });
+    expect(disk(world)).toMatchObject({ sourcePath: OLD_NAME, mirror: { sourcePath: '/dev/sdb' } });
     expect(await onHost(world, world.to)).toBe('/dev/sdb');
   });
 });
@@ -211,7 +211,7 @@ describe('swap() refuses, and touches nothing:', () => {
     const world = await openWithGuest();
     await world.driver.attach(WEB1, world.to.info, { dev: 'vdc', bus: 'virtio' });
     await expect(world.swap()).rejects.toMatchObject({ code: 'DEVICE_IN_USE', details: { targetDev: 'vdc' } });
-    expect(world.libvirt.disksOf('web1').map(({ sourcePath, mirror }) => [sourcePath, mirror])).toEqual([['/dev/sda', undefined], ['/dev/sdb', undefined]]);
+    expect(world.libvirt.disksOf('web1').map(({ sourcePath, mirror }) => [sourcePath, mirror])).toEqual([[OLD_NAME, undefined], [NEW_NAME, undefined]]);
   });
 
   test('a new volume that somebody has open is DEVICE_IN_USE, and keeps it', async () => {
@@ -219,7 +219,7 @@ describe('swap() refuses, and touches nothing:', () => {
     const { device } = await world.driver.connect(world.to.info);
     world.host.open(device.path, { pid: 0, name: 'the kernel (a mount)' });
     await expect(world.swap()).rejects.toMatchObject({ code: 'DEVICE_IN_USE', message: `Cannot write over ${device.path}: the kernel (a mount) has it open` });
-    expect([disk(world)?.sourcePath, await onHost(world, world.to)]).toEqual(['/dev/sda', device.path]);
+    expect([disk(world)?.sourcePath, await onHost(world, world.to)]).toEqual([OLD_NAME, device.path]);
   });
 
   test('a disk that is being copied elsewhere is LIBVIRT_REFUSED, and goes on being copied', async () => {
