@@ -66,7 +66,7 @@ export class Domain implements AsyncDisposable {
 
   /**
    * Writes through the guest's own device, as the guest itself would: QEMU's `qemu-io` command, by device id.
-   * @param alias the disk's alias in libvirt's XML, such as `scsi0-0-0-1` or `ua-…`
+   * @param alias the disk's alias in libvirt's XML, such as `scsi0-0-0-1` or `ua-…`; that of a virtio disk with `/virtio-backend` behind it, for the device on PCI has no bytes
    */
   async write(alias: string, pattern: number, offset: number, length: number): Promise<void> {
     await this.#io(alias, `write -P ${pattern} ${offset} ${length}`, `wrote ${length}/${length} bytes`);

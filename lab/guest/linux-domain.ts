@@ -36,7 +36,7 @@ export class LinuxDomain extends Domain {
   }
 
   /** Runs a shell command in the guest. */
-  async shell(command: string, timeoutMs = 60_000): Promise<GuestAnswer> {
+  async shell(command: string, timeoutMs = 180_000): Promise<GuestAnswer> {
     const number = ++this.#count;
     this.#received = '';
     this.#socket.write(`${number} ${command}\n`);

@@ -65,10 +65,10 @@ async function disksOf(guest: Domain, which: 'live' | 'config'): Promise<readonl
 }
 
 /** The guest's disk is the volume: it reads what the target holds, and the target holds what it writes. */
-async function requireData(guest: Domain, pattern: number): Promise<void> {
+async function requireData(guest: Domain, pattern: number, device = `ua-${volume.name}`): Promise<void> {
   volume.write(0, Buffer.alloc(BLOCK, pattern));
-  await guest.verify(`ua-${volume.name}`, pattern, 0, BLOCK);
-  await guest.write(`ua-${volume.name}`, pattern + 1, BLOCK, BLOCK);
+  await guest.verify(device, pattern, 0, BLOCK);
+  await guest.write(device, pattern + 1, BLOCK, BLOCK);
   await volume.flush();
   assert.deepEqual(volume.read(BLOCK, BLOCK), Buffer.alloc(BLOCK, pattern + 1));
 }
@@ -209,7 +209,7 @@ test('detach() of a virtio disk from a paused guest says DETACH_UNCONFIRMED: the
   await stored.resume();
   assert.deepEqual([(await disksOf(stored, 'live')).length, await disksOf(stored, 'config')], [1, []]);
   await failure('DEVICE_IN_USE', driver.disconnect(infoFor(ISER)));
-  await requireData(stored, 0xe0);
+  await requireData(stored, 0xe0, `ua-${volume.name}/virtio-backend`);
   await stored.powerOff();
   assert.deepEqual(await driver.detach(refOf(stored), infoFor(ISER)), { found: true, warnings: [] });
   await stored.powerOn();
