@@ -58,7 +58,7 @@ export class DiskMover {
 
   /**
    * @throws {VolumeError} `COPY_FAILED` when the copy ended by itself or gets nowhere; `LIBVIRT_REFUSED`, also where another job works on the disk; `LIBVIRT_UNAVAILABLE`, `ABORTED`; `CLEANUP_INCOMPLETE` when the copy could not
-   *   be ended: then the guest is on its old device and still writes to both
+   *   be ended, or libvirt stays away and nobody can say: then the guest has both devices open
    */
   async move(move: DiskMove, signal: AbortSignal): Promise<void> {
     const place = await this.#look(move, signal);
@@ -110,8 +110,8 @@ export class DiskMover {
   }
 
   async #isReady(move: DiskMove, signal: AbortSignal): Promise<boolean> {
-    const place = await this.#look(move, signal);
-    return place.kind === 'copying' && place.state === 'yes';
+    const place = await this.#lookIfBack(move, signal);
+    return place?.kind === 'copying' && place.state === 'yes';
   }
 
   /** That the call returned proves nothing, and neither does that it failed: an answer may be lost. @throws what the call was refused with, or `COPY_FAILED` */
@@ -119,9 +119,9 @@ export class DiskMover {
     const refusal = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: true }, limit()));
     const pause = new Pause(this.#clock);
     for (const deadline = this.#clock.now() + STEP_MS; ;) {
-      const place = await this.#look(move, limit());
-      if (place.kind === 'there') return;
-      if (place.kind === 'elsewhere') throw refusal ?? ended(move);
+      const place = await this.#lookIfBack(move, limit());
+      if (place?.kind === 'there') return;
+      if (place?.kind === 'elsewhere') throw refusal ?? ended(move);
       if (isVolumeError(refusal, 'LIBVIRT_REFUSED') || this.#clock.now() >= deadline) throw refusal ?? unpivoted(move);
       await pause.take(deadline, new AbortController().signal);
     }
@@ -145,13 +145,22 @@ export class DiskMover {
     let failure: VolumeError | undefined;
     const pause = new Pause(this.#clock);
     for (const deadline = this.#clock.now() + STEP_MS; ;) {
-      const place = await this.#look(move, limit());
-      if (place.kind !== 'copying') return place.kind === 'there';
-      if (this.#clock.now() >= deadline) throw failure ?? ended(move);
+      const place = await this.#lookIfBack(move, limit());
+      if (place !== undefined && place.kind !== 'copying') return place.kind === 'there';
+      if (this.#clock.now() >= deadline) throw failure ?? unpivoted(move);
       // Asked once more after a refusal: the copy may have been about to end by itself.
-      if (place.state === 'copying' || place.state === 'yes') failure = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: false }, limit()));
-      if (isVolumeError(failure, 'LIBVIRT_UNAVAILABLE')) throw failure;
+      if (place?.state === 'copying' || place?.state === 'yes') failure = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: false }, limit()));
       await pause.take(deadline, new AbortController().signal);
+    }
+  }
+
+  /** @returns `undefined` while the daemon is away */
+  async #lookIfBack(move: DiskMove, signal: AbortSignal): Promise<Place | undefined> {
+    try {
+      return await this.#look(move, signal);
+    } catch (error) {
+      if (isVolumeError(error, 'LIBVIRT_UNAVAILABLE')) return undefined;
+      throw error;
     }
   }
 
@@ -211,5 +220,5 @@ function stalled({ domain, targetDev, devicePath }: DiskMove, left: bigint | und
 }
 
 function unpivoted({ domain, targetDev, devicePath }: DiskMove): VolumeError {
-  return new VolumeError('COPY_FAILED', `Cannot move ${targetDev} of guest "${domain.name}" to ${devicePath}: all is copied, and the guest is not on it after ${STEP_MS / 1000} s`, { details: { guest: domain.name, targetDev, device: devicePath } });
+  return new VolumeError('COPY_FAILED', `Cannot move ${targetDev} of guest "${domain.name}" to ${devicePath}: the guest is not seen on it after ${STEP_MS / 1000} s`, { details: { guest: domain.name, targetDev, device: devicePath } });
 }

@@ -134,6 +134,27 @@ describe('DiskMover.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
+  test('waits for a daemon that dies in the pivot', async () => {
+    let world = (): void => undefined;
+    const { libvirt, move } = await moving({ clock: new SteppingClock(() => { world(); }) });
+    const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
+    libvirt.blockJobAbort = async (...args) => {
+      await blockJobAbort(...args);
+      libvirt.stopDaemon();
+      let sleeps = 0;
+      world = () => { sleeps += 1; if (sleeps === 20) libvirt.startDaemon(); };
+      throw UNAVAILABLE;
+    };
+    await move();
+    expect(liveDisk(libvirt)).toMatchObject(NEW);
+  });
+
+  test('of a daemon that dies in the pivot and stays away says that it is not known', async () => {
+    const { libvirt, move } = await moving();
+    libvirt.blockJobAbort = async () => { libvirt.stopDaemon(); throw UNAVAILABLE; };
+    await expect(move()).rejects.toMatchObject({ code: 'CLEANUP_INCOMPLETE', cause: { errors: [UNAVAILABLE, expect.objectContaining({ code: 'COPY_FAILED' })] } });
+  });
+
   test('of a pivot that libvirt refuses ends the copy and says why', async () => {
     const { libvirt, move } = await moving();
     const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
