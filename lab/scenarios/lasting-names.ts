@@ -46,7 +46,7 @@ interface Way {
   readonly diskInfo: object;
   /** What libvirt shall keep of the disk_info. */
   readonly kept: readonly RegExp[];
-  /** What QEMU knows the disk by; a virtio disk has its backend in a device below its own (QEMU, hw/virtio/virtio-pci.c, virtio_instance_init_common). */
+  /** What QEMU knows the disk by; a virtio disk has its backend in a device below its own (QEMU, hw/virtio/virtio.c, virtio_instance_init_common). */
   readonly device: (alias: string) => string;
   readonly pattern: number;
 }
