@@ -14,6 +14,11 @@ export class RecordedCommands implements CommandRunner {
     return await this.#commands.run(command, signal);
   }
 
+  /** Those that cost a process: multipathd is asked over its socket (src/host/node/multipathd-commands.ts). The scenario process-counts asks the kernel. */
+  get processes(): readonly Command[] {
+    return this.ran.filter(({ program }) => program !== 'multipathd');
+  }
+
   /** The iface of each login that was tried, in order. */
   get logins(): readonly string[] {
     return this.ran.filter(({ args }) => args.includes('--login')).map(({ args }) => String(args[args.indexOf('-I') + 1]));

@@ -9,4 +9,4 @@ before(async () => { await startMultipathd(); });
 after(async () => { await stopMultipathd(); });
 
 volumeDriverContract('LibvirtISCSIVolumeDriver on the kernel, four paths and a map', { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) }, async () =>
-  await openKernelWorld({ portals: 4, config: { volume_use_multipath: true, volume_enforce_multipath: true, device_timeout_seconds: 12 }, processLimits: { connect: 5, disconnect: 5 } }));
+  await openKernelWorld({ portals: 4, config: { volume_use_multipath: true, volume_enforce_multipath: true, device_timeout_seconds: 12 }, processLimits: { connect: 5, disconnect: 3 } }));

@@ -8,7 +8,7 @@ import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 import type { DevicePath, MultipathMap, ScsiDisk } from './block-device.js';
 import { AddedWwids } from './added-wwids.js';
-import { addPathCommand, forgetPathCommand, forgetWwidCommand, listPathsCommand, rememberWwidCommand, removeMapCommand, resizeMapCommand, stopQueueingCommand } from './multipath-commands.js';
+import { addPathCommand, deleteMapCommand, forgetPathCommand, forgetWwidCommand, listPathsCommand, rememberWwidCommand, removeMapCommand, resizeMapCommand, stopQueueingCommand } from './multipath-commands.js';
 import { type MapView, readMap, readMapOver } from './read-map.js';
 import type { Wwid } from './wwid.js';
 
@@ -37,6 +37,8 @@ const JOIN_MS = 2_000;
 /** The pauses between tries to remove a map: 250 ms to 4 s, 8 s in all. */
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 4_000;
+/** multipathd is asked up to this pause, and then multipath, which does it without multipathd. */
+const LAST_REQUEST_MS = 500;
 /** multipathd lets go of a path as soon as its uevent arrives: whatever it lists still after pauses of 100 ms to 1.6 s it has missed. */
 const FIRST_FORGET_MS = 100;
 const LAST_FORGET_MS = 1_600;
@@ -170,9 +172,12 @@ export class MultipathMaps {
     const uuid = `/sys/class/block/${nameOf(map)}/dm/uuid`;
     const isGone = async (): Promise<true | undefined> => ((await files.readText(uuid)) === `mpath-${map.wwid}` ? undefined : true);
     let [answer, gone]: [string, true | undefined] = ['', undefined];
+    let command = deleteMapCommand(map.name);
     for (let pause = FIRST_RETRY_MS; gone === undefined && pause <= LAST_RETRY_MS; pause *= 2) { // udev may have it open for a moment
-      answer = await this.#ask(removeMapCommand(map.name), signal);
+      const result = await this.#answer(command, signal);
+      answer = wordsOf(result);
       gone = await until(isGone, { clock, timeoutMs: pause, signal });
+      if (result.exitCode !== 0 || pause >= LAST_REQUEST_MS) command = removeMapCommand(map.name);
     }
     if (gone === undefined) {
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the multipath map ${map.name}: ${answer === '' ? 'the kernel still has it' : answer}`, { hint: `multipath -f ${map.name}`, details: { map: map.name, wwid: map.wwid } });

@@ -170,7 +170,7 @@ describe('disconnect() of a map', () => {
     expect(await world.driver.disconnect(INFO)).toEqual({ found: true, warnings: [] });
     expect(world.deeds.slice(0, 2)).toEqual(['sync /dev/dm-0', 'remove mpatha']);
     expect(world.deeds.slice(2, 6).toSorted()).toEqual(['delete sda', 'delete sdb', 'delete sdc', 'delete sdd']);
-    expect(commandsOf(world).slice(before)).toEqual(['multipath -f mpatha', 'multipathd show paths raw format %d', `multipath -w ${MAP.wwid}`, `iscsiadm -m node -T ${IQN} -I default --logout`]);
+    expect(commandsOf(world).slice(before)).toEqual(['multipathd del map mpatha', 'multipathd show paths raw format %d', `multipath -w ${MAP.wwid}`, `iscsiadm -m node -T ${IQN} -I default --logout`]);
     expect(await world.residue()).toEqual([]);
   });
 
