@@ -179,8 +179,8 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     this.tree.directory(path);
   }
 
-  async replace(path: string, text: string, _mode: number, _temporary: string): Promise<void> {
-    this.tree.write(path, text);
+  async replace(path: string, text: string, mode: number, _temporary: string): Promise<void> {
+    this.tree.write(path, text, mode);
   }
 
   async link(existing: string, path: string): Promise<boolean> {
