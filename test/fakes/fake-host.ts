@@ -27,6 +27,8 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   discoveryChap: { readonly username: string; readonly password: string } | undefined;
   /** Transports whose module is not there: a login over them ends with exit status 12. */
   readonly missingTransports = new Set<string>();
+  /** Transports over which a refusal is lost, as the target ends the connection behind it. */
+  readonly losingTransports = new Set<string>();
   /** Portals that answer a login only once the promise is fulfilled, by their address. */
   readonly slowPortals = new Map<string, Promise<void>>();
   /** How `iscsiadm -m iface` names the records that it makes: `transport.mac`, with this behind it. */
@@ -106,9 +108,20 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     const answers = this.targets.some(({ portals }) => portals.some(({ address, port, serves }) => address === portal.address && port === portal.port && serves !== 'nothing'));
     const status = target?.loginStatus(portal, transport, record) ?? (answers ? 19 : 8);
     if (status === 8) await this.#clock.sleep(Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
+    if (status === 24 && this.losingTransports.has(transport)) return await this.#loseLogin({ target: iqn, portal, iface }, transport, Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000);
     if (status !== 0) return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${iqn}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (${status} - it failed)`);
     this.kernel.addSession({ target: iqn, portal, iface, transport });
     return exit(0);
+  }
+
+  /** iscsid ignores it and lets the time pass; meanwhile the kernel shows a session that has failed. */
+  async #loseLogin({ target, portal, iface }: Place, transport: string, timeoutMs: number): Promise<CommandResult> {
+    const session = this.kernel.addSession({ target, portal, iface, transport });
+    this.kernel.setState(session, 'FAILED');
+    const end = this.#clock.now() + timeoutMs;
+    while (this.#clock.now() < end) await this.#clock.sleep(100, new AbortController().signal);
+    this.kernel.removeSession(session);
+    return exit(11, `iscsiadm: Could not login to [iface: ${iface}, target: ${target}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (11 - iSCSI PDU timed out)`);
   }
 
   /** The portal's name stands for the record that tells the address, as open-iscsi has it (usr/idbm.c, idbm_discovery_read). */
