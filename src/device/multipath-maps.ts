@@ -27,9 +27,13 @@ const WWIDS = '/etc/multipath/wwids';
 const SOCKETS = ['@/org/kernel/linux/storage/multipathd', '/run/multipathd.socket'];
 /**
  * How long multipathd is left to the uevents of the disks before it is reminded of one, and from then on three times as long each. It looks at a disk only
- * once udev has named it ("fail" until then), and forgets one that it saw before its WWID was entered.
+ * once udev has named it ("fail" until then, so it is not asked), and forgets one that it saw before its WWID was entered.
  */
 const FIRST_REMINDER_MS = 500;
+/** A udev that has named nothing by then is not waited for. */
+const NAMING_MS = 15_000;
+/** systemd, src/libsystemd/sd-device: one file for each device that udev is done with, such as `b8:0`. */
+const UDEV_NOTES = '/run/udev/data';
 /** udev and its helpers open a new map for a moment; who still has it open after this uses it. */
 const PASSING_USERS_MS = 2_000;
 /** multipathd puts a disk into the map that is there, and takes it out, as soon as udev has seen it. */
@@ -82,15 +86,26 @@ export class MultipathMaps {
     const present = await ready();
     if (present !== undefined || disk.wwid === undefined) return present;
     await this.#remember(disk.wwid, signal);
-    const deadline = clock.now() + deviceTimeoutMs;
-    for (let pause = FIRST_REMINDER_MS; ; pause *= 3) {
+    const began = clock.now();
+    const deadline = began + deviceTimeoutMs;
+    for (let pause = FIRST_REMINDER_MS; ;) {
       const map = await until(ready, { clock, timeoutMs: Math.min(pause, Math.max(0, deadline - clock.now())), signal });
       if (map !== undefined) {
         logger.info('Map appeared', { path: map.path, name: map.name, wwid: map.wwid });
         return map;
       }
-      if (clock.now() >= deadline || (await this.#ask(addPathCommand(nameOf(disk)), signal)).includes('blacklisted')) return undefined;
+      if (clock.now() >= deadline) return undefined;
+      if (clock.now() < began + NAMING_MS && !(await this.#isNamed(disk))) continue;
+      if ((await this.#ask(addPathCommand(nameOf(disk)), signal)).includes('blacklisted')) return undefined;
+      pause *= 3;
     }
+  }
+
+  /** Whether udev is done with the disk. A host whose udev keeps no such notes counts as one that is. */
+  async #isNamed(disk: ScsiDisk): Promise<boolean> {
+    const { files } = this.#parts;
+    const number = await files.readText(`/sys/class/block/${nameOf(disk)}/dev`);
+    return number === undefined || (await files.kind(`${UDEV_NOTES}/b${number}`)) !== undefined || (await files.kind(UDEV_NOTES)) === undefined;
   }
 
   /** The map once the disks are among its paths. multipathd adds each at its uevent; it is reminded of those that it has missed. */

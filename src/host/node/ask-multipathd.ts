@@ -1,7 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { endianness } from 'node:os';
 
-/** multipath-tools, libmpathcmd/mpath_cmd.h: the abstract name has always been there, the file since 0.12.0. */
+/**
+ * multipath-tools, libmpathcmd/mpath_cmd.h: the abstract name has always been there, the file since 0.12.0. Node 20 does not reach the abstract one: its libuv (1.46) takes the zero
+ * bytes up to the end of the address for part of the name. That of Node 22 (1.51) does not.
+ */
 export const MULTIPATHD_SOCKETS = ['/run/multipathd.socket', '\0/org/kernel/linux/storage/multipathd'] as const;
 
 /** In front of each message stands its length, a size_t of this machine (libmpathcmd/mpath_cmd.c, mpath_send_cmd). */
