@@ -28,6 +28,7 @@ import type { HostNames } from './host/host-names.js';
 import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
 import { ExecaCommandRunner } from './host/node/execa-command-runner.js';
+import { MultipathdCommands } from './host/node/multipathd-commands.js';
 import { FlockLocks } from './host/node/flock-locks.js';
 import { NodeFileSystem } from './host/node/node-file-system.js';
 import { RootHelperFileSystem } from './host/node/root-helper-file-system.js';
@@ -68,7 +69,7 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.counters).toResolvedValue(() => new VolumeCounters()).inSingletonScope();
     bind(TOKENS.events).toResolvedValue(countedEvents, [TOKENS.logger, TOKENS.counters]).inSingletonScope();
     bind(TOKENS.clock).toConstantValue(SYSTEM_CLOCK);
-    bind(TOKENS.commands).toResolvedValue((logger, { rootHelper }) => new ExecaCommandRunner({ logger, rootHelper }), [TOKENS.logger, TOKENS.options]).inSingletonScope();
+    bind(TOKENS.commands).toResolvedValue((logger, { rootHelper }) => new MultipathdCommands({ commands: new ExecaCommandRunner({ logger, rootHelper }), logger }), [TOKENS.logger, TOKENS.options]).inSingletonScope();
     bind(TOKENS.fileSystem).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
     bind(TOKENS.deviceUsers).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
     bind(TOKENS.netAddresses).toConstantValue(SYSTEM_NET_ADDRESSES);

@@ -84,7 +84,7 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
     holdOpen,
     abortAfter: (uses) => interrupter.abortAfter(uses),
     residue: async () => compareResidue(before, await readResidue()).filter((line) => !/^\+ (?:target|network device lo)/.test(line)),
-    processesStarted: () => commands.ran.length + lockHelpers,
+    processesStarted: () => commands.processes.length + lockHelpers,
     [Symbol.asyncDispose]: async () => {
       for (const dispose of disposables.toReversed()) await dispose();
       commands.requireIface();

@@ -1,5 +1,8 @@
 import type { Command, CommandResult, CommandRunner } from '../../src/host/command.js';
 
+/** Node 20 cannot reach multipathd's socket, and runs its program instead (src/host/node/ask-multipathd.ts). */
+export const ASKS_BY_SOCKET = Number(process.versions.node.split('.')[0]) >= 22;
+
 /** Keeps every command, so that a scenario can prove what was run. */
 export class RecordedCommands implements CommandRunner {
   readonly ran: Command[] = [];
@@ -12,6 +15,11 @@ export class RecordedCommands implements CommandRunner {
   async run(command: Command, signal: AbortSignal): Promise<CommandResult> {
     this.ran.push(command);
     return await this.#commands.run(command, signal);
+  }
+
+  /** Those that cost a process. The scenario process-counts asks the kernel. */
+  get processes(): readonly Command[] {
+    return this.ran.filter(({ program }) => program !== 'multipathd' || !ASKS_BY_SOCKET);
   }
 
   /** The iface of each login that was tried, in order. */

@@ -37,9 +37,10 @@ export async function stopIscsid(): Promise<void> {
   await stop('iscsid');
 }
 
-export async function startIscsid(): Promise<void> {
+/** @param level how much it writes into its log: 0 to 8 */
+export async function startIscsid(level = 4): Promise<void> {
   const log = openSync('/run/lab/log/iscsid.log', 'a');
-  spawn('iscsid', ['-d', '4', '-f'], { stdio: ['ignore', log, log], detached: true }).unref();
+  spawn('iscsid', ['-d', String(level), '-f'], { stdio: ['ignore', log, log], detached: true }).unref();
   await waitFor('iscsid', () => readFileSync('/proc/net/unix', 'utf8').includes('@ISCSIADM_ABSTRACT_NAMESPACE'));
 }
 

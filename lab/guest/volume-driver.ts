@@ -1,5 +1,5 @@
 import { Container } from 'inversify';
-import { SILENT } from '../../src/base/logger.js';
+import { type Logger, SILENT } from '../../src/base/logger.js';
 import type { VolumeDriver } from '../../src/driver/volume-driver.js';
 import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
@@ -11,10 +11,10 @@ export interface LabDriver extends VolumeDriver, AsyncDisposable {
 }
 
 /** The driver as a compute service gets it, from a container of its own. @param config the `[libvirt]` table of its config file */
-export function volumeDriver(config: Readonly<Record<string, unknown>>, volumeType = 'iscsi'): LabDriver {
+export function volumeDriver(config: Readonly<Record<string, unknown>>, volumeType = 'iscsi', logger: Logger = SILENT): LabDriver {
   const container = new Container();
   container.load(volumeDriverModule({ config }));
-  container.rebind(TOKENS.logger).toConstantValue(SILENT);
+  container.rebind(TOKENS.logger).toConstantValue(logger);
   const commands = new RecordedCommands(container.get(TOKENS.commands));
   container.rebind(TOKENS.commands).toConstantValue(commands);
   const driver = container.get(TOKENS.driverFor)(volumeType);

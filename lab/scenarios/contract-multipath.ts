@@ -2,6 +2,7 @@
 import { describe, it } from 'node:test';
 import { volumeDriverContract } from '../../src/testing/index.js';
 import { openKernelWorld } from '../guest/kernel-world.js';
+import { ASKS_BY_SOCKET } from '../guest/recorded-commands.js';
 import { after, before } from '../guest/scenario.js';
 import { startMultipathd, stopMultipathd } from '../guest/services.js';
 
@@ -9,4 +10,4 @@ before(async () => { await startMultipathd(); });
 after(async () => { await stopMultipathd(); });
 
 volumeDriverContract('LibvirtISCSIVolumeDriver on the kernel, four paths and a map', { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) }, async () =>
-  await openKernelWorld({ portals: 4, config: { volume_use_multipath: true, volume_enforce_multipath: true, device_timeout_seconds: 12 }, processLimits: { connect: 5, disconnect: 5 } }));
+  await openKernelWorld({ portals: 4, config: { volume_use_multipath: true, volume_enforce_multipath: true, device_timeout_seconds: 12 }, processLimits: { connect: 5, disconnect: ASKS_BY_SOCKET ? 3 : 5 } }));

@@ -21,7 +21,12 @@ export function addPathCommand(disk: string): Command {
   return ask('multipathd', ANSWER_MS, 'add', 'path', disk);
 }
 
-/** By the map's name: with friendly names, `multipath -f WWID` does nothing and says that it did (LP1663925). Removes the maps over its partitions as well. */
+/** What `multipath -f` has multipathd do first (multipath-tools, multipath/main.c, delegate_to_multipathd): it flushes the map and removes it, with the maps over its partitions. */
+export function deleteMapCommand(name: string): Command {
+  return ask('multipathd', FLUSH_MS, 'del', 'map', name);
+}
+
+/** Where multipathd does not run, or could not. By the map's name: with friendly names, `multipath -f WWID` does nothing and says that it did (LP1663925). Removes the maps over its partitions as well. */
 export function removeMapCommand(name: string): Command {
   return ask('multipath', FLUSH_MS, '-f', name);
 }

@@ -8,7 +8,7 @@ import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 import type { DevicePath, MultipathMap, ScsiDisk } from './block-device.js';
 import { AddedWwids } from './added-wwids.js';
-import { addPathCommand, failIfNoPathCommand, forgetPathCommand, forgetWwidCommand, listPathsCommand, rememberWwidCommand, removeMapCommand, resizeMapCommand, stopQueueingCommand } from './multipath-commands.js';
+import { addPathCommand, deleteMapCommand, failIfNoPathCommand, forgetPathCommand, forgetWwidCommand, listPathsCommand, rememberWwidCommand, removeMapCommand, resizeMapCommand, stopQueueingCommand } from './multipath-commands.js';
 import { type MapView, readMap, readMapOver } from './read-map.js';
 import type { Wwid } from './wwid.js';
 
@@ -27,9 +27,13 @@ const WWIDS = '/etc/multipath/wwids';
 const SOCKETS = ['@/org/kernel/linux/storage/multipathd', '/run/multipathd.socket'];
 /**
  * How long multipathd is left to the uevents of the disks before it is reminded of one, and from then on three times as long each. It looks at a disk only
- * once udev has named it ("fail" until then), and forgets one that it saw before its WWID was entered.
+ * once udev has named it ("fail" until then, so it is not asked), and forgets one that it saw before its WWID was entered.
  */
 const FIRST_REMINDER_MS = 500;
+/** A udev that has named nothing by then is not waited for. */
+const NAMING_MS = 15_000;
+/** systemd, src/libsystemd/sd-device: one file for each device that udev is done with, such as `b8:0`. */
+const UDEV_NOTES = '/run/udev/data';
 /** udev and its helpers open a new map for a moment; who still has it open after this uses it. */
 const PASSING_USERS_MS = 2_000;
 /** multipathd puts a disk into the map that is there, and takes it out, as soon as udev has seen it. */
@@ -43,6 +47,8 @@ const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 4_000;
 /** multipathd answers "timeout" while it waits for the checkers of dead paths; the kernel is told without it after this. */
 const STOP_QUEUEING_MS = 10_000;
+/** multipathd is asked up to this pause, and then multipath, which does it without multipathd. */
+const LAST_REQUEST_MS = 500;
 /** multipathd lets go of a path as soon as its uevent arrives: whatever it lists still after pauses of 100 ms to 1.6 s it has missed. */
 const FIRST_FORGET_MS = 100;
 const LAST_FORGET_MS = 1_600;
@@ -86,15 +92,26 @@ export class MultipathMaps {
     const present = await ready();
     if (present !== undefined || disk.wwid === undefined) return present;
     await this.#remember(disk.wwid, signal);
-    const deadline = clock.now() + deviceTimeoutMs;
-    for (let pause = FIRST_REMINDER_MS; ; pause *= 3) {
+    const began = clock.now();
+    const deadline = began + deviceTimeoutMs;
+    for (let pause = FIRST_REMINDER_MS; ;) {
       const map = await until(ready, { clock, timeoutMs: Math.min(pause, Math.max(0, deadline - clock.now())), signal });
       if (map !== undefined) {
         logger.info('Map appeared', { path: map.path, name: map.name, wwid: map.wwid });
         return map;
       }
-      if (clock.now() >= deadline || (await this.#ask(addPathCommand(nameOf(disk)), signal)).includes('blacklisted')) return undefined;
+      if (clock.now() >= deadline) return undefined;
+      if (clock.now() < began + NAMING_MS && !(await this.#isNamed(disk))) continue;
+      if ((await this.#ask(addPathCommand(nameOf(disk)), signal)).includes('blacklisted')) return undefined;
+      pause *= 3;
     }
+  }
+
+  /** Whether udev is done with the disk. A host whose udev keeps no such notes counts as one that is. */
+  async #isNamed(disk: ScsiDisk): Promise<boolean> {
+    const { files } = this.#parts;
+    const number = await files.readText(`/sys/class/block/${nameOf(disk)}/dev`);
+    return number === undefined || (await files.kind(`${UDEV_NOTES}/b${number}`)) !== undefined || (await files.kind(UDEV_NOTES)) === undefined;
   }
 
   /** The map once the disks are among its paths. multipathd adds each at its uevent; it is reminded of those that it has missed. */
@@ -189,9 +206,12 @@ export class MultipathMaps {
     const uuid = `/sys/class/block/${nameOf(map)}/dm/uuid`;
     const isGone = async (): Promise<true | undefined> => ((await files.readText(uuid)) === `mpath-${map.wwid}` ? undefined : true);
     const deadline = clock.now() + REMOVE_MS;
+    let command = deleteMapCommand(map.name);
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LAST_RETRY_MS)) {
-      const answer = await this.#ask(removeMapCommand(map.name), signal);
+      const result = await this.#answer(command, signal);
+      const answer = wordsOf(result);
       if ((await until(isGone, { clock, timeoutMs: pause, signal })) === true) break;
+      if (result.exitCode !== 0 || pause >= LAST_REQUEST_MS) command = removeMapCommand(map.name);
       if (clock.now() < deadline) continue;
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the multipath map ${map.name}: ${answer === '' ? 'the kernel still has it' : answer}`, { hint: `multipath -f ${map.name}`, details: { map: map.name, wwid: map.wwid } });
     }

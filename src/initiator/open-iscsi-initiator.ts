@@ -66,6 +66,8 @@ interface LoginRequest {
   readonly key: SessionKey;
   readonly iface: Iface;
   readonly record: RecordChange;
+  /** Whether the initiator proves itself with a secret. */
+  readonly proves: boolean;
 }
 
 /** A session that iscsiadm is making. */
@@ -134,7 +136,7 @@ export class OpenIscsiInitiator {
   }
 
   async #request({ target, portal }: TargetPath, { iface, chap, use }: LoginWish, signal: AbortSignal): Promise<LoginRequest> {
-    return { key: { target, portal, iface: iface.name }, iface, record: await this.#database.put({ target, portal, iface }, this.#settings(chap, use), signal) };
+    return { key: { target, portal, iface: iface.name }, iface, proves: chap !== undefined, record: await this.#database.put({ target, portal, iface }, this.#settings(chap, use), signal) };
   }
 
   #settings(chap: ChapCredentials | undefined, use: SessionUse): NodeSettings {
@@ -188,15 +190,34 @@ export class OpenIscsiInitiator {
     until(look, { clock: this.#parts.clock, timeoutMs: this.#loginMs, signal: ended.signal }).catch(() => undefined);
   }
 
+  /**
+   * A target ends the connection behind a refusal. LIO does so before an RDMA port has sent the refusal (drivers/infiniband/ulp/isert/ib_isert.c, isert_wait_conn), and what is left is a
+   * connection that was made and broke before the login was done. iscsid says nothing of it but lets the login's time pass (usr/initiator.c, "ignoring conn error in login"), while the
+   * kernel shows a session that has failed; a portal that does not answer shows none.
+   */
+  #watchForLoss(key: SessionKey, running: Promise<CommandResult>): { readonly isSeen: boolean } {
+    const loss = { isSeen: false };
+    const ended = new AbortController();
+    running.catch(() => undefined).finally(() => { ended.abort(); }).catch(() => undefined);
+    const look = async (): Promise<true | undefined> => {
+      loss.isSeen = (await this.sessions()).some((session) => isSessionOf(session, key) && session.state === 'FAILED');
+      return loss.isSeen ? true : undefined;
+    };
+    until(look, { clock: this.#parts.clock, timeoutMs: this.#loginMs, signal: ended.signal }).catch(() => undefined);
+    return loss;
+  }
+
   /** @param left once settled, nobody waits any more and nothing is undone: who comes next finds what there is */
-  async #opened({ key, iface, record }: LoginRequest, running: Promise<CommandResult>, signal: AbortSignal, left?: Promise<undefined>): Promise<OpenedSession> {
+  async #opened({ key, iface, record, proves }: LoginRequest, running: Promise<CommandResult>, signal: AbortSignal, left?: Promise<undefined>): Promise<OpenedSession> {
     const fate = { isLeft: false };
     left?.then(() => { fate.isLeft = true; }).catch(() => undefined);
     let made = true; // until iscsiadm says that the session was there before
+    const loss = proves && iface.transport !== 'tcp' ? this.#watchForLoss(key, running) : { isSeen: false };
     try {
       const result = await running;
       const status = await this.#statusOf(key, result);
       made = status !== ISCSIADM_EXIT.sessionExists;
+      if (status === ISCSIADM_EXIT.pduTimedOut && loss.isSeen) throw lostLogin(key, { ...result, exitCode: status });
       if (status !== ISCSIADM_EXIT.ok && made) throw loginError(key, { ...result, exitCode: status });
       const session = await this.#provenSession(key, iface, signal);
       if (isForeign({ record })) await this.#database.undo(record, signal); // an administrator's record is theirs again at rest
@@ -343,11 +364,22 @@ function failureKey({ portal: { address, port } }: SessionKey): string {
   return `${address},${port}`;
 }
 
-function loginError(key: SessionKey, { exitCode, stderr }: CommandResult): VolumeError {
-  const { code, words } = loginFailure(exitCode);
+function loginError(key: SessionKey, result: CommandResult): VolumeError {
+  const { code, words } = loginFailure(result.exitCode);
+  return loginErrorWith(key, result, { code, words, hint: HINTS[code] });
+}
+
+/** Not an answer, but as good as one: the target was reached, and over another transport it would say no to the same secret. */
+function lostLogin(key: SessionKey, result: CommandResult): VolumeError {
+  return loginErrorWith(key, result, {
+    code: 'LOGIN_REFUSED', words: 'the target ended the connection during the login, as it does behind a refusal', hint: 'check auth_username and auth_password against the target; its log says why it ended the connection',
+  });
+}
+
+function loginErrorWith(key: SessionKey, { exitCode, stderr }: CommandResult, { code, words, hint }: { readonly code: VolumeErrorCode; readonly words: string; readonly hint: string | undefined }): VolumeError {
   return new VolumeError(code, `Cannot log in to ${key.target} at ${formatPortal(key.portal)} over the iface ${key.iface}: ${words}`, {
     ...(stderr.trim() === '' ? {} : { cause: new Error(stderr.trim().replaceAll('\n', '; ')) }),
     details: { target: key.target, portal: formatPortal(key.portal), iface: key.iface, exitCode },
-    ...(HINTS[code] === undefined ? {} : { hint: HINTS[code] }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }

@@ -43,7 +43,7 @@ export function volumeDriverContract(name: string, { describe, it }: TestFramewo
 
     promise('connect() and disconnect() start few processes', async (world) => {
       const { connectionInfo } = await publishOne(world);
-      const limits = world.processLimits ?? { connect: 3, disconnect: 3 };
+      const limits = world.processLimits ?? { connect: 2, disconnect: 3 };
       await world.driver.connect(connectionInfo);
       const connecting = world.processesStarted();
       await world.driver.disconnect(connectionInfo);

@@ -25,8 +25,8 @@ export interface VolumeWorld extends AsyncDisposable {
   abortAfter(uses: number): AbortSignal;
   /** What is on the host that was not there at the start: one line each. */
   residue(): Promise<readonly string[]>;
-  /** How many processes one connect() and one disconnect() may start at most; 3 each when absent. */
+  /** How many processes one connect() and one disconnect() may start at most; 2 and 3 when absent. */
   readonly processLimits?: { readonly connect: number; readonly disconnect: number };
-  /** How many processes the driver has started since the world began. */
+  /** How many processes the driver has started since the world began, those that hold its locks among them. */
   processesStarted(): number;
 }

@@ -8,5 +8,5 @@ volumeDriverContract('LibvirtISERVolumeDriver on a fake host', { describe, it },
 volumeDriverContract('LibvirtISCSIVolumeDriver on a fake host, multipath', { describe, it }, async () => {
   const world = openFakeWorld({ volume_use_multipath: true, volume_enforce_multipath: true });
   world.host.kernel.multipathd.start();
-  return { ...world, processLimits: { connect: 4, disconnect: 4 } };
+  return { ...world, processLimits: { connect: 5, disconnect: 3 } };
 });

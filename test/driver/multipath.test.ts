@@ -151,6 +151,27 @@ describe('connect() without a map', () => {
     expect(await world.residue()).toEqual([]);
   });
 
+  test.each([['as soon as udev has named it', 3_000, 3_500], ['though udev never does, in the end', Infinity, 15_500]])('reminds multipathd of a disk that it has missed %s, and not before', async (_what, namedAt, askedBy) => {
+    const world = openMultipathWorld({ device_timeout_seconds: 60 });
+    const { host, clock } = world;
+    host.kernel.multipathd.isDeaf = true;
+    host.tree.directory('/run/udev/data');
+    const run = host.run.bind(host);
+    const askedAt: number[] = [];
+    host.run = async (command, signal) => {
+      if (command.program === 'multipathd' && command.args[0] === 'add') askedAt.push(clock.now());
+      return await run(command, signal);
+    };
+    const kind = host.kind.bind(host);
+    host.kind = async (path) => {
+      if (path.startsWith('/run/udev/data/b') && clock.now() >= namedAt) host.tree.write(path, 'I:1\n');
+      return await kind(path);
+    };
+    expect((await world.driver.connect(INFO)).device.kind).toBe('multipath');
+    expect(askedAt[0]).toBeGreaterThanOrEqual(Math.min(namedAt, 15_000));
+    expect(askedAt[0]).toBeLessThanOrEqual(askedBy + 100);
+  });
+
   test('keeps one path where multipathd will not make one, and takes the others back', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.blacklistsAll = true;
@@ -170,7 +191,7 @@ describe('disconnect() of a map', () => {
     expect(await world.driver.disconnect(INFO)).toEqual({ found: true, warnings: [] });
     expect(world.deeds.slice(0, 2)).toEqual(['sync /dev/dm-0', 'remove mpatha']);
     expect(world.deeds.slice(2, 6).toSorted()).toEqual(['delete sda', 'delete sdb', 'delete sdc', 'delete sdd']);
-    expect(commandsOf(world).slice(before)).toEqual(['multipath -f mpatha', 'multipathd show paths raw format %d', `multipath -w ${MAP.wwid}`, `iscsiadm -m node -T ${IQN} -I default --logout`]);
+    expect(commandsOf(world).slice(before)).toEqual(['multipathd del map mpatha', 'multipathd show paths raw format %d', `multipath -w ${MAP.wwid}`, `iscsiadm -m node -T ${IQN} -I default --logout`]);
     expect(await world.residue()).toEqual([]);
   });
 

@@ -10,8 +10,7 @@ import { INFO, OTHER_UNIT, TCP } from './regression-world.js';
 const OTHER = infoFor(['192.0.2.10:3260'], { target_luns: [2], volume_id: 'volume-8' });
 
 function keepMapInUse({ host }: RecordedWorld): void {
-  const run = host.run.bind(host);
-  host.run = async (command, signal) => (command.program === 'multipath' && command.args[0] === '-f' ? { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' } : await run(command, signal));
+  host.kernel.multipathd.busyTimes = Infinity;
 }
 
 test.each([['is disconnected', true], ['cannot be found', false]] as const)(
@@ -99,14 +98,8 @@ describe('what is in memory is written out before anything goes:', () => {
 test('a map that something passing by has open is tried again, and gone with all of the volume (R74, W-12)', async () => {
   const world = openMultipathWorld();
   await world.driver.connect(infoFor(PORTALS));
-  const run = world.host.run.bind(world.host);
   const began = world.clock.now();
-  let refusals = 2;
-  world.host.run = async (command, signal) => {
-    if (command.program !== 'multipath' || command.args[0] !== '-f' || refusals === 0) return await run(command, signal);
-    refusals -= 1;
-    return { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' };
-  };
+  world.host.kernel.multipathd.busyTimes = 2;
   expect(await world.driver.disconnect(infoFor(PORTALS))).toEqual({ found: true, warnings: [] });
   expect(await world.residue()).toEqual([]);
   expect(world.clock.now() - began).toBeLessThan(2_000);
@@ -165,5 +158,5 @@ test('a disk that LVM has taken is no map: connect() gives the disk itself, and 
   const withMaps = openRecordedWorld({ volume_use_multipath: true }, world);
   expect((await withMaps.driver.connect(INFO)).device).toEqual(device);
   expect(await failure(withMaps.driver.disconnect(INFO, { force: true }))).toMatchObject({ code: 'DEVICE_IN_USE' });
-  expect(commandsOf(world).filter((line) => line.startsWith('multipath -f'))).toEqual([]);
+  expect(commandsOf(world).filter((line) => /^multipath -f|^multipathd del map/.test(line))).toEqual([]);
 });

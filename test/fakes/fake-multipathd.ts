@@ -29,6 +29,8 @@ export class FakeMultipathd {
   readonly resizeAnswers: ('ok' | 'fail' | 'timeout')[] = [];
   /** What it answers to the next requests to stop queueing, without doing anything. */
   readonly queueingAnswers: ('fail' | 'timeout')[] = [];
+  /** How many tries to remove a map find it in use. */
+  busyTimes = 0;
   /** Every disk that it was told of and not of its end. */
   readonly watched = new Set<string>();
   readonly #tree: FakeTree;
@@ -67,6 +69,7 @@ export class FakeMultipathd {
       this.#drop(args[2] ?? '');
       return said('ok');
     }
+    if (words.startsWith('del map ')) return said(this.#delete(args[2] ?? ''));
     if (words.startsWith('resize map ')) return said(this.#resize(args[2] ?? ''));
     if (words.startsWith('disablequeueing map ')) {
       const scripted = this.queueingAnswers.shift();
@@ -151,9 +154,18 @@ export class FakeMultipathd {
     return 'ok';
   }
 
+  #delete(name: string): 'ok' | 'fail' {
+    if (!this.#maps.some((candidate) => candidate.name === name)) return 'fail';
+    return this.#remove(name).exitCode === 0 ? 'ok' : 'fail';
+  }
+
   #remove(name: string): CommandResult {
     const map = this.#maps.find((candidate) => candidate.name === name);
     if (map === undefined) return { exitCode: 0, stdout: '', stderr: '' };
+    if (this.busyTimes > 0) {
+      this.busyTimes -= 1;
+      return { exitCode: 1, stdout: '', stderr: `${name}: map in use\n` };
+    }
     for (const disk of map.disks) this.#tree.remove(`${this.#tree.resolve(`/sys/class/block/${disk}`) ?? ''}/holders/${map.dm}`);
     for (const path of [`/sys/class/block/${map.dm}`, `/dev/${map.dm}`]) this.#tree.remove(path);
     this.#udev.vanished(map.dm);

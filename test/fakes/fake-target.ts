@@ -17,7 +17,7 @@ export class FakeTarget {
   readonly iqn: string;
   readonly portals: readonly FakePortal[];
   readonly units = new Map<number, FakeUnit>();
-  readonly chap: { readonly username: string; readonly password: string } | undefined;
+  chap: { readonly username: string; readonly password: string } | undefined;
 
   constructor({ iqn, portals, chap }: { readonly iqn: string; readonly portals: readonly FakePortal[]; readonly chap?: { readonly username: string; readonly password: string } }) {
     this.iqn = iqn;

@@ -1,14 +1,14 @@
 import { posix } from 'node:path';
 import type { FileKind } from '../../src/host/file-system.js';
 
-type Entry = { readonly kind: 'file'; readonly text: string } | { readonly kind: 'link'; readonly to: string } | { readonly kind: 'directory' | 'block-device' };
+type Entry = { readonly kind: 'file'; readonly text: string; readonly mode: number } | { readonly kind: 'link'; readonly to: string } | { readonly kind: 'directory' | 'block-device' };
 
 /** A tree of files in memory, with links, as sysfs has them. Parents of an entry are there as long as the entry is. */
 export class FakeTree {
   readonly #entries = new Map<string, Entry>();
 
-  write(path: string, text: string): void {
-    this.#entries.set(this.resolve(path) ?? this.#under(path), { kind: 'file', text });
+  write(path: string, text: string, mode = 0o644): void {
+    this.#entries.set(this.resolve(path) ?? this.#under(path), { kind: 'file', text, mode });
   }
 
   directory(path: string): void {

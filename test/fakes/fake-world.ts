@@ -30,6 +30,7 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   const libvirt = new FakeLibvirt();
   const hostNames = new FakeHostNames();
   const interrupter = new Interrupter();
+  const locks = new FakeLocks();
   const container = new Container();
   container.load(volumeDriverModule({ config: { login_timeout_seconds: 2, device_timeout_seconds: 2, ...config } }));
   container.rebind(TOKENS.logger).toConstantValue(SILENT);
@@ -39,7 +40,7 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   container.rebind(TOKENS.netAddresses).toConstantValue({ list: () => [{ netdev: 'eth0', address: '192.0.2.1', prefix: 24 }] });
   container.rebind(TOKENS.hostNames).toConstantValue(hostNames);
   container.rebind(TOKENS.deviceUsers).toConstantValue(interrupter.watch(host));
-  container.rebind(TOKENS.locks).toConstantValue(new FakeLocks());
+  container.rebind(TOKENS.locks).toConstantValue(locks);
   container.rebind(TOKENS.libvirt).toConstantValue(interrupter.watch(libvirt));
   const iface = volumeType === 'iser' ? 'iser' : typeof config['iscsi_iface'] === 'string' ? config['iscsi_iface'] : 'default';
   const transport: Transport = iface === 'iser' ? 'iser' : 'tcp';
@@ -58,7 +59,7 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
     },
     abortAfter: (uses) => interrupter.abortAfter(uses),
     residue: async () => host.residue(),
-    processesStarted: () => host.commands.length,
+    processesStarted: () => host.commands.filter(({ program }) => program !== 'multipathd').length + locks.taken,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

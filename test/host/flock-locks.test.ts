@@ -50,6 +50,28 @@ test('hold() waits for another process and goes on when that lets go', async () 
   expect(entered).toBe(true);
 });
 
+test('hold() of a lock that is free costs one process, which leaves none behind', async () => {
+  using folder = temporaryFolder();
+  const helpers = (): readonly (readonly string[])[] => descendants(process.pid).filter((pid) => commandLine(pid).includes(folder.path)).map((pid) => [commandLine(pid).split('\0')[0] ?? '', ...descendants(Number(pid))]);
+  expect(await new FlockLocks({ directory: folder.path, waitMs: 5000 }).hold(['iqn.a'], SIGNAL, async () => helpers())).toEqual([['sh']]);
+  expect(helpers()).toEqual([]);
+});
+
+/** The processes that this one started and those that they did. */
+function descendants(pid: number): readonly string[] {
+  const parents = new Map(readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((name) => [name, / [A-Z] (\d+) /.exec(statusLine(name))?.[1]]));
+  const below = (parent: string): readonly string[] => [...parents].filter(([, above]) => above === parent).flatMap(([child]) => [child, ...below(child)]);
+  return below(String(pid));
+}
+
+function statusLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return ''; // it ended while we looked
+  }
+}
+
 test('hold() keeps another process out', async () => {
   using folder = temporaryFolder();
   await new FlockLocks({ directory: folder.path, waitMs: 5000 }).hold(['iqn.a'], SIGNAL, async () => {

@@ -1,10 +1,22 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { throwIfAborted } from '../../base/aborted.js';
 
 /**
- * Takes the lock, proves that the file is still the one that the name leads to (its last holder removes it), says so, and holds on until
+ * Where nobody holds the lock: flock(1) takes it and becomes this shell, which becomes rm(1) in the end, so that the whole lock costs one process. It does no more than
+ * the end of the long way below.
+ */
+const AT_ONCE = `
+for open in /proc/self/fd/*; do [ "$1" -ef "$open" ] && same=1; done
+[ "$same" ] || exit 76
+echo held
+read -r _
+exec rm -f "$1"`;
+
+/**
+ * Where somebody does. Takes the lock, proves that the file is still the one that the name leads to (its last holder removes it), says so, and holds on until
  * its standard input ends: when this process dies, however it dies, the lock is free at once and the file is gone. The end of standard
  * input ends the waiting for the lock as well. While it is held, no child has the lock's file open, which would hold it too.
  */
@@ -36,13 +48,21 @@ export type Taking =
 
 /** Takes an exclusive flock(1) on the file, which is made when it is not there, and gone when its last holder lets go. */
 export async function takeFlock(directory: string, name: string, { waitMs, rootHelper }: { readonly waitMs: number; readonly rootHelper: readonly string[] }, signal: AbortSignal): Promise<Taking> {
-  for (;;) {
+  const file = `${directory}/${name}`;
+  const atOnce = ['flock', '--no-fork', '--exclusive', '--nonblock', file, 'sh', '-c', AT_ONCE, 'sh', file];
+  const inTime = [...rootHelper, 'sh', '-c', SCRIPT, 'sh', file, directory, String(waitMs / 1000)];
+  if (rootHelper.length === 0) await mkdir(directory).catch(() => undefined); // after a boot it is not there; where more than that is wrong the shell below tells
+  for (let command = rootHelper.length === 0 ? atOnce : inTime; ;) {
     throwIfAborted(signal);
-    const child = start([...rootHelper, 'sh', '-c', SCRIPT, 'sh', `${directory}/${name}`, directory, String(waitMs / 1000)]);
+    const child = start(command);
     const outcome = await outcomeOf(child, signal);
     throwIfAborted(signal);
     if (outcome.kind === 'held') return { kind: 'held', release: () => release(child) };
     if (outcome.exitCode === REPLACED) continue;
+    if (command === atOnce) { // it is held, its folder has to be made, or this flock(1) knows no --no-fork (util-linux before 2.34)
+      command = inTime;
+      continue;
+    }
     if (outcome.exitCode === TIMED_OUT && outcome.stderr === '') return { kind: 'timed-out' };
     return { kind: 'failed', reason: outcome.stderr.trim() || `the helper ended with exit status ${String(outcome.exitCode)}` };
   }

@@ -1,0 +1,100 @@
+// needs: libvirt
+// limit: 720 s
+import assert from 'node:assert/strict';
+import { connectionInfo } from '../guest/connection-info.js';
+import { Domain } from '../guest/domain.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
+import { LioVolume } from '../guest/lio-volume.js';
+import { ProcessTrace } from '../guest/process-trace.js';
+import { ASKS_BY_SOCKET } from '../guest/recorded-commands.js';
+import { requireNothingLeft } from '../guest/require-nothing-left.js';
+import { readResidue, type Residue } from '../guest/residue.js';
+import { after, before, test } from '../guest/scenario.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { volumeDriver } from '../guest/volume-driver.js';
+
+/** How many processes each call costs, as the kernel counts them: those of the driver, those that hold its locks, and whatever any of them starts. */
+const IQN = 'iqn.2026-11.org.example:process-counts';
+const LOCK = 'flock > sh > rm';
+let trace: ProcessTrace;
+let one: LioVolume;
+let two: LioVolume;
+let guest: Domain;
+let clean: Residue;
+
+before(async () => {
+  trace = await ProcessTrace.open();
+  one = await LioVolume.create({ name: 'counts-one' });
+  two = await LioVolume.create({ name: 'counts-two' });
+  await libvirtdUp();
+  guest = await Domain.start({ name: 'process-counts' });
+  clean = await readResidue();
+});
+
+after(async () => {
+  trace[Symbol.dispose]();
+  await guest.stop();
+  await one.remove();
+  await two.remove();
+});
+
+/** What the body started, by name, sorted. */
+async function started(what: string, body: () => Promise<unknown>): Promise<readonly string[]> {
+  const processes = (await trace.during(body)).map((programs) => programs.join(' > ') || 'a copy');
+  console.log(`${what}: ${processes.length}: ${processes.join(', ')}`);
+  return processes.toSorted();
+}
+
+test('the count is the kernel\'s: it sees a process that ends at once, and what that starts', async () => {
+  await using driver = volumeDriver({});
+  const seen = await started('sh', async () => await driver.commands.run({ program: 'sh', args: ['-c', '(exit 0); true; /bin/true'], patience: { kind: 'kill', ms: 10_000 } }, AbortSignal.timeout(20_000)));
+  assert.ok(seen.includes('sh') && seen.length >= 2, seen.join());
+});
+
+for (const [iface, address] of [['default', TCP_ADDRESSES[0]], ['iser', ISER_ADDRESS]] as const) {
+  test(`one path over ${iface}: attach() cold costs 2, a second LUN no iscsiadm, extend() 1, detach() of the last LUN 2`, async () => {
+    {
+      using target = new LioTarget({ iqn: IQN, luns: { 1: one, 2: two }, portals: [{ address, iser: iface === 'iser' }] });
+      await using driver = volumeDriver({ iscsi_iface: iface, iscsi_iface_fallback: 'none' });
+      const domain = { kind: 'name', name: guest.name } as const;
+      const [first, second] = [connectionInfo(one, target, 1, [address]), connectionInfo(two, target, 2, [address])];
+      assert.deepEqual(await started('attach', async () => await driver.attach(domain, first, { dev: 'sdb', bus: 'scsi' })), [LOCK, 'iscsiadm']);
+      assert.deepEqual(await started('attach a second LUN', async () => await driver.attach(domain, second, { dev: 'sdc', bus: 'scsi' })), [LOCK]);
+      await two.resize(96);
+      assert.deepEqual(await started('extend', async () => await driver.extend(second, { domain })), [LOCK]);
+      assert.deepEqual(await started('detach', async () => await driver.detach(domain, second)), [LOCK]);
+      assert.deepEqual(await started('detach the last LUN', async () => await driver.detach(domain, first)), [LOCK, 'iscsiadm']);
+      await two.resize(64);
+    }
+    await requireNothingLeft(clean);
+  });
+}
+
+/** What is asked of multipathd is a process each where Node cannot reach its socket: one reminder of a new disk, and when a map goes "del map" and "show paths". */
+const ASKING = ASKS_BY_SOCKET ? 0 : 2;
+
+test(`four paths and a map: connect() cold costs 3, a second LUN no iscsiadm, extend() 1, disconnect() of the last LUN 3, and each at most ${ASKING} more to ask multipathd`, async () => {
+  const withoutAsking = async (what: string, body: () => Promise<unknown>): Promise<readonly string[]> => {
+    const all = await started(what, body);
+    const others = all.filter((programs) => programs !== 'multipathd');
+    assert.ok(all.length - others.length <= ASKING, all.join());
+    return others;
+  };
+  await startMultipathd('defaults {\n find_multipaths strict\n user_friendly_names yes\n skip_kpartx yes\n}\n');
+  try {
+    {
+      using target = new LioTarget({ iqn: IQN, luns: { 1: one, 2: two }, portals: TCP_ADDRESSES.map((address) => ({ address })) });
+      await using driver = volumeDriver({ volume_use_multipath: true, volume_enforce_multipath: true });
+      const [first, second] = [connectionInfo(one, target, 1, TCP_ADDRESSES), connectionInfo(two, target, 2, TCP_ADDRESSES)];
+      assert.deepEqual(await withoutAsking('connect', async () => { assert.equal((await driver.connect(first)).paths.length, 4); }), [LOCK, 'iscsiadm', 'multipath']);
+      assert.deepEqual(await withoutAsking('connect a second LUN', async () => { assert.equal((await driver.connect(second)).paths.length, 4); }), [LOCK, 'multipath']);
+      await two.resize(96);
+      assert.deepEqual(await withoutAsking('extend', async () => await driver.extend(second)), [LOCK]);
+      assert.deepEqual(await withoutAsking('disconnect', async () => await driver.disconnect(second)), [LOCK, 'multipath']);
+      assert.deepEqual(await withoutAsking('disconnect the last LUN', async () => await driver.disconnect(first)), [LOCK, 'iscsiadm', 'multipath']);
+    }
+    await requireNothingLeft(clean);
+  } finally {
+    await stopMultipathd();
+  }
+});

@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals';
+import { failure, MULTIPATH, openMultipathWorld, PORTALS, portalsOf } from './multipath-world.js';
+import { addTarget, infoFor, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
+import { distort, logins } from './regression-world.js';
+
+/** A target that ends the connection behind its refusal, before the refusal is on the wire: on a kernel, lab/scenarios/iser-falls-back.ts. */
+
+const ISER = { iscsi_iface: 'iser', login_timeout_seconds: 15 };
+const RIGHT = { username: 'volumes', password: 'right-secret' };
+const WRONG = { auth_method: 'CHAP', auth_username: RIGHT.username, auth_password: 'wrong-secret' };
+
+function losing(world: RecordedWorld, portals: number): RecordedWorld {
+  world.host.targets.splice(0);
+  world.host.losingTransports.add('iser');
+  addTarget(world, portalsOf('iser').slice(0, portals), RIGHT);
+  return world;
+}
+
+describe('a wrong secret over iSER whose refusal is lost', () => {
+  test('is LOGIN_REFUSED after one login and its time limit, over no other transport, and leaves nothing', async () => {
+    const world = losing(openRecordedWorld(ISER), 1);
+    const began = world.clock.now();
+    expect(await failure(world.driver.connect(infoFor(PORTALS.slice(0, 1), WRONG)))).toMatchObject({
+      code: 'LOGIN_REFUSED', message: expect.stringContaining('192.0.2.10:3260 over the iface iser: the target ended the connection during the login, as it does behind a refusal') as unknown,
+      hint: expect.stringContaining('auth_password') as unknown, details: { exitCode: 11 },
+    });
+    expect({ logins: logins(world), warnings: world.log.warnings, residue: await world.residue() }).toEqual({ logins: ['iser'], warnings: [], residue: [] });
+    expect(world.clock.now() - began).toBeLessThan(16_000);
+  });
+
+  test('on every path of a map is so too, after one login for all', async () => {
+    const world = losing(openMultipathWorld({ ...MULTIPATH, ...ISER }), 4);
+    expect(await failure(world.driver.connect(infoFor(PORTALS, WRONG)))).toMatchObject({ code: 'LOGIN_REFUSED' });
+    expect({ logins: logins(world), residue: await world.residue() }).toEqual({ logins: ['iser'], residue: [] });
+  });
+});
+
+describe('gives way to TCP as before:', () => {
+  test('a target that ends the connection where no secret was given', async () => {
+    const world = losing(openRecordedWorld(ISER), 1);
+    await failure(world.driver.connect(infoFor(PORTALS.slice(0, 1))));
+    expect(logins(world)).toEqual(['iser', 'default']);
+  });
+
+  test('a target that takes the connection and says nothing, with a secret', async () => {
+    const world = openRecordedWorld(ISER);
+    addTarget(world, portalsOf('tcp').slice(0, 1), RIGHT);
+    distort(world, (result, { args }) => (args.includes('--login') && args.includes('iser') ? { ...result, exitCode: 11, stderr: '' } : result));
+    const { transport } = await world.driver.connect(infoFor(PORTALS.slice(0, 1), { ...WRONG, auth_password: RIGHT.password }));
+    expect({ code: transport.fallback?.code, logins: logins(world) }).toEqual({ code: 'PORTAL_UNREACHABLE', logins: ['iser', 'default'] });
+  });
+});
