@@ -14,7 +14,7 @@ export interface Scenario {
 export const SERVICES = ['libvirt', 'multipath'] as const;
 export type Service = (typeof SERVICES)[number];
 
-const DEFAULT_LIMIT_SECONDS = 180;
+const DEFAULT_LIMIT_SECONDS = 360;
 
 /**
  * Reads what a scenario file says of itself in its head: `// needs: libvirt` and `// limit: 300 s`, each on a line.

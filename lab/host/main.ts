@@ -12,7 +12,7 @@ import { closingLine, tallyOf } from './tally.js';
 
 const SCENARIOS = 'lab/scenarios';
 const OUT = '.lab';
-const BOOT_SECONDS = 150;
+const BOOT_SECONDS = 300;
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -1,4 +1,4 @@
-// limit: 600 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { inspect } from 'node:util';

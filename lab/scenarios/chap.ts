@@ -1,4 +1,4 @@
-// limit: 480 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/base/volume-error.js';

@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 420 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// limit: 240 s
+// limit: 900 s
 import { describe, it } from 'node:test';
 import { volumeDriverContract } from '../../src/testing/index.js';
 import { openKernelWorld } from '../guest/kernel-world.js';

@@ -1,4 +1,4 @@
-// limit: 240 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 300 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Container } from 'inversify';

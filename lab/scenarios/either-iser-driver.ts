@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 300 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { volumeDocument } from '../../src/cli/volume-document.js';
 import { connectionInfo } from '../guest/connection-info.js';

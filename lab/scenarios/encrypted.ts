@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 600 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { Secret } from '../../src/base/secret.js';
 import { isVolumeError } from '../../src/base/volume-error.js';

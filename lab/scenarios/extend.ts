@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 300 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/base/volume-error.js';

@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 240 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { after, before, test } from '../guest/scenario.js';
 import { run } from '../guest/commands.js';

@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 420 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 420 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type ArrivedVolume, type DiskReplacement, isVolumeError, type MigratingVolume, migrationXml, Secret } from '../../src/index.js';

@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 600 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';

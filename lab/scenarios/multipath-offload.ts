@@ -1,4 +1,4 @@
-// limit: 600 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';
 import { isVolumeError } from '../../src/base/volume-error.js';

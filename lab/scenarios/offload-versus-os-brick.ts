@@ -1,4 +1,4 @@
-// limit: 180 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tryRun } from '../guest/commands.js';

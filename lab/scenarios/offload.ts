@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 180 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { volumeDriverContract } from '../../src/testing/index.js';

@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 720 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { connectionInfo } from '../guest/connection-info.js';
 import { Domain } from '../guest/domain.js';

@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 300 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { isVolumeError } from '../../src/index.js';
 import { run } from '../guest/commands.js';

@@ -1,5 +1,5 @@
 // needs: libvirt
-// limit: 420 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { isVolumeError } from '../../src/base/volume-error.js';
 import type { VolumeDriver } from '../../src/driver/volume-driver.js';

@@ -1,4 +1,4 @@
-// limit: 420 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/index.js';

@@ -1,4 +1,4 @@
-// limit: 240 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';

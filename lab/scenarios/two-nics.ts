@@ -1,4 +1,4 @@
-// limit: 420 s
+// limit: 900 s
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdministratorsRecords } from '../guest/administrators-records.js';
