@@ -51,7 +51,7 @@ export interface SwapOptions {
 export interface SwappedVolume {
   /** The volume that the guest has now. */
   readonly volume: ConnectedVolume;
-  /** Whether the guest was told the size of its disk: it is, where that may have become larger. */
+  /** Whether the running guest sees all of a new volume that is larger. Where false and the new volume is larger, it does when it starts anew, and a warning says so. */
   readonly guestResized: boolean;
   /** False: the old volume is still on this host, and a warning says why. */
   readonly oldReleased: boolean;

@@ -83,14 +83,14 @@ export class VolumeSwapper {
     const { disk, old } = await this.#before(domain, { from, to }, host, signal);
     const { volume, opened } = await host.open(to, signal);
     try {
-      if (old !== undefined) requireFitting(old, volume);
+      if (old !== undefined) requireFitting(disk, old, volume);
       if (old !== undefined && !opened && !isCopiedTo(disk, volume)) await host.requireUnused(to, signal);
       throwIfAborted(signal);
-      await this.#mover.move({ domain, targetDev: disk.targetDev, devicePath: volume.device.path, devicePaths: pathsOf(volume), onProgress: this.#guarded(onProgress) }, signal);
+      await this.#mover.move({ domain, targetDev: disk.targetDev, devicePath: volume.device.path, devicePaths: pathsOf(volume), sliceBytes: old === undefined ? undefined : sliceFor(disk, old, volume), onProgress: this.#guarded(onProgress) }, signal);
     } catch (error) {
       throw opened ? await this.#undone(to, host, error) : error;
     }
-    const resized = await this.#resize(domain, disk, { old, volume });
+    const resized = await this.#resize(domain, old === undefined ? disk.sliceBytes : sliceFor(disk, old, volume), { disk, volume });
     const stored = await this.#store(domain, disk, { to, old, volume }, host);
     const released = await this.#release(from, host, signal);
     const swapped = { volume, guestResized: resized.done, oldReleased: released.done, warnings: [...volume.warnings, ...resized.warnings, ...stored.warnings, ...released.warnings] };
@@ -155,13 +155,13 @@ export class VolumeSwapper {
     };
   }
 
-  /** The guest still believes in the old size. */
-  async #resize({ uuid }: Domain, { targetDev }: GuestDisk, { old, volume: { device } }: { readonly old: ConnectedVolume | undefined; readonly volume: ConnectedVolume }): Promise<Step> {
-    if (device.sizeBytes === old?.device.sizeBytes) return { done: false, warnings: [] };
+  /** QEMU copied to as much of the new volume as the guest's disk has. libvirt 9.0.0 cannot widen that while the guest runs ("Cannot resize fixed-size raw disks"): it is asked, for a later one may. */
+  async #resize({ uuid }: Domain, sliceBytes: bigint | undefined, { disk: { targetDev }, volume: { device } }: { readonly disk: GuestDisk; readonly volume: ConnectedVolume }): Promise<Step> {
+    if (sliceBytes === undefined) return { done: false, warnings: [] };
     return await step(async () => {
       await this.#parts.libvirt.blockResize({ kind: 'uuid', uuid }, targetDev, device.sizeBytes, AbortSignal.timeout(UNDO_MS));
       return true;
-    }, (why) => `the guest was not told the size of the new volume, ${device.sizeBytes} bytes; extend tells it: ${why}`);
+    }, (why) => `the guest sees the first ${sliceBytes} of the new volume's ${device.sizeBytes} bytes until it starts anew: ${why}`);
   }
 
   async #store(domain: Domain, disk: GuestDisk, { to, old, volume }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined; readonly volume: ConnectedVolume }, host: HostSide): Promise<Step> {
@@ -203,11 +203,23 @@ function isCopiedTo({ mirror }: GuestDisk, volume: ConnectedVolume): boolean {
   return mirror?.sourcePath !== undefined && pathsOf(volume).includes(mirror.sourcePath);
 }
 
+/** How large the disk is that the guest sees. */
+function sizeOf({ sliceBytes }: GuestDisk, { device: { sizeBytes } }: ConnectedVolume): bigint {
+  return sliceBytes ?? sizeBytes;
+}
+
+/** How much of the new volume the disk will be, where that is larger. */
+function sliceFor(disk: GuestDisk, old: ConnectedVolume, { device }: ConnectedVolume): bigint | undefined {
+  return device.sizeBytes === sizeOf(disk, old) ? undefined : sizeOf(disk, old);
+}
+
 /** @throws {VolumeError} `USAGE`, `RESIZE_FAILED` */
-function requireFitting({ device: old }: ConnectedVolume, { device }: ConnectedVolume): void {
-  if (old.path === device.path || (old.wwid !== undefined && old.wwid === device.wwid)) throw new VolumeError('USAGE', `Cannot swap a volume for itself: ${old.path} and ${device.path} are ${device.wwid ?? 'one device'}`);
-  if (device.sizeBytes >= old.sizeBytes) return;
-  throw new VolumeError('RESIZE_FAILED', `Cannot swap the volume: the new one has ${device.sizeBytes} bytes, and the old one has ${old.sizeBytes}: nothing may become smaller under a guest`, {
-    hint: 'make the new volume at least as large as the old one', details: { oldSizeBytes: Number(old.sizeBytes), newSizeBytes: Number(device.sizeBytes) },
+function requireFitting(disk: GuestDisk, old: ConnectedVolume, { device }: ConnectedVolume): void {
+  const { path, wwid } = old.device;
+  if (path === device.path || (wwid !== undefined && wwid === device.wwid)) throw new VolumeError('USAGE', `Cannot swap a volume for itself: ${path} and ${device.path} are ${device.wwid ?? 'one device'}`);
+  const needed = sizeOf(disk, old);
+  if (device.sizeBytes >= needed) return;
+  throw new VolumeError('RESIZE_FAILED', `Cannot swap the volume: the new one has ${device.sizeBytes} bytes, and the guest's disk has ${needed}: nothing may become smaller under a guest`, {
+    hint: 'make the new volume at least as large as the old one', details: { oldSizeBytes: Number(needed), newSizeBytes: Number(device.sizeBytes) },
   });
 }

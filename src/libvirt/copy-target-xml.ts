@@ -1,9 +1,14 @@
 import { create } from 'xmlbuilder2';
 
-/** Where a block copy shall go: libvirt reads source and format and nothing else (src/qemu/qemu_driver.c, qemuDomainBlockCopy), and with a format it never guesses one from the data. */
-export function copyTargetXml(devicePath: string): string {
+/**
+ * Where a block copy shall go: libvirt reads source and format and nothing else (src/qemu/qemu_driver.c, qemuDomainBlockCopy), and with a format it never guesses one from the data.
+ * @param sliceBytes how much of a device that is larger than the disk is written to, from its start: QEMU copies to nothing of another size, "Source and target image have different sizes" (since QEMU 5.1, block/mirror.c,
+ *   mirror_run; lab/scenarios/swap.ts)
+ */
+export function copyTargetXml(devicePath: string, sliceBytes: bigint | undefined): string {
   const disk = create().ele('disk', { type: 'block', device: 'disk' });
   disk.ele('driver', { name: 'qemu', type: 'raw' });
-  disk.ele('source', { dev: devicePath });
+  const source = disk.ele('source', { dev: devicePath });
+  if (sliceBytes !== undefined) source.ele('slices').ele('slice', { type: 'storage', offset: '0', size: String(sliceBytes) });
   return disk.doc().end({ headless: true });
 }

@@ -30,6 +30,8 @@ export interface DiskMove {
   readonly devicePath: string;
   /** Every path by which a description may name that device. */
   readonly devicePaths: readonly string[];
+  /** How much of that device the disk will be, where the device is larger than the disk. */
+  readonly sliceBytes: bigint | undefined;
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
@@ -66,7 +68,7 @@ export class DiskMover {
     if (place.kind === 'elsewhere' && place.disk?.mirror !== undefined) throw otherJob(move, place.disk);
     const guest = move.domain.name;
     try {
-      if (place.kind === 'elsewhere') await this.#libvirt.blockCopy(refOf(move), move.targetDev, copyTargetXml(move.devicePath), limit());
+      if (place.kind === 'elsewhere') await this.#libvirt.blockCopy(refOf(move), move.targetDev, copyTargetXml(move.devicePath, move.sliceBytes), limit());
       this.#logger.info('Copying a disk of the guest', { guest, targetDev: move.targetDev, to: move.devicePath, goesOn: place.kind === 'copying' });
       await this.#copied(move, signal);
       throwIfAborted(signal);
@@ -209,7 +211,7 @@ function otherJob({ domain, targetDev }: DiskMove, { mirror }: GuestDisk): Volum
 
 function ended({ domain, targetDev, devicePath }: DiskMove): VolumeError {
   return new VolumeError('COPY_FAILED', `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: the copy ended before it was complete`, {
-    hint: `the guest goes on with its old disk; QEMU tells why in /var/log/libvirt/qemu/${domain.name}.log, and the kernel of an I/O error in dmesg`, details: { guest: domain.name, targetDev, device: devicePath },
+    hint: `the guest goes on with its old disk; the kernel tells of an I/O error in dmesg; if the old volume has grown and the guest was not told, extend it first`, details: { guest: domain.name, targetDev, device: devicePath },
   });
 }
 

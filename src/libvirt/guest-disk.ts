@@ -8,6 +8,8 @@ export interface GuestDisk {
   /** The host's device or file behind it; undefined for network disks and empty drives. */
   readonly sourcePath: string | undefined;
   readonly serial: string | undefined;
+  /** How much of its device the disk is, from the start; undefined for all of it. */
+  readonly sliceBytes: bigint | undefined;
   /** What events call the disk. Only a running guest's devices have one, or those that were given one (`ua-…`). */
   readonly alias: string | undefined;
   /** The other device that a running guest's disk is written to as well: a block copy. */

@@ -99,7 +99,7 @@ export class GuestDisks {
     const ref = { kind: 'uuid', uuid } as const;
     const disk = parseGuestDisks(await this.#libvirt.domainXml(ref, 'config', signal)).find(({ targetDev }) => targetDev === live.targetDev);
     if (disk === undefined || !(disk.alias === live.alias || (disk.sourcePath !== undefined && devicePaths.includes(disk.sourcePath)))) return false;
-    if (disk.sourcePath !== to.devicePath || disk.alias !== to.alias || disk.serial !== to.serial) await this.#libvirt.updateDevice(ref, movedDiskXml(disk.xml, to), { live: false, config: true }, signal);
+    if (disk.sourcePath !== to.devicePath || disk.alias !== to.alias || disk.serial !== to.serial || disk.sliceBytes !== undefined) await this.#libvirt.updateDevice(ref, movedDiskXml(disk.xml, to), { live: false, config: true }, signal);
     return true;
   }
 

@@ -40,11 +40,18 @@ export function asGuestDisk(disk: XmlElement): GuestDisk {
     sourcePath: source?.['dev'] ?? source?.['file'],
     serial: child(disk, 'serial')?.text,
     alias: child(disk, 'alias')?.attributes['name'],
+    sliceBytes: sliceOf(child(disk, 'source')),
     mirror: mirrorOf(child(disk, 'mirror')),
     secretUuid: secretOf(disk) ?? secretOf(child(disk, 'source')),
     driver: child(disk, 'driver')?.attributes ?? {},
     xml: disk.source,
   };
+}
+
+/** libvirt, docs/formatdomain.rst, `slices`: of type `storage` there is one at most. */
+function sliceOf(source: XmlElement | undefined): bigint | undefined {
+  const size = child(child(source, 'slices'), 'slice')?.attributes['size'];
+  return size !== undefined && /^\d+$/.test(size) ? BigInt(size) : undefined;
 }
 
 function mirrorOf(mirror: XmlElement | undefined): DiskMirror | undefined {

@@ -40,6 +40,10 @@ export async function openWithGuest(to: Parameters<typeof publish>[2] = {}, { co
     const isOpen = world.libvirt.isRunning('web1') && world.libvirt.disksOf('web1').some(({ sourcePath, mirror }) => sourcePath === path || mirror?.sourcePath === path);
     return isOpen ? [{ pid: 42, name: 'qemu-system-x86' }] : await usersOf(path, numbers, signal);
   };
+  world.libvirt.sizeOfDevice = (path) => {
+    const sectors = world.host.tree.read(`/sys/class/block/${world.host.tree.resolve(path)?.slice('/dev/'.length) ?? ''}/size`);
+    return sectors === undefined ? undefined : BigInt(sectors.trim()) * 512n;
+  };
   const portals = to.portals ?? [TCP];
   const [old, fresh] = [publish(world, 'old', { portals }), publish(world, 'new', to)];
   await world.driver.attach(WEB1, old.info, diskInfo);

@@ -31,10 +31,27 @@ describe('swap()', () => {
     expect([disk(world)?.sourcePath, warnings]).toEqual([volume.device.path, []]);
   });
 
-  test('to a larger volume tells the guest its size', async () => {
+  test('to a larger volume copies to its start, for QEMU copies to nothing larger; the next start has all of it', async () => {
     const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const warning = expect.stringMatching(/^the guest sees the first 1073741824 of the new volume's 2147483648 bytes until it starts anew: /) as unknown;
+    expect(await world.swap()).toMatchObject({ guestResized: false, oldReleased: true, warnings: [warning] });
+    expect([disk(world)?.sliceBytes, disk(world, 'config')?.sliceBytes, disk(world, 'config')?.sourcePath]).toEqual([GIB, undefined, NEW_NAME]);
+  });
+
+  test('to a larger volume tells the guest its size where libvirt can', async () => {
+    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    world.libvirt.widensSlices = true;
     expect(await world.swap()).toMatchObject({ guestResized: true, warnings: [] });
-    expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(2n * GIB);
+    expect([world.libvirt.sizeOf('web1', 'vdb'), disk(world)?.sliceBytes]).toEqual([2n * GIB, undefined]);
+  });
+
+  test('from the start of a larger volume goes by what the guest sees, and is done without a restart', async () => {
+    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const [small, third] = [publish(world, 'small', { sizeBytes: GIB - 512n }), publish(world, 'third')];
+    await world.swap();
+    await expect(world.driver.swap(WEB1, world.to.info, small.info)).rejects.toMatchObject({ code: 'RESIZE_FAILED', details: { oldSizeBytes: Number(GIB) } });
+    expect(await world.driver.swap(WEB1, world.to.info, third.info)).toMatchObject({ guestResized: false, warnings: [] });
+    expect(disk(world)?.sliceBytes).toBeUndefined();
   });
 
   test('moves a map to another map', async () => {

@@ -24,8 +24,23 @@ function isFixed(bus: string): boolean {
   return ['sata', 'ide', 'fdc'].includes(bus);
 }
 
-export function moved(xml: string, path: string): string {
-  return xml.replace(/<source\b[^>]*\/>/, `<source dev='${path}'/>`);
+/** Where a block copy goes: to all of a device, or to the start of it. */
+export interface CopyTarget {
+  readonly targetPath: string;
+  readonly sliceBytes: bigint | undefined;
+}
+
+/** Only source and driver of the description count: it need have no target. */
+export function readCopyTarget(xml: string): CopyTarget {
+  const [, targetPath] = /<source (?:dev|file)=["']([^"']+)["']/.exec(xml) ?? [];
+  const [, size] = /<slice type=["']storage["'] offset=["']0["'] size=["'](\d+)["']/.exec(xml) ?? [];
+  if (targetPath === undefined) throw refused('XML error: the device has no source', 8);
+  return { targetPath, sliceBytes: size === undefined ? undefined : BigInt(size) };
+}
+
+export function moved(xml: string, { targetPath, sliceBytes }: CopyTarget): string {
+  const slices = sliceBytes === undefined ? '' : `<slices><slice type='storage' offset='0' size='${sliceBytes}'/></slices>`;
+  return xml.replace(/<source\b[^>]*?(?:\/>|>[^]*?<\/source>)/, `<source dev='${targetPath}'>${slices}</source>`);
 }
 
 export function readDisk(xml: string): GuestDisk {

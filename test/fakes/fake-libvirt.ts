@@ -4,7 +4,7 @@ import { VolumeError } from '../../src/base/volume-error.js';
 import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
 import { formatDomainRef, type BlockJob, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../../src/libvirt/libvirt.js';
 import { parseGuestDisk, parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
-import { diskOn, escaped, mediumChanged, moved, readDisk, refuseHotPlug, refuseHotUnplug, refused, withAlias, without } from './fake-disks.js';
+import { type CopyTarget, diskOn, escaped, mediumChanged, moved, readCopyTarget, readDisk, refuseHotPlug, refuseHotUnplug, refused, withAlias, without } from './fake-disks.js';
 
 /**
  * What the guest does when it is asked to let go of a disk. `at once`: it obeys. `never`: nobody is at home, libvirt still reports
@@ -15,8 +15,7 @@ export type Answer = 'at once' | 'never' | { readonly afterRequests: number };
 /** How a block copy fares: it is ready when it has been looked at that often, it never is, or the device that is copied to has failed when somebody looks for the second time. */
 export type CopyFate = { readonly readyAfterLooks: number } | 'never ready' | 'fails';
 
-interface FakeCopy {
-  readonly targetPath: string;
+interface FakeCopy extends CopyTarget {
   looks: number;
 }
 
@@ -52,6 +51,7 @@ interface FakeSecret {
 }
 
 /** virErrorNumber of libvirt (include/libvirt/virterror.h). */
+const INTERNAL_ERROR = 1;
 const NO_DOMAIN = 42;
 const NO_SECRET = 66;
 const OPERATION_INVALID = 55;
@@ -71,6 +71,10 @@ export class FakeLibvirt implements Libvirt {
   hearsEvents = true;
   /** What becomes of copies, those that have begun too. */
   copyFate: CopyFate = { readyAfterLooks: 3 };
+  /** How large the devices are that disks are copied to and from; unknown, they are as large as each other. */
+  sizeOfDevice: (path: string) => bigint | undefined = () => undefined;
+  /** libvirt 9.0.0 does not. */
+  widensSlices = false;
   readonly #domains: FakeDomain[] = [];
   readonly #secrets = new Map<string, FakeSecret>();
   readonly #listeners = new Set<{ readonly hear: (event: DeviceRemoved) => void }>();
@@ -222,6 +226,8 @@ export class FakeLibvirt implements Libvirt {
     if (!domain.active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
     const found = domain.live.map(parseGuestDisk).find(({ targetDev, sourcePath }) => targetDev === disk || sourcePath === disk);
     if (found === undefined) throw refused(`invalid argument: disk '${disk}' not found in domain`, INVALID_ARG);
+    if (found.sliceBytes !== undefined && !this.widensSlices) throw refused('internal error: unable to execute QEMU command \'block_resize\': Cannot resize fixed-size raw disks', INTERNAL_ERROR);
+    domain.live = domain.live.map((xml) => (parseGuestDisk(xml).targetDev === found.targetDev ? xml.replace(/<slices>[^]*<\/slices>/, '') : xml));
     this.#sizes.set(`${domain.uuid}/${found.targetDev}`, sizeBytes);
   }
 
@@ -239,10 +245,7 @@ export class FakeLibvirt implements Libvirt {
     const domain = this.#reach(ref, signal);
     requireLiveDisk(domain, disk);
     requireNoCopy(domain, disk);
-    // Only source and driver of it count: it need have no target.
-    const [, targetPath] = /<source (?:dev|file)=["']([^"']+)["']/.exec(targetXml) ?? [];
-    if (targetPath === undefined) throw refused('XML error: the device has no source', INVALID_ARG);
-    domain.copies.set(disk, { targetPath, looks: 0 });
+    domain.copies.set(disk, { ...readCopyTarget(targetXml), looks: 0 });
   }
 
   async blockJob(ref: DomainRef, disk: string, signal: AbortSignal): Promise<BlockJob | undefined> {
@@ -251,7 +254,7 @@ export class FakeLibvirt implements Libvirt {
     const copy = domain.copies.get(disk);
     if (copy === undefined) return undefined;
     copy.looks += 1;
-    if (this.copyFate === 'fails' && copy.looks > 1) {
+    if ((this.copyFate === 'fails' && copy.looks > 1) || !this.#fits(domain, disk, copy)) {
       domain.copies.delete(disk);
       return undefined;
     }
@@ -268,14 +271,14 @@ export class FakeLibvirt implements Libvirt {
     if (pivot && !this.#isReady(copy)) throw refused(`block copy still active: disk '${disk}' not ready for pivot yet`, BLOCK_COPY_ACTIVE);
     domain.copies.delete(disk);
     if (!pivot) return;
-    domain.live = domain.live.map((known) => (known === xml ? moved(known, copy.targetPath) : known));
+    domain.live = domain.live.map((known) => (known === xml ? moved(known, copy) : known));
     // The stored disk goes along where it was on the same device (src/qemu/qemu_blockjob.c, qemuBlockJobRewriteConfigDiskSource).
-    domain.config = domain.config.map((known) => (parseGuestDisk(known).targetDev === disk && parseGuestDisk(known).sourcePath === sourcePath ? moved(known, copy.targetPath) : known));
+    domain.config = domain.config.map((known) => (parseGuestDisk(known).targetDev === disk && parseGuestDisk(known).sourcePath === sourcePath ? moved(known, copy) : known));
   }
 
   /** The copy of a disk has come this far: somebody else may have begun it. */
-  beginCopy(name: string, targetDev: string, targetPath: string): void {
-    this.#named(name).copies.set(targetDev, { targetPath, looks: 0 });
+  beginCopy(name: string, targetDev: string, targetPath: string, sliceBytes?: bigint): void {
+    this.#named(name).copies.set(targetDev, { targetPath, sliceBytes, looks: 0 });
   }
 
   async findSecret(usage: SecretUsage, signal: AbortSignal): Promise<string | undefined> {
@@ -324,6 +327,13 @@ export class FakeLibvirt implements Libvirt {
     domain.copies.delete(targetDev);
     if (alias === undefined || !this.hearsEvents || this.#isDown) return;
     for (const { hear } of [...this.#listeners]) hear({ domainUuid: domain.uuid, alias });
+  }
+
+  /** QEMU, block/mirror.c, mirror_run: "Source and target image have different sizes" ends the job, not the call. */
+  #fits(domain: FakeDomain, targetDev: string, { targetPath, sliceBytes }: FakeCopy): boolean {
+    const { sourcePath = '', sliceBytes: ofSource } = requireLiveDisk(domain, targetDev);
+    const [from, to] = [ofSource ?? this.sizeOfDevice(sourcePath), sliceBytes ?? this.sizeOfDevice(targetPath)];
+    return from === undefined || to === undefined || from === to;
   }
 
   #isReady({ looks }: FakeCopy): boolean {

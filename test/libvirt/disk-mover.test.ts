@@ -25,7 +25,7 @@ async function moving({ clock = new SteppingClock(), persistent = true }: { read
   const mover = new DiskMover({ libvirt, clock, logger: SILENT });
   const domain = await libvirt.lookupDomain(guest, never);
   const progress: CopyProgress[] = [];
-  const request = { domain, targetDev: 'vdb', devicePath: '/dev/sdb', devicePaths: ['/dev/sdb'], onProgress: (one: CopyProgress) => { progress.push(one); } };
+  const request = { domain, targetDev: 'vdb', devicePath: '/dev/sdb', devicePaths: ['/dev/sdb'], sliceBytes: undefined, onProgress: (one: CopyProgress) => { progress.push(one); } };
   return { libvirt, progress, move: async (signal = never) => { await mover.move(request, signal); } };
 }
 

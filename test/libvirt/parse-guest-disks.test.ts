@@ -53,6 +53,12 @@ describe('parseGuestDisks()', () => {
     expect(disk).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdb', state } });
   });
 
+  test('reads how much of its device a disk is', () => {
+    const disk = (source: string): bigint | undefined => parseGuestDisk(`<disk>${source}<target dev='vdb'/></disk>`).sliceBytes;
+    expect(disk('<source dev=\'/dev/sdb\' index=\'2\'><slices><slice type=\'storage\' offset=\'0\' size=\'67108864\'/></slices></source>')).toBe(67_108_864n);
+    expect(disk('<source dev=\'/dev/sdb\'/>')).toBeUndefined();
+  });
+
   test('gives an element that reads as the same disk', () => {
     for (const disk of parseGuestDisks(DOMAIN)) expect(parseGuestDisk(disk.xml)).toEqual(disk);
   });
