@@ -66,7 +66,6 @@ before(async () => {
 
 after(async () => {
   await guest.stop();
-  await tryRun('virsh', ['-c', 'qemu:///system', 'undefine', 'swap']);
   for (const { target, volume } of exported.values()) {
     target.remove();
     await volume.remove();
@@ -146,8 +145,8 @@ test('after a swap detach() of the old volume takes the new one from nobody, ext
   await at('new').volume.resize(96);
   assert.equal((await driver.extend(at('new').info, { domain })).guestResized, true);
   await guest.write('ua-swap-old', 0xd4, 80 * MIB, LENGTH);
-  await guest.stop();
-  await virsh('start', guest.name);
+  await guest.powerOff();
+  await guest.powerOn();
   assert.deepEqual([(await disk('live'))?.alias, (await disk('live'))?.serial], ['ua-swap-new', 'swap-new']);
   await guest.verify('ua-swap-new', 0xd4, 80 * MIB, LENGTH);
 });
