@@ -1,6 +1,6 @@
 import type { NonEmpty } from '../base/brand.js';
 import { type Deferred, deferred } from '../base/deferred.js';
-import { isVolumeError, VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import { formatPortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
@@ -13,9 +13,10 @@ import { until } from '../host/until.js';
 import type { Iface } from '../iface/iface.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import type { ChapByArgument } from './chap-by-argument.js';
-import { failedPortals, ISCSIADM_EXIT, loginFailure } from './iscsiadm-exit.js';
+import { failedPortals, ISCSIADM_EXIT } from './iscsiadm-exit.js';
 import { loginCommand, loginTargetCommand, logoutCommand, logoutTargetCommand } from './iscsiadm-commands.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
+import { loginError, lostLogin } from './login-error.js';
 import { NodeDatabase, type RecordChange } from './node-database.js';
 import { type NodeSettings, replacementTimeoutIn } from './node-record.js';
 import { readSessions } from './read-sessions.js';
@@ -82,6 +83,9 @@ const SUCCEEDED: CommandResult = { exitCode: ISCSIADM_EXIT.ok, stdout: '', stder
 const SYSFS_PATIENCE_MS = 5_000;
 /** Beyond the login itself: open-iscsi waits up to 30 s for its database lock (usr/idbm.c). */
 const COMMAND_MARGIN_MS = 40_000;
+/** Of a login that iscsiadm did not begin. */
+const DATABASE_RETRIES = 8;
+const DATABASE_PAUSE_MS = 100;
 /** iscsid gives a logout 15 s before it drops the connection (node.conn[0].timeo.logout_timeout). */
 const LOGOUT_MS = 30_000;
 
@@ -195,7 +199,7 @@ export class OpenIscsiInitiator {
    * connection that was made and broke before the login was done. iscsid says nothing of it but lets the login's time pass (usr/initiator.c, "ignoring conn error in login"), while the
    * kernel shows a session that has failed; a portal that does not answer shows none.
    */
-  #watchForLoss(key: SessionKey, running: Promise<CommandResult>): { readonly isSeen: boolean } {
+  #watchForLoss(key: SessionKey, running: Promise<unknown>): { readonly isSeen: boolean } {
     const loss = { isSeen: false };
     const ended = new AbortController();
     running.catch(() => undefined).finally(() => { ended.abort(); }).catch(() => undefined);
@@ -212,10 +216,10 @@ export class OpenIscsiInitiator {
     const fate = { isLeft: false };
     left?.then(() => { fate.isLeft = true; }).catch(() => undefined);
     let made = true; // until iscsiadm says that the session was there before
-    const loss = proves && iface.transport !== 'tcp' ? this.#watchForLoss(key, running) : { isSeen: false };
+    const begun = this.#begun(key, running, fate, signal);
+    const loss = proves && iface.transport !== 'tcp' ? this.#watchForLoss(key, begun) : { isSeen: false };
     try {
-      const result = await running;
-      const status = await this.#statusOf(key, result);
+      const { status, result } = await begun;
       made = status !== ISCSIADM_EXIT.sessionExists;
       if (status === ISCSIADM_EXIT.pduTimedOut && loss.isSeen) throw lostLogin(key, { ...result, exitCode: status });
       if (status !== ISCSIADM_EXIT.ok && made) throw loginError(key, { ...result, exitCode: status });
@@ -230,11 +234,28 @@ export class OpenIscsiInitiator {
     }
   }
 
-  /** Where one process logged in to several portals, its exit status is that of the first that failed: the others are what iscsiadm says of them, or are up. */
+  /** A login that iscsiadm gave up before it began, as the record of another target came or went while it read them all, is run again. */
+  async #begun(key: SessionKey, running: Promise<CommandResult>, fate: { readonly isLeft: boolean }, signal: AbortSignal): Promise<{ readonly status: number; readonly result: CommandResult }> {
+    const { clock } = this.#parts;
+    const deadline = clock.now() + this.#loginMs; // a database that somebody has locked is not waited for again and again: iscsiadm did that for 30 s
+    let result = await running;
+    let status = await this.#statusOf(key, result);
+    for (let again = 0; status === ISCSIADM_EXIT.databaseFailure && again < DATABASE_RETRIES && clock.now() < deadline && !fate.isLeft; again++) {
+      await clock.sleep(DATABASE_PAUSE_MS, signal);
+      result = await this.#run(loginCommand(key, this.#loginMs), signal);
+      status = await this.#statusOf(key, result);
+    }
+    return { status, result };
+  }
+
+  /**
+   * Where one process logged in to several portals, its exit status is that of the first that failed: the others are what iscsiadm says of them, or are up. "Database failure" is also said
+   * where the record of any other target went while iscsiadm read them all; it has then logged in to what it found (usr/idbm.c, idbm_for_each_portal; usr/iscsiadm.c, login_portals).
+   */
   async #statusOf(key: SessionKey, { exitCode, stderr }: CommandResult): Promise<number> {
     const failed = failedPortals(stderr);
     const own = failed.get(failureKey(key));
-    if (own !== undefined || exitCode === ISCSIADM_EXIT.ok || failed.size === 0) return own ?? exitCode;
+    if (own !== undefined || exitCode === ISCSIADM_EXIT.ok || (failed.size === 0 && exitCode !== ISCSIADM_EXIT.databaseFailure)) return own ?? exitCode;
     return (await this.sessions()).some((session) => isSessionOf(session, key)) ? ISCSIADM_EXIT.ok : exitCode;
   }
 
@@ -348,13 +369,6 @@ export class OpenIscsiInitiator {
   }
 }
 
-const HINTS: Readonly<Partial<Record<VolumeErrorCode, string>>> = {
-  INITIATOR_UNAVAILABLE: 'systemctl start iscsid.socket',
-  PORTAL_UNREACHABLE: 'check the address, the network on the way, and that the target is served there',
-  LOGIN_AUTH_FAILED: 'check auth_username and auth_password against the target',
-  LOGIN_REFUSED: 'check that the target exists and lets this initiator in (/etc/iscsi/initiatorname.iscsi); and, where iscsid.conf has node.session.auth.username_in, that the target proves itself with it',
-};
-
 function isForeign({ record }: Pick<LoginRequest, 'record'>): boolean {
   return record.kind === 'changed' && !record.ours;
 }
@@ -362,24 +376,4 @@ function isForeign({ record }: Pick<LoginRequest, 'record'>): boolean {
 /** As iscsiadm names a portal that failed. */
 function failureKey({ portal: { address, port } }: SessionKey): string {
   return `${address},${port}`;
-}
-
-function loginError(key: SessionKey, result: CommandResult): VolumeError {
-  const { code, words } = loginFailure(result.exitCode);
-  return loginErrorWith(key, result, { code, words, hint: HINTS[code] });
-}
-
-/** Not an answer, but as good as one: the target was reached, and over another transport it would say no to the same secret. */
-function lostLogin(key: SessionKey, result: CommandResult): VolumeError {
-  return loginErrorWith(key, result, {
-    code: 'LOGIN_REFUSED', words: 'the target ended the connection during the login, as it does behind a refusal', hint: 'check auth_username and auth_password against the target; its log says why it ended the connection',
-  });
-}
-
-function loginErrorWith(key: SessionKey, { exitCode, stderr }: CommandResult, { code, words, hint }: { readonly code: VolumeErrorCode; readonly words: string; readonly hint: string | undefined }): VolumeError {
-  return new VolumeError(code, `Cannot log in to ${key.target} at ${formatPortal(key.portal)} over the iface ${key.iface}: ${words}`, {
-    ...(stderr.trim() === '' ? {} : { cause: new Error(stderr.trim().replaceAll('\n', '; ')) }),
-    details: { target: key.target, portal: formatPortal(key.portal), iface: key.iface, exitCode },
-    ...(hint === undefined ? {} : { hint }),
-  });
 }

@@ -159,3 +159,41 @@ test('of portals with an IQN each the first has no such LUN: its session and rec
   expect(logins(world)).toHaveLength(2);
   expect({ sessions: world.host.kernel.sessions.map(({ target }) => target), records: world.host.tree.list('/etc/iscsi/nodes') }).toEqual({ sessions: [IQN], records: [IQN] });
 });
+
+describe('while the record of another target goes as iscsiadm reads them all (R22),', () => {
+  test.each([['before it has found ours', ['before', 'before'], 3], ['after', ['after'], 1]] as const)('%s: the login is run again if it was not begun, and the volume is there', async (_what, vanishing, expected) => {
+    const world = openRecordedWorld();
+    addTarget(world, [TCP]);
+    world.host.vanishingRecords.push(...vanishing);
+    await world.driver.connect(INFO);
+    expect(logins(world)).toHaveLength(expected);
+    await world.driver.disconnect(INFO);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('of four portals each comes up', async () => {
+    const world = openMultipathWorld();
+    world.host.vanishingRecords.push('before');
+    expect((await world.driver.connect(infoFor(PORTALS))).paths.length).toBeGreaterThan(0);
+    await world.driver.settled();
+    expect((await world.driver.find(infoFor(PORTALS)))?.paths).toHaveLength(4);
+    await world.driver.disconnect(infoFor(PORTALS));
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('a wrong secret is refused after one login all the same', async () => {
+    const world = openRecordedWorld();
+    addTarget(world, [TCP], { username: 'u', password: 'right' });
+    world.host.vanishingRecords.push('after');
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'wrong' })))).toMatchObject({ code: 'LOGIN_AUTH_FAILED' });
+    expect({ logins: logins(world), residue: await world.residue() }).toEqual({ logins: ['default'], residue: [] });
+  });
+
+  test('a database that fails for good is DATABASE_FAILED', async () => {
+    const world = openRecordedWorld();
+    addTarget(world, [TCP]);
+    world.host.vanishingRecords.push(...Array.from({ length: 20 }, () => 'before' as const));
+    expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DATABASE_FAILED' });
+    expect(await world.residue()).toEqual([]);
+  });
+});

@@ -29,6 +29,8 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   readonly missingTransports = new Set<string>();
   /** Transports over which a refusal is lost, as the target ends the connection behind it. */
   readonly losingTransports = new Set<string>();
+  /** What the next logins meet: the record of another target that goes as iscsiadm reads them all, before or after it has found the one that is meant. */
+  readonly vanishingRecords: ('before' | 'after')[] = [];
   /** Portals that answer a login only once the promise is fulfilled, by their address. */
   readonly slowPortals = new Map<string, Promise<void>>();
   /** How `iscsiadm -m iface` names the records that it makes: `transport.mac`, with this behind it. */
@@ -82,8 +84,13 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   /** All at once; the exit status is that of the first that fails, as iscsiadm has it. */
   async #loginAll(places: readonly Place[]): Promise<CommandResult> {
     if (places.length === 0) return exit(21, 'iscsiadm: No records found');
+    const vanishing = this.vanishingRecords.shift();
+    const failed = exit(6, 'iscsiadm: Could not execute operation on all records: encountered iSCSI database failure');
+    if (vanishing === 'before') return failed;
     const results = await Promise.all(places.map(async (place) => await this.#login(place)));
-    return { exitCode: results.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0, stdout: '', stderr: results.map(({ stderr }) => stderr).join('') };
+    const stderr = results.map((result) => result.stderr).join('');
+    if (vanishing === 'after') return { ...failed, stderr: `${failed.stderr}${stderr}` };
+    return { exitCode: results.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0, stdout: '', stderr };
   }
 
   #logoutAll(places: readonly Place[]): CommandResult {

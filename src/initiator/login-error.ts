@@ -1,0 +1,33 @@
+import { VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
+import { formatPortal } from '../connection/portal.js';
+import type { CommandResult } from '../host/command.js';
+import { loginFailure } from './iscsiadm-exit.js';
+import type { SessionKey } from './session.js';
+
+const HINTS: Readonly<Partial<Record<VolumeErrorCode, string>>> = {
+  INITIATOR_UNAVAILABLE: 'systemctl start iscsid.socket',
+  PORTAL_UNREACHABLE: 'check the address, the network on the way, and that the target is served there',
+  LOGIN_AUTH_FAILED: 'check auth_username and auth_password against the target',
+  LOGIN_REFUSED: 'check that the target exists and lets this initiator in (/etc/iscsi/initiatorname.iscsi); and, where iscsid.conf has node.session.auth.username_in, that the target proves itself with it',
+};
+
+/** What iscsiadm says of a login that failed. */
+export function loginError(key: SessionKey, result: CommandResult): VolumeError {
+  const { code, words } = loginFailure(result.exitCode);
+  return errorOf(key, result, { code, words, hint: HINTS[code] });
+}
+
+/** Not an answer, but as good as one: the target was reached, and over another transport it would say no to the same secret. */
+export function lostLogin(key: SessionKey, result: CommandResult): VolumeError {
+  return errorOf(key, result, {
+    code: 'LOGIN_REFUSED', words: 'the target ended the connection during the login, as it does behind a refusal', hint: 'check auth_username and auth_password against the target; its log says why it ended the connection',
+  });
+}
+
+function errorOf(key: SessionKey, { exitCode, stderr }: CommandResult, { code, words, hint }: { readonly code: VolumeErrorCode; readonly words: string; readonly hint: string | undefined }): VolumeError {
+  return new VolumeError(code, `Cannot log in to ${key.target} at ${formatPortal(key.portal)} over the iface ${key.iface}: ${words}`, {
+    ...(stderr.trim() === '' ? {} : { cause: new Error(stderr.trim().replaceAll('\n', '; ')) }),
+    details: { target: key.target, portal: formatPortal(key.portal), iface: key.iface, exitCode },
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
