@@ -1,5 +1,8 @@
+import type { Scenario } from './plan.js';
+
 /** What the lab machine tells the host, one JSON document a line. */
 export type LabEvent =
+  | { readonly kind: 'ready' }
   | { readonly kind: 'scenario-started'; readonly scenario: string }
   | { readonly kind: 'output'; readonly scenario: string; readonly text: string }
   | TestEvent
@@ -21,6 +24,9 @@ export const RESIDUE_TEST = 'the machine is as it was before';
 
 /** A test as a scenario's process reports it, marked so that it can be told from what the scenario prints. */
 export const REPORT_MARK = '\u001e';
+
+/** What the host answers to `ready`, one JSON document a line. */
+export type LabOrder = { readonly kind: 'run'; readonly scenario: Scenario } | { readonly kind: 'end' };
 
 /** @throws {SyntaxError} quoting the line, when it is no event */
 export function parseEvent(line: string): LabEvent {

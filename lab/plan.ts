@@ -1,8 +1,3 @@
-/** What one boot of the lab machine is to do. */
-export interface Plan {
-  readonly scenarios: readonly Scenario[];
-}
-
 export interface Scenario {
   readonly name: string;
   /** How long it may take before it is stopped. */

@@ -23,7 +23,7 @@ check_node() {
 # command=package: what the lab needs on this machine.
 install_packages() {
   local missing=() need schema=/usr/share/libvirt/schemas/domainoverrides.rng
-  for need in mmdebstrap=mmdebstrap qemu-system-x86_64=qemu-system-x86 modprobe=kmod cpio=cpio mke2fs=e2fsprogs flock=util-linux busybox=busybox-static; do
+  for need in mmdebstrap=mmdebstrap qemu-system-x86_64=qemu-system-x86 modprobe=kmod cpio=cpio xz=xz-utils mke2fs=e2fsprogs flock=util-linux busybox=busybox-static; do
     PATH=$PATH:/usr/sbin:/sbin command -v "${need%%=*}" > /dev/null || missing+=("${need#*=}")
   done
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { createDomain, Domain } from './domain.js';
 import { waitFor } from './wait-for.js';
@@ -24,15 +23,19 @@ export class LinuxDomain extends Domain {
   }
 
   static async boot(name: string, timeoutMs = 180_000): Promise<LinuxDomain> {
-    const kernel = `/boot/${readdirSync('/boot').find((file) => file.startsWith('vmlinuz-')) ?? ''}`;
     const path = `/run/lab/${name}.sock`;
-    const os = `<kernel>${kernel}</kernel><initrd>/project/guest-initramfs.gz</initrd><cmdline>console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable</cmdline>`;
+    const os = `<kernel>/project/vmlinux</kernel><initrd>/project/guest-initramfs</initrd><cmdline>console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable</cmdline>`;
     const devices = `<serial type='file'><source path='/run/lab/log/${name}-console.log'/><target port='0'/></serial>` +
       `<serial type='unix'><source mode='bind' path='${path}'/><target port='1'/></serial>`;
     await createDomain(name, 256, os, devices);
     const domain = new LinuxDomain(name, createConnection(path));
-    await waitFor(`guest ${name} to come up`, () => domain.#received.includes('guest is up'), timeoutMs);
-    return domain;
+    try {
+      await waitFor(`guest ${name} to come up`, () => domain.#received.includes('guest is up'), timeoutMs);
+      return domain;
+    } catch (error) {
+      await domain.stop();
+      throw error;
+    }
   }
 
   /** Runs a shell command in the guest. */

@@ -1,18 +1,17 @@
-import { appendFileSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, writeSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, readSync, statSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { REPORT_MARK, RESIDUE_TEST, type LabEvent, type TestEvent } from '../events.js';
-import type { Plan, Scenario } from '../plan.js';
+import { REPORT_MARK, RESIDUE_TEST, type LabEvent, type LabOrder, type TestEvent } from '../events.js';
+import type { Scenario } from '../plan.js';
 import { cleanUp } from './clean-up.js';
 import { compareResidue, readResidue, type Residue } from './residue.js';
 import { LATE, runScenarioProcess } from './scenario-process.js';
 
-/** Runs inside the lab machine: each scenario of /project/plan.json in turn, with a look at what it leaves behind. */
-const port = openSync('/dev/ttyS1', 'w');
-const plan = JSON.parse(readFileSync('/project/plan.json', 'utf8')) as Plan;
+/** Runs inside the lab machine: one scenario after another, as the host gives them, with a look at what each leaves behind. */
+const port = openSync('/dev/ttyS1', 'r+');
 const LOGS = '/run/lab/log';
 
 while (!existsSync('/run/lab/ready')) await sleep(50);
-for (const scenario of plan.scenarios) await runScenario(scenario);
+for (let order = ask(); order.kind === 'run'; order = ask()) await runScenario(order.scenario);
 tell({ kind: 'end' });
 
 async function runScenario({ name: scenario, limitSeconds }: Scenario): Promise<void> {
@@ -74,6 +73,15 @@ function tellTest(test: Omit<TestEvent, 'kind'>): TestEvent {
   const event: TestEvent = { kind: 'test', ...test };
   tell(event);
   return event;
+}
+
+/** Waits for the host's word, which comes at once. */
+function ask(): LabOrder {
+  tell({ kind: 'ready' });
+  const byte = Buffer.alloc(1);
+  let line = '';
+  while (byte.toString() !== '\n') line += readSync(port, byte) === 1 ? byte.toString('latin1') : '';
+  return JSON.parse(line) as LabOrder;
 }
 
 function tell(event: LabEvent): void {

@@ -8,7 +8,7 @@ import { say } from './say.js';
 const MACHINE = 'lab/machine';
 const BUILD_LIMIT_MS = 15 * 60_000;
 
-/** The folder with root.img, vmlinuz, initramfs.gz and guest-initramfs.gz; built when there is none for the present inputs. */
+/** The folder with root.img, vmlinux, initramfs and guest-initramfs; built when there is none for the present inputs. */
 export async function machineFolder(): Promise<string> {
   const cache = process.env['LIBVIRT_VOLUME_LAB_CACHE'] ?? join(homedir(), '.cache/libvirt-volume-drivers/lab');
   const key = machineKey(MACHINE_INPUTS.map((name) => [name, readFileSync(join(MACHINE, name), 'utf8')]));

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, cpSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import type { LabEvent } from '../events.js';
-import { parseScenario, SERVICES, type Plan, type Scenario } from '../plan.js';
+import { parseScenario, SERVICES, type Scenario } from '../plan.js';
+import { laneCount } from './lanes.js';
 import { machineFolder } from './machine.js';
 import { makeProjectImage } from './project-image.js';
 import { findAccelerator, type Boot } from './qemu.js';
@@ -33,7 +34,7 @@ async function main(words: readonly string[]): Promise<number> {
     const machine = await machineFolder();
     if (flag('--build')) return 0;
     if (flag('--shell')) return await shell(machine);
-    return await runAll(machine, { scenarios: chosen }, flag('--demo'), flag('--tally') ? tallyFile : undefined);
+    return await runAll(machine, chosen, flag('--demo'), flag('--tally') ? tallyFile : undefined);
   } catch (error) {
     return complain(error instanceof Error ? error.message : String(error), 1);
   }
@@ -46,26 +47,35 @@ function readScenarios(): readonly Scenario[] {
     .map((file) => parseScenario(basename(file, '.ts'), readFileSync(join(SCENARIOS, file), 'utf8')));
 }
 
-async function runAll(machine: string, plan: Plan, demo: boolean, tallyFile: string | undefined): Promise<number> {
-  const services = SERVICES.filter((service) => plan.scenarios.some((scenario) => scenario.services.includes(service)));
-  const boot = prepare(machine, plan, 'run', services);
-  for (const { name } of plan.scenarios) rmSync(join(OUT, name), { recursive: true, force: true });
-  const totalSeconds = BOOT_SECONDS + plan.scenarios.reduce((total, { limitSeconds }) => total + limitSeconds + 20, 0);
-  say(`Booting the lab machine (${boot.accelerator === 'kvm' ? 'KVM' : 'software emulation'}); at most ${totalSeconds} s. Console: ${OUT}/machine/console.log`);
+async function runAll(machine: string, chosen: readonly Scenario[], demo: boolean, tallyFile: string | undefined): Promise<number> {
+  const accelerator = findAccelerator(machine);
+  const lanes = laneCount(accelerator, chosen.length);
+  const project = prepare(machine);
+  const services = SERVICES.filter((service) => chosen.some((scenario) => scenario.services.includes(service)));
+  for (const { name } of chosen) rmSync(join(OUT, name), { recursive: true, force: true });
+  const totalSeconds = BOOT_SECONDS + chosen.reduce((total, { limitSeconds }) => total + limitSeconds + 20, 0);
+  const boots = Array.from({ length: lanes }, (_unused, lane): Boot => ({ accelerator, cpus: lanes > 1 ? 1 : 2, machine, ...project, out: outFolder(lane), mode: 'run', services }));
+  const way = accelerator === 'kvm' ? 'KVM' : 'software emulation';
+  say(`Booting ${lanes > 1 ? `${lanes} lab machines side by side` : 'the lab machine'} (${way}); at most ${totalSeconds} s. Console: ${boots.map(({ out }) => `${relative('.', out)}/console.log`).join(', ')}`);
   const events: LabEvent[] = [];
+  const waiting = [...chosen];
   const show = demo ? reportDemo : report;
-  try {
-    await runMachine(boot, { bootSeconds: BOOT_SECONDS, totalSeconds }, (event) => {
-      events.push(event);
-      show(event);
-    });
-  } catch (error) {
-    const failure: LabEvent = { kind: 'test', scenario: 'lab', name: 'the lab machine runs to its end', outcome: 'failed', ms: 0, detail: `${error instanceof Error ? error.message : String(error)}\n${consoleEnd(boot.out)}` };
-    events.push(failure);
-    report(failure);
-  }
-  keepCapabilities(boot.out, machine);
-  for (const { name } of plan.scenarios) collect(boot.out, name, events);
+  await Promise.all(boots.map(async (boot) => {
+    const ran: LabEvent[] = [];
+    try {
+      await runMachine(boot, { bootSeconds: BOOT_SECONDS, totalSeconds }, () => waiting.shift(), (event) => {
+        ran.push(event);
+        show(event);
+      });
+    } catch (error) {
+      const failure: LabEvent = { kind: 'test', scenario: 'lab', name: 'the lab machine runs to its end', outcome: 'failed', ms: 0, detail: `${error instanceof Error ? error.message : String(error)}\n${consoleEnd(boot.out)}` };
+      ran.push(failure);
+      report(failure);
+    }
+    keepCapabilities(boot.out, machine);
+    for (const event of ran) if (event.kind === 'scenario-started') collect(boot.out, event.scenario, ran);
+    events.push(...ran);
+  }));
   const tally = tallyOf(events);
   if (tallyFile !== undefined) writeFileSync(tallyFile, JSON.stringify(tally));
   if (!demo || tally.failed > 0) say(`${closingLine(tally)}. Logs: ${OUT}/`);
@@ -73,20 +83,25 @@ async function runAll(machine: string, plan: Plan, demo: boolean, tallyFile: str
 }
 
 async function shell(machine: string): Promise<number> {
-  const boot = prepare(machine, { scenarios: [] }, 'shell', SERVICES);
+  const accelerator = findAccelerator(machine);
+  const boot: Boot = { accelerator, cpus: 2, machine, ...prepare(machine), out: outFolder(0), mode: 'shell', services: SERVICES };
   say('Booting the lab machine; leave its shell to power it off, Ctrl-A X to stop it at once');
   await runShell(boot);
   return 0;
 }
 
-function prepare(machine: string, plan: Plan, mode: Boot['mode'], services: Boot['services']): Boot {
-  const out = resolve(OUT, 'machine');
-  rmSync(out, { recursive: true, force: true });
+function prepare(machine: string): Pick<Boot, 'projectImage'> {
+  for (const name of readdirSync(OUT)) if (/^machine(?:-\d+)?$/.test(name)) rmSync(join(OUT, name), { recursive: true });
+  const projectImage = resolve(OUT, 'project.img');
+  makeProjectImage(resolve(OUT, 'project'), projectImage, machine);
+  return { projectImage };
+}
+
+/** What the machine of a lane sees as /out. */
+function outFolder(lane: number): string {
+  const out = resolve(OUT, lane === 0 ? 'machine' : `machine-${lane + 1}`);
   mkdirSync(join(out, 'log'), { recursive: true });
-  const accelerator = findAccelerator(machine);
-  const projectImage = join(out, 'project.img');
-  makeProjectImage(join(out, 'project'), projectImage, machine, plan);
-  return { accelerator, machine, projectImage, out, mode, services };
+  return out;
 }
 
 /** What libvirt found out about QEMU takes it 6 s under emulation, so the next boot gets it from here. */

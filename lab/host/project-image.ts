@@ -1,20 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Plan } from '../plan.js';
 
 /**
- * Makes the disk that the machine mounts at /project: its programs (one file each, packages and all), node itself and the plan. Over 9p,
+ * Makes the disk that the machine mounts at /project: its programs (one file each, packages and all) and node itself. Over 9p,
  * node takes a second longer to start, and the programs load once from a page cache that 9p would not keep.
  */
-export function makeProjectImage(folder: string, image: string, machine: string, plan: Plan): void {
+export function makeProjectImage(folder: string, image: string, machine: string): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const path of ['build/lab/machine', 'lab/machine', 'config', 'package.json']) cpSync(path, join(folder, path), { recursive: true });
   copyNode(folder);
-  cpSync(join(machine, 'guest-initramfs.gz'), join(folder, 'guest-initramfs.gz'));
+  for (const file of ['vmlinux', 'guest-initramfs']) cpSync(join(machine, file), join(folder, file));
   if (existsSync(join(machine, 'capabilities'))) cpSync(join(machine, 'capabilities'), join(folder, 'capabilities'), { recursive: true, preserveTimestamps: true });
-  writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan));
   rmSync(image, { force: true });
   writeFileSync(image, '');
   truncateSync(image, 512 * 2 ** 20);

@@ -7,6 +7,7 @@ export type Accelerator = 'kvm' | 'tcg';
 
 export interface Boot {
   readonly accelerator: Accelerator;
+  readonly cpus: number;
   /** From machineFolder(). */
   readonly machine: string;
   readonly projectImage: string;
@@ -19,7 +20,7 @@ export interface Boot {
 export const QEMU = 'qemu-system-x86_64';
 
 /** QEMU's arguments. The console goes to a file (to the terminal for a shell), the second serial port to standard output. */
-export function qemuArguments({ accelerator, machine, projectImage, out, mode, services }: Boot): readonly string[] {
+export function qemuArguments({ accelerator, cpus, machine, projectImage, out, mode, services }: Boot): readonly string[] {
   const drive = (file: string): readonly string[] => ['-drive', `file=${escaped(file)},format=raw,if=virtio,readonly=on,aio=threads`];
   const [rows, cols] = [process.stdout.rows || 24, process.stdout.columns || 80];
   const kernel = [
@@ -28,8 +29,8 @@ export function qemuArguments({ accelerator, machine, projectImage, out, mode, s
   ];
   return [
     ...acceleration(accelerator),
-    '-machine', 'q35', '-smp', '2', '-m', '4096', '-nodefaults', '-display', 'none', '-no-reboot',
-    '-kernel', join(machine, 'vmlinuz'), '-initrd', join(machine, 'initramfs.gz'), '-append', kernel.join(' '),
+    '-machine', 'q35', '-smp', String(cpus), '-m', '4096', '-nodefaults', '-display', 'none', '-no-reboot',
+    '-kernel', join(machine, 'vmlinux'), '-initrd', join(machine, 'initramfs'), '-append', kernel.join(' '),
     ...drive(join(machine, 'root.img')), ...drive(projectImage),
     '-virtfs', `local,path=${escaped(out)},mount_tag=out,security_model=none,multidevs=remap`,
     '-device', 'virtio-rng-pci',
@@ -52,7 +53,7 @@ export function findAccelerator(machine: string): Accelerator {
   if (!existsSync('/dev/kvm')) return 'tcg';
   const probe = spawnSync(QEMU, [
     ...acceleration('kvm'), '-machine', 'q35', '-m', '512', '-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio',
-    '-kernel', join(machine, 'vmlinuz'), '-initrd', join(machine, 'initramfs.gz'), '-append', 'console=ttyS0 quiet panic=-1 lab.mode=probe',
+    '-kernel', join(machine, 'vmlinux'), '-initrd', join(machine, 'initramfs'), '-append', 'console=ttyS0 quiet panic=-1 lab.mode=probe',
   ], { timeout: KVM_PROBE_MS, killSignal: 'SIGKILL', encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   return probe.error === undefined && probe.stdout.includes('lab: it boots') ? 'kvm' : 'tcg';
 }

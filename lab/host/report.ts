@@ -7,6 +7,8 @@ const printed = new Map<string, string[]>();
 /** Prints an event for a person: a line for each test, and what a failed one has to say. */
 export function report(event: LabEvent): void {
   switch (event.kind) {
+    case 'ready':
+      return;
     case 'scenario-started':
       say(`-- ${event.scenario}`);
       return;

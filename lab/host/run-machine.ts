@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseEvent, type LabEvent } from '../events.js';
+import { parseEvent, type LabEvent, type LabOrder } from '../events.js';
 import { Lines } from '../lines.js';
+import type { Scenario } from '../plan.js';
 import { QEMU, qemuArguments, type Boot } from './qemu.js';
 
 export interface RunLimits {
@@ -12,11 +13,12 @@ export interface RunLimits {
 }
 
 /**
- * Boots the machine and gives each event as it comes.
+ * Boots the machine, gives it a scenario each time that it is ready for one, and gives each event as it comes.
+ * @param next until there is none
  * @throws {Error} when the machine cannot start, stops before its end, or takes longer than the limits
  */
-export async function runMachine(boot: Boot, limits: RunLimits, onEvent: (event: LabEvent) => void): Promise<void> {
-  const qemu = spawn(QEMU, qemuArguments(boot), { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function runMachine(boot: Boot, limits: RunLimits, next: () => Scenario | undefined, onEvent: (event: LabEvent) => void): Promise<void> {
+  const qemu = spawn(QEMU, qemuArguments(boot), { stdio: ['pipe', 'pipe', 'pipe'] });
   const seen = { began: false, ended: false, complaint: '' };
   const stops: string[] = [];
   const stop = (why: string): void => {
@@ -29,6 +31,7 @@ export async function runMachine(boot: Boot, limits: RunLimits, onEvent: (event:
     const event = parseEvent(line);
     seen.began = true;
     seen.ended ||= event.kind === 'end';
+    if (event.kind === 'ready') qemu.stdin.write(`${JSON.stringify(orderFor(next()))}\n`);
     onEvent(event);
   });
   qemu.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -38,6 +41,7 @@ export async function runMachine(boot: Boot, limits: RunLimits, onEvent: (event:
       stop(String(error));
     }
   });
+  qemu.stdin.on('error', () => undefined); // it ended, which is said below
   qemu.stderr.setEncoding('utf8').on('data', (text: string) => { seen.complaint += text; });
   const bootLimit = setTimeout(() => { if (!seen.began) stop(`no scenario began within ${limits.bootSeconds} s`); }, limits.bootSeconds * 1000);
   const totalLimit = setTimeout(() => { stop(`the time limit of ${limits.totalSeconds} s passed`); }, limits.totalSeconds * 1000);
@@ -52,6 +56,10 @@ export async function runMachine(boot: Boot, limits: RunLimits, onEvent: (event:
   const [stopped] = stops;
   if (stopped !== undefined) throw new Error(`The lab machine was stopped: ${stopped}`);
   if (!seen.ended) throw new Error(`The lab machine ended before its scenarios did (QEMU's exit status ${status}) ${seen.complaint.trim()}`);
+}
+
+function orderFor(scenario: Scenario | undefined): LabOrder {
+  return scenario === undefined ? { kind: 'end' } : { kind: 'run', scenario };
 }
 
 /** Runs the machine on this terminal. Ctrl-A X stops it at once. */

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds what the lab machine boots from: root.img, vmlinuz, initramfs.gz and guest-initramfs.gz. Usage: build.sh DIR
+# Builds what the lab machine boots from: root.img, vmlinux, initramfs and guest-initramfs. Usage: build.sh DIR
 # As root mmdebstrap works in a chroot; as anyone else in a user namespace (needs uidmap and a line in /etc/subuid).
 # LIBVIRT_VOLUME_LAB_MIRROR names another Debian mirror.
 set -euo pipefail
@@ -21,7 +21,7 @@ main() {
     --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/staging/*' \
     --customize-hook="bash '$work/build.sh' --hook \"\$1\" '$work'" \
     "$suite" /dev/null ${LIBVIRT_VOLUME_LAB_MIRROR:+"$LIBVIRT_VOLUME_LAB_MIRROR"}
-  if [ "$work" != "$out" ]; then cp --sparse=always "$work"/{root.img,vmlinuz,initramfs.gz,guest-initramfs.gz} "$out/"; fi
+  if [ "$work" != "$out" ]; then cp --sparse=always "$work"/{root.img,vmlinux,initramfs,guest-initramfs} "$out/"; fi
 }
 
 # Runs while the root folder stands, with its owners as the machine shall see them. Usage: --hook ROOT OUT
@@ -29,9 +29,9 @@ hook() {
   local root=$1 out=$2 kernel
   configure "$root"
   kernel=$(ls "$root/lib/modules")
-  cp "$root/boot/vmlinuz-$kernel" "$out/vmlinuz"; chmod 644 "$out/vmlinuz"
-  initramfs "$root" "$kernel" "$here/machine-init.sh" "$out/initramfs.gz" virtio_pci virtio_blk ext4 crc32c_generic 9p 9pnet_virtio overlay
-  initramfs "$root" "$kernel" "$here/guest-init.sh" "$out/guest-initramfs.gz" virtio_pci virtio_blk virtio_scsi sd_mod
+  unpack "$root/boot/vmlinuz-$kernel" > "$out/vmlinux"
+  initramfs "$root" "$kernel" "$here/machine-init.sh" "$out/initramfs" virtio_pci virtio_blk ext4 crc32c_generic 9p 9pnet_virtio overlay
+  initramfs "$root" "$kernel" "$here/guest-init.sh" "$out/guest-initramfs" virtio_pci virtio_blk virtio_scsi sd_mod
   truncate -s 2G "$out/root.img"
   # mmdebstrap has /proc and /sys mounted in there; a bind mount shows the folder without them.
   mkdir -p "$out/bare"
@@ -53,6 +53,16 @@ configure() {
   echo '127.0.0.1 localhost lab' > "$root/etc/hosts"
 }
 
+# The kernel without its compression, which takes a guest of the emulated machine minutes to undo. Where it is: Documentation/arch/x86/boot.rst, setup_sects,
+# payload_offset and payload_length; behind it stand four bytes with its size. Usage: unpack VMLINUZ
+unpack() {
+  local file=$1 sectors offset length start
+  field() { od -An -t"$1" -j"$2" -N"${1#u}" "$file" | tr -d ' '; }
+  sectors=$(field u1 0x1f1) offset=$(field u4 0x248) length=$(field u4 0x24c)
+  start=$(((sectors + 1) * 512 + offset))
+  head -c $((start + length - 4)) "$file" | tail -c +$((start + 1)) | xz -dc
+}
+
 # An initramfs with busybox, modules and what they need, in the order to load them. Usage: initramfs ROOT KERNEL INIT FILE MODULE...
 initramfs() {
   local root=$1 kernel=$2 init=$3 file=$4 tree module path name
@@ -68,7 +78,7 @@ initramfs() {
       [ -f "$tree/modules/$name" ] || { cp "$path" "$tree/modules/"; echo "$name" >> "$tree/modules/order"; }
     done
   done
-  (cd "$tree" && find . | cpio -o -H newc 2> /dev/null | gzip -1) > "$file"
+  (cd "$tree" && find . | cpio -o -H newc 2> /dev/null) > "$file"
   rm -rf "$tree"
 }
 

@@ -2,7 +2,6 @@
 // limit: 1800 s
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { Secret } from '../../src/base/secret.js';
 import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
@@ -13,6 +12,7 @@ import { verifyLuks, writeLuks } from '../guest/luks-image.js';
 import { faultyPortal } from '../guest/portal-faults.js';
 import { after, before, test } from '../guest/scenario.js';
 import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { sessionStates } from '../guest/session-states.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
 
@@ -25,31 +25,31 @@ const BLOCK = 4096;
 /** How long the guest may take for one thing: all of it is emulated twice over. */
 const PATIENCE_MS = 180_000;
 const CONFIG = { iscsi_iface_fallback: 'none', device_timeout_seconds: PATIENCE_MS / 1000 };
-const SESSIONS = '/sys/class/iscsi_session';
 let sizeMiB = 64;
-let multipathdRan: boolean;
 let volume: LioVolume;
 let encrypted: LioVolume;
 let target: LioTarget;
 let guest: LinuxDomain;
+/** What is to be undone of what was made so far, the last first. */
+const undo: (() => Promise<void> | void)[] = [];
 
 before(async () => {
   volume = await LioVolume.create({ name: 'linux-guest', sizeMiB });
+  undo.unshift(() => volume.remove());
   encrypted = await LioVolume.create({ name: 'linux-guest-luks', sizeMiB: 16 });
+  undo.unshift(() => encrypted.remove());
   const portals = [{ address: TCP_ADDRESSES[0] }, { address: TCP_ADDRESSES[1] }, { address: ISER_ADDRESS, iser: true }];
   target = new LioTarget({ iqn: IQN, luns: { [LUN]: volume, [LUKS_LUN]: encrypted }, portals });
-  multipathdRan = (await tryRun('pidof', ['multipathd'])).code === 0;
+  undo.unshift(() => { target.remove(); });
+  if ((await tryRun('pidof', ['multipathd'])).code === 0) undo.unshift(startMultipathd); // for the scenarios after this one
   await stopMultipathd(); // it would put a map over the one path
   await libvirtdUp();
   guest = await LinuxDomain.boot('linux-guest', 900_000);
+  undo.unshift(() => guest.stop());
 });
 
 after(async () => {
-  await guest.stop();
-  target.remove();
-  await volume.remove();
-  await encrypted.remove();
-  if (multipathdRan) await startMultipathd(); // for the scenarios after this one
+  for (const step of undo) await step();
 });
 
 const DOMAIN = { kind: 'name', name: 'linux-guest' } as const;
@@ -128,16 +128,13 @@ test('a Linux guest that writes to a map goes on when a path is cut, and every b
     await guest.shell(`(n=0; while [ ! -e /stop ]; do yes "block $n" | head -c ${BLOCK} | dd of=/dev/vda bs=${BLOCK} seek=$n oflag=direct conv=fsync 2>/dev/null || echo $n >> /failed; n=$((n + 1)); echo $n > /count; done; echo done > /stop) > /dev/null 2>&1 &`);
     const written = async (): Promise<number> => Number((await guest.shell('cat /count')).stdout);
     await waitFor('the guest to write', async () => (await written()) > 2, PATIENCE_MS);
-    const fault = await faultyPortal(TCP_ADDRESSES[1], 'reject');
-    try {
-      await waitFor('the session to fail', () => states().includes('FAILED'), PATIENCE_MS);
-      const atFault = await written();
-      await waitFor('the guest to go on over the other path', async () => (await written()) > atFault + 3, PATIENCE_MS);
-      await guest.shell('echo stop > /stop');
-      await waitFor('the guest to stop', async () => (await guest.shell('grep -q done /stop')).code === 0, PATIENCE_MS);
-    } finally {
-      await fault[Symbol.asyncDispose]();
-    }
+    await using fault = await faultyPortal(TCP_ADDRESSES[1], 'reject');
+    await waitFor('the session to fail', () => sessionStates().includes('FAILED'), PATIENCE_MS);
+    const atFault = await written();
+    await waitFor('the guest to go on over the other path', async () => (await written()) > atFault + 3, PATIENCE_MS);
+    await guest.shell('echo stop > /stop');
+    await waitFor('the guest to stop', async () => (await guest.shell('grep -q done /stop')).code === 0, PATIENCE_MS);
+    await fault[Symbol.asyncDispose]();
     assert.notEqual((await guest.shell('test -e /failed')).code, 0, 'a write failed in the guest');
     const blocks = await written();
     assert.equal((await driver.detach(DOMAIN, connection)).found, true);
@@ -148,7 +145,3 @@ test('a Linux guest that writes to a map goes on when a path is cut, and every b
     await stopMultipathd();
   }
 });
-
-function states(): readonly string[] {
-  return readdirSync(SESSIONS).map((session) => readFileSync(`${SESSIONS}/${session}/state`, 'utf8').trim());
-}

@@ -16,6 +16,7 @@ import { requireNothingLeft } from '../guest/require-nothing-left.js';
 import { readResidue, type Residue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
 import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { sessionStates } from '../guest/session-states.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
 
@@ -76,7 +77,7 @@ for (const setting of ['strict', 'no', 'yes', 'greedy', 'smart']) {
 test('a silent portal of four holds nothing up, and its path joins the map when it answers', async () => {
   await using driver = volumeDriver({ ...CONFIG, login_timeout_seconds: 40 });
   assert.ok(driver instanceof LibvirtVolumeDriver);
-  const fault = await faultyPortal(TCP_ADDRESSES[2], 'drop');
+  await using fault = await faultyPortal(TCP_ADDRESSES[2], 'drop');
   const began = performance.now();
   const { paths, warnings } = await driver.connect(info);
   console.log(`connect with a silent portal: ${Math.round(performance.now() - began)} ms`);
@@ -97,7 +98,7 @@ test('the command line waits for a silent portal no longer than the driver does,
     assert.ok(outcome.status === 0 && outcome.ms < 45_000, outcome.stderr);
     return (documentOf(outcome) as { readonly paths: readonly unknown[] }).paths.length;
   };
-  const fault = await faultyPortal(TCP_ADDRESSES[1], 'drop');
+  await using fault = await faultyPortal(TCP_ADDRESSES[1], 'drop');
   assert.equal(await connect(), 3);
   await fault[Symbol.asyncDispose]();
   await waitFor('the late session', () => sessionStates().filter((state) => state === 'LOGGED_IN').length === 4);
@@ -111,7 +112,7 @@ test('the command line waits for a silent portal no longer than the driver does,
 test('a portal that stays silent is forgotten, and connecting again adds it later', async () => {
   await using driver = volumeDriver({ ...CONFIG, login_timeout_seconds: 2 });
   assert.ok(driver instanceof LibvirtVolumeDriver);
-  const fault = await faultyPortal(TCP_ADDRESSES[0], 'drop');
+  await using fault = await faultyPortal(TCP_ADDRESSES[0], 'drop');
   assert.equal((await driver.connect(info)).paths.length, 3);
   await driver.settled();
   await fault[Symbol.asyncDispose]();
@@ -196,13 +197,3 @@ test('without multipathd an enforced map is refused before a login, and else one
   }
   await requireNothing();
 });
-
-function sessionStates(): readonly string[] {
-  return [...Array(64).keys()].flatMap((id) => {
-    try {
-      return [readFileSync(`/sys/class/iscsi_session/session${id}/state`, 'utf8').trim()];
-    } catch {
-      return [];
-    }
-  });
-}

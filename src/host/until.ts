@@ -5,9 +5,10 @@ import type { Clock } from './clock.js';
 const LONGEST_PAUSE_MS = 10;
 /**
  * A look may not become the load that it waits for: where it takes long (many sessions, a busy host), the pause after it is this many times as long, so that who waits takes a fifth of a
- * processor at most, and what is waited for gets the rest.
+ * processor at most, and what is waited for gets the rest. After a second the pause grows with the time that has passed, up to a seventeenth of a processor.
  */
 const REST = 4;
+const LONGEST_REST = 16;
 /** Whatever a look takes, the next one begins this soon. */
 const LONGEST_REST_MS = 250;
 
@@ -20,14 +21,16 @@ export async function until<Answer>(
   ask: () => Promise<Answer | undefined>,
   { clock, timeoutMs, signal }: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<Answer | undefined> {
-  const deadline = clock.now() + timeoutMs;
+  const start = clock.now();
+  const deadline = start + timeoutMs;
   for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     throwIfAborted(signal);
     const began = clock.now();
     const answer = await ask();
     const now = clock.now();
     if (answer !== undefined || now >= deadline) return answer;
-    const rest = Math.min(REST * (now - began), LONGEST_REST_MS, deadline - now);
+    const factor = Math.min(LONGEST_REST, REST * Math.max(1, (now - start) / 1_000));
+    const rest = Math.min(factor * (now - began), LONGEST_REST_MS, deadline - now);
     await clock.sleep(Math.max(pause, rest), signal);
   }
 }

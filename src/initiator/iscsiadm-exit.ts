@@ -1,7 +1,7 @@
 import type { VolumeErrorCode } from '../base/volume-error.js';
 
 /** Exit statuses of iscsiadm that mean something to us (open-iscsi, include/iscsi_err.h). */
-export const ISCSIADM_EXIT = { ok: 0, sessionNotFound: 2, databaseFailure: 6, pduTimedOut: 11, sessionExists: 15, noObjectsFound: 21, sysfsLookup: 22, sessionNotConnected: 32 } as const;
+export const ISCSIADM_EXIT = { ok: 0, sessionNotFound: 2, databaseFailure: 6, connectionTimedOut: 8, pduTimedOut: 11, sessionExists: 15, noObjectsFound: 21, sysfsLookup: 22, sessionNotConnected: 32 } as const;
 
 interface Meaning {
   readonly code: VolumeErrorCode;

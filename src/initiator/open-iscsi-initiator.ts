@@ -83,6 +83,8 @@ const SUCCEEDED: CommandResult = { exitCode: ISCSIADM_EXIT.ok, stdout: '', stder
 const SYSFS_PATIENCE_MS = 5_000;
 /** Beyond the login itself: open-iscsi waits up to 30 s for its database lock (usr/idbm.c). */
 const COMMAND_MARGIN_MS = 40_000;
+/** What a login ends with whose connection broke: as its time passed, or as the time for another try did (usr/initiator.c, iscsi_login_timedout and iscsi_login_eh). */
+const LOST: readonly number[] = [ISCSIADM_EXIT.pduTimedOut, ISCSIADM_EXIT.connectionTimedOut];
 /** Of a login that iscsiadm did not begin. */
 const DATABASE_RETRIES = 8;
 const DATABASE_PAUSE_MS = 100;
@@ -221,7 +223,7 @@ export class OpenIscsiInitiator {
     try {
       const { status, result } = await begun;
       made = status !== ISCSIADM_EXIT.sessionExists;
-      if (status === ISCSIADM_EXIT.pduTimedOut && loss.isSeen) throw lostLogin(key, { ...result, exitCode: status });
+      if (LOST.includes(status) && loss.isSeen) throw lostLogin(key, { ...result, exitCode: status });
       if (status !== ISCSIADM_EXIT.ok && made) throw loginError(key, { ...result, exitCode: status });
       const session = await this.#provenSession(key, iface, signal);
       if (isForeign({ record })) await this.#database.undo(record, signal); // an administrator's record is theirs again at rest

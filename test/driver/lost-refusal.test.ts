@@ -9,20 +9,20 @@ const ISER = { iscsi_iface: 'iser', login_timeout_seconds: 15 };
 const RIGHT = { username: 'volumes', password: 'right-secret' };
 const WRONG = { auth_method: 'CHAP', auth_username: RIGHT.username, auth_password: 'wrong-secret' };
 
-function losing(world: RecordedWorld, portals: number): RecordedWorld {
+function losing(world: RecordedWorld, portals: number, status: 8 | 11 = 11): RecordedWorld {
   world.host.targets.splice(0);
-  world.host.losingTransports.add('iser');
+  world.host.losingTransports.set('iser', status);
   addTarget(world, portalsOf('iser').slice(0, portals), RIGHT);
   return world;
 }
 
 describe('a wrong secret over iSER whose refusal is lost', () => {
-  test('is LOGIN_REFUSED after one login and its time limit, over no other transport, and leaves nothing', async () => {
-    const world = losing(openRecordedWorld(ISER), 1);
+  test.each([11, 8] as const)('is LOGIN_REFUSED after one login and its time limit (status %i), over no other transport, and leaves nothing', async (status) => {
+    const world = losing(openRecordedWorld(ISER), 1, status);
     const began = world.clock.now();
     expect(await failure(world.driver.connect(infoFor(PORTALS.slice(0, 1), WRONG)))).toMatchObject({
       code: 'LOGIN_REFUSED', message: expect.stringContaining('192.0.2.10:3260 over the iface iser: the target ended the connection during the login, as it does behind a refusal') as unknown,
-      hint: expect.stringContaining('auth_password') as unknown, details: { exitCode: 11 },
+      hint: expect.stringContaining('auth_password') as unknown, details: { exitCode: status },
     });
     expect({ logins: logins(world), warnings: world.log.warnings, residue: await world.residue() }).toEqual({ logins: ['iser'], warnings: [], residue: [] });
     expect(world.clock.now() - began).toBeLessThan(16_000);

@@ -27,8 +27,8 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   discoveryChap: { readonly username: string; readonly password: string } | undefined;
   /** Transports whose module is not there: a login over them ends with exit status 12. */
   readonly missingTransports = new Set<string>();
-  /** Transports over which a refusal is lost, as the target ends the connection behind it. */
-  readonly losingTransports = new Set<string>();
+  /** Transports over which a refusal is lost, as the target ends the connection behind it, and the status that iscsiadm has for it. */
+  readonly losingTransports = new Map<string, 8 | 11>();
   /** What the next logins meet: the record of another target that goes as iscsiadm reads them all, before or after it has found the one that is meant. */
   readonly vanishingRecords: ('before' | 'after')[] = [];
   /** Portals that answer a login only once the promise is fulfilled, by their address. */
@@ -116,20 +116,21 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     const status = target?.loginStatus(portal, transport, record) ?? (answers ? 19 : 8);
     const tries = Number(record.get('node.session.initial_login_retry_max') ?? '4');
     if (status === 8) await this.#clock.sleep(tries * Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
-    if (status === 24 && this.losingTransports.has(transport)) return await this.#loseLogin({ target: iqn, portal, iface }, transport, Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000);
+    const loss = this.losingTransports.get(transport);
+    if (status === 24 && loss !== undefined) return await this.#loseLogin({ target: iqn, portal, iface }, transport, loss, Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000);
     if (status !== 0) return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${iqn}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (${status} - it failed)`);
     this.kernel.addSession({ target: iqn, portal, iface, transport }, record.get('node.session.timeo.replacement_timeout'));
     return exit(0);
   }
 
   /** iscsid ignores it and lets the time pass; meanwhile the kernel shows a session that has failed. */
-  async #loseLogin({ target, portal, iface }: Place, transport: string, timeoutMs: number): Promise<CommandResult> {
+  async #loseLogin({ target, portal, iface }: Place, transport: string, status: 8 | 11, timeoutMs: number): Promise<CommandResult> {
     const session = this.kernel.addSession({ target, portal, iface, transport });
     this.kernel.setState(session, 'FAILED');
     const end = this.#clock.now() + timeoutMs;
     while (this.#clock.now() < end) await this.#clock.sleep(100, new AbortController().signal);
     this.kernel.removeSession(session);
-    return exit(11, `iscsiadm: Could not login to [iface: ${iface}, target: ${target}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (11 - iSCSI PDU timed out)`);
+    return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${target}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (${status} - it timed out)`);
   }
 
   /** The portal's name stands for the record that tells the address, as open-iscsi has it (usr/idbm.c, idbm_discovery_read). */

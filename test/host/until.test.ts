@@ -32,6 +32,13 @@ test.each([
   await until(async () => { times.push(clock.now()); await clock.sleep(lookMs, SIGNAL); return undefined; }, { clock, timeoutMs: 5 * everyMs, signal: SIGNAL });
   expect(times.slice(0, 4)).toEqual([0, everyMs, 2 * everyMs, 3 * everyMs]);
 });
+test('until() looks more rarely, the longer it has waited, where a look is slow: less than a tenth of a processor after some seconds', async () => {
+  const clock = new FakeClock();
+  const times: number[] = [];
+  await until(async () => { times.push(clock.now()); await clock.sleep(10, SIGNAL); return undefined; }, { clock, timeoutMs: 10_000, signal: SIGNAL });
+  const looksIn = (from: number, to: number): number => times.filter((time) => time >= from && time < to).length;
+  expect([looksIn(0, 1_000), looksIn(2_000, 3_000), looksIn(8_000, 9_000)]).toEqual([20, 10, 6]);
+});
 test('until() looks once more at the end of its time, however long a look takes', async () => {
   const clock = new FakeClock();
   const times: number[] = [];
