@@ -40,8 +40,10 @@ if ! stage setup bash scripts/setup.sh; then
   exit 1
 fi
 build_machine
-stage types npm run --silent types || failed=$((failed + 1))
+stage types npm run --silent types > "$results/types.log" 2>&1 & types=$!
 stage lint npm run --silent lint || failed=$((failed + 1))
+wait "$types" || failed=$((failed + 1))
+cat "$results/types.log" >&2
 stage unit npm run --silent unit -- --coverage --json --outputFile="$results/jest.json"
 [ -f "$results/jest.json" ] || failed=$((failed + 1))
 lab

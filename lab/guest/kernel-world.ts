@@ -25,7 +25,7 @@ export interface KernelWorldOptions {
   /** What the session must run over, where that is not what the portal serves. */
   readonly transport?: Transport;
   /** How many portals the target has, and so how many paths a volume; 1 when absent. */
-  readonly portals?: 1 | 4;
+  readonly portals?: 1 | 2 | 4;
   readonly processLimits?: NonNullable<VolumeWorld['processLimits']>;
 }
 

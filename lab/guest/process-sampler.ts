@@ -11,7 +11,7 @@ export interface Sampled {
 }
 
 /**
- * A thread that does nothing but go through /proc. A new process is read at each look, as its arguments come with its exec(2); one that stays is read again at each twentieth.
+ * A thread that does little but go through /proc. A new process is read at each look, as its arguments come with its exec(2); one that stays is read again at each twentieth.
  * What is looked for comes in by memory, so that the looking itself shows it nowhere.
  */
 const SAMPLER = `
@@ -40,6 +40,7 @@ while (Atomics.load(stop, 0) === 0) {
   }
   for (const pid of ages.keys()) if (!pids.includes(pid)) ages.delete(pid);
   looks += 1;
+  Atomics.wait(stop, 0, 0, 10);
 }
 const seen = {};
 for (const key of programs.keys()) { const name = key.slice(key.indexOf(' ') + 1); seen[name] = (seen[name] ?? 0) + 1; }

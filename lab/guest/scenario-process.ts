@@ -10,7 +10,7 @@ export const LATE = 124;
  */
 export async function runScenarioProcess(scenario: string, limitSeconds: number, onLine: (line: string) => void): Promise<number> {
   const reporter = ['--test-reporter=/project/build/lab/machine/reporter.js', '--test-reporter-destination=stdout'];
-  const child = spawn(process.execPath, ['--enable-source-maps', ...reporter, `build/lab/machine/${scenario}.js`], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=64', ...reporter, `build/lab/machine/${scenario}.js`], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // a process group, so that what it started can be ended with it
     env: { ...process.env, LAB_SCENARIO: scenario, LAB_OUT: `/out/${scenario}`, NO_COLOR: '1' },

@@ -25,7 +25,7 @@ async function build(cache: string, folder: string): Promise<void> {
   for (const left of readdirSync(cache).filter((name) => name.startsWith('building-'))) rmSync(join(cache, left), { recursive: true, force: true });
   const building = mkdtempSync(join(cache, 'building-'));
   const log = join(cache, 'build.log');
-  say(`Building the lab machine (about 90 s, 1 GB; once, until lab/machine changes). Log: ${log}`);
+  say(`Building the lab machine (about 100 s, 1 GB; once, until lab/machine changes). Log: ${log}`);
   const begin = performance.now();
   const ticks = setInterval(() => { say(`  still building: ${lastLine(log)}`); }, 15_000);
   try {

@@ -1,5 +1,6 @@
 import { RESIDUE_TEST, type LabEvent } from '../events.js';
 import { say } from './say.js';
+import { withSourcePlaces } from './source-places.js';
 
 const MARK = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' } as const;
 const printed = new Map<string, string[]>();
@@ -20,10 +21,10 @@ export function report(event: LabEvent): void {
     }
     case 'test':
       say(`${MARK[event.outcome]} ${event.scenario}: ${event.name} (${Math.round(event.ms)} ms)`);
-      if (event.detail !== undefined) process.stderr.write(`${indented(event.detail, '              ')}\n`);
+      if (event.detail !== undefined) process.stderr.write(`${indented(withSourcePlaces(event.detail), '              ')}\n`);
       return;
     case 'scenario-ended':
-      if (event.exitCode !== 0) process.stderr.write(`${indented(`${event.scenario} printed:\n${(printed.get(event.scenario) ?? []).join('\n')}`, '              | ')}\n`);
+      if (event.exitCode !== 0) process.stderr.write(`${indented(withSourcePlaces(`${event.scenario} printed:\n${(printed.get(event.scenario) ?? []).join('\n')}`), '              | ')}\n`);
       return;
     case 'end':
       return;
