@@ -91,17 +91,18 @@ test('a silent portal of four holds nothing up, and its path joins the map when 
 
 test('the command line waits for a silent portal no longer than the driver does, and the next connect adds the path', async () => {
   const config = '/run/lab/multipath.toml';
-  writeFileSync(config, '[libvirt]\nvolume_use_multipath = true\nlogin_timeout_seconds = 60\n');
+  writeFileSync(config, '[libvirt]\nvolume_use_multipath = true\nlogin_timeout_seconds = 150\n');
   const connect = async (): Promise<number> => {
     const outcome = await libvirtVolume(['--config', config, 'connect', '--connection-info', '-', '--json'], { input: JSON.stringify(info) });
     console.log(`libvirt-volume connect: ${outcome.ms} ms`);
-    assert.ok(outcome.status === 0 && outcome.ms < 45_000, outcome.stderr);
+    assert.ok(outcome.status === 0 && outcome.ms < 100_000, outcome.stderr);
     return (documentOf(outcome) as { readonly paths: readonly unknown[] }).paths.length;
   };
   await using fault = await faultyPortal(TCP_ADDRESSES[1], 'drop');
   assert.equal(await connect(), 3);
   await fault[Symbol.asyncDispose]();
-  await waitFor('the late session', () => sessionStates().filter((state) => state === 'LOGGED_IN').length === 4);
+  // TCP asks a silent portal again 15, 31 and 63 s after the first time.
+  await waitFor('the late session', () => sessionStates().filter((state) => state === 'LOGGED_IN').length === 4, 90_000);
   assert.equal(await connect(), 4);
   await using driver = volumeDriver(CONFIG);
   await driver.disconnect(info);
