@@ -8,6 +8,8 @@ export interface Answer {
 
 export interface RunOptions {
   readonly timeoutMs?: number;
+  /** Ends it as a time limit does. */
+  readonly signal?: AbortSignal;
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -26,18 +28,21 @@ export async function run(program: string, args: readonly string[], options: Run
 
 /** As run(), but a failure is an answer as well. Exit status 124 stands for a time limit that passed, 127 for a missing program. */
 export function tryRun(program: string, args: readonly string[], options: RunOptions = {}): Promise<Answer> {
-  const { timeoutMs = 60_000, input = '', env } = options;
+  const { timeoutMs = 60_000, signal, input = '', env } = options;
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   return new Promise((resolve) => {
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let late = false;
-    const limit = setTimeout(() => {
+    const stop = (): void => {
       late = true;
       child.kill('SIGKILL');
-    }, timeoutMs);
+    };
+    const limit = setTimeout(stop, timeoutMs);
+    signal?.addEventListener('abort', stop, { once: true });
     const answer = (code: number): void => {
       clearTimeout(limit);
+      signal?.removeEventListener('abort', stop);
       resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() });
     };
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
