@@ -20,7 +20,7 @@ export function loginError(key: SessionKey, result: CommandResult): VolumeError 
 /** Not an answer, but as good as one: the target was reached, and over another transport it would say no to the same secret. */
 export function lostLogin(key: SessionKey, result: CommandResult): VolumeError {
   return errorOf(key, result, {
-    code: 'LOGIN_REFUSED', words: 'the target ended the connection during the login, as it does behind a refusal', hint: 'check auth_username and auth_password against the target; its log says why it ended the connection',
+    code: 'LOGIN_REFUSED', words: 'the target ended the connection during the login, as it does behind a refusal', hint: 'check auth_username and auth_password against the target, and that it exists; its log says why it ended the connection',
   });
 }
 
