@@ -48,7 +48,7 @@ export interface PortalLogin {
   readonly key: SessionKey;
   /** Rejects as login() does, with everything undone; `undefined` once it was left. */
   readonly session: Promise<OpenedSession | undefined>;
-  /** When iscsiadm has ended, well or not. */
+  /** When iscsiadm has ended, well or not, also where it had to run again. */
   readonly ended: Promise<void>;
   /** Nobody waits for it any more: it ends as it may. Without effect where an administrator's record has to be restored after it. */
   readonly leave: () => void;
@@ -171,7 +171,7 @@ export class OpenIscsiInitiator {
     return {
       key: request.key,
       session: Promise.race([opened, left.promise]),
-      ended: running.then(() => undefined, () => undefined),
+      ended: Promise.allSettled([running, opened]).then(() => undefined),
       leave: () => {
         if (isForeign(request)) return; // an administrator's record holds our settings until the login has ended: it is waited for, and restored
         left.resolve(undefined);

@@ -3,9 +3,10 @@ import { deferred } from '../../src/base/deferred.js';
 import { INFO, openMultipathWorld } from './multipath-world.js';
 import { IQN } from './recorded-world.js';
 
-describe('connect() with a portal that does not answer', () => {
+describe.each([['', []], [' to a login that had to be run again (R22)', ['before']]] as const)('connect() with a portal that does not answer%s', (_what, vanishing) => {
   test('does not wait for it, and has it join once it answers', async () => {
     const world = openMultipathWorld();
+    world.host.vanishingRecords.push(...vanishing);
     const answer = deferred<undefined>();
     world.host.slowPortals.set('192.0.2.12', answer.promise);
     const { paths, warnings } = await world.driver.connect(INFO);
@@ -20,6 +21,7 @@ describe('connect() with a portal that does not answer', () => {
 
   test('has it log out again when the volume is gone by then', async () => {
     const world = openMultipathWorld();
+    world.host.vanishingRecords.push(...vanishing);
     const answer = deferred<undefined>();
     world.host.slowPortals.set('192.0.2.12', answer.promise);
     await world.driver.connect(INFO);
@@ -28,7 +30,9 @@ describe('connect() with a portal that does not answer', () => {
     await world.driver.settled();
     expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({ sessions: [], residue: [] });
   });
+});
 
+describe('connect() with a portal that does not answer', () => {
   test('waits for it where an administrator made its record, which is theirs again byte for byte afterwards', async () => {
     const world = openMultipathWorld();
     const path = `/etc/iscsi/nodes/${IQN}/192.0.2.12,3260,1/default`;
