@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
 bash scripts/setup.sh
-# One machine at a time: two would only slow each other, and share .lab/.
+# One run at a time: two would only slow each other, and share .lab/.
 mkdir -p .lab
 exec 9> .lab/lock
 if ! flock --nonblock 9; then

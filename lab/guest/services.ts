@@ -33,6 +33,13 @@ export async function stopMultipathd(): Promise<void> {
   await stop('multipathd');
 }
 
+/** Stops multipathd where it runs, which would put a map over a single path too. @returns what has it run again, for the scenarios that come after */
+export async function pauseMultipathd(): Promise<() => Promise<void>> {
+  const ran = (await tryRun('pidof', ['multipathd'])).code === 0;
+  await stopMultipathd();
+  return async () => { if (ran) await startMultipathd(); };
+}
+
 export async function stopIscsid(): Promise<void> {
   await stop('iscsid');
 }

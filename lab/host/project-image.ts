@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 export function makeProjectImage(folder: string, image: string, machine: string): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const path of ['build/lab/machine', 'lab/machine', 'config', 'package.json']) cpSync(path, join(folder, path), { recursive: true });
+  for (const path of ['build/lab/machine', 'lab/machine', 'config', 'package.json']) cpSync(path, join(folder, path), { recursive: true, filter: (file) => !file.endsWith('.map') }); // maps are read on the host
   copyNode(folder);
   for (const file of ['vmlinux', 'guest-initramfs']) cpSync(join(machine, file), join(folder, file));
   if (existsSync(join(machine, 'capabilities'))) cpSync(join(machine, 'capabilities'), join(folder, 'capabilities'), { recursive: true, preserveTimestamps: true });

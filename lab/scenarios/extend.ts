@@ -1,9 +1,7 @@
 // needs: libvirt
 // limit: 900 s
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/base/volume-error.js';
-import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { readDevice } from '../guest/disks.js';
 import { Domain } from '../guest/domain.js';
@@ -11,7 +9,8 @@ import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { faultyPortal } from '../guest/portal-faults.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd, virsh } from '../guest/services.js';
+import { libvirtdUp, pauseMultipathd, startMultipathd, stopMultipathd, virsh } from '../guest/services.js';
+import { sessionStates } from '../guest/session-states.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
 
@@ -19,21 +18,19 @@ import { waitFor } from '../guest/wait-for.js';
 const MIB = 2 ** 20;
 const CONFIG = { login_timeout_seconds: 6, device_timeout_seconds: 30 };
 const MULTIPATH = { ...CONFIG, volume_use_multipath: true, volume_enforce_multipath: true };
-const SESSIONS = '/sys/class/iscsi_session';
 let volume: LioVolume;
 let target: LioTarget;
 let onePath: object;
 let fourPaths: object;
 let guest: Domain;
-let multipathdRan: boolean;
+let resumeMultipathd: () => Promise<void>;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'extend', sizeMiB: 64 });
   target = new LioTarget({ iqn: 'iqn.2026-11.org.example:extend', luns: { 2: volume }, portals: TCP_ADDRESSES.map((address) => ({ address })) });
   onePath = connectionInfo(volume, target, 2, [TCP_ADDRESSES[0]]);
   fourPaths = connectionInfo(volume, target, 2, TCP_ADDRESSES);
-  multipathdRan = (await tryRun('pidof', ['multipathd'])).code === 0;
-  await stopMultipathd(); // it would put a map over the one path
+  resumeMultipathd = await pauseMultipathd(); // it would put a map over the one path
   await libvirtdUp();
   guest = await Domain.start({ name: 'extend' });
 });
@@ -43,7 +40,7 @@ after(async () => {
   await guest.stop();
   target.remove();
   await volume.remove();
-  if (multipathdRan) await startMultipathd(); // for the scenarios after this one
+  await resumeMultipathd();
 });
 
 const mib = (size: number): bigint => BigInt(size * MIB);
@@ -105,7 +102,7 @@ test('extend() with a path down grows the others, and connect() brings it back i
   await using driver = volumeDriver(MULTIPATH);
   assert.equal((await driver.connect(fourPaths)).paths.length, 4);
   const fault = await faultyPortal(TCP_ADDRESSES[2], 'drop');
-  await waitFor('a session that is down', () => states().includes('FAILED'), 60_000);
+  await waitFor('a session that is down', () => sessionStates().includes('FAILED'), 60_000);
   await volume.resize(192);
   const began = performance.now();
   const { device, warnings } = await driver.extend(fourPaths);
@@ -113,13 +110,9 @@ test('extend() with a path down grows the others, and connect() brings it back i
   assert.deepEqual([device.sizeBytes, device.kind === 'multipath' ? device.members.length : 0], [mib(192), 3]);
   assert.match(warnings.join(), /^10\.99\.3\.1:3260 over default: \/dev\/sd[a-z] is down and left the map/);
   await fault[Symbol.asyncDispose]();
-  await waitFor('the session to be back', () => states().length === 4 && states().every((state) => state === 'LOGGED_IN'), 60_000);
+  await waitFor('the session to be back', () => sessionStates().length === 4 && sessionStates().every((state) => state === 'LOGGED_IN'), 60_000);
   const again = await driver.connect(fourPaths);
   assert.deepEqual([again.paths.length, again.device.sizeBytes], [4, mib(192)]);
   assert.deepEqual(again.device.kind === 'multipath' ? again.device.members.map(({ sizeBytes }) => sizeBytes) : [], [mib(192), mib(192), mib(192), mib(192)]);
   await driver.disconnect(fourPaths);
 });
-
-function states(): readonly string[] {
-  return readdirSync(SESSIONS).map((session) => readFileSync(`${SESSIONS}/${session}/state`, 'utf8').trim());
-}

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Secret } from '../../src/base/secret.js';
-import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { LinuxDomain } from '../guest/linux-domain.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
@@ -11,7 +10,7 @@ import { LioVolume } from '../guest/lio-volume.js';
 import { verifyLuks, writeLuks } from '../guest/luks-image.js';
 import { faultyPortal } from '../guest/portal-faults.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { libvirtdUp, pauseMultipathd, startMultipathd, stopMultipathd } from '../guest/services.js';
 import { sessionStates } from '../guest/session-states.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
@@ -41,8 +40,7 @@ before(async () => {
   const portals = [{ address: TCP_ADDRESSES[0] }, { address: TCP_ADDRESSES[1] }, { address: ISER_ADDRESS, iser: true }];
   target = new LioTarget({ iqn: IQN, luns: { [LUN]: volume, [LUKS_LUN]: encrypted }, portals });
   undo.unshift(() => { target.remove(); });
-  if ((await tryRun('pidof', ['multipathd'])).code === 0) undo.unshift(startMultipathd); // for the scenarios after this one
-  await stopMultipathd(); // it would put a map over the one path
+  undo.unshift(await pauseMultipathd()); // it would put a map over the one path
   await libvirtdUp();
   guest = await LinuxDomain.boot('linux-guest', 900_000);
   undo.unshift(() => guest.stop());

@@ -11,7 +11,7 @@ import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { after, before, test } from '../guest/scenario.js';
 import { SecondLibvirt } from '../guest/second-libvirt.js';
-import { libvirtdUp, startMultipathd, stopMultipathd, virsh } from '../guest/services.js';
+import { libvirtdUp, pauseMultipathd, virsh } from '../guest/services.js';
 import { type LabDriver, volumeDriver } from '../guest/volume-driver.js';
 
 /**
@@ -34,13 +34,12 @@ let second: SecondLibvirt;
 let source: LabDriver;
 let destination: LabDriver;
 let guest: Domain;
-let multipathdRan: boolean;
+let resumeMultipathd: () => Promise<void>;
 let onSource: readonly object[];
 let onDestination: readonly object[];
 
 before(async () => {
-  multipathdRan = (await tryRun('pidof', ['multipathd'])).code === 0;
-  await stopMultipathd(); // it would put one map over the disks of both "hosts"
+  resumeMultipathd = await pauseMultipathd(); // it would put one map over the disks of both "hosts"
   [plain, encrypted, other] = await Promise.all([LioVolume.create({ name: 'migration-plain' }), LioVolume.create({ name: 'migration-encrypted' }), LioVolume.create({ name: 'migration-other' })]);
   await format(encrypted);
   const here = new LioTarget({ iqn: 'iqn.2026-11.org.example:migration-source', luns: { 1: plain, 2: encrypted, 7: other }, portals: [{ address: TCP_ADDRESSES[0] }] });
@@ -63,7 +62,7 @@ after(async () => {
   await second[Symbol.asyncDispose]();
   for (const target of targets) target.remove();
   for (const volume of [plain, encrypted, other]) await volume.remove();
-  if (multipathdRan) await startMultipathd(); // for the scenarios after this one
+  await resumeMultipathd();
 });
 
 test('a migration that fails leaves the guest its volumes on the source, and cancelMigration() leaves nothing on the destination', async () => {

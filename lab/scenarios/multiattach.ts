@@ -1,7 +1,6 @@
 // needs: libvirt
 // limit: 900 s
 import assert from 'node:assert/strict';
-import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { Domain } from '../guest/domain.js';
 import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
@@ -9,7 +8,7 @@ import { LioVolume } from '../guest/lio-volume.js';
 import { requireNothingLeft } from '../guest/require-nothing-left.js';
 import { readResidue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { libvirtdUp, pauseMultipathd, startMultipathd, stopMultipathd } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
 /** Two guests of one host share a volume: each reads what the other writes, and the last one out takes it away. */
@@ -21,13 +20,12 @@ let volume: LioVolume;
 let target: LioTarget;
 let one: Domain;
 let other: Domain;
-let multipathdRan: boolean;
+let resumeMultipathd: () => Promise<void>;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'multiattach' });
   target = new LioTarget({ iqn: 'iqn.2026-11.org.example:multiattach', luns: { [LUN]: volume }, portals: TCP_ADDRESSES.slice(0, 2).map((address) => ({ address })) });
-  multipathdRan = (await tryRun('pidof', ['multipathd'])).code === 0;
-  await stopMultipathd(); // it could put a map over the one path
+  resumeMultipathd = await pauseMultipathd(); // it could put a map over the one path
   await libvirtdUp();
   one = await Domain.start({ name: 'multiattach-one' });
   other = await Domain.start({ name: 'multiattach-other', persistent: true });
@@ -38,7 +36,7 @@ after(async () => {
   await other.stop();
   target.remove();
   await volume.remove();
-  if (multipathdRan) await startMultipathd(); // for the scenarios after this one
+  await resumeMultipathd();
 });
 
 const ONE = { kind: 'name', name: 'multiattach-one' } as const;

@@ -6,7 +6,6 @@ import { isVolumeError } from '../../src/base/volume-error.js';
 import type { VolumeDriver } from '../../src/driver/volume-driver.js';
 import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
 import { parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
-import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { Domain } from '../guest/domain.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
@@ -14,7 +13,7 @@ import { LioVolume } from '../guest/lio-volume.js';
 import { requireNothingLeft } from '../guest/require-nothing-left.js';
 import { readResidue, type Residue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd, virsh } from '../guest/services.js';
+import { libvirtdUp, pauseMultipathd, virsh } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
 /** A volume takes another one's place under a running guest, which goes on writing. The guest is persistent: its next start must take the new one too. */
@@ -35,7 +34,7 @@ interface Exported {
 let guest: Domain;
 let domain: { readonly kind: 'name'; readonly name: string };
 let clean: Residue;
-let multipathdRan: boolean;
+let resumeMultipathd: () => Promise<void>;
 const exported = new Map<string, Exported>();
 
 async function publish(name: string, { sizeMiB = 64, iser = false }: { readonly sizeMiB?: number; readonly iser?: boolean } = {}): Promise<void> {
@@ -52,8 +51,7 @@ function at(name: string): Exported {
 }
 
 before(async () => {
-  multipathdRan = (await tryRun('pidof', ['multipathd'])).code === 0;
-  await stopMultipathd(); // it would put a map over the one path
+  resumeMultipathd = await pauseMultipathd(); // it would put a map over the one path
   await libvirtdUp();
   await publish('old');
   await publish('new');
@@ -70,7 +68,7 @@ after(async () => {
     target.remove();
     await volume.remove();
   }
-  if (multipathdRan) await startMultipathd(); // for the scenarios after this one
+  await resumeMultipathd();
 });
 
 async function disk(which: 'live' | 'config'): Promise<GuestDisk | undefined> {

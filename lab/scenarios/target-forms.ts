@@ -1,7 +1,7 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { run, tryRun } from '../guest/commands.js';
+import { run } from '../guest/commands.js';
 import { readDevice } from '../guest/disks.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
@@ -9,7 +9,7 @@ import { faultyPortal } from '../guest/portal-faults.js';
 import { requireNothingLeft } from '../guest/require-nothing-left.js';
 import { readResidue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
-import { startMultipathd, stopMultipathd } from '../guest/services.js';
+import { pauseMultipathd } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
 /** Every way in which a storage service may say where a volume is, against a real target. */
@@ -22,11 +22,10 @@ const LUNS = { one: 1, beyond: 300, sam2: 0x4000 + 301, flat: 0x4000 + 5 } as co
 type Name = keyof typeof LUNS;
 const volumes = new Map<Name, LioVolume>();
 const given = readFileSync(HOSTS, 'utf8');
-let multipathdRan: boolean;
+let resumeMultipathd: () => Promise<void>;
 
 before(async () => {
-  multipathdRan = (await tryRun('pidof', ['multipathd'])).code === 0;
-  await stopMultipathd(); // it would put a map over the one path
+  resumeMultipathd = await pauseMultipathd(); // it would put a map over the one path
   for (const name of Object.keys(LUNS) as Name[]) {
     const volume = await LioVolume.create({ name: `target-forms-${name}`, sizeMiB: 8 });
     volume.write(0, bytesOf(name));
@@ -40,7 +39,7 @@ after(async () => {
   await run('ip', ['address', 'delete', `${IPV6}/64`, 'dev', 'portals']);
   writeFileSync(HOSTS, given);
   for (const volume of volumes.values()) await volume.remove();
-  if (multipathdRan) await startMultipathd(); // for the scenarios after this one
+  await resumeMultipathd();
 });
 
 /** What a volume begins with. */
