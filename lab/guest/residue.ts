@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { tryRun } from './commands.js';
 
@@ -10,13 +8,9 @@ export type Residue = readonly string[];
 const KEPT_FILES = ['/run/lock/iscsi', '/run/lock/libvirt-volume', '/var/lib/libvirt-volume'];
 /** Both roots of open-iscsi's database: what lies in the one that the machine does not use was put there by mistake. */
 const RECORDS = ['/etc/iscsi', '/var/lib/iscsi'].flatMap((root) => ['nodes', 'send_targets', 'static', 'ifaces'].map((folder) => `${root}/${folder}`));
-/** What scenarios change for their own purposes and put back. */
-const PUT_BACK = ['/etc/iscsi/iscsid.conf', '/etc/iscsi/initiatorname.iscsi', '/etc/multipath.conf', '/usr/sbin/iscsid', '/usr/sbin/iscsiadm'];
-/** Of the stand-in for an offload card, and what it takes the place of. iscsiadm may load the others for good. */
-const TRANSPORTS = ['tcp', 'iser', 'ocs'];
 const GUEST_FILES = { 'running guest': '/run/libvirt/qemu', 'defined guest': '/etc/libvirt/qemu', 'libvirt secret': '/etc/libvirt/secrets' };
 
-/** Looks at everything that must be the same before and after a scenario. */
+/** Looks at everything that a volume could leave behind. */
 export async function readResidue(): Promise<Residue> {
   const rules = await tryRun('nft', ['list', 'tables']);
   return [
@@ -29,9 +23,6 @@ export async function readResidue(): Promise<Residue> {
     ...entries('/sys/kernel/config/target/core/fileio_0').filter((name) => !name.startsWith('hba_')).map((name) => `target volume ${name}`),
     ...rules.stdout.split('\n').filter((line) => line !== '').map((line) => `firewall ${line}`),
     ...entries('/sys/class/net').map((name) => `network device ${name}`),
-    ...addresses(),
-    ...entries('/sys/class/iscsi_transport').filter((name) => TRANSPORTS.includes(name)).map((name) => `transport ${name}`),
-    ...PUT_BACK.map((file) => `file ${file} of content ${contentOf(file)}`),
   ].sort();
 }
 
@@ -56,20 +47,6 @@ function sessionLine(session: string): string {
   const connection = entries(`${folder}/device`).find((name) => name.startsWith('connection'));
   const address = connection === undefined ? 'no connection' : text(`${folder}/device/${connection}/iscsi_connection/${connection}/persistent_address`);
   return `session ${text(`${folder}/targetname`)} at ${address} over ${text(`${folder}/ifacename`)}`;
-}
-
-/** Link-local ones come and go by themselves. */
-function addresses(): readonly string[] {
-  return Object.entries(networkInterfaces()).flatMap(([device, all = []]) => all.filter(({ scopeid = 0 }) => scopeid === 0).map(({ cidr }) => `address ${cidr ?? '?'} of ${device}`));
-}
-
-function contentOf(file: string): string {
-  try {
-    return createHash('sha1').update(readFileSync(file)).digest('hex').slice(0, 12);
-  } catch (error) {
-    absent(error);
-    return 'none';
-  }
 }
 
 function filesBelow(folder: string): readonly string[] {

@@ -7,6 +7,7 @@ import { cleanUp } from './clean-up.js';
 import { bootedServices, unfitness } from './fitness.js';
 import { compareResidue, readResidue, type Residue } from './residue.js';
 import { LATE, runScenarioProcess } from './scenario-process.js';
+import { readSettings } from './settings.js';
 
 /** Runs inside the lab machine: one scenario after another, as the host gives them, with a look at what each leaves behind. */
 const port = openSync('/dev/ttyS1', 'r+');
@@ -25,7 +26,7 @@ async function runScenario({ name: scenario, limitSeconds, spoils }: Scenario): 
   const idleBefore = idleMs();
   const logs = new Map(readdirSync(LOGS).map((log) => [log, statSync(`${LOGS}/${log}`).size]));
   tell({ kind: 'scenario-started', scenario });
-  const before = await readResidue();
+  const before = await readMachine();
   const tests: TestEvent[] = [];
   const exitCode = await runScenarioProcess(scenario, limitSeconds, (line) => {
     const [printed = '', reported] = line.split(REPORT_MARK);
@@ -73,11 +74,11 @@ function judgeEnd(scenario: string, limitSeconds: number, exitCode: number, test
 /** @returns what is still there, or gone, after it was cleaned up */
 async function checkResidue(scenario: string, before: Residue): Promise<readonly string[]> {
   const begin = performance.now();
-  let changes = compareResidue(before, await readResidue());
+  let changes = compareResidue(before, await readMachine());
   // Disks and maps go a moment after the session that brought them.
   for (let look = 0; changes.length > 0 && look < 10; look++) {
     await sleep(200);
-    changes = compareResidue(before, await readResidue());
+    changes = compareResidue(before, await readMachine());
   }
   const test = { scenario, name: RESIDUE_TEST, ms: Math.round(performance.now() - begin) };
   if (changes.length === 0) {
@@ -86,7 +87,12 @@ async function checkResidue(scenario: string, before: Residue): Promise<readonly
   }
   tellTest({ ...test, outcome: 'failed', detail: changes.join('\n') });
   await cleanUp();
-  return compareResidue(before, await readResidue());
+  return compareResidue(before, await readMachine());
+}
+
+/** Everything that must be the same before and after a scenario. */
+async function readMachine(): Promise<Residue> {
+  return [...await readResidue(), ...readSettings()];
 }
 
 /** Copies what the daemons wrote since the scenario began. */

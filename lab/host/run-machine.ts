@@ -41,7 +41,7 @@ export async function runMachine(boot: Boot, next: () => Scenario | undefined, o
     // The machine itself ends a scenario that is late; this is for a machine that does not.
     if (event.kind === 'scenario-started') mayTake((current?.limitSeconds ?? 0) * 1000 + BETWEEN_MS, `scenario ${event.scenario}`);
     if (event.kind === 'ready' || event.kind === 'scenario-ended') mayTake(BETWEEN_MS, 'what comes between two scenarios');
-    if (event.kind === 'end') {
+    if (event.kind === 'end' || event.kind === 'unfit') {
       seen.ended = true;
       mayTake(BETWEEN_MS, 'the power-off');
     }
