@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs scenarios in the lab machine. Usage: lab.sh [--list | --shell | --demo | --build] [SCENARIO...]; without a scenario, all of them.
+# Runs scenarios in the lab machine. Usage: lab.sh [--list | --shell | --demo | --build] [--release N] [--tally FILE] [SCENARIO...]
+# Without a scenario, all of the release. LIBVIRT_VOLUME_LAB_RELEASE names the release as well.
 set -euo pipefail
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
 bash scripts/setup.sh
@@ -17,6 +18,6 @@ node scripts/bundle.js build/lab/machine src/cli/main.ts src/host/node/blocking-
 if [ "${1:-}" != --list ]; then
   cache=${LIBVIRT_VOLUME_LAB_CACHE:-$HOME/.cache/libvirt-volume-drivers/lab}
   mkdir -p "$cache"
-  flock "$cache/lock" node build/lab/host/main.js --build
+  flock "$cache/lock" node build/lab/host/main.js --build "$@"
 fi
 exec node build/lab/host/main.js "$@"

@@ -2,10 +2,12 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, c
 import { basename, join, relative, resolve } from 'node:path';
 import type { LabEvent } from '../events.js';
 import { parseScenario, SERVICES, type Scenario } from '../plan.js';
+import { readArguments } from './arguments.js';
 import { laneCount } from './lanes.js';
 import { machineFolder } from './machine.js';
 import { makeProjectImage } from './project-image.js';
 import { findAccelerator, type Boot } from './qemu.js';
+import { chooseReleases, parseReleases, RELEASES_FILE } from './releases.js';
 import { report, reportDemo } from './report.js';
 import { runMachine, runShell } from './run-machine.js';
 import { say } from './say.js';
@@ -17,34 +19,35 @@ const BOOT_SECONDS = 300;
 
 process.exitCode = await main(process.argv.slice(2));
 
-/** `main.js [--list | --shell | --demo | --build] [--tally FILE] [SCENARIO...]`; without a scenario, all of them. */
+/** See USAGE; without a scenario, all of the release. */
 async function main(words: readonly string[]): Promise<number> {
-  const flag = (name: string): boolean => words.includes(name);
-  const tallyFile = words[words.indexOf('--tally') + 1];
-  const all = readScenarios();
-  if (flag('--list')) {
-    for (const { name, services, limitSeconds } of all) process.stdout.write(`${name.padEnd(24)} limit ${limitSeconds} s${services.length > 0 ? `, needs ${services.join(' and ')}` : ''}\n`);
-    return 0;
-  }
-  const names = words.filter((word, at) => !word.startsWith('--') && words[at - 1] !== '--tally').map((word) => basename(word, '.ts'));
-  const unknown = names.filter((name) => !all.some((scenario) => scenario.name === name));
-  if (unknown.length > 0) return complain(`There is no scenario ${unknown.join(', ')}. Those there are: ${all.map(({ name }) => name).join(', ')}`, 2);
-  const chosen = flag('--demo') ? all.filter(({ name }) => name === 'demo') : names.length > 0 ? names.flatMap((name) => all.filter((scenario) => scenario.name === name)) : all;
   try {
-    const machine = await machineFolder();
-    if (flag('--build')) return 0;
-    if (flag('--shell')) return await shell(machine);
-    return await runAll(machine, chosen, flag('--demo'), flag('--tally') ? tallyFile : undefined);
+    const { task, scenarios: names, tallyFile, ...wish } = readArguments(words);
+    const known = parseReleases(readFileSync(RELEASES_FILE, 'utf8'));
+    const [release] = chooseReleases(wish.releases, known);
+    const all = readScenarios(known.map(({ name }) => name) as [string, ...string[]]);
+    if (task === 'list') {
+      for (const { name, services, limitSeconds, releases } of all) process.stdout.write(`${name.padEnd(24)} limit ${limitSeconds} s, Debian ${releases.join(' and ')}${services.length > 0 ? `, needs ${services.join(' and ')}` : ''}\n`);
+      return 0;
+    }
+    const wanted = names.map((word) => basename(word, '.ts'));
+    const unknown = wanted.filter((name) => !all.some((scenario) => scenario.name === name));
+    if (unknown.length > 0) return complain(`There is no scenario ${unknown.join(', ')}. Those there are: ${all.map(({ name }) => name).join(', ')}`, 2);
+    const chosen = task === 'demo' ? all.filter(({ name }) => name === 'demo') : wanted.length > 0 ? wanted.flatMap((name) => all.filter((scenario) => scenario.name === name)) : all.filter(({ releases }) => releases.includes(release.name));
+    const machine = await machineFolder(release);
+    if (task === 'build') return 0;
+    if (task === 'shell') return await shell(machine);
+    return await runAll(machine, chosen, task === 'demo', tallyFile);
   } catch (error) {
     return complain(error instanceof Error ? error.message : String(error), 1);
   }
 }
 
-function readScenarios(): readonly Scenario[] {
+function readScenarios(releases: readonly [string, ...string[]]): readonly Scenario[] {
   return readdirSync(SCENARIOS)
     .filter((file) => file.endsWith('.ts'))
     .sort()
-    .map((file) => parseScenario(basename(file, '.ts'), readFileSync(join(SCENARIOS, file), 'utf8')));
+    .map((file) => parseScenario(basename(file, '.ts'), readFileSync(join(SCENARIOS, file), 'utf8'), releases));
 }
 
 async function runAll(machine: string, chosen: readonly Scenario[], demo: boolean, tallyFile: string | undefined): Promise<number> {
