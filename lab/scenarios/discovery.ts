@@ -17,6 +17,7 @@ import { discoverPortals } from '../../src/initiator/discover-portals.js';
 import { run, tryRun } from '../guest/commands.js';
 import { databaseRoot } from '../guest/database-root.js';
 import { demandDiscoveryAuth } from '../guest/discovery-auth.js';
+import { HOST_DATABASE } from '../guest/host-database.js';
 import { processesWith } from '../guest/libvirt-volume.js';
 import { type Chap, ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { faultyPortal } from '../guest/portal-faults.js';
@@ -28,7 +29,7 @@ const OTHER_IQN = 'iqn.2026-11.org.example:discovery-other';
 const [FIRST, SECOND, SILENT_ADDRESS, ABSENT] = TCP_ADDRESSES;
 const FINDER: Chap = { username: 'finder', password: 'Finder-Secret-42' };
 const WRONG: Chap = { username: 'finder', password: 'Wrong-Secret-0815' };
-const PARTS = { commands: new ExecaCommandRunner({ logger: SILENT }), files: new NodeFileSystem(), clock: SYSTEM_CLOCK, hostNames: SYSTEM_HOST_NAMES, logger: SILENT, loginTimeoutMs: 3000 };
+const PARTS = { commands: new ExecaCommandRunner({ logger: SILENT }), files: new NodeFileSystem(), database: HOST_DATABASE, clock: SYSTEM_CLOCK, hostNames: SYSTEM_HOST_NAMES, logger: SILENT, loginTimeoutMs: 3000 };
 const targets: LioTarget[] = [];
 let clean: readonly string[];
 

@@ -1,6 +1,6 @@
 import type { FileSystem } from '../host/file-system.js';
-import { findDatabaseRoot } from './database-root.js';
 import { BUILT_IN_IFACES, type Iface } from './iface.js';
+import type { OpenIscsiDatabase } from './open-iscsi-database.js';
 import { parseIface } from './parse-iface.js';
 
 /** An iface record file that cannot be used, and why. */
@@ -15,8 +15,8 @@ export interface IfaceInventory {
 }
 
 /** Every iface of this host: the record files, then the built-in ones. Reads only; asks no process. */
-export async function readIfaces(files: FileSystem): Promise<IfaceInventory> {
-  const folder = `${await findDatabaseRoot(files)}/ifaces`;
+export async function readIfaces(files: FileSystem, database: OpenIscsiDatabase): Promise<IfaceInventory> {
+  const folder = `${await database.root()}/ifaces`;
   const ifaces: Iface[] = [];
   const broken: BrokenIface[] = [];
   for (const name of await files.list(folder)) {

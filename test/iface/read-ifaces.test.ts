@@ -3,6 +3,7 @@ import { parseIface } from '../../src/iface/parse-iface.js';
 import { parseIfaceName } from '../../src/iface/iface-name.js';
 import { readIfaces } from '../../src/iface/read-ifaces.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { captured } from '../initiator/captured.js';
 
@@ -12,18 +13,18 @@ test('parseIface() reads a record of open-iscsi', () => {
 test('readIfaces() tells a record of an unknown transport from those that can be used', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   for (const name of ['plain', 'unheard-of']) host.tree.write(`/etc/iscsi/ifaces/${name}`, captured(`ifaces/${name}`));
-  const { ifaces, broken } = await readIfaces(host);
+  const { ifaces, broken } = await readIfaces(host, fakeDatabase(host));
   expect([ifaces.map(({ name }) => name), broken.map(({ name }) => name)]).toEqual([['plain', 'default', 'iser'], ['unheard-of']]);
 });
 test('readIfaces() takes no file in place of a built-in iface, as open-iscsi does not', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   host.tree.write('/etc/iscsi/ifaces/iser', captured('ifaces/plain'));
-  expect((await readIfaces(host)).ifaces.map(({ name, transport }) => [name, transport])).toEqual([['default', 'tcp'], ['iser', 'iser']]);
+  expect((await readIfaces(host, fakeDatabase(host))).ifaces.map(({ name, transport }) => [name, transport])).toEqual([['default', 'tcp'], ['iser', 'iser']]);
 });
 test.each(['', '..', 'a/b', '-I', '.hidden', 'a b', 'a\nb', 'x'.repeat(65)])('parseIfaceName(%j) throws', (name) => { expect(() => parseIfaceName(name)).toThrow(SyntaxError); });
 
 test('readIfaces() takes an empty record for broken, and not for software TCP', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   host.tree.write('/etc/iscsi/ifaces/card', '');
-  expect((await readIfaces(host)).broken).toEqual([{ name: 'card', reason: 'the record /etc/iscsi/ifaces/card is empty' }]);
+  expect((await readIfaces(host, fakeDatabase(host))).broken).toEqual([{ name: 'card', reason: 'the record /etc/iscsi/ifaces/card is empty' }]);
 });
