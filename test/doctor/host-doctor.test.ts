@@ -10,7 +10,7 @@ import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
 import { SYSTEM_NET_ADDRESSES } from '../../src/host/node/system-net-addresses.js';
 import { FakeLibvirt } from '../fakes/fake-libvirt.js';
 import { knowCoreErrors } from '../host/core-errors.js';
-import { captured } from '../initiator/captured.js';
+import { captured, CAPTURED_RELEASE } from '../initiator/captured.js';
 import { DoctorHost, ISCSID, says } from './doctor-host.js';
 import type { DatabaseLocation } from '../../src/iface/database-location.js';
 import { OpenIscsiDatabase } from '../../src/iface/open-iscsi-database.js';
@@ -120,8 +120,8 @@ describe('open-iscsi', () => {
       [`warning ISCSID_REPLACED the program of the running iscsid (process ${ISCSID}) is not there any more: an upgrade replaced it, and iscsid still runs the old one | systemctl restart iscsid`]],
     ['open-iscsi 2.1.10', (host) => { for (const tool of ['iscsiadm', 'iscsid']) host.answers.set(`${tool} --version`, says(`${tool} version 2.1.10\n`)); },
       ['error SCAN_MANUAL_HANGS open-iscsi 2.1.10 never returns from a login with node.session.scan = manual, which every volume uses | apt-get install --only-upgrade open-iscsi']],
-    ['two versions, on Fedora', (host) => { host.answers.set('iscsid --version', says('iscsid version 2.1.11\n')); host.tree.write('/etc/os-release', 'NAME="Fedora Linux"\nID=fedora\n'); },
-      ['error VERSION_MISMATCH iscsiadm is of version 2.1.8 and iscsid of 2.1.11: they do not understand each other | dnf reinstall iscsi-initiator-utils']],
+    ['two versions, on Fedora', (host) => { host.answers.set('iscsid --version', says('iscsid version 2.1.9\n')); host.tree.write('/etc/os-release', 'NAME="Fedora Linux"\nID=fedora\n'); },
+      [`error VERSION_MISMATCH iscsiadm is of version ${CAPTURED_RELEASE} and iscsid of 2.1.9: they do not understand each other | dnf reinstall iscsi-initiator-utils`]],
     ['an iscsid that is not in PATH', (host) => { host.answers.set('iscsid --version', missing('iscsid')); }, []],
   ]);
 });

@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 
-/** Text captured from open-iscsi 2.1.8; its README says how. */
+/** The release of open-iscsi whose text this run of the test reads: jest.config.js runs it over each. */
+declare const OPEN_ISCSI: string;
+export const CAPTURED_RELEASE = OPEN_ISCSI;
+
+/** Text captured from open-iscsi; its README says how. */
 export function captured(name: string): string {
-  return readFileSync(`test/fixtures/open-iscsi/2.1.8/${name}`, 'utf8');
+  return readFileSync(`test/fixtures/open-iscsi/${CAPTURED_RELEASE}/${name}`, 'utf8');
 }
 
 export interface CapturedAnswer {

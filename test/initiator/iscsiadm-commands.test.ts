@@ -6,7 +6,7 @@ import type { Command } from '../../src/host/command.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
 import * as commands from '../../src/initiator/iscsiadm-commands.js';
 import { parseToolVersion } from '../../src/initiator/parse-tool-version.js';
-import { captured } from './captured.js';
+import { captured, CAPTURED_RELEASE } from './captured.js';
 
 const KEY = { target: parseTargetName('iqn.2026-11.org.example:one'), portal: parsePortal('10.99.1.1:3260'), iface: DEFAULT_IFACE };
 
@@ -33,7 +33,7 @@ test.each(Object.entries(BUILT))('%s is never killed', (_name, { program, patien
 });
 
 test('parseToolVersion() reads what the tools print of themselves', () => {
-  expect(parseToolVersion(captured('version.txt'))).toBe('2.1.8');
-  expect(parseToolVersion(captured('host/iscsid-version.txt'))).toBe('2.1.8');
+  expect(parseToolVersion(captured('version.txt'))).toBe(CAPTURED_RELEASE);
+  expect(parseToolVersion(captured('host/iscsid-version.txt'))).toBe(CAPTURED_RELEASE);
   expect(parseToolVersion('iscsiadm: unrecognized option')).toBeUndefined();
 });
