@@ -22,7 +22,8 @@ export class AdministratorsRecords implements AsyncDisposable {
   static async create(iqn: string, address: string, records: readonly AdministratorsRecord[]): Promise<AdministratorsRecords> {
     const all = new AdministratorsRecords();
     for (const { tag, iface = 'default', settings } of records) {
-      const node = ['-m', 'node', '-T', iqn, '-p', `${address}:3260${tag === undefined ? '' : `,${tag}`}`, '-I', iface];
+      const place = address.includes(':') ? `[${address}]:3260` : `${address}:3260`;
+      const node = ['-m', 'node', '-T', iqn, '-p', `${place}${tag === undefined ? '' : `,${tag}`}`, '-I', iface];
       await run('iscsiadm', [...node, '-o', 'new']);
       await run('iscsiadm', [...node, '-o', 'update', ...Object.entries(settings).flatMap(([key, value]) => ['-n', key, '-v', value])]);
       const portal = `${nodesFolder()}/${iqn}/${address},3260`;
