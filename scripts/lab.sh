@@ -3,7 +3,10 @@
 # Without a scenario, all of the release. LIBVIRT_VOLUME_LAB_RELEASE names the release as well. With several releases, one run does all of them.
 set -euo pipefail
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
+. scripts/able-node.sh
 bash scripts/setup.sh
+LIBVIRT_VOLUME_LAB_NODE=$(node scripts/nodes.js lab 2> /dev/null) # setup.sh has said which and why
+export LIBVIRT_VOLUME_LAB_NODE
 # One run at a time: two would only slow each other, and share .lab/.
 mkdir -p .lab
 exec 9> .lab/lock

@@ -31,7 +31,8 @@ export class AdministratorsRecords implements AsyncDisposable {
 
   async #make(iqn: string, address: string, records: readonly AdministratorsRecord[]): Promise<void> {
     for (const { tag, iface = 'default', settings } of records) {
-      const node = ['-m', 'node', '-T', iqn, '-p', `${address}:3260${tag === undefined ? '' : `,${tag}`}`, '-I', iface];
+      const place = address.includes(':') ? `[${address}]:3260` : `${address}:3260`;
+      const node = ['-m', 'node', '-T', iqn, '-p', `${place}${tag === undefined ? '' : `,${tag}`}`, '-I', iface];
       await run('iscsiadm', [...node, '-o', 'new']);
       const portal = `${nodesFolder()}/${iqn}/${address},3260`;
       this.#made.push({ file: tag === undefined ? portal : `${portal},${tag}/${iface}`, node });
