@@ -6,7 +6,7 @@ export interface Scenario {
   readonly services: readonly Service[];
   /** How long it takes under emulation, about: the longest begin first. */
   readonly seconds: number;
-  /** The Debian releases whose machine it runs in when nobody names one. */
+  /** The Debian releases whose machine it runs in when it is not named: `none` is an empty list. */
   readonly releases: readonly string[];
   /** It leaves the machine unfit for another scenario, on purpose: it passes when that is seen. */
   readonly spoils: boolean;
@@ -32,14 +32,15 @@ export function parseScenario(name: string, text: string, releases: readonly [st
     if (service === undefined) throw new SyntaxError(`Cannot read what scenario ${name} needs: "${word}" is none of ${SERVICES.join(', ')}`);
     return service;
   });
-  const own = wordsOf('releases');
+  const isByName = textOf('releases') === 'none';
+  const own = isByName ? [] : wordsOf('releases');
   const unknown = own.find((word) => !releases.includes(word));
   if (unknown !== undefined) {
     throw new SyntaxError(`Cannot read the releases of scenario ${name}: "${unknown}" is none of ${releases.join(', ')}`);
   }
   const secondsOf = (key: string, otherwise: number): number => Number(/^(\d+) s$/.exec(textOf(key))?.[1] ?? otherwise);
   return {
-    name, services, releases: own.length === 0 ? [releases[0]] : own, spoils: textOf('spoils') === 'the machine',
+    name, services, releases: own.length === 0 && !isByName ? [releases[0]] : own, spoils: textOf('spoils') === 'the machine',
     seconds: secondsOf('takes', DEFAULT_SECONDS), limitSeconds: secondsOf('limit', DEFAULT_LIMIT_SECONDS),
   };
 }

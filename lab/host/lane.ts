@@ -20,8 +20,8 @@ export interface BootReport {
 export interface LaneHost {
   /** Boots the machine of a release and runs scenarios until there is none, as runMachine() does. */
   run(release: string, next: () => Scenario | undefined, onEvent: (event: LabEvent) => void): Promise<void>;
-  /** The file with what the machine says. */
-  console(): string;
+  /** The end of what the machine said, for a person. */
+  consoleEnd(): string;
   event(event: LabEvent, release: string): void;
   ended(report: BootReport): void;
 }
@@ -70,7 +70,7 @@ async function runBoot(release: string, queue: JobQueue, host: LaneHost, clock: 
     end = 'died';
     const scenario = running ?? 'lab';
     const name = running === undefined ? 'the lab machine runs to its end' : 'the machine outlives it';
-    const detail = `${error instanceof Error ? error.message : String(error)}\nIts console: ${host.console()}`;
+    const detail = `${error instanceof Error ? error.message : String(error)}\n${host.consoleEnd()}`;
     take({ kind: 'test', scenario, name, outcome: 'failed', ms: 0, detail });
   }
   return { release, events, bootSeconds, seconds: (clock() - begin) / 1000, end };

@@ -26,7 +26,7 @@ async function main(words: readonly string[]): Promise<number> {
   if (task === 'list') {
     for (const { name, services, limitSeconds, releases: own } of all) {
       const needs = services.length > 0 ? `, needs ${services.join(' and ')}` : '';
-      process.stdout.write(`${name.padEnd(28)} limit ${limitSeconds} s, Debian ${own.join(' and ')}${needs}\n`);
+      process.stdout.write(`${name.padEnd(28)} limit ${limitSeconds} s, ${own.length > 0 ? `Debian ${own.join(' and ')}` : 'by name alone'}${needs}\n`);
     }
     return 0;
   }

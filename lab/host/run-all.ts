@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, cpSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, cpSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { LabEvent } from '../events.js';
 import { SERVICES, type Scenario } from '../plan.js';
 import { figuresOf, figuresTable, type BootFigures } from './figures.js';
@@ -58,7 +58,7 @@ export async function runAll(
         const boot = { accelerator, cpus: lanes > 1 ? 1 : 2, ...image, out, mode: 'run', services } as const;
         await runMachine(boot, next, onEvent);
       },
-      console: () => relative('.', join(out, 'console.log')),
+      consoleEnd: () => consoleEnd(join(out, 'console.log')),
       event: (event, release) => { reporter.report(event, release); },
       ended: (report) => {
         reports.push(report);
@@ -111,6 +111,12 @@ function collect(out: string, release: string, name: string, events: readonly La
   const own = events.filter((event) => 'scenario' in event && event.scenario === name);
   writeFileSync(join(folder, 'events.ndjson'), own.map((event) => `${JSON.stringify(event)}\n`).join(''));
   if (existsSync(join(out, 'console.log'))) cpSync(join(out, 'console.log'), join(folder, 'console.log'));
+}
+
+function consoleEnd(file: string): string {
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').slice(-15) : [];
+  const ways = 'To look around in it: npm run lab:shell. If KVM is at fault: LIBVIRT_VOLUME_LAB_ACCEL=tcg npm run lab';
+  return `The end of its console:\n  ${lines.join('\n  ')}\n${ways}`;
 }
 
 /** For the shell. */

@@ -43,8 +43,8 @@ class FakeMachines implements LaneHost {
     onEvent({ kind: 'end' });
   }
 
-  console(): string {
-    return '.lab/machine/console.log';
+  consoleEnd(): string {
+    return 'Kernel panic';
   }
 
   event(event: LabEvent): void {
@@ -71,6 +71,8 @@ test.each(['unfit', 'dies'] as const)('runLane(): a scenario that leaves a machi
   expect(machines.ran).toEqual(['a on 13 in boot 1', 'b on 13 in boot 2', 'c on 13 in boot 2']);
   expect(machines.reports.map(({ end }) => end)).toEqual([fate === 'unfit' ? 'unfit' : 'died', 'done']);
   expect(tallyOf(machines.reports.flatMap(({ events }) => events))).toEqual({ passed: 2, failed: 1, skipped: 0 });
+  const texts = machines.reports.flatMap(({ events }) => events.flatMap((event) => ('detail' in event ? [event.detail] : [])));
+  expect(texts).toEqual(fate === 'dies' ? ['QEMU ended\nKernel panic'] : []);
   expect(machines.told).toEqual([fate === 'unfit' ? `a: ${RESIDUE_TEST}` : 'a: the machine outlives it']);
 });
 

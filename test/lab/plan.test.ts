@@ -11,6 +11,10 @@ test('parseScenario() needs nothing and takes 360 s, in the first release, unles
   expect(parseScenario('small', "import { test } from 'node:test';", RELEASES)).toEqual({ name: 'small', services: [], releases: ['13'], seconds: 30, spoils: false, limitSeconds: 360 });
 });
 
+test('parseScenario() takes "releases: none" for a scenario that runs by name alone', () => {
+  expect(parseScenario('tool', '// releases: none', RELEASES).releases).toEqual([]);
+});
+
 test('parseScenario() refuses a service it does not know', () => {
   expect(() => parseScenario('odd', '// needs: libvrit', RELEASES)).toThrow('Cannot read what scenario odd needs: "libvrit" is none of libvirt, multipath');
 });
