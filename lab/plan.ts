@@ -19,12 +19,14 @@ const DEFAULT_LIMIT_SECONDS = 360;
 const DEFAULT_SECONDS = 30;
 
 /**
- * Reads what a scenario file says of itself in its head: `// needs: libvirt`, `// releases: 13 12`, `// takes: 90 s`, `// limit: 300 s` and `// spoils: the machine`, each on a line.
+ * Reads what a scenario file says of itself in its head: `// needs: libvirt`, `// releases: 13 12`, `// takes: 90 s`,
+ * `// limit: 300 s` and `// spoils: the machine`, each on a line.
  * @param releases those there are; the first is that of a scenario that names none
  * @throws {SyntaxError} naming the file and the word it does not know
  */
 export function parseScenario(name: string, text: string, releases: readonly [string, ...string[]]): Scenario {
-  const wordsOf = (key: string): readonly string[] => new RegExp(`^// ${key}: (.*)$`, 'm').exec(text)?.[1]?.split(/[ ,]+/).filter((word) => word !== '') ?? [];
+  const textOf = (key: string): string => new RegExp(`^// ${key}: (.*)$`, 'm').exec(text)?.[1] ?? '';
+  const wordsOf = (key: string): readonly string[] => textOf(key).split(/[ ,]+/).filter((word) => word !== '');
   const services = wordsOf('needs').map((word) => {
     const service = SERVICES.find((known) => known === word);
     if (service === undefined) throw new SyntaxError(`Cannot read what scenario ${name} needs: "${word}" is none of ${SERVICES.join(', ')}`);
@@ -32,10 +34,12 @@ export function parseScenario(name: string, text: string, releases: readonly [st
   });
   const own = wordsOf('releases');
   const unknown = own.find((word) => !releases.includes(word));
-  if (unknown !== undefined) throw new SyntaxError(`Cannot read the releases of scenario ${name}: "${unknown}" is none of ${releases.join(', ')}`);
-  const secondsOf = (key: string, otherwise: number): number => Number(new RegExp(`^// ${key}: (\\d+) s$`, 'm').exec(text)?.[1] ?? otherwise);
+  if (unknown !== undefined) {
+    throw new SyntaxError(`Cannot read the releases of scenario ${name}: "${unknown}" is none of ${releases.join(', ')}`);
+  }
+  const secondsOf = (key: string, otherwise: number): number => Number(/^(\d+) s$/.exec(textOf(key))?.[1] ?? otherwise);
   return {
-    name, services, releases: own.length === 0 ? [releases[0]] : own, spoils: /^\/\/ spoils: the machine$/m.test(text),
+    name, services, releases: own.length === 0 ? [releases[0]] : own, spoils: textOf('spoils') === 'the machine',
     seconds: secondsOf('takes', DEFAULT_SECONDS), limitSeconds: secondsOf('limit', DEFAULT_LIMIT_SECONDS),
   };
 }

@@ -6,7 +6,10 @@ import { tryRun, type Answer } from './commands.js';
 const PATIENCE_MS = 20_000;
 const TURNS = 3;
 
-/** A request that ends before it began: iscsid reads its end and closes the connection (usr/mgmt_ipc.c, mgmt_ipc_read_data), unless it hangs. Node 20 reaches no abstract socket. */
+/**
+ * A request that ends before it began: iscsid reads its end and closes the connection (usr/mgmt_ipc.c,
+ * mgmt_ipc_read_data), unless it hangs. Node 20 reaches no abstract socket.
+ */
 const ASK_ISCSID = `
 import socket
 with socket.socket(socket.AF_UNIX) as ask:
@@ -30,10 +33,17 @@ const ALWAYS: readonly Check[] = [
 ];
 const OF_SERVICE: Readonly<Record<Service, Check>> = {
   libvirt: { daemon: 'libvirtd', command: ['virsh', '-q', '-c', 'qemu:///system', 'list'], answers: succeeds },
-  multipath: { daemon: 'multipathd', command: ['multipathd', 'show', 'daemon'], answers: ({ stdout }) => stdout.startsWith('pid') },
+  multipath: {
+    daemon: 'multipathd',
+    command: ['multipathd', 'show', 'daemon'],
+    answers: ({ stdout }) => stdout.startsWith('pid'),
+  },
 };
 
-/** Asks every daemon that a scenario may count on. @returns a line for each that does not answer as it should; none when the machine is fit for another scenario */
+/**
+ * Asks every daemon that a scenario may count on.
+ * @returns a line for each that does not answer as it should; none when the machine is fit for another scenario
+ */
 export async function unfitness(services: readonly Service[]): Promise<readonly string[]> {
   const checks = [...ALWAYS, ...services.map((service) => OF_SERVICE[service])];
   return (await Promise.all(checks.map(complaintOf))).flat();
@@ -46,7 +56,8 @@ async function complaintOf({ daemon, command: [program, ...args], answers }: Che
     if (turn > 0) await sleep(1000);
     const answer = await tryRun(program, args, { timeoutMs: PATIENCE_MS });
     if (answers(answer)) return [];
-    complaint = `${daemon} does not answer: ${program} ended with ${answer.code} ${(answer.stderr || answer.stdout).trim().split('\n').at(-1) ?? ''}`.trimEnd();
+    const words = (answer.stderr || answer.stdout).trim().split('\n').at(-1) ?? '';
+    complaint = `${daemon} does not answer: ${program} ended with ${answer.code} ${words}`.trimEnd();
   }
   return [complaint];
 }

@@ -60,8 +60,9 @@ export class LinuxDomain extends Domain {
 }
 
 /**
- * QEMU emulates a processor with AMD's SVM (target/i386/tcg/sysemu/svm_helper.c), so that in an emulated machine KVM works, and its guests are emulated once: twice over they come up in minutes.
- * A machine that KVM runs has its guests emulated: whether KVM within KVM works depends on the host.
+ * QEMU emulates a processor with AMD's SVM (target/i386/tcg/sysemu/svm_helper.c), so that in an emulated machine KVM
+ * works, and its guests are emulated once: twice over they come up in minutes. A machine that KVM runs has its guests
+ * emulated: whether KVM within KVM works depends on the host.
  */
 async function virtualization(): Promise<DomainType> {
   if (!readFileSync('/proc/cpuinfo', 'utf8').includes('QEMU TCG')) return 'qemu';

@@ -50,11 +50,16 @@ async function runScenario({ name: scenario, limitSeconds, spoils }: Scenario): 
 /** That all is well is told by the scenarios that follow. */
 function tellFitness(scenario: string, spoils: boolean, wrong: readonly string[]): void {
   const fit = wrong.length === 0;
-  if (spoils) tellTest({ scenario, name: SPOILED_TEST, ms: 0, ...(fit ? { outcome: 'failed', detail: 'Every daemon answers, and nothing is left behind' } : { outcome: 'passed' }) });
-  else if (!fit) tellTest({ scenario, name: FITNESS_TEST, ms: 0, outcome: 'failed', detail: wrong.join('\n') });
+  const test = { scenario, name: spoils ? SPOILED_TEST : FITNESS_TEST, ms: 0 };
+  if (spoils && fit) tellTest({ ...test, outcome: 'failed', detail: 'Every daemon answers, and nothing is left behind' });
+  else if (spoils) tellTest({ ...test, outcome: 'passed' });
+  else if (!fit) tellTest({ ...test, outcome: 'failed', detail: wrong.join('\n') });
 }
 
-/** What the machine's processors have had nothing to do so far, on average (proc_stat(5): the fourth and fifth column, in hundredths of a second). */
+/**
+ * How long the machine's processors have had nothing to do so far, on average: the fourth and fifth column of
+ * proc_stat(5), in hundredths of a second.
+ */
 function idleMs(): number {
   const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
   const [idle = 0, iowait = 0] = line.trim().split(/ +/).slice(4, 6).map(Number);

@@ -32,7 +32,9 @@ export async function setUp<Made>(body: (undo: Undo) => Promise<Made>): Promise<
   try {
     return await body(undo);
   } catch (error) {
-    await undo[Symbol.asyncDispose]().catch((left: unknown) => { throw new AggregateError([error, left], `${String(error)}; and then: ${String(left)}`); });
+    await undo[Symbol.asyncDispose]().catch((left: unknown) => {
+      throw new AggregateError([error, left], `${String(error)}; and then: ${String(left)}`);
+    });
     throw error;
   }
 }

@@ -24,15 +24,18 @@ export class JobQueue {
   }
 
   /**
-   * The release of a machine that is about to boot: one that no machine runs yet, where there is such a one, else that with the most work for each machine.
+   * The release of a machine that is about to boot: one that no machine runs yet, where there is such a one,
+   * else that with the most work for each machine.
    * @returns undefined when no machine is needed any more
    */
   claim(): string | undefined {
     const left = new Map<string, number>();
     for (const { release, scenario } of this.#waiting) left.set(release, (left.get(release) ?? 0) + scenario.seconds);
-    const [best] = [...left].map(([release, seconds]) => ({ release, seconds, machines: this.#machines.get(release) ?? 0 }))
+    const [best] = [...left]
+      .map(([release, seconds]) => ({ release, seconds, machines: this.#machines.get(release) ?? 0 }))
       .filter(({ seconds, machines }) => machines === 0 || seconds > BOOT_SECONDS)
-      .sort((a, b) => Math.min(a.machines, 1) - Math.min(b.machines, 1) || b.seconds / (b.machines + 1) - a.seconds / (a.machines + 1));
+      .map((each) => ({ ...each, isRun: each.machines > 0, share: each.seconds / (each.machines + 1) }))
+      .sort((a, b) => Number(a.isRun) - Number(b.isRun) || b.share - a.share);
     if (best !== undefined) this.#machines.set(best.release, best.machines + 1);
     return best?.release;
   }

@@ -10,7 +10,10 @@ export interface BootReport {
   readonly bootSeconds: number | undefined;
   /** From the start of QEMU to its end. */
   readonly seconds: number;
-  /** `done`: there was no scenario left. `unfit`: a scenario left it so that no other could be run. `died`: it stopped by itself, or was stopped. */
+  /**
+   * `done`: there was no scenario left. `unfit`: a scenario left it so that no other could be run. `died`: it stopped by
+   * itself, or was stopped.
+   */
   readonly end: 'done' | 'unfit' | 'died';
 }
 
@@ -27,11 +30,13 @@ export interface LaneHost {
 const BOOT_TRIES = 2;
 
 /**
- * One machine after another until no scenario waits. A machine that is no longer fit, or that died, costs the scenario that left it so a failed test; what comes after it runs in a machine booted anew.
+ * One machine after another until no scenario waits. A machine that is no longer fit, or that died, costs the scenario
+ * that left it so a failed test; what comes after it runs in a machine booted anew.
  */
-export async function runLane(queue: JobQueue, host: LaneHost, clock: () => number = () => performance.now()): Promise<void> {
-  let failedBoots = 0;
-  for (let release = queue.claim(); release !== undefined && failedBoots < BOOT_TRIES; release = failedBoots < BOOT_TRIES ? queue.claim() : undefined) {
+export async function runLane(queue: JobQueue, host: LaneHost, clock = (): number => performance.now()): Promise<void> {
+  for (let failedBoots = 0; failedBoots < BOOT_TRIES;) {
+    const release = queue.claim();
+    if (release === undefined) return;
     const report = await runBoot(release, queue, host, clock);
     queue.leave(release);
     failedBoots = report.bootSeconds === undefined ? failedBoots + 1 : 0;
@@ -65,7 +70,8 @@ async function runBoot(release: string, queue: JobQueue, host: LaneHost, clock: 
     end = 'died';
     const scenario = running ?? 'lab';
     const name = running === undefined ? 'the lab machine runs to its end' : 'the machine outlives it';
-    take({ kind: 'test', scenario, name, outcome: 'failed', ms: 0, detail: `${error instanceof Error ? error.message : String(error)}\nIts console: ${host.console()}` });
+    const detail = `${error instanceof Error ? error.message : String(error)}\nIts console: ${host.console()}`;
+    take({ kind: 'test', scenario, name, outcome: 'failed', ms: 0, detail });
   }
   return { release, events, bootSeconds, seconds: (clock() - begin) / 1000, end };
 }

@@ -4,7 +4,7 @@ import { parseScenario, type Scenario } from '../plan.js';
 import { readArguments, USAGE } from './arguments.js';
 import { longestFirst, type Job } from './jobs.js';
 import { machineFolder } from './machine.js';
-import { chooseReleases, parseReleases, RELEASES_FILE, type Release } from './releases.js';
+import { chooseReleases, parseReleases, RELEASES_FILE, type Release, type Releases } from './releases.js';
 import { runAll, shellBoot, type ReleaseMachine } from './run-all.js';
 import { runShell } from './run-machine.js';
 import { say } from './say.js';
@@ -24,7 +24,10 @@ async function main(words: readonly string[]): Promise<number> {
   const releases = chooseReleases(wish.releases, known);
   const all = readScenarios(known);
   if (task === 'list') {
-    for (const { name, services, limitSeconds, releases: own } of all) process.stdout.write(`${name.padEnd(28)} limit ${limitSeconds} s, Debian ${own.join(' and ')}${services.length > 0 ? `, needs ${services.join(' and ')}` : ''}\n`);
+    for (const { name, services, limitSeconds, releases: own } of all) {
+      const needs = services.length > 0 ? `, needs ${services.join(' and ')}` : '';
+      process.stdout.write(`${name.padEnd(28)} limit ${limitSeconds} s, Debian ${own.join(' and ')}${needs}\n`);
+    }
     return 0;
   }
   const jobs = jobsOf(all, releases, task === 'demo' ? ['demo'] : names.map((word) => basename(word, '.ts')));
@@ -40,21 +43,28 @@ async function main(words: readonly string[]): Promise<number> {
   return await runAll(machines, jobs, { isDemo: task === 'demo', ...(tallyFile === undefined ? {} : { tallyFile }) });
 }
 
-/** Those that are named, in that order and in every release; without names, in each release what says that it runs there. @throws {RangeError} naming the scenarios there are */
+/**
+ * Those that are named, in that order and in every release; without names, in each release what says that it runs there.
+ * @throws {RangeError} naming the scenarios there are
+ */
 function jobsOf(all: readonly Scenario[], releases: readonly Release[], names: readonly string[]): readonly Job[] {
   const unknown = names.filter((name) => !all.some((scenario) => scenario.name === name));
-  if (unknown.length > 0) throw new RangeError(`There is no scenario ${unknown.join(', ')}. Those there are: ${all.map(({ name }) => name).join(', ')}`);
+  if (unknown.length > 0) {
+    throw new RangeError(`There is no scenario ${unknown.join(', ')}. Those there are: ${all.map(({ name }) => name).join(', ')}`);
+  }
   const named = names.flatMap((name) => all.filter((scenario) => scenario.name === name));
-  if (named.length > 0) return releases.flatMap(({ name: release }) => named.map((scenario) => ({ scenario, release })));
-  return longestFirst(releases.flatMap(({ name: release }) => all.filter((scenario) => scenario.releases.includes(release)).map((scenario) => ({ scenario, release }))));
+  const inEach = (choose: (release: string) => readonly Scenario[]): readonly Job[] =>
+    releases.flatMap(({ name: release }) => choose(release).map((scenario) => ({ scenario, release })));
+  if (named.length > 0) return inEach(() => named);
+  return longestFirst(inEach((release) => all.filter((scenario) => scenario.releases.includes(release))));
 }
 
-function readScenarios(releases: readonly [Release, ...Release[]]): readonly Scenario[] {
-  const [first, ...others] = releases;
+function readScenarios([first, ...others]: Releases): readonly Scenario[] {
+  const names = [first.name, ...others.map(({ name }) => name)] as const;
   return readdirSync(SCENARIOS)
     .filter((file) => file.endsWith('.ts'))
     .sort()
-    .map((file) => parseScenario(basename(file, '.ts'), readFileSync(join(SCENARIOS, file), 'utf8'), [first.name, ...others.map(({ name }) => name)]));
+    .map((file) => parseScenario(basename(file, '.ts'), readFileSync(join(SCENARIOS, file), 'utf8'), names));
 }
 
 async function machineOf(release: Release): Promise<ReleaseMachine> {

@@ -27,13 +27,19 @@ export interface RunOptions {
 }
 
 /** Runs all jobs, in as many machines side by side as the host has room for. @returns the exit status */
-export async function runAll(machines: readonly [ReleaseMachine, ...ReleaseMachine[]], jobs: readonly Job[], { isDemo, tallyFile }: RunOptions): Promise<number> {
+export async function runAll(
+  machines: readonly [ReleaseMachine, ...ReleaseMachine[]], jobs: readonly Job[], { isDemo, tallyFile }: RunOptions,
+): Promise<number> {
   const accelerator = findAccelerator(machines[0].folder);
   const lanes = laneCount(accelerator, jobs.length);
-  const images = new Map(machines.map(({ release, folder }) => [release, { machine: folder, projectImage: makeImage(release, folder) }]));
+  const images = new Map(machines.map(({ release, folder }) =>
+    [release, { machine: folder, projectImage: makeImage(release, folder) }]));
   for (const name of readdirSync(OUT)) if (/^machine(?:-\d+)?$/.test(name)) rmSync(join(OUT, name), { recursive: true });
   for (const { release, scenario } of jobs) rmSync(join(OUT, release, scenario.name), { recursive: true, force: true });
-  say(`Booting ${lanes > 1 ? `${lanes} lab machines side by side` : 'the lab machine'} (${accelerator === 'kvm' ? 'KVM' : 'software emulation'}), Debian ${machines.map(({ release }) => release).join(' and ')}. Consoles: ${OUT}/machine*/console.log`);
+  const what = lanes > 1 ? `${lanes} lab machines side by side` : 'the lab machine';
+  const way = accelerator === 'kvm' ? 'KVM' : 'software emulation';
+  const names = machines.map(({ release }) => release).join(' and ');
+  say(`Booting ${what} (${way}), Debian ${names}. Consoles: ${OUT}/machine*/console.log`);
   const queue = new JobQueue(jobs);
   const reporter = new Reporter({ isDemo, namesRelease: machines.length > 1 });
   const begin = performance.now();
@@ -47,8 +53,10 @@ export async function runAll(machines: readonly [ReleaseMachine, ...ReleaseMachi
         if (image === undefined) throw new Error(`There is no machine of Debian ${release}`);
         rmSync(out, { recursive: true, force: true });
         mkdirSync(join(out, 'log'), { recursive: true });
-        const services = SERVICES.filter((service) => jobs.some((job) => job.release === release && job.scenario.services.includes(service)));
-        await runMachine({ accelerator, cpus: lanes > 1 ? 1 : 2, ...image, out, mode: 'run', services }, next, onEvent);
+        const needed = jobs.filter((job) => job.release === release).flatMap((job) => job.scenario.services);
+        const services = SERVICES.filter((service) => needed.includes(service));
+        const boot = { accelerator, cpus: lanes > 1 ? 1 : 2, ...image, out, mode: 'run', services } as const;
+        await runMachine(boot, next, onEvent);
       },
       console: () => relative('.', join(out, 'console.log')),
       event: (event, release) => { reporter.report(event, release); },
@@ -56,7 +64,9 @@ export async function runAll(machines: readonly [ReleaseMachine, ...ReleaseMachi
         reports.push(report);
         figures.push({ ...report, lane: lane + 1, endedAt: (performance.now() - begin) / 1000 });
         keepCapabilities(out, images.get(report.release)?.machine);
-        for (const event of report.events) if (event.kind === 'scenario-started') collect(out, report.release, event.scenario, report.events);
+        for (const event of report.events) {
+          if (event.kind === 'scenario-started') collect(out, report.release, event.scenario, report.events);
+        }
       },
     });
   }));
@@ -78,13 +88,15 @@ export function makeImage(release: string, machine: string): string {
 }
 
 function neverRan({ scenario }: { readonly scenario: Pick<Scenario, 'name'>; readonly release: string }): LabEvent {
-  return { kind: 'test', scenario: scenario.name, name: 'it is run', outcome: 'failed', ms: 0, detail: 'There was no machine left to run it in' };
+  const detail = 'There was no machine left to run it in';
+  return { kind: 'test', scenario: scenario.name, name: 'it is run', outcome: 'failed', ms: 0, detail };
 }
 
 /** What libvirt found out about QEMU takes it 6 s under emulation, so the next boot gets it from here. */
 function keepCapabilities(out: string, machine: string | undefined): void {
   const found = join(out, 'capabilities');
-  if (machine !== undefined && existsSync(found) && !existsSync(join(machine, 'capabilities'))) cpSync(found, join(machine, 'capabilities'), { recursive: true, preserveTimestamps: true });
+  if (machine === undefined || !existsSync(found) || existsSync(join(machine, 'capabilities'))) return;
+  cpSync(found, join(machine, 'capabilities'), { recursive: true, preserveTimestamps: true });
 }
 
 /** Puts what the machine left in /out/SCENARIO, with its events, where people look for it: .lab/RELEASE/SCENARIO. */
@@ -106,5 +118,6 @@ export function shellBoot({ release, folder }: ReleaseMachine): Boot {
   const out = resolve(OUT, 'machine');
   rmSync(out, { recursive: true, force: true });
   mkdirSync(join(out, 'log'), { recursive: true });
-  return { accelerator: findAccelerator(folder), cpus: 2, machine: folder, projectImage: makeImage(release, folder), out, mode: 'shell', services: SERVICES };
+  const projectImage = makeImage(release, folder);
+  return { accelerator: findAccelerator(folder), cpus: 2, machine: folder, projectImage, out, mode: 'shell', services: SERVICES };
 }

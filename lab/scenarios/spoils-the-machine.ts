@@ -5,7 +5,7 @@ import { tryRun } from '../guest/commands.js';
 import { test } from '../guest/scenario.js';
 import { stopIscsid } from '../guest/services.js';
 
-/** Leaves an iscsid that does not answer behind: the lab must see that, and run what comes next in a machine booted anew. */
+/** Leaves a machine without iscsid behind: the lab must see that, and run what comes next in a machine booted anew. */
 test('iscsid is stopped, and nobody starts it again', async () => {
   await stopIscsid();
   assert.notEqual((await tryRun('pidof', ['iscsid'])).code, 0);
