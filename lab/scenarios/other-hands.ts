@@ -1,6 +1,6 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { AdministratorsRecords } from '../guest/administrators-records.js';
 import { run, tryRun } from '../guest/commands.js';
 import { nodesFolder } from '../guest/database-root.js';
@@ -90,7 +90,6 @@ for (const { portal, spelled } of SPELLINGS) {
     const node = ['-m', 'node', '-T', served.iqn, '-p', operandOf(spelled), '-I', 'default'];
     await run('iscsiadm', [...node, '--login']);
     try {
-      console.log(places());
       assert.deepEqual(places().map(([asked]) => asked), [spelled]);
       const [before, text] = [await readResidue(), records.read()];
       await using driver = volumeDriver({});
@@ -133,8 +132,10 @@ test('a second session of theirs to the same portal, with another volume on it, 
   const { paths } = await driver.connect(infoAt(portal));
   const session = String(paths[0].session);
   await run('iscsiadm', ['-m', 'session', '-r', session, '-o', 'new']);
-  await diskOf(served.iqn, 2);
   const theirs = readdirSync('/sys/class/iscsi_session').find((name) => name !== `session${session}`);
+  const host = /\/(host\d+)\//.exec(realpathSync(`/sys/class/iscsi_session/${theirs ?? ''}/device`))?.[1];
+  writeFileSync(`/sys/class/scsi_host/${host ?? ''}/scan`, '0 0 2');
+  await diskOf(served.iqn, 2);
   assert.equal((await driver.disconnect(infoAt(portal))).found, true);
   assert.deepEqual(readdirSync('/sys/class/iscsi_session'), [theirs]);
   await tryRun('iscsiadm', ['-m', 'session', '-r', (theirs ?? '').slice('session'.length), '--logout']);
