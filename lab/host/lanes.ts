@@ -2,7 +2,7 @@ import { availableParallelism, freemem } from 'node:os';
 import type { Accelerator } from './qemu.js';
 
 /** The machine's memory, and QEMU's own for what it has translated. */
-const MACHINE_BYTES = 5 * 2 ** 30;
+const MACHINE_BYTES = 4 * 2 ** 30;
 const MOST = 3;
 
 /**

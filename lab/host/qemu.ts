@@ -31,7 +31,7 @@ export function qemuArguments({ accelerator, cpus, machine, projectImage, out, m
   ];
   return [
     ...acceleration(accelerator),
-    '-machine', 'q35', '-smp', String(cpus), '-m', '4096', '-nodefaults', '-display', 'none', '-no-reboot',
+    '-machine', 'q35', '-smp', String(cpus), '-m', '3072', '-nodefaults', '-display', 'none', '-no-reboot',
     '-kernel', join(machine, 'vmlinux'), '-initrd', join(machine, 'initramfs'), '-append', kernel.join(' '),
     ...drive(join(machine, 'root.img')), ...drive(projectImage),
     '-virtfs', `local,path=${escaped(out)},mount_tag=out,security_model=none,multidevs=remap`,
