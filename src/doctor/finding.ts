@@ -22,6 +22,7 @@ export const FINDING_SEVERITY = {
   NODE_RECORD_BROKEN: 'error',
   NODE_RECORD_AUTOMATIC: 'warning',
   DISCOVERY_RECORD_BROKEN: 'warning',
+  LINE_NOT_UNDERSTOOD: 'warning',
   IFACE_NOT_FOUND: 'error',
   IFACE_UNUSABLE: 'error',
   IFACE_FALLS_BACK: 'warning',

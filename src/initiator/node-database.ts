@@ -6,8 +6,9 @@ import type { FileSystem } from '../host/file-system.js';
 import { findDatabaseRoot } from '../iface/database-root.js';
 import type { Iface } from '../iface/iface.js';
 import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
-import { readRecordFile } from '../iface/read-record-file.js';
-import { formatRecord, OWNER_COMMENT, type RecordValues } from '../iface/record-text.js';
+import { editRecord } from '../iface/edit-record.js';
+import { readRecordText } from '../iface/read-record-text.js';
+import { formatRecord, isOurs, OWNER_COMMENT, parseRecord, type RecordValues } from '../iface/record-text.js';
 import { holdDatabaseLock } from '../iface/database-lock.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
@@ -128,10 +129,11 @@ export class NodeDatabase {
   }
 
   async #change({ path, text, ours }: NodeFile, key: RecordKey, settings: NodeSettings): Promise<RecordChange> {
-    const record = readRecordFile(path, text);
+    const record = parseRecord(text);
     const wanted = withSettings(ours ? asConfigured(record, await readIscsidDefaults(this.#files)) : record, settings);
     if (sameValues(record, wanted)) return { kind: 'unchanged' };
-    await this.#write(path, formatRecord(this.#onFile(wanted), ...(ours ? commentsOf(key) : [])));
+    const onFile = this.#onFile(wanted);
+    await this.#write(path, ours ? formatRecord(onFile, ...commentsOf(key)) : editRecord(text, onFile));
     return { kind: 'changed', path, before: text, ours };
   }
 
@@ -143,8 +145,8 @@ export class NodeDatabase {
   /** iscsiadm drops comments when it writes a record: without this one nobody would know that it is ours to remove. */
   async #claim(path: string, key: RecordKey): Promise<void> {
     await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal: AbortSignal.timeout(LATE_MS) }, async () => {
-      const text = await this.#files.readText(path);
-      if (text !== undefined) await this.#write(path, formatRecord(readRecordFile(path, text), ...commentsOf(key)));
+      const text = await readRecordText(this.#files, path);
+      if (text !== undefined) await this.#write(path, formatRecord(parseRecord(text), ...commentsOf(key)));
     });
   }
 
@@ -169,10 +171,9 @@ export class NodeDatabase {
 
   async #readRecord(path: string): Promise<(Omit<NodeFile, 'path'> & { readonly iface: string }) | undefined> {
     if ((await this.#files.kind(path)) !== 'file') return undefined;
-    const bytes = await this.#files.readBytes(path);
-    if (bytes === undefined) return undefined;
-    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes); // to the last byte, so that undo() can restore it
-    return { text, iface: /^iface\.iscsi_ifacename = (.+)$/m.exec(text)?.[1]?.trim() ?? 'default', ours: text.includes(`# ${OWNER_COMMENT}\n`) };
+    const text = await readRecordText(this.#files, path); // to the last byte, so that undo() can restore it
+    if (text === undefined) return undefined;
+    return { text, iface: parseRecord(text).get('iface.iscsi_ifacename') ?? 'default', ours: isOurs(text) };
   }
 
   /** The folder of the portal: the one that is there under any tag, else that of the given tag. */

@@ -1,9 +1,10 @@
+import { shellWords } from '../../base/shell-words.js';
 import { WRITE_LOCK } from '../../iface/database-lock.js';
 import type { DatabaseRecord } from '../database-records.js';
 import { finding, type Finding } from '../finding.js';
 import type { DatabaseLockState, HostState } from '../host-state.js';
+import { putAside, removeIfEmpty } from '../remedies.js';
 import { ifSeen } from '../seen.js';
-import { shellWords } from '../shell-words.js';
 
 /** Whether open-iscsi's database can be written to, and holds nothing that stands in a volume's way. */
 export function checkDatabase({ databaseLock, records }: HostState): readonly Finding[] {
@@ -29,9 +30,9 @@ function checkRecord({ path, content }: DatabaseRecord): readonly Finding[] {
   const code = path.endsWith('/st_config') ? 'DISCOVERY_RECORD_BROKEN' : 'NODE_RECORD_BROKEN';
   switch (content.kind) {
     case 'empty': // what a killed iscsiadm leaves of a record that it was writing
-      return [finding(code, `the record ${path} is empty`, `rm ${shellWords(path)}`)];
+      return [finding(code, `the record ${path} is empty`, content.blank ? putAside(path) : removeIfEmpty(path))];
     case 'broken':
-      return [finding(code, `the record ${path} is broken: ${content.reason}`, `rm ${shellWords(path)}`)];
+      return [finding(code, `the record ${path} is broken: ${content.reason}`, putAside(path))];
     case 'node':
       return content.startup === 'manual' ? [] : [automatic(content)];
     case 'discovery':
