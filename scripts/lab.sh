@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs scenarios in the lab machine. Usage: lab.sh [--list | --shell | --demo | --build] [SCENARIO...]; without a scenario, all of them.
+# Runs scenarios in the lab machine. Usage: lab.sh [--list | --shell | --demo | --build] [--release N | --releases N,N] [--tally FILE] [SCENARIO...]
+# Without a scenario, all of the release. LIBVIRT_VOLUME_LAB_RELEASE names the release as well. With several releases, one run does all of them.
 set -euo pipefail
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
 bash scripts/setup.sh
@@ -14,9 +15,9 @@ fi
 node scripts/bundle.js build/lab/host lab/host/main.ts lab/host/close.ts
 node scripts/bundle.js build/lab/machine src/cli/main.ts src/host/node/blocking-worker.ts lab/guest/{run-scenarios,reporter,shell-target}.ts lab/scenarios/*.ts
 # One build of the machine at a time, whichever checkout asks: they share the folder that it is kept in.
-if [ "${1:-}" != --list ]; then
+if [[ " $* " != *' --list '* ]]; then
   cache=${LIBVIRT_VOLUME_LAB_CACHE:-$HOME/.cache/libvirt-volume-drivers/lab}
   mkdir -p "$cache"
-  flock "$cache/lock" node build/lab/host/main.js --build
+  flock "$cache/lock" node build/lab/host/main.js --build "$@"
 fi
 exec node build/lab/host/main.js "$@"

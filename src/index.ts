@@ -32,6 +32,8 @@ export type { Locks } from './host/locks.js';
 export { type DiskReplacement, type DiskSource, migrationXml } from './libvirt/migration-xml.js';
 export { formatDomainRef, parseDomainRef } from './libvirt/libvirt.js';
 export type { BlockJob, DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from './libvirt/libvirt.js';
+export type { DatabaseLocation, LocationProof } from './iface/database-location.js';
+export { type DatabaseParts, OpenIscsiDatabase } from './iface/open-iscsi-database.js';
 export { TRANSPORTS, type Transport } from './iface/transport.js';
 export type { Doctor } from './doctor/doctor.js';
 export type { Finding, FindingCode, Severity } from './doctor/finding.js';

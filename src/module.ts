@@ -38,10 +38,12 @@ import { SYSTEM_NET_ADDRESSES } from './host/node/system-net-addresses.js';
 import { SYSTEM_CLOCK } from './host/node/system-clock.js';
 import { winstonLogger } from './host/node/winston-logger.js';
 import { IfaceRecords } from './iface/make-iface.js';
+import { OpenIscsiDatabase } from './iface/open-iscsi-database.js';
 import { HostIfaceReports } from './iface/host-iface-reports.js';
 import { discoverPortals } from './initiator/discover-portals.js';
 import { ChapByArgument } from './initiator/chap-by-argument.js';
 import { IfaceGenerator } from './initiator/iface-generator.js';
+import { locateDatabase } from './initiator/locate-database.js';
 import { OpenIscsiInitiator } from './initiator/open-iscsi-initiator.js';
 import { GuestDisks } from './libvirt/guest-disks.js';
 import type { Libvirt } from './libvirt/libvirt.js';
@@ -77,18 +79,21 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.hostIdentity).toConstantValue(SYSTEM_HOST_IDENTITY);
     bind(TOKENS.locks).toResolvedValue(({ lockDirectory, rootHelper }) => new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }), [TOKENS.options]).inSingletonScope();
     bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope().onDeactivation((libvirt) => libvirt.close());
-    bind(TOKENS.ifaces).toResolvedValue((files) => new HostIfaceReports({ files }), [TOKENS.fileSystem]).inSingletonScope();
-    bind(TOKENS.ifaceRecords).toResolvedValue((files, clock) => new IfaceRecords({ files, clock }), [TOKENS.fileSystem, TOKENS.clock]).inSingletonScope();
-    bind(TOKENS.ifaceGenerator).toResolvedValue((commands, files) => new IfaceGenerator({ commands, files }), [TOKENS.commands, TOKENS.fileSystem]).inSingletonScope();
+    bind(TOKENS.database).toResolvedValue(hostDatabase, [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.options]).inSingletonScope();
+    bind(TOKENS.ifaces).toResolvedValue((files, database) => new HostIfaceReports({ files, database }), [TOKENS.fileSystem, TOKENS.database]).inSingletonScope();
+    bind(TOKENS.ifaceRecords).toResolvedValue((files, database) => new IfaceRecords({ files, database }), [TOKENS.fileSystem, TOKENS.database]).inSingletonScope();
+    bind(TOKENS.ifaceGenerator)
+      .toResolvedValue((commands, files, database) => new IfaceGenerator({ commands, files, database }), [TOKENS.commands, TOKENS.fileSystem, TOKENS.database])
+      .inSingletonScope();
     bind(TOKENS.doctor)
-      .toResolvedValue(hostDoctor, [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.netAddresses, TOKENS.libvirt, TOKENS.options, TOKENS.locks, TOKENS.logger])
+      .toResolvedValue(hostDoctor, [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.netAddresses, TOKENS.libvirt, TOKENS.options, TOKENS.locks, TOKENS.logger, TOKENS.database])
       .inSingletonScope();
     bind(TOKENS.connector)
-      .toResolvedValue((files, netAddresses, hostIdentity, logger, options) => new HostConnector({ files, netAddresses, hostIdentity, logger, options }),
-        [TOKENS.fileSystem, TOKENS.netAddresses, TOKENS.hostIdentity, TOKENS.logger, TOKENS.options])
+      .toResolvedValue((files, database, netAddresses, hostIdentity, logger, options) => new HostConnector({ files, database, netAddresses, hostIdentity, logger, options }),
+        [TOKENS.fileSystem, TOKENS.database, TOKENS.netAddresses, TOKENS.hostIdentity, TOKENS.logger, TOKENS.options])
       .inSingletonScope();
     bind(TOKENS.driverParts)
-      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.hostNames, TOKENS.locks, TOKENS.libvirt, TOKENS.events])
+      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.hostNames, TOKENS.locks, TOKENS.libvirt, TOKENS.events, TOKENS.database])
       .inSingletonScope();
     bind(TOKENS.iscsiDriver).toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
     bind(TOKENS.iserDriver).toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
@@ -96,10 +101,16 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
   });
 }
 
-function hostDoctor(files: FileSystem, commands: CommandRunner, clock: Clock, netAddresses: NetAddresses, libvirt: Libvirt, options: VolumeOptions, locks: Locks, logger: Logger): Doctor {
+function hostDatabase(files: FileSystem, commands: CommandRunner, clock: Clock, { databaseRoot }: VolumeOptions): OpenIscsiDatabase {
+  return new OpenIscsiDatabase({ files, clock, locate: async (signal) => await locateDatabase({ files, commands, databaseRoot }, signal) });
+}
+
+function hostDoctor(
+  files: FileSystem, commands: CommandRunner, clock: Clock, netAddresses: NetAddresses, libvirt: Libvirt, options: VolumeOptions, locks: Locks, logger: Logger, database: OpenIscsiDatabase,
+): Doctor {
   const failed = new FailedTransports({ files, locks, clock, logger, options });
   const failedTransports = async (): Promise<readonly FailedTransport[]> => (await failed.list()).map((failure) => ({ ...failure, portal: formatPortal(failure.portal) }));
-  return new HostDoctor({ files, commands, clock, netAddresses, libvirt, options, failedTransports });
+  return new HostDoctor({ files, database, commands, clock, netAddresses, libvirt, options, failedTransports });
 }
 
 /** One that the container's owner bound in place of ours closes itself. */
@@ -132,17 +143,17 @@ function libvirtAt(uri: string, logger: Logger): Libvirt {
 
 function driverParts(
   options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, netAddresses: NetAddresses, hostNames: HostNames, locks: Locks, libvirt: Libvirt,
-  events: VolumeEvents,
+  events: VolumeEvents, database: OpenIscsiDatabase,
 ): DriverParts {
   const { chapSecrets, deviceTimeoutMs, loginAttempts, loginTimeoutMs, multipathReplacementTimeoutSeconds, stateDirectory } = options;
   const chapByArgument = chapSecrets === 'argv' ? new ChapByArgument({ commands, logger }) : undefined;
   return {
-    initiator: new OpenIscsiInitiator({ commands, files, clock, logger, events, loginTimeoutMs, loginAttempts, multipathReplacementTimeoutSeconds, chapByArgument }),
+    initiator: new OpenIscsiInitiator({ commands, files, database, clock, logger, events, loginTimeoutMs, loginAttempts, multipathReplacementTimeoutSeconds, chapByArgument }),
     devices: new LinuxBlockDevices({ files, clock, users, logger, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users, logger, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),
-    ifaceRecords: new IfaceRecords({ files, clock }),
-    discover: async (search, signal) => await discoverPortals({ commands, files, clock, hostNames, logger, loginTimeoutMs }, search, signal),
-    libvirt, locks, files, clock, netAddresses, hostNames, logger, events, options,
+    ifaceRecords: new IfaceRecords({ files, database }),
+    discover: async (search, signal) => await discoverPortals({ commands, files, database, clock, hostNames, logger, loginTimeoutMs }, search, signal),
+    libvirt, locks, files, database, clock, netAddresses, hostNames, logger, events, options,
   };
 }

@@ -16,6 +16,7 @@ import type { HostNames } from './host/host-names.js';
 import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
 import type { IfaceReports } from './iface/iface-report.js';
+import type { OpenIscsiDatabase } from './iface/open-iscsi-database.js';
 import type { IfaceRecords } from './iface/make-iface.js';
 import type { IfaceGenerator } from './initiator/iface-generator.js';
 import type { Libvirt } from './libvirt/libvirt.js';
@@ -40,6 +41,8 @@ export const TOKENS = {
   deviceUsers: token<DeviceUsers>('device-users'),
   clock: token<Clock>('clock'),
   locks: token<Locks>('locks'),
+  /** open-iscsi's database: where it is, and its lock. One for all of a process. */
+  database: token<OpenIscsiDatabase>('database'),
   libvirt: token<Libvirt>('libvirt'),
   ifaces: token<IfaceReports>('ifaces'),
   /** Iface records of this library's own making. */

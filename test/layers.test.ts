@@ -31,8 +31,8 @@ const HOME_OF: Readonly<Record<string, RegExp>> = {
   zod: /^config\//,
   'smol-toml': /^config\//,
   'fastest-levenshtein': /^config\/|^base\//,
-  xmlbuilder2: /^disk\/|^libvirt\//,
   'fast-xml-parser': /^libvirt\//,
+  'fast-xml-builder': /^base\/write-xml\.ts$/,
   commander: /^cli\//,
 };
 

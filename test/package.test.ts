@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -10,6 +10,9 @@ const alone = join(folder, 'alone/package');
 const service = join(folder, 'services/one');
 const installed = join(service, 'node_modules/libvirt-volume-drivers');
 
+/** Services that compile against the package: which inversify each has. */
+const SERVICES = { newest: 'inversify', oldest: 'inversify-8.0' } as const;
+
 beforeAll(() => {
   execFileSync('npm', ['pack', '--silent', '--pack-destination', folder]);
   const [tarball = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
@@ -18,6 +21,7 @@ beforeAll(() => {
     execFileSync('tar', ['-xzf', join(folder, tarball), '-C', into, ...words]);
   }
   symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'services/node_modules'));
+  for (const [name, inversify] of Object.entries(SERVICES)) makeService(name, inversify);
 }, 120_000);
 
 afterAll(() => { rmSync(folder, { recursive: true }); });
@@ -50,8 +54,30 @@ test('the library is ES modules with types, and has its packages from the servic
 });
 
 test('nothing is left in it of what only builds and checks it', () => {
+  expect(readdirSync(join(alone, 'dist'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.map') && !name.startsWith('cli/'))).toEqual([]);
   expect(readdirSync(alone).toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'config', 'dist', 'docs', 'package.json']);
   expect(readdirSync(join(alone, 'dist/cli')).toSorted()).toEqual(['LICENSES.txt', 'blocking-worker.js', 'blocking-worker.js.map', 'main.js', 'main.js.map']);
+});
+
+test.each([
+  ['newest', 'nodenext', 'nodenext'],
+  ['newest', 'esnext', 'bundler'],
+  ['oldest', 'nodenext', 'nodenext'],
+])('its types hold in a service with the %s inversify, module %s, resolution %s', (name, module, moduleResolution) => {
+  const files = module === 'nodenext' ? ['service.ts', 'service.cts'] : ['service.ts'];
+  const flags = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2023', '--lib', 'es2023', '--types', 'node'];
+  const words = [...flags, '--module', module, '--moduleResolution', moduleResolution, ...files];
+  const compiler = join(process.cwd(), 'node_modules/typescript/bin/tsc');
+  expect(spawnSync(process.execPath, [compiler, ...words], { cwd: join(folder, 'services', name), encoding: 'utf8' }))
+    .toMatchObject({ stdout: '', status: 0 });
+}, 60_000);
+
+test('a CommonJS service loads it with require()', () => {
+  const script = "const { TOKENS, volumeDriverModule } = require('libvirt-volume-drivers');"
+    + "const { Container } = require('inversify'); const container = new Container();"
+    + "container.load(volumeDriverModule({ config: {} })); console.log(container.get(TOKENS.driverFor)('iscsi').volumeType)";
+  const words = ['--disable-warning=ExperimentalWarning', '--input-type=commonjs', '--eval', script];
+  expect(execFileSync(process.execPath, words, { cwd: service, encoding: 'utf8' })).toBe('iscsi\n');
 });
 
 interface Manifest {
@@ -59,6 +85,36 @@ interface Manifest {
   readonly bin: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
 }
+
+/** A service's folder: the package unpacked, one inversify, and everything else from the folder above. */
+function makeService(name: string, inversify: string): void {
+  const modules = join(folder, 'services', name, 'node_modules');
+  mkdirSync(modules, { recursive: true });
+  cpSync(installed, join(modules, 'libvirt-volume-drivers'), { recursive: true });
+  symlinkSync(join(process.cwd(), 'node_modules', inversify), join(modules, 'inversify'));
+  for (const extension of ['ts', 'cts']) writeFileSync(join(folder, 'services', name, `service.${extension}`), SERVICE);
+}
+
+/** What a service writes, as TypeScript. */
+const SERVICE = `
+import { Container } from 'inversify';
+import { TOKENS, volumeDriverModule, VolumeError, type VolumeDriver } from 'libvirt-volume-drivers';
+import { volumeDriverContract } from 'libvirt-volume-drivers/testing';
+
+const container = new Container();
+container.load(volumeDriverModule({ configFile: '/etc/libvirt-volume/config.toml' }));
+export const driver: VolumeDriver = container.get(TOKENS.driverFor)('iscsi');
+export async function attach(connectionInfo: unknown): Promise<string> {
+  try {
+    const { volume } = await driver.attach({ kind: 'name', name: 'web1' }, connectionInfo, { dev: 'vdb', bus: 'virtio' });
+    return volume.device.path;
+  } catch (error) {
+    if (error instanceof VolumeError) return error.code;
+    throw error;
+  }
+}
+export const contract = volumeDriverContract;
+`;
 
 function manifest(): Manifest {
   return JSON.parse(readFileSync(join(alone, 'package.json'), 'utf8')) as Manifest;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { run } from './commands.js';
+import { nodesFolder } from './database-root.js';
 
 export interface AdministratorsRecord {
   /** The portal group tag. Without one open-iscsi makes a plain file in place of the portal's folder (usr/idbm.c, idbm_rec_write_old). */
@@ -24,7 +25,7 @@ export class AdministratorsRecords implements AsyncDisposable {
       const node = ['-m', 'node', '-T', iqn, '-p', `${address}:3260${tag === undefined ? '' : `,${tag}`}`, '-I', iface];
       await run('iscsiadm', [...node, '-o', 'new']);
       await run('iscsiadm', [...node, '-o', 'update', ...Object.entries(settings).flatMap(([key, value]) => ['-n', key, '-v', value])]);
-      const portal = `/etc/iscsi/nodes/${iqn}/${address},3260`;
+      const portal = `${nodesFolder()}/${iqn}/${address},3260`;
       all.#made.push({ file: tag === undefined ? portal : `${portal},${tag}/${iface}`, node });
     }
     return all;

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { tryRun } from './commands.js';
+import { nodesFolder, sendTargetsFolder } from './database-root.js';
 
 /** Ends guests, maps, sessions and records that a failed scenario left, as well as it can, so that the next one is not blamed for them. */
 export async function cleanUp(): Promise<void> {
@@ -10,7 +11,7 @@ export async function cleanUp(): Promise<void> {
   await tryRun('multipath', ['-F'], { timeoutMs: 10_000 });
   await tryRun('iscsiadm', ['-m', 'node', '--logoutall=all'], { timeoutMs: 30_000 });
   await tryRun('iscsiadm', ['-m', 'session', '--logout'], { timeoutMs: 30_000 });
-  for (const folder of ['/etc/iscsi/nodes', '/etc/iscsi/send_targets', '/run/lock/libvirt-volume', '/var/lib/libvirt-volume']) rmSync(folder, { recursive: true, force: true });
+  for (const folder of [nodesFolder(), sendTargetsFolder(), '/run/lock/libvirt-volume', '/var/lib/libvirt-volume']) rmSync(folder, { recursive: true, force: true });
   await tryRun('targetcli', ['clearconfig', 'confirm=True'], { timeoutMs: 30_000 });
 }
 

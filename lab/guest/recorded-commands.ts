@@ -17,6 +17,10 @@ export class RecordedCommands implements CommandRunner {
     return await this.#commands.run(command, signal);
   }
 
+  async locate(program: string, signal: AbortSignal): Promise<string | undefined> {
+    return await this.#commands.locate?.(program, signal);
+  }
+
   /** Those that cost a process. The scenario process-counts asks the kernel. */
   get processes(): readonly Command[] {
     return this.ran.filter(({ program }) => program !== 'multipathd' || !ASKS_BY_SOCKET);

@@ -5,15 +5,17 @@ import { tryRun } from './commands.js';
 /** What a scenario could leave behind: one line for each thing, sorted, such as `session iqn… 10.99.1.1 over default`. */
 export type Residue = readonly string[];
 
-const KEPT_FILES = ['/etc/iscsi/nodes', '/etc/iscsi/send_targets', '/etc/iscsi/ifaces', '/run/lock/iscsi', '/run/lock/libvirt-volume', '/var/lib/libvirt-volume'];
+const KEPT_FILES = ['/run/lock/iscsi', '/run/lock/libvirt-volume', '/var/lib/libvirt-volume'];
+/** Both roots of open-iscsi's database: what lies in the one that the machine does not use was put there by mistake. */
+const RECORDS = ['/etc/iscsi', '/var/lib/iscsi'].flatMap((root) => ['nodes', 'send_targets', 'static', 'ifaces'].map((folder) => `${root}/${folder}`));
 const GUEST_FILES = { 'running guest': '/run/libvirt/qemu', 'defined guest': '/etc/libvirt/qemu', 'libvirt secret': '/etc/libvirt/secrets' };
 
-/** Looks at everything that must be the same before and after a scenario. */
+/** Looks at everything that a volume could leave behind. */
 export async function readResidue(): Promise<Residue> {
   const rules = await tryRun('nft', ['list', 'tables']);
   return [
     ...entries('/sys/class/iscsi_session').map(sessionLine),
-    ...KEPT_FILES.flatMap(filesBelow).map((file) => `file ${file}`),
+    ...[...RECORDS, ...KEPT_FILES].flatMap(filesBelow).map((file) => `file ${file}`),
     ...entries('/sys/class/block').filter((name) => name.startsWith('sd')).map((name) => `disk ${name}`),
     ...entries('/sys/class/block').filter((name) => name.startsWith('dm-')).map((name) => `map ${text(`/sys/class/block/${name}/dm/name`)} ${text(`/sys/class/block/${name}/dm/uuid`)}`),
     ...Object.entries(GUEST_FILES).flatMap(([what, folder]) => entries(folder).filter((name) => name.endsWith('.xml')).map((name) => `${what} ${name.slice(0, -'.xml'.length)}`)),

@@ -9,3 +9,9 @@ export function machineKey(inputs: readonly (readonly [name: string, content: st
   for (const [name, content] of inputs) hash.update(`${name}\0${content.length}\0${content}`);
   return hash.digest('hex').slice(0, 16);
 }
+
+/** Of what lies in the cache, the images that those of this name take the place of: the same release's. Those of a time without releases have none in their names. */
+export function outdatedImages(names: readonly string[], name: string): readonly string[] {
+  const [release] = name.split('-');
+  return names.filter((other) => other !== name && /^(?:\d+-)?[0-9a-f]{16}$/.test(other) && (other.startsWith(`${release ?? ''}-`) || !other.includes('-')));
+}

@@ -24,7 +24,7 @@ export function qemuArguments({ accelerator, cpus, machine, projectImage, out, m
   const drive = (file: string): readonly string[] => ['-drive', `file=${escaped(file)},format=raw,if=virtio,readonly=on,aio=threads`];
   const [rows, cols] = [process.stdout.rows || 24, process.stdout.columns || 80];
   const kernel = [
-    'console=ttyS0', 'quiet', 'panic=-1', 'mitigations=off', 'random.trust_cpu=on', 'tsc=reliable', 'net.ifnames=0',
+    'console=ttyS0', 'quiet', 'panic=-1', 'mitigations=off', 'random.trust_cpu=on', 'net.ifnames=0',
     `lab.mode=${mode}`, `lab.services=${services.join(',')}`, `lab.time=${Math.floor(Date.now() / 1000)}`, `lab.rows=${rows}`, `lab.cols=${cols}`,
   ];
   return [

@@ -1,19 +1,20 @@
 #!/bin/bash
-# Builds what the lab machine boots from: root.img, vmlinux, initramfs and guest-initramfs. Usage: build.sh DIR
+# Builds what the lab machine boots from: root.img, vmlinux, initramfs and guest-initramfs. Usage: build.sh RELEASE DIR
+# RELEASE is one of releases.txt.
 # As root mmdebstrap works in a chroot; as anyone else in a user namespace (needs uidmap and a line in /etc/subuid).
 # LIBVIRT_VOLUME_LAB_MIRROR names another Debian mirror.
 set -euo pipefail
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
-suite=bookworm
 
 main() {
-  local out packages
-  out=$(realpath "$1")
-  packages=$(grep -v '^#' "$here/packages.txt" | paste -sd,)
+  local out packages suite own
+  read -r _ suite own < <(grep "^$1 " "$here/releases.txt") || { echo "There is no release $1 in $here/releases.txt" >&2; exit 2; }
+  out=$(realpath "$2")
+  packages=$(grep -v '^#' "$here/packages.txt" | cat - <(tr ' ' '\n' <<< "$own") | grep . | paste -sd,)
   # In a user namespace other ids write the files, so they get a folder that anyone may enter and write.
   local work=$out
   if [ "$(id -u)" != 0 ]; then work=$(mktemp -d /tmp/lab-machine.XXXXXX); chmod 777 "$work"; trap 'rm -rf "$work"' EXIT; fi
-  cp "$here"/*.sh "$here/packages.txt" "$work/"
+  cp "$here"/*.sh "$here"/*.txt "$work/"
   INITRD=No mmdebstrap --variant=minbase --include="$packages" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/lib/modules/*/kernel/sound/*' --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/gpu/*' \
@@ -29,7 +30,7 @@ hook() {
   local root=$1 out=$2 kernel
   configure "$root"
   kernel=$(ls "$root/lib/modules")
-  unpack "$root/boot/vmlinuz-$kernel" > "$out/vmlinux"
+  unpack "$root" "/boot/vmlinuz-$kernel" > "$out/vmlinux"
   initramfs "$root" "$kernel" "$here/machine-init.sh" "$out/initramfs" virtio_pci virtio_blk ext4 crc32c_generic 9p 9pnet_virtio overlay
   initramfs "$root" "$kernel" "$here/guest-init.sh" "$out/guest-initramfs" virtio_pci virtio_blk virtio_scsi sd_mod
   truncate -s 2G "$out/root.img"
@@ -42,9 +43,9 @@ hook() {
 
 configure() {
   local root=$1
-  # The libvirt packages without libvirt-daemon-system lack these, and libvirtd does not start without them.
-  chroot "$root" groupadd -r libvirt
-  chroot "$root" useradd -r libvirt-qemu
+  # libvirtd does not start without these, which Debian 12 has in libvirt-daemon-system alone.
+  chroot "$root" groupadd -rf libvirt
+  chroot "$root" id -u libvirt-qemu > /dev/null 2>&1 || chroot "$root" useradd -r libvirt-qemu
   mkdir -p "$root"/var/log/libvirt/qemu "$root"/var/lib/libvirt/qemu "$root"/var/cache/libvirt "$root"/etc/target "$root"/var/target/pr
   printf '%s\n' 'user = "root"' 'group = "root"' 'security_driver = "none"' 'namespaces = []' 'cgroup_controllers = []' \
     'remember_owner = 0' 'stdio_handler = "file"' >> "$root/etc/libvirt/qemu.conf"
@@ -54,13 +55,18 @@ configure() {
 }
 
 # The kernel without its compression, which takes a guest of the emulated machine minutes to undo. Where it is: Documentation/arch/x86/boot.rst, setup_sects,
-# payload_offset and payload_length; behind it stand four bytes with its size. Usage: unpack VMLINUZ
+# payload_offset and payload_length; behind it stand four bytes with its size. What it is compressed with its first bytes say. Usage: unpack ROOT VMLINUZ
 unpack() {
-  local file=$1 sectors offset length start
+  local file=$1$2 sectors offset length start magic
   field() { od -An -t"$1" -j"$2" -N"${1#u}" "$file" | tr -d ' '; }
   sectors=$(field u1 0x1f1) offset=$(field u4 0x248) length=$(field u4 0x24c)
   start=$(((sectors + 1) * 512 + offset))
-  head -c $((start + length - 4)) "$file" | tail -c +$((start + 1)) | xz -dc
+  magic=$(od -An -tx1 -j"$start" -N4 "$file" | tr -d ' ')
+  head -c $((start + length - 4)) "$file" | tail -c +$((start + 1)) | case $magic in
+    fd377a58) xz -dc ;;
+    28b52ffd) chroot "$1" zstd -dc ;;
+    *) echo "Cannot unpack $file: no compression begins with $magic" >&2; return 1 ;;
+  esac
 }
 
 # An initramfs with busybox, modules and what they need, in the order to load them. Usage: initramfs ROOT KERNEL INIT FILE MODULE...
@@ -75,11 +81,14 @@ initramfs() {
   for module in "$@"; do
     { modprobe -d "$root" -S "$kernel" --show-depends "$module" || true; } | awk '/^insmod/{print $2}' | while read -r path; do
       name=$(basename "$path")
-      [ -f "$tree/modules/$name" ] || { cp "$path" "$tree/modules/"; echo "$name" >> "$tree/modules/order"; }
+      [ ! -f "$tree/modules/${name%.xz}" ] || continue
+      # busybox loads a module as it is.
+      if [ "$name" = "${name%.xz}" ]; then cp "$path" "$tree/modules/"; else xz -dc "$path" > "$tree/modules/${name%.xz}"; fi
+      echo "${name%.xz}" >> "$tree/modules/order"
     done
   done
   (cd "$tree" && find . | cpio -o -H newc 2> /dev/null) > "$file"
   rm -rf "$tree"
 }
 
-if [ "$1" = --hook ]; then hook "$2" "$3"; else main "$1"; fi
+if [ "$1" = --hook ]; then hook "$2" "$3"; else main "$1" "$2"; fi

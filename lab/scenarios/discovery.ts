@@ -1,3 +1,4 @@
+// releases: 13 12
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -14,7 +15,9 @@ import { SYSTEM_HOST_NAMES } from '../../src/host/node/system-host-names.js';
 import { parseIfaceName } from '../../src/iface/iface-name.js';
 import { discoverPortals } from '../../src/initiator/discover-portals.js';
 import { run, tryRun } from '../guest/commands.js';
+import { databaseRoot } from '../guest/database-root.js';
 import { demandDiscoveryAuth } from '../guest/discovery-auth.js';
+import { HOST_DATABASE } from '../guest/host-database.js';
 import { processesWith } from '../guest/libvirt-volume.js';
 import { type Chap, ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { faultyPortal } from '../guest/portal-faults.js';
@@ -26,7 +29,7 @@ const OTHER_IQN = 'iqn.2026-11.org.example:discovery-other';
 const [FIRST, SECOND, SILENT_ADDRESS, ABSENT] = TCP_ADDRESSES;
 const FINDER: Chap = { username: 'finder', password: 'Finder-Secret-42' };
 const WRONG: Chap = { username: 'finder', password: 'Wrong-Secret-0815' };
-const PARTS = { commands: new ExecaCommandRunner({ logger: SILENT }), files: new NodeFileSystem(), clock: SYSTEM_CLOCK, hostNames: SYSTEM_HOST_NAMES, logger: SILENT, loginTimeoutMs: 3000 };
+const PARTS = { commands: new ExecaCommandRunner({ logger: SILENT }), files: new NodeFileSystem(), database: HOST_DATABASE, clock: SYSTEM_CLOCK, hostNames: SYSTEM_HOST_NAMES, logger: SILENT, loginTimeoutMs: 3000 };
 const targets: LioTarget[] = [];
 let clean: readonly string[];
 
@@ -152,7 +155,7 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 
 /** Every file of open-iscsi's database: where it is, its mode, its text; and the sessions. */
 function database(): readonly string[] {
-  const files = ['/etc/iscsi/nodes', '/etc/iscsi/send_targets', '/etc/iscsi/static', '/etc/iscsi/ifaces', '/run/lock/iscsi'].flatMap((folder) => below(folder));
+  const files = [...['nodes', 'send_targets', 'static', 'ifaces'].map((name) => `${databaseRoot()}/${name}`), '/run/lock/iscsi'].flatMap((folder) => below(folder));
   return [...files, ...entries('/sys/class/iscsi_session')].toSorted();
 }
 

@@ -1,4 +1,5 @@
 // needs: libvirt
+// releases: 13 12
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
 import { commandLineInHere } from '../guest/command-line-in-here.js';
 import { run, tryRun } from '../guest/commands.js';
+import { nodesFolder } from '../guest/database-root.js';
 import { documentOf, libvirtVolume } from '../guest/libvirt-volume.js';
 import { TCP_ADDRESSES } from '../guest/lio-target.js';
 import { after, before, test } from '../guest/scenario.js';
@@ -99,14 +101,14 @@ test('a lock whose iscsiadm is stopped is not called stale', async () => {
 });
 
 test('a record of length zero is named and removed', async () => {
-  const folder = `/etc/iscsi/nodes/${IQN}/${PORTAL},3260,1`;
+  const folder = `${nodesFolder()}/${IQN}/${PORTAL},3260,1`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/default`, '');
   const { message, mend } = await requireFinding('NODE_RECORD_BROKEN');
   assert.equal(message, `the record ${folder}/default is empty`);
   await mendWith(mend);
   await requireClean();
-  rmSync(`/etc/iscsi/nodes/${IQN}`, { recursive: true });
+  rmSync(`${nodesFolder()}/${IQN}`, { recursive: true });
 });
 
 test('a record that logs in by itself at boot is a warning, and no more after its command', async () => {
@@ -146,6 +148,43 @@ test('a host without an initiator name gets one', async () => {
     await requireClean();
     writeFileSync(file, 'GenerateName=yes\n');
     await requireFinding('INITIATOR_NAME_NOT_GENERATED');
+  } finally {
+    writeFileSync(file, text);
+  }
+});
+
+test('of odd lines in iscsid.conf just those are told that iscsiadm warns of', async () => {
+  const file = '/etc/iscsi/iscsid.conf';
+  const text = readFileSync(file, 'utf8');
+  const first = text.split('\n').length;
+  const odd = ['[node]', '; old', 'node.session.cmds_max=64', 'node.session.scan = Auto', 'node.session.queue_depth ='];
+  const node = ['-m', 'node', '-T', IQN, '-p', `${PORTAL}:3260,1`, '-I', 'default', '-o'];
+  writeFileSync(file, [text, ...odd, 'node.session.reopen_max = 3 # three', 'node.startup = manual'].join('\n'));
+  try {
+    const { message, mend } = await requireFinding('LINE_NOT_UNDERSTOOD');
+    assert.equal(mend, null);
+    for (const line of odd.keys()) assert.ok(message.includes(`line ${first + 1 + line} `), message);
+    const { stderr } = await tryRun('iscsiadm', [...node, 'new']);
+    const warned = new Set([...stderr.matchAll(/onfig file line (\d+) /g)].map(([, line]) => Number(line)));
+    note(stderr);
+    assert.deepEqual([...warned].toSorted((one, other) => one - other), [...odd.keys(), odd.length + 1].map((line) => first + 1 + line));
+    const { stdout } = await tryRun('iscsiadm', [...node, 'show']);
+    assert.match(stdout, /^node\.session\.reopen_max = 3$/m);
+    await run('iscsiadm', [...node, 'delete']);
+  } finally {
+    writeFileSync(file, text);
+  }
+  await requireClean();
+});
+
+test('a name with blanks around its equals sign is the one that iscsid has', async () => {
+  const file = '/etc/iscsi/initiatorname.iscsi';
+  const text = readFileSync(file);
+  writeFileSync(file, '# ours\n InitiatorName\t= iqn.2026-11.org.example:blanks \nInitiatorName=iqn.2026-11.org.example:second\n');
+  try {
+    const report = await requireClean();
+    assert.match(findingIn(report, 'INITIATOR_NAME_SET').message, /^this host is iqn\.2026-11\.org\.example:blanks(?:;|$)/);
+    assert.equal(readFileSync(file, 'utf8').includes('blanks'), true);
   } finally {
     writeFileSync(file, text);
   }

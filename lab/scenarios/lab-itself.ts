@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from '../guest/scenario.js';
 import { run } from '../guest/commands.js';
+import { nodesFolder } from '../guest/database-root.js';
 import { diskOf, readDevice } from '../guest/disks.js';
 import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
@@ -48,7 +49,7 @@ test('readResidue() sees a session, its record and its disk', async () => {
   const during = compareResidue(before, await readResidue());
   assert.ok(during.includes(`+ session ${IQN} at 10.99.1.1 over default`), during.join('\n'));
   assert.ok(during.includes(`+ disk ${name}`), during.join('\n'));
-  assert.ok(during.some((line) => line.startsWith(`+ file /etc/iscsi/nodes/${IQN}/10.99.1.1`)), during.join('\n'));
+  assert.ok(during.some((line) => line.startsWith(`+ file ${nodesFolder()}/${IQN}/10.99.1.1`)), during.join('\n'));
   await run('iscsiadm', [...node, '--logout']);
   await run('iscsiadm', [...node, '-o', 'delete']);
   assert.deepEqual(compareResidue(before, await readResidue()), []);

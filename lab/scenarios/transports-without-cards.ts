@@ -20,6 +20,7 @@ import type { Transport } from '../../src/iface/transport.js';
 import { verifyIface } from '../../src/iface/verify-iface.js';
 import { run, tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
+import { HOST_DATABASE } from '../guest/host-database.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { makeIface } from '../guest/make-iface.js';
@@ -56,12 +57,12 @@ for (const transport of CARD_MODULES) {
   test(`${transport}: without its card it is unusable before its module is loaded and after, and the report says so`, async () => {
     await tryRun('modprobe', ['-r', transport]); // another scenario may have had iscsiadm load it
     const record = ifaceRecord({ transport, hwaddress: MAC, ipaddress: '10.99.1.77', netIfacename: undefined });
-    const records = new IfaceRecords({ files, clock: SYSTEM_CLOCK });
+    const records = new IfaceRecords({ files, database: HOST_DATABASE });
     await records.put(record, signal);
     assert.deepEqual(reasonOf(verifyIface(record, await hardware())), `NO_HARDWARE no ${transport} card is in this host`);
     await run('modprobe', [transport]);
     assert.deepEqual(reasonOf(verifyIface(record, await hardware())), `NO_HARDWARE no ${transport} card is in this host, though the module is loaded`);
-    const report = (await new HostIfaceReports({ files }).list(signal)).find(({ name }) => name === record.name);
+    const report = (await new HostIfaceReports({ files, database: HOST_DATABASE }).list(signal)).find(({ name }) => name === record.name);
     assert.deepEqual([report?.usable, report?.reason], [false, `no ${transport} card is in this host, though the module is loaded`]);
     assert.equal(await records.remove(record.name, signal), true);
   });
@@ -106,11 +107,11 @@ test('readHardware() sees what a VLAN stands on', async () => {
 
 test('a record made for an address is read by open-iscsi, listed, correct, and removed', async () => {
   const present = await hardware();
-  const choice = ifaceOfAddress(TCP_ADDRESSES[0], present, (await readIfaces(files)).ifaces);
+  const choice = ifaceOfAddress(TCP_ADDRESSES[0], present, (await readIfaces(files, HOST_DATABASE)).ifaces);
   assert.ok(choice.kind === 'make');
   assert.deepEqual([choice.transport, choice.hwaddress, choice.ipaddress, choice.netIfacename], ['tcp', undefined, undefined, 'portals']);
   const record = ifaceRecord(choice);
-  const records = new IfaceRecords({ files, clock: SYSTEM_CLOCK });
+  const records = new IfaceRecords({ files, database: HOST_DATABASE });
   assert.equal((await records.put(record, signal)).kind, 'created');
   assert.equal((await records.put(record, signal)).kind, 'unchanged');
   assert.match(await run('iscsiadm', ['-m', 'iface', '-I', record.name]), /iface\.net_ifacename = portals\n/);
@@ -175,7 +176,7 @@ async function hardwareWhen(isSo: (hardware: Hardware) => boolean): Promise<Hard
 }
 
 async function builtIn(name: string): Promise<Iface> {
-  const found = (await readIfaces(files)).ifaces.find((iface) => iface.name === name);
+  const found = (await readIfaces(files, HOST_DATABASE)).ifaces.find((iface) => iface.name === name);
   assert.ok(found);
   return found;
 }

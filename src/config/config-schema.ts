@@ -17,6 +17,7 @@ const directory = (): z.ZodString => {
 const choice = <const Values extends readonly [string, ...string[]]>(values: Values): z.ZodEnum<{ [Value in Values[number]]: Value }> =>
   z.enum(values, { error: values.length === 2 ? `expected ${values.join(' or ')}` : `expected one of ${values.join(', ')}` });
 
+const DATABASE_ROOT = 'expected auto, or an absolute path without ".."';
 const LIBVIRT_URI = 'expected a libvirt URI such as qemu:///system';
 const HELPER = 'expected a list of texts: a command and its arguments, such as ["sudo", "-n"]';
 const CACHE_MODE = `expected block= and one of ${CACHE_MODES.join(', ')}`;
@@ -39,6 +40,8 @@ export const libvirtSection = z.strictObject({
     .describe('How CHAP secrets reach open-iscsi: in its record files, or in arguments that every user of the host can read.'),
   state_directory: directory().default('/var/lib/libvirt-volume').describe('Where it is kept what must be remembered of this host.'),
   lock_directory: directory().default('/run/lock/libvirt-volume').describe('Where the locks between processes are. Each process must name the same one.'),
+  database_root: z.string({ error: DATABASE_ROOT }).regex(/^(?:auto|\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\p{Cc}]*[^/\p{Cc}]\/*)$/u, { error: DATABASE_ROOT }).default('auto')
+    .describe('The folder in which open-iscsi keeps nodes and ifaces; auto: as iscsiadm was built.'),
   root_helper: z.array(z.string({ error: HELPER }).min(1, { error: HELPER }), { error: HELPER }).default([])
     .describe('The command, and its arguments, that runs other commands as root. Empty for none.'),
   use_default_aio_mode_for_volumes: flag().default(false).describe("Leaves a disk's AIO mode to QEMU instead of asking for native."),

@@ -21,6 +21,8 @@ export interface VolumeOptions {
   readonly chapSecrets: 'record-file' | 'argv';
   readonly stateDirectory: string;
   readonly lockDirectory: string;
+  /** The folder of open-iscsi's database, where it cannot be found out; `undefined` to find it out. */
+  readonly databaseRoot: string | undefined;
   /** A command and its arguments that run what follows as root; empty for none. */
   readonly rootHelper: readonly string[];
   readonly useDefaultAioModeForVolumes: boolean;

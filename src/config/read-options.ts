@@ -56,6 +56,7 @@ function asOptions(given: ConfigFile['libvirt']): VolumeOptions {
     chapSecrets: given.chap_secrets,
     stateDirectory: given.state_directory,
     lockDirectory: given.lock_directory,
+    databaseRoot: given.database_root === 'auto' ? undefined : given.database_root.replace(/\/+$/, ''),
     rootHelper: given.root_helper,
     useDefaultAioModeForVolumes: given.use_default_aio_mode_for_volumes,
     blockCacheMode: CACHE_MODES.find((mode) => given.disk_cachemodes.includes(`block=${mode}`)),

@@ -1,10 +1,8 @@
-import { create } from 'xmlbuilder2';
 import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
+import { writeIndentedXml, type XmlElement } from '../base/write-xml.js';
 import type { QosKey } from '../connection/qos-specs.js';
 import type { DiskConfig } from './disk-config.js';
-
-type Element = ReturnType<typeof create>;
 
 /**
  * Each measure's limits side by side, as libvirt 9.0.0 writes them itself in dumpxml. nova mixes the measures, and then libxml2 refuses by libvirt's
@@ -22,55 +20,70 @@ const IOTUNE_ORDER: readonly QosKey[] = [
  * @throws {VolumeError} `CONNECTION_INFO_INVALID` when a value holds a character that XML 1.0 has no form for
  */
 export function diskXml(config: DiskConfig): string {
-  const disk = create().ele('disk', { type: 'block', device: config.target.type });
-  addDriver(disk, config);
-  if (config.alias !== undefined) add(disk, 'alias', { name: `ua-${config.alias}` });
-  add(disk, 'source', { dev: config.sourcePath });
-  add(disk, 'target', { dev: config.target.dev, bus: config.target.bus, rotation_rate: config.target.rotationRate?.toString() });
-  if (config.serial !== undefined) disk.ele('serial').txt(safe(config.serial));
-  addThrottles(disk, config);
-  addBlockSizes(disk, config);
-  if (config.readonly) disk.ele('readonly');
-  if (config.shareable) disk.ele('shareable');
-  if (config.target.unit !== undefined) add(disk, 'address', { type: 'drive', controller: '0', unit: String(config.target.unit) });
-  if (config.secretUuid !== undefined) add(disk.ele('encryption', { format: 'luks' }), 'secret', { type: 'passphrase', uuid: config.secretUuid });
-  return `${disk.end({ headless: true, prettyPrint: true })}\n`;
+  const { alias, target, serial, secretUuid } = config;
+  const passphrase = { name: 'secret', attributes: { type: 'passphrase', uuid: secretUuid } };
+  return writeIndentedXml(checked({
+    name: 'disk',
+    attributes: { type: 'block', device: target.type },
+    content: [
+      driver(config),
+      ...(alias === undefined ? [] : [{ name: 'alias', attributes: { name: `ua-${alias}` } }]),
+      { name: 'source', attributes: { dev: config.sourcePath } },
+      { name: 'target', attributes: { dev: target.dev, bus: target.bus, rotation_rate: target.rotationRate?.toString() } },
+      ...(serial === undefined ? [] : [{ name: 'serial', content: serial }]),
+      ...throttles(config),
+      ...blockSizes(config),
+      ...(config.readonly ? [{ name: 'readonly' }] : []),
+      ...(config.shareable ? [{ name: 'shareable' }] : []),
+      ...(target.unit === undefined
+        ? []
+        : [{ name: 'address', attributes: { type: 'drive', controller: '0', unit: String(target.unit) } }]),
+      ...(secretUuid === undefined ? [] : [{ name: 'encryption', attributes: { format: 'luks' }, content: [passphrase] }]),
+    ],
+  }));
 }
 
-/** nova's attributes in its order, then those that it has not, as libvirt prints them (src/conf/domain_conf.c, virDomainDiskDefFormatDriver). */
-function addDriver(disk: Element, { driverName, cache, discard, io, target }: DiskConfig): void {
+/**
+ * nova's attributes in its order, then those that it has not, as libvirt prints them (src/conf/domain_conf.c,
+ * virDomainDiskDefFormatDriver).
+ */
+function driver({ driverName, cache, discard, io, target }: DiskConfig): XmlElement {
   const { errorPolicy, rerrorPolicy, iothread, detectZeroes, queues } = target;
-  add(disk, 'driver', {
-    name: driverName, type: 'raw', cache, discard, io,
-    error_policy: errorPolicy, rerror_policy: rerrorPolicy, iothread: iothread?.toString(), detect_zeroes: detectZeroes, queues: queues?.toString(),
-  });
+  return {
+    name: 'driver',
+    attributes: {
+      name: driverName, type: 'raw', cache, discard, io,
+      error_policy: errorPolicy, rerror_policy: rerrorPolicy,
+      iothread: iothread?.toString(), detect_zeroes: detectZeroes, queues: queues?.toString(),
+    },
+  };
 }
 
-function addThrottles(disk: Element, { qos }: DiskConfig): void {
-  const given = IOTUNE_ORDER.flatMap((key) => (qos[key] === undefined ? [] : [{ key, value: qos[key] }]));
-  if (given.length === 0) return;
-  const iotune = disk.ele('iotune');
-  for (const { key, value } of given) iotune.ele(key).txt(safe(value));
+function throttles({ qos }: DiskConfig): readonly XmlElement[] {
+  const given = IOTUNE_ORDER.flatMap((name) => (qos[name] === undefined ? [] : [{ name, content: qos[name] }]));
+  return given.length === 0 ? [] : [{ name: 'iotune', content: given }];
 }
 
-function addBlockSizes(disk: Element, { logicalBlockSize, physicalBlockSize }: DiskConfig): void {
-  if (logicalBlockSize === undefined && physicalBlockSize === undefined) return;
-  add(disk, 'blockio', { logical_block_size: logicalBlockSize?.toString(), physical_block_size: physicalBlockSize?.toString() });
-}
-
-/** An element with the attributes that have a value, in the order given. */
-function add(parent: Element, name: string, attributes: Readonly<Record<string, string | undefined>>): void {
-  const present = Object.entries(attributes).flatMap(([key, value]) => (value === undefined ? [] : [[key, safe(value)] as const]));
-  parent.ele(name, Object.fromEntries(present));
+function blockSizes({ logicalBlockSize, physicalBlockSize }: DiskConfig): readonly XmlElement[] {
+  if (logicalBlockSize === undefined && physicalBlockSize === undefined) return [];
+  const attributes = {
+    logical_block_size: logicalBlockSize?.toString(),
+    physical_block_size: physicalBlockSize?.toString(),
+  };
+  return [{ name: 'blockio', attributes }];
 }
 
 /** XML 1.0 (2.2, Char), less the tab and line ends that a parser would turn into blanks (3.3.3). */
 const NO_XML = /[\p{Cc}\p{Cs}\uFFFE\uFFFF]/u;
 
-/** xmlbuilder2 takes `&amp;` in a value for an escape and leaves it alone (its nonEntityAmpersandRegex), so every `&` is escaped before. */
-function safe(value: string): string {
-  if (NO_XML.test(value)) {
-    throw new VolumeError('CONNECTION_INFO_INVALID', `Cannot write ${quoted(value)} as XML: it holds a character that XML 1.0 does not allow`);
+function checked(element: XmlElement): XmlElement {
+  const { attributes = {}, content = [] } = element;
+  const values = [...Object.values(attributes), ...(typeof content === 'string' ? [content] : [])];
+  const wrong = values.find((value) => value !== undefined && NO_XML.test(value));
+  if (wrong !== undefined) {
+    const message = `Cannot write ${quoted(wrong)} as XML: it holds a character that XML 1.0 does not allow`;
+    throw new VolumeError('CONNECTION_INFO_INVALID', message);
   }
-  return value.replaceAll('&', '&amp;');
+  if (typeof content !== 'string') content.forEach(checked);
+  return element;
 }

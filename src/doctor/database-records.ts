@@ -27,6 +27,13 @@ export async function readDatabaseRecords(files: FileSystem, root: string): Prom
   return records.filter((record) => record !== undefined);
 }
 
+/** The path of every record below the root: of nodes, of discoveries, of ifaces. */
+export async function databasePaths(files: FileSystem, root: string): Promise<readonly string[]> {
+  const ifaces = (await pathsIn(files, `${root}/ifaces`)).filter((path) => !path.endsWith('/iface.example'));
+  const discoveries = await mapLimited(await discoveryPaths(files, `${root}/send_targets`), async (path) => ((await files.kind(path)) === undefined ? [] : [path]));
+  return [...(await nodePaths(files, `${root}/nodes`)), ...discoveries.flat(), ...ifaces];
+}
+
 /** `nodes/TARGET/ADDRESS,PORT,TAG/IFACE`; without a tag the file is `nodes/TARGET/ADDRESS,PORT`. */
 async function nodePaths(files: FileSystem, folder: string): Promise<readonly string[]> {
   const portals = (await mapLimited(await pathsIn(files, folder), (target) => pathsIn(files, target))).flat();

@@ -1,7 +1,7 @@
 import type { VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { FileKind } from '../host/file-system.js';
-import type { DatabaseRoot } from '../iface/database-root.js';
+import type { DatabaseLocation } from '../iface/database-location.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { BrokenIface, IfaceFiles } from '../iface/read-ifaces.js';
 import type { OddLine } from '../iface/record-text.js';
@@ -26,6 +26,7 @@ export interface HostState {
   readonly initiatorName: Seen<{ readonly text: string | undefined }>;
   /** Lines of /etc/iscsi/iscsid.conf that open-iscsi does not take as they stand there. */
   readonly oddDefaults: Seen<readonly OddLine[]>;
+  readonly database: Seen<DatabaseState>;
   readonly databaseLock: Seen<DatabaseLockState>;
   readonly records: Seen<readonly DatabaseRecord[]>;
   readonly ifaces: Seen<IfaceState>;
@@ -55,10 +56,26 @@ export interface OpenIscsiState {
   readonly osRelease: string;
 }
 
+export interface DatabaseState {
+  readonly location: DatabaseLocation;
+  /** What iscsiadm shows, where `location` is what the option says. */
+  readonly proven: Seen<DatabaseLocation> | undefined;
+  /** Records that this host's open-iscsi does not read. */
+  readonly elsewhere: readonly RecordsElsewhere[];
+}
+
+export interface RecordsElsewhere {
+  readonly root: string;
+  /** Those of `nodes`, `ifaces` and `send_targets` that hold them. */
+  readonly folders: readonly string[];
+  readonly count: number;
+}
+
 export type DatabaseLockState =
   | { readonly kind: 'free' }
   | {
       readonly kind: 'held';
+      readonly path: string;
       /** For how long it was never seen free. */
       readonly forMs: number;
       /** The processes named iscsiadm and iscsid. Those hold the lock for milliseconds: only one that is stalled can still have it, and any other iscsiadm waits for it. */
@@ -66,7 +83,7 @@ export type DatabaseLockState =
     };
 
 export interface IfaceState {
-  readonly root: DatabaseRoot;
+  readonly root: string;
   readonly hardware: Hardware;
   readonly inventory: IfaceFiles;
   /** What each entry of `iscsi_iface` means, in its order. */

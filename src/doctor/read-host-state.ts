@@ -7,10 +7,11 @@ import type { FileSystem } from '../host/file-system.js';
 import type { NetAddresses } from '../host/net-addresses.js';
 import { isListenedOn } from '../host/unix-sockets.js';
 import { until } from '../host/until.js';
-import { WRITE_LOCK } from '../iface/database-lock.js';
-import { findDatabaseRoot } from '../iface/database-root.js';
+import { DEFAULT_LOCK_FOLDER } from '../iface/database-location.js';
+import { writeLockIn } from '../iface/database-lock.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { IfaceSelector } from '../iface/iface-selector.js';
+import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { readHardware } from '../iface/read-hardware.js';
 import { type IfaceInventory, readIfaces } from '../iface/read-ifaces.js';
 import { readRecordText } from '../iface/read-record-text.js';
@@ -23,6 +24,7 @@ import { ISCSID_CONFIGURATION } from '../initiator/iscsid-defaults.js';
 import { parseToolVersion } from '../initiator/parse-tool-version.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import { readDatabaseRecords } from './database-records.js';
+import { readDatabase } from './read-database.js';
 import { type HostProcess, readProcesses } from './host-process.js';
 import type { ChosenIface, DatabaseLockState, DirectoryState, FailedTransport, HostState, IfaceState, LibvirtState, MultipathState, OpenIscsiState } from './host-state.js';
 import { parseMounts } from './mounts.js';
@@ -31,6 +33,7 @@ import { see } from './seen.js';
 /** The ports that the doctor looks through. */
 export interface DoctorParts {
   readonly files: FileSystem;
+  readonly database: OpenIscsiDatabase;
   readonly commands: CommandRunner;
   readonly clock: Clock;
   readonly netAddresses: NetAddresses;
@@ -54,15 +57,16 @@ export async function readHostState(parts: DoctorParts, configOrigin: string, si
   throwIfAborted(signal);
   const { files, options } = parts;
   const asked = readOpenIscsi(parts, signal);
-  const [user, mounts, directories, openIscsi, initiatorName, oddDefaults, databaseLock, records, ifaces, reversePath, failedTransports, multipath, libvirt] = await Promise.all([
+  const [user, mounts, directories, openIscsi, initiatorName, oddDefaults, database, databaseLock, records, ifaces, reversePath, failedTransports, multipath, libvirt] = await Promise.all([
     see(() => readUser(parts, signal)),
     see(async () => parseMounts((await files.readText('/proc/self/mountinfo')) ?? '')),
     see(() => readDirectories(files, options)),
     asked,
     see(async () => ({ text: await readRecordText(files, INITIATOR_NAME_FILE) })),
     see(async () => readRecord((await readRecordText(files, ISCSID_CONFIGURATION)) ?? '').oddLines),
+    see(() => readDatabase(parts, signal)),
     see(() => readDatabaseLock(parts, asked, signal)),
-    see(async () => await readDatabaseRecords(files, await findDatabaseRoot(files))),
+    see(async () => await readDatabaseRecords(files, await parts.database.root())),
     see(() => readIfaceState(parts)),
     see(async () => await readReversePath(files, await files.list('/proc/sys/net/ipv4/conf'))),
     see(async () => await parts.failedTransports()),
@@ -70,7 +74,7 @@ export async function readHostState(parts: DoctorParts, configOrigin: string, si
     readLibvirt(parts, signal),
   ]);
   throwIfAborted(signal);
-  return { options, configOrigin, user, mounts, directories, openIscsi, initiatorName, oddDefaults, databaseLock, records, ifaces, reversePath, failedTransports, multipath, libvirt };
+  return { options, configOrigin, user, mounts, directories, openIscsi, initiatorName, oddDefaults, database, databaseLock, records, ifaces, reversePath, failedTransports, multipath, libvirt };
 }
 
 async function readUser({ commands }: DoctorParts, signal: AbortSignal): Promise<{ readonly exitCode: number; readonly uid: string; readonly stderr: string }> {
@@ -107,17 +111,19 @@ async function isReplaced(files: FileSystem, { pid }: HostProcess): Promise<bool
 }
 
 /** @param asked settles when the doctor's own iscsiadm has ended: it would pass for one that waits */
-async function readDatabaseLock({ files, clock }: DoctorParts, asked: Promise<unknown>, signal: AbortSignal): Promise<DatabaseLockState> {
-  const isThere = async (): Promise<boolean> => (await files.kind(WRITE_LOCK)) !== undefined;
+async function readDatabaseLock({ files, clock, database }: DoctorParts, asked: Promise<unknown>, signal: AbortSignal): Promise<DatabaseLockState> {
+  const location = await see(() => database.location());
+  const path = writeLockIn(location.kind === 'seen' ? location.value.lockFolder : DEFAULT_LOCK_FOLDER);
+  const isThere = async (): Promise<boolean> => (await files.kind(path)) !== undefined;
   if (!(await isThere())) return { kind: 'free' };
   const free = await until(async () => ((await isThere()) ? undefined : true), { clock, timeoutMs: LOCK_LOOK_MS, signal });
   if (free === true) return { kind: 'free' };
   await asked;
-  return { kind: 'held', forMs: LOCK_LOOK_MS, processes: await readProcesses(files, ['iscsiadm', 'iscsid']) };
+  return { kind: 'held', path, forMs: LOCK_LOOK_MS, processes: await readProcesses(files, ['iscsiadm', 'iscsid']) };
 }
 
-async function readIfaceState({ files, netAddresses, options }: DoctorParts): Promise<IfaceState> {
-  const [root, inventory, hardware] = await Promise.all([findDatabaseRoot(files), readIfaces(files), readHardware(files, netAddresses.list())]);
+async function readIfaceState({ files, database, netAddresses, options }: DoctorParts): Promise<IfaceState> {
+  const [root, inventory, hardware] = await Promise.all([database.root(), readIfaces(files, database), readHardware(files, netAddresses.list())]);
   const chosen = await Promise.all(options.iscsiIface.map((selector) => choose(selector, inventory, hardware)));
   return { root, inventory, hardware, chosen };
 }

@@ -10,6 +10,7 @@ import type { HostNames } from '../host/host-names.js';
 import type { Locks } from '../host/locks.js';
 import type { NetAddresses } from '../host/net-addresses.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
+import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import type { PortalSearch } from '../initiator/discover-portals.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import type { GuestDisks } from '../libvirt/guest-disks.js';
@@ -24,6 +25,7 @@ export interface DriverParts {
   readonly guestDisks: GuestDisks;
   readonly locks: Locks;
   readonly files: FileSystem;
+  readonly database: OpenIscsiDatabase;
   readonly ifaceRecords: IfaceRecords;
   readonly clock: Clock;
   readonly netAddresses: NetAddresses;

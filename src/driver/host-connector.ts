@@ -8,6 +8,7 @@ import type { HostIdentity } from '../host/host-identity.js';
 import type { NetAddresses } from '../host/net-addresses.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { Iface } from '../iface/iface.js';
+import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { readHardware } from '../iface/read-hardware.js';
 import { readIfaces } from '../iface/read-ifaces.js';
 import { readRecordText } from '../iface/read-record-text.js';
@@ -27,6 +28,7 @@ export interface ConnectorRequest {
 
 export interface HostConnectorParts {
   readonly files: FileSystem;
+  readonly database: OpenIscsiDatabase;
   readonly netAddresses: NetAddresses;
   readonly hostIdentity: HostIdentity;
   readonly logger: Logger;
@@ -57,8 +59,8 @@ export class HostConnector {
 
   /** The requested ones first, then the one that is fallen back to. */
   async #ifaces(): Promise<Ifaces> {
-    const { files, options: { iscsiIface, iscsiIfaceFallback } } = this.#parts;
-    const { requested, fallback } = await planIfaces(iscsiIface, { inventory: await readIfaces(files), hardware: async () => await this.#hardware(), fallback: iscsiIfaceFallback });
+    const { files, database, options: { iscsiIface, iscsiIfaceFallback } } = this.#parts;
+    const { requested, fallback } = await planIfaces(iscsiIface, { inventory: await readIfaces(files, database), hardware: async () => await this.#hardware(), fallback: iscsiIfaceFallback });
     return { requested: requested.map(({ iface }) => iface), fallback };
   }
 

@@ -317,8 +317,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   async #ifacePlan(): Promise<IfacePlan> {
-    const { files, options: { iscsiIfaceFallback } } = this.#parts;
-    return await planIfaces(this.#ifaces, { inventory: await readIfaces(files), hardware: async () => await this.#hardware({ hbaAddresses: true }), fallback: iscsiIfaceFallback });
+    const { files, database, options: { iscsiIfaceFallback } } = this.#parts;
+    return await planIfaces(this.#ifaces, { inventory: await readIfaces(files, database), hardware: async () => await this.#hardware({ hbaAddresses: true }), fallback: iscsiIfaceFallback });
   }
 
   async #hardware(also?: { readonly hbaAddresses: boolean }): Promise<Hardware> {

@@ -40,4 +40,10 @@ export function printable({ program, args }: Command): string {
  */
 export interface CommandRunner {
   run(command: Command, signal: AbortSignal): Promise<CommandResult>;
+  /**
+   * The file that `run` would start for this program. A runner without it cannot tell.
+   * @returns its absolute path
+   * @throws {VolumeError} `COMMAND_NOT_FOUND`, `ABORTED`
+   */
+  locate?(program: string, signal: AbortSignal): Promise<string | undefined>;
 }

@@ -1,12 +1,13 @@
+import { shellWords } from '../base/shell-words.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 
-const FOLDER = '/run/lock/iscsi';
-const LOCK = `${FOLDER}/lock`;
-/** There while somebody writes to the database. */
-export const WRITE_LOCK = `${FOLDER}/lock.write`;
+/** There while somebody writes to the database. @param folder that of the lock */
+export function writeLockIn(folder: string): string {
+  return `${folder}/lock.write`;
+}
 
 /** open-iscsi itself holds the lock for milliseconds; its own tools give up after 30 s. */
 const PATIENCE_MS = 5_000;
@@ -17,20 +18,21 @@ const PATIENCE_MS = 5_000;
  * @throws {VolumeError} `DATABASE_LOCKED`
  */
 export async function holdDatabaseLock<Result>(
-  { files, clock, signal }: { readonly files: FileSystem; readonly clock: Clock; readonly signal: AbortSignal },
+  { files, clock, folder, signal }: { readonly files: FileSystem; readonly clock: Clock; readonly folder: string; readonly signal: AbortSignal },
   body: () => Promise<Result>,
 ): Promise<Result> {
-  await files.makeDirectory(FOLDER, 0o770);
-  if ((await files.kind(LOCK)) === undefined) await files.replace(LOCK, '', 0o666, `${LOCK}.libvirt-volume`);
-  const taken = await until(async () => ((await files.link(LOCK, WRITE_LOCK)) ? true : undefined), { clock, timeoutMs: PATIENCE_MS, signal });
+  const [lock, writeLock] = [`${folder}/lock`, writeLockIn(folder)];
+  await files.makeDirectory(folder, 0o770);
+  if ((await files.kind(lock)) === undefined) await files.replace(lock, '', 0o666, `${lock}.libvirt-volume`);
+  const taken = await until(async () => ((await files.link(lock, writeLock)) ? true : undefined), { clock, timeoutMs: PATIENCE_MS, signal });
   if (taken !== true) {
-    throw new VolumeError('DATABASE_LOCKED', `Cannot lock open-iscsi's database: ${WRITE_LOCK} has been there for ${PATIENCE_MS / 1000} s`, {
-      hint: `if "pgrep -x iscsiadm" prints nothing, a killed iscsiadm left it: rm ${WRITE_LOCK}`,
+    throw new VolumeError('DATABASE_LOCKED', `Cannot lock open-iscsi's database: ${writeLock} has been there for ${PATIENCE_MS / 1000} s`, {
+      hint: `if "pgrep -x iscsiadm" prints nothing, a killed iscsiadm left it: rm ${shellWords(writeLock)}`,
     });
   }
   try {
     return await body();
   } finally {
-    await files.remove(WRITE_LOCK);
+    await files.remove(writeLock);
   }
 }

@@ -5,6 +5,7 @@ import type { Hardware } from './hardware.js';
 import type { Iface } from './iface.js';
 import { ifaceEntry } from './iface-entry.js';
 import type { IfaceReport, IfaceReports } from './iface-report.js';
+import type { OpenIscsiDatabase } from './open-iscsi-database.js';
 import { readHardware } from './read-hardware.js';
 import { type BrokenIface, readIfaces } from './read-ifaces.js';
 import { verifyIface } from './verify-iface.js';
@@ -12,14 +13,16 @@ import { verifyIface } from './verify-iface.js';
 /** Reports every iface of the host: the records, those that are broken, the built-in ones. */
 export class HostIfaceReports implements IfaceReports {
   readonly #files: FileSystem;
+  readonly #database: OpenIscsiDatabase;
 
-  constructor({ files }: { readonly files: FileSystem }) {
+  constructor({ files, database }: { readonly files: FileSystem; readonly database: OpenIscsiDatabase }) {
     this.#files = files;
+    this.#database = database;
   }
 
   async list(signal: AbortSignal): Promise<readonly IfaceReport[]> {
     throwIfAborted(signal);
-    const [{ ifaces, broken }, hardware] = await Promise.all([readIfaces(this.#files), readHardware(this.#files, [])]); // no portal, so no address is asked for
+    const [{ ifaces, broken }, hardware] = await Promise.all([readIfaces(this.#files, this.#database), readHardware(this.#files, [])]); // no portal, so no address is asked for
     return [...broken.map(reportBroken), ...ifaces.map((iface) => report(iface, hardware))];
   }
 }

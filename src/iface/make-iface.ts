@@ -1,12 +1,10 @@
 import { shellWords } from '../base/shell-words.js';
 import { VolumeError } from '../base/volume-error.js';
-import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
-import { findDatabaseRoot } from './database-root.js';
-import { holdDatabaseLock } from './database-lock.js';
 import type { Iface } from './iface.js';
 import type { IfaceName } from './iface-name.js';
 import { deleteIfaceCommand } from './iface-remedies.js';
+import type { OpenIscsiDatabase } from './open-iscsi-database.js';
 import { readRecordText } from './read-record-text.js';
 import { formatRecord, isOurs, isUnset, OWNER_COMMENT, parseRecord, type RecordValues } from './record-text.js';
 
@@ -19,11 +17,11 @@ export type IfaceChange = { readonly kind: 'created'; readonly name: IfaceName }
 /** open-iscsi's iface records of our own making, as files under its own lock. A record that is there is never written to (`-o new` resets it). */
 export class IfaceRecords {
   readonly #files: FileSystem;
-  readonly #clock: Clock;
+  readonly #database: OpenIscsiDatabase;
 
-  constructor({ files, clock }: { readonly files: FileSystem; readonly clock: Clock }) {
+  constructor({ files, database }: { readonly files: FileSystem; readonly database: OpenIscsiDatabase }) {
     this.#files = files;
-    this.#clock = clock;
+    this.#database = database;
   }
 
   /**
@@ -31,8 +29,8 @@ export class IfaceRecords {
    * @throws {VolumeError} `IFACE_UNUSABLE` when it is there with others; `DATABASE_FAILED` when it does not read back; `DATABASE_LOCKED`, `PERMISSION_DENIED`
    */
   async put({ name, values }: Iface, signal: AbortSignal): Promise<IfaceChange> {
-    return await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
-      const root = await findDatabaseRoot(this.#files);
+    return await this.#database.hold(signal, async () => {
+      const root = await this.#database.root();
       const path = `${root}/ifaces/${name}`;
       const present = await readRecordText(this.#files, path);
       if (present !== undefined) return keep(path, present, { name, values });
@@ -50,8 +48,8 @@ export class IfaceRecords {
    * @throws {VolumeError} `IFACE_UNUSABLE` when it is not ours, or a session uses it (open-iscsi could no longer log that out by its number)
    */
   async remove(name: IfaceName, signal: AbortSignal): Promise<boolean> {
-    return await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
-      const path = `${await findDatabaseRoot(this.#files)}/ifaces/${name}`;
+    return await this.#database.hold(signal, async () => {
+      const path = `${await this.#database.root()}/ifaces/${name}`;
       const text = await readRecordText(this.#files, path);
       if (text === undefined) return false;
       if (!isOurs(text)) {

@@ -1,6 +1,6 @@
 import type { FileSystem } from '../host/file-system.js';
-import { findDatabaseRoot } from './database-root.js';
 import { BUILT_IN_IFACES, type Iface } from './iface.js';
+import type { OpenIscsiDatabase } from './open-iscsi-database.js';
 import { ifaceOf } from './parse-iface.js';
 import { readRecordText } from './read-record-text.js';
 import { type OddLine, readRecord } from './record-text.js';
@@ -30,8 +30,8 @@ export interface IfaceFiles extends IfaceInventory {
 }
 
 /** Every iface of this host: the record files, then the built-in ones. Reads only; asks no process. */
-export async function readIfaces(files: FileSystem): Promise<IfaceFiles> {
-  const folder = `${await findDatabaseRoot(files)}/ifaces`;
+export async function readIfaces(files: FileSystem, database: OpenIscsiDatabase): Promise<IfaceFiles> {
+  const folder = `${await database.root()}/ifaces`;
   const ifaces: Iface[] = [];
   const broken: BrokenIface[] = [];
   const odd: OddFile[] = [];

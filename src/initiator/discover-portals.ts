@@ -8,6 +8,7 @@ import type { Clock } from '../host/clock.js';
 import type { CommandResult, CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { HostNames } from '../host/host-names.js';
+import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import { DiscoveryDatabase } from './discovery-database.js';
 import { newDiscoveryRecord } from './discovery-record.js';
@@ -20,6 +21,7 @@ import { reachableAddress } from './reachable-address.js';
 export interface DiscoveryParts {
   readonly commands: CommandRunner;
   readonly files: FileSystem;
+  readonly database: OpenIscsiDatabase;
   readonly clock: Clock;
   readonly hostNames: HostNames;
   readonly logger: Logger;

@@ -2,11 +2,9 @@ import { shellWords } from '../base/shell-words.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { Portal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
-import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
-import { holdDatabaseLock } from '../iface/database-lock.js';
-import { findDatabaseRoot } from '../iface/database-root.js';
 import type { IfaceName } from '../iface/iface-name.js';
+import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { formatRecord, OWNER_COMMENT, type RecordValues } from '../iface/record-text.js';
 
 /** Which discovery a record is for. Two at once may differ in any of these. */
@@ -32,11 +30,11 @@ const REMOVAL_MS = 60_000;
  */
 export class DiscoveryDatabase {
   readonly #files: FileSystem;
-  readonly #clock: Clock;
+  readonly #database: OpenIscsiDatabase;
 
-  constructor({ files, clock }: { readonly files: FileSystem; readonly clock: Clock }) {
+  constructor({ files, database }: { readonly files: FileSystem; readonly database: OpenIscsiDatabase }) {
     this.#files = files;
-    this.#clock = clock;
+    this.#database = database;
   }
 
   /**
@@ -58,9 +56,9 @@ export class DiscoveryDatabase {
   }
 
   async #write({ name, port }: DiscoveryRecordName, record: RecordValues, signal: AbortSignal): Promise<Folders> {
-    const root = await findDatabaseRoot(this.#files);
+    const root = await this.#database.root();
     const folders = { all: `${root}/send_targets`, own: `${root}/send_targets/${name},${port}`, madeAll: (await this.#files.kind(`${root}/send_targets`)) === undefined };
-    await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+    await this.#database.hold(signal, async () => {
       await this.#files.makeDirectory(folders.own, 0o700);
       await this.#files.replace(fileIn(folders), formatRecord(record, OWNER_COMMENT), 0o600, `${root}/.libvirt-volume-record`);
     });
@@ -69,7 +67,7 @@ export class DiscoveryDatabase {
 
   async #remove(folders: Folders, first?: unknown): Promise<void> {
     try {
-      await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal: AbortSignal.timeout(REMOVAL_MS) }, async () => {
+      await this.#database.hold(AbortSignal.timeout(REMOVAL_MS), async () => {
         await this.#files.remove(fileIn(folders));
         await this.#files.removeDirectory(folders.own);
         if (folders.madeAll) await this.#files.removeDirectory(folders.all);

@@ -3,11 +3,18 @@ import type { CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import { compareIfaceList, type IfaceDifference } from '../iface/compare-iface-list.js';
 import { type IfaceEntry, parseIfaceList } from '../iface/parse-iface-list.js';
+import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { readIfaces } from '../iface/read-ifaces.js';
 import { listIfacesCommand } from './iscsiadm-commands.js';
 
 /** Longer than the 30 s that open-iscsi itself waits for its database (usr/idbm.c, idbm_lock). */
 const WAIT_MS = 45_000;
+
+export interface IfaceGeneratorParts {
+  readonly commands: CommandRunner;
+  readonly files: FileSystem;
+  readonly database: OpenIscsiDatabase;
+}
 
 export interface GeneratedIfaces {
   /** The names of the records that were not there before. */
@@ -24,10 +31,12 @@ export interface GeneratedIfaces {
 export class IfaceGenerator {
   readonly #commands: CommandRunner;
   readonly #files: FileSystem;
+  readonly #database: OpenIscsiDatabase;
 
-  constructor({ commands, files }: { readonly commands: CommandRunner; readonly files: FileSystem }) {
+  constructor({ commands, files, database }: IfaceGeneratorParts) {
     this.#commands = commands;
     this.#files = files;
+    this.#database = database;
   }
 
   /**
@@ -35,9 +44,9 @@ export class IfaceGenerator {
    * @throws {VolumeError} `COMMAND_NOT_FOUND`, `COMMAND_TIMED_OUT`, `COMMAND_FAILED` with what iscsiadm said, or when it prints what is not understood
    */
   async generate(signal: AbortSignal): Promise<GeneratedIfaces> {
-    const before = await readIfaces(this.#files);
+    const before = await readIfaces(this.#files, this.#database);
     const listed = await this.#list(signal);
-    const after = await readIfaces(this.#files);
+    const after = await readIfaces(this.#files, this.#database);
     const old = new Set<string>([...before.ifaces, ...before.broken].map(({ name }) => name));
     return {
       made: [...after.ifaces, ...after.broken].map(({ name }) => name).filter((name) => !old.has(name)),

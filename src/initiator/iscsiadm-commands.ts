@@ -1,7 +1,7 @@
 import type { Secret } from '../base/secret.js';
 import { formatPortal } from '../connection/portal.js';
 import type { Argument, Command } from '../host/command.js';
-import type { IfaceName } from '../iface/iface-name.js';
+import { DEFAULT_IFACE, type IfaceName } from '../iface/iface-name.js';
 import type { DiscoveryRecordName } from './discovery-database.js';
 import { PASSWORD } from './node-record.js';
 import type { SessionKey } from './session.js';
@@ -53,6 +53,14 @@ export function setPasswordCommand(key: SessionKey, password: Secret, waitMs: nu
  */
 export function discoverCommand({ name, port }: DiscoveryRecordName, iface: IfaceName, waitMs: number): Command {
   return iscsiadm(waitMs, '-m', 'discoverydb', '-t', 'sendtargets', '-p', `${name}:${port}`, '-I', iface, '-o', 'nonpersistent', '--discover');
+}
+
+/**
+ * Asks for a discovery record and has it told where it is looked for, which is said at this level whether it is there or not (usr/idbm.c, idbm_discovery_read). The level below the one
+ * at which values are printed, which may be secrets (idbm_update_param). Changes nothing.
+ */
+export function askForRecordCommand({ name, port }: DiscoveryRecordName, waitMs: number): Command {
+  return iscsiadm(waitMs, '-m', 'discoverydb', '-t', 'sendtargets', '-p', `${name}:${port}`, '-I', DEFAULT_IFACE, '-o', 'show', '-d', '6');
 }
 
 function onRecord({ target, portal, iface }: SessionKey, waitMs: number, ...verb: readonly Argument[]): Command {

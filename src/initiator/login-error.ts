@@ -1,5 +1,6 @@
 import { VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
 import { formatPortal } from '../connection/portal.js';
+import { KNOWN_ROOTS } from '../iface/database-location.js';
 import type { CommandResult } from '../host/command.js';
 import { loginFailure } from './iscsiadm-exit.js';
 import type { SessionKey } from './session.js';
@@ -21,6 +22,18 @@ export function loginError(key: SessionKey, result: CommandResult): VolumeError 
 export function lostLogin(key: SessionKey, result: CommandResult): VolumeError {
   return errorOf(key, result, {
     code: 'LOGIN_REFUSED', words: 'the target ended the connection during the login, as it does behind a refusal', hint: 'check auth_username and auth_password against the target, and that it exists; its log says why it ended the connection',
+  });
+}
+
+/** @param where the root that the record was written to, how it was known, and what would be found out now */
+export function unreadRecord(key: SessionKey, result: CommandResult, { root, proof, now }: { readonly root: string; readonly proof: string; readonly now: string }): VolumeError {
+  const others = now === root ? KNOWN_ROOTS.filter((other) => other !== root) : [now];
+  return errorOf(key, result, {
+    code: 'DATABASE_FAILED',
+    words: `iscsiadm finds no record, and there is one in ${root}/nodes (${proof})`,
+    hint: now === root
+      ? `iscsiadm keeps its records elsewhere, as in ${others.join(' or ')}: set database_root to where it does; "libvirt-volume doctor" tells more`
+      : `open-iscsi has been replaced and keeps its records in ${now} now: try again`,
   });
 }
 

@@ -1,15 +1,13 @@
 import { canonicalAddress, isIP } from '../base/ip-address.js';
 import { type Portal, samePortal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
-import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
-import { findDatabaseRoot } from '../iface/database-root.js';
 import type { Iface } from '../iface/iface.js';
 import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
 import { editRecord } from '../iface/edit-record.js';
+import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { readRecordText } from '../iface/read-record-text.js';
 import { formatRecord, isOurs, OWNER_COMMENT, parseRecord, type RecordValues } from '../iface/record-text.js';
-import { holdDatabaseLock } from '../iface/database-lock.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
 import { asConfigured, newNodeRecord, type NodeSettings, tpgtOf, withoutPassword, withSettings } from './node-record.js';
@@ -42,13 +40,13 @@ const LATE_MS = 60_000;
  */
 export class NodeDatabase {
   readonly #files: FileSystem;
-  readonly #clock: Clock;
+  readonly #database: OpenIscsiDatabase;
   readonly #chapByArgument: ChapByArgument | undefined;
 
   /** @param chapByArgument how secrets get into records, where that is not to be by their files */
-  constructor({ files, clock, chapByArgument }: { readonly files: FileSystem; readonly clock: Clock; readonly chapByArgument?: ChapByArgument | undefined }) {
+  constructor({ files, database, chapByArgument }: { readonly files: FileSystem; readonly database: OpenIscsiDatabase; readonly chapByArgument?: ChapByArgument | undefined }) {
     this.#files = files;
-    this.#clock = clock;
+    this.#database = database;
     this.#chapByArgument = chapByArgument;
   }
 
@@ -79,7 +77,7 @@ export class NodeDatabase {
 
   /** Makes the record, or gives the one that is there our settings. @throws {VolumeError} `DATABASE_LOCKED`, `DATABASE_FAILED`, `PERMISSION_DENIED` */
   async put(key: RecordKey, settings: NodeSettings, signal: AbortSignal): Promise<RecordChange> {
-    const change = await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+    const change = await this.#database.hold(signal, async () => {
       const [present] = await this.find({ ...key, iface: key.iface.name });
       return present === undefined ? await this.#create(key, settings) : await this.#change(present, key, settings);
     });
@@ -103,7 +101,7 @@ export class NodeDatabase {
   /** Takes back what put() did. */
   async undo(change: RecordChange, signal: AbortSignal): Promise<void> {
     if (change.kind === 'unchanged') return;
-    await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+    await this.#database.hold(signal, async () => {
       if (change.kind === 'created') await this.#delete(change.path);
       else if ((await this.#files.kind(change.path)) !== undefined) await this.#write(change.path, change.before);
     });
@@ -112,7 +110,7 @@ export class NodeDatabase {
   /** Removes the records of this target, portal and iface that are ours. @returns how many */
   async removeOurs(key: SessionKey, signal: AbortSignal): Promise<number> {
     if (!(await this.find(key)).some((file) => file.ours)) return 0;
-    return await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal }, async () => {
+    return await this.#database.hold(signal, async () => {
       const ours = (await this.find(key)).filter((file) => file.ours);
       for (const { path } of ours) await this.#delete(path);
       return ours.length;
@@ -144,7 +142,7 @@ export class NodeDatabase {
 
   /** iscsiadm drops comments when it writes a record: without this one nobody would know that it is ours to remove. */
   async #claim(path: string, key: RecordKey): Promise<void> {
-    await holdDatabaseLock({ files: this.#files, clock: this.#clock, signal: AbortSignal.timeout(LATE_MS) }, async () => {
+    await this.#database.hold(AbortSignal.timeout(LATE_MS), async () => {
       const text = await readRecordText(this.#files, path);
       if (text !== undefined) await this.#write(path, formatRecord(parseRecord(text), ...commentsOf(key)));
     });
@@ -186,7 +184,7 @@ export class NodeDatabase {
 
   /** open-iscsi takes any file in a portal's folder for a record, so the temporary one lies beside the folders. */
   async #write(path: string, text: string): Promise<void> {
-    await this.#files.replace(path, text, 0o600, `${await findDatabaseRoot(this.#files)}/.libvirt-volume-record`);
+    await this.#files.replace(path, text, 0o600, `${await this.#database.root()}/.libvirt-volume-record`);
   }
 
   async #delete(path: string): Promise<void> {
@@ -196,7 +194,7 @@ export class NodeDatabase {
   }
 
   async #nodes(): Promise<string> {
-    return `${await findDatabaseRoot(this.#files)}/nodes`;
+    return `${await this.#database.root()}/nodes`;
   }
 }
 

@@ -12,11 +12,13 @@ import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 import type { Iface } from '../iface/iface.js';
 import type { IfaceName } from '../iface/iface-name.js';
+import { describeProof } from '../iface/database-location.js';
+import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { failedPortals, ISCSIADM_EXIT } from './iscsiadm-exit.js';
 import { loginCommand, loginTargetCommand, logoutCommand, logoutTargetCommand } from './iscsiadm-commands.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
-import { loginError, lostLogin } from './login-error.js';
+import { loginError, lostLogin, unreadRecord } from './login-error.js';
 import { NodeDatabase, type RecordChange } from './node-database.js';
 import { type NodeSettings, replacementTimeoutIn } from './node-record.js';
 import { readSessions } from './read-sessions.js';
@@ -25,6 +27,7 @@ import { isSessionOf, type Session, type SessionKey } from './session.js';
 export interface InitiatorParts {
   readonly commands: CommandRunner;
   readonly files: FileSystem;
+  readonly database: OpenIscsiDatabase;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: VolumeEvents;
@@ -224,6 +227,7 @@ export class OpenIscsiInitiator {
       const { status, result } = await begun;
       made = status !== ISCSIADM_EXIT.sessionExists;
       if (LOST.includes(status) && loss.isSeen) throw lostLogin(key, { ...result, exitCode: status });
+      if (status === ISCSIADM_EXIT.noObjectsFound) await this.#requireRead(key, result);
       if (status !== ISCSIADM_EXIT.ok && made) throw loginError(key, { ...result, exitCode: status });
       const session = await this.#provenSession(key, iface, signal);
       if (isForeign({ record })) await this.#database.undo(record, signal); // an administrator's record is theirs again at rest
@@ -234,6 +238,15 @@ export class OpenIscsiInitiator {
       if (!fate.isLeft) await this.#takeBack(key, { record, made, first: error });
       throw error;
     }
+  }
+
+  /** That iscsiadm finds no record, while ours is there, means that it looks elsewhere. Where it is found out anew: it may have been upgraded since. */
+  async #requireRead(key: SessionKey, result: CommandResult): Promise<void> {
+    const { database } = this.#parts;
+    if ((await this.#database.find(key)).length === 0) return;
+    const { root, proof } = await database.location();
+    database.forget();
+    throw unreadRecord(key, result, { root, proof: describeProof(proof), now: (await database.location()).root });
   }
 
   /** A login that iscsiadm gave up before it began, as the record of another target came or went while it read them all, is run again. */

@@ -8,11 +8,13 @@ import type { ListedPath, TargetPath } from '../connection/target-path.js';
 import { withoutRepeats } from '../connection/without-repeats.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { HostNames } from '../host/host-names.js';
+import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { recordedPortals } from './recorded-portals.js';
 
 export interface ResolverParts {
   readonly hostNames: HostNames;
   readonly files: FileSystem;
+  readonly database: OpenIscsiDatabase;
   readonly logger: Logger;
 }
 
@@ -43,7 +45,7 @@ interface ResolvedPath {
 async function resolvePath(path: ListedPath, parts: ResolverParts, signal: AbortSignal): Promise<ResolvedPath> {
   const { portal } = path;
   if (!isPortalName(portal)) return { paths: [{ ...path, portal }], note: [] };
-  const recorded = await recordedPortals(parts.files, path.target, portal);
+  const recorded = await recordedPortals(parts, path.target, portal);
   const now = await lookup(portal, { parts, mayFail: recorded.length > 0 }, signal);
   const before = recorded.filter((one) => !now.some((other) => samePortal(one, other)));
   const note = noteOf(portal, now, before);

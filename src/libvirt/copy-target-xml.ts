@@ -1,4 +1,4 @@
-import { create } from 'xmlbuilder2';
+import { writeXml } from '../base/write-xml.js';
 
 /**
  * Where a block copy shall go: libvirt reads source and format and nothing else (src/qemu/qemu_driver.c, qemuDomainBlockCopy), and with a format it never guesses one from the data.
@@ -6,9 +6,17 @@ import { create } from 'xmlbuilder2';
  *   mirror_run; lab/scenarios/swap.ts)
  */
 export function copyTargetXml(devicePath: string, sliceBytes: bigint | undefined): string {
-  const disk = create().ele('disk', { type: 'block', device: 'disk' });
-  disk.ele('driver', { name: 'qemu', type: 'raw' });
-  const source = disk.ele('source', { dev: devicePath });
-  if (sliceBytes !== undefined) source.ele('slices').ele('slice', { type: 'storage', offset: '0', size: String(sliceBytes) });
-  return disk.doc().end({ headless: true });
+  const slice = { name: 'slice', attributes: { type: 'storage', offset: '0', size: String(sliceBytes) } };
+  return writeXml({
+    name: 'disk',
+    attributes: { type: 'block', device: 'disk' },
+    content: [
+      { name: 'driver', attributes: { name: 'qemu', type: 'raw' } },
+      {
+        name: 'source',
+        attributes: { dev: devicePath },
+        content: sliceBytes === undefined ? [] : [{ name: 'slices', content: [slice] }],
+      },
+    ],
+  });
 }

@@ -1,5 +1,5 @@
-import { create } from 'xmlbuilder2';
 import { quoted } from '../base/quoted.js';
+import { writeXml } from '../base/write-xml.js';
 import { parseXml } from './xml-elements.js';
 
 /** What a stored disk is to be called, and where it is, once another volume has taken its place. */
@@ -20,15 +20,15 @@ const OF_THE_VOLUME: readonly string[] = ['source', 'alias', 'serial', 'backingS
 export function movedDiskXml(storedXml: string, { devicePath, alias, serial }: MovedDisk): string {
   const { name, attributes, children } = parseXml(storedXml);
   if (name !== 'disk') throw new SyntaxError(`Cannot read ${quoted(storedXml)} as a disk: the element is <${name}>`);
-  const disk = create().ele('disk', { ...escaped(attributes), type: 'block' });
-  disk.ele('source', escaped({ dev: devicePath }));
-  if (alias !== undefined) disk.ele('alias', escaped({ name: alias }));
-  if (serial !== undefined) disk.ele('serial').txt(serial.replaceAll('&', '&amp;'));
+  const moved = writeXml({
+    name: 'disk',
+    attributes: { ...attributes, type: 'block' },
+    content: [
+      { name: 'source', attributes: { dev: devicePath } },
+      ...(alias === undefined ? [] : [{ name: 'alias', attributes: { name: alias } }]),
+      ...(serial === undefined ? [] : [{ name: 'serial', content: serial }]),
+    ],
+  });
   const kept = children.filter((child) => !OF_THE_VOLUME.includes(child.name)).map(({ source }) => source);
-  return disk.doc().end({ headless: true }).replace(/<\/disk>$/, () => `${kept.join('')}</disk>`);
-}
-
-/** xmlbuilder2 takes `&amp;` in a value for an escape and leaves it alone (its nonEntityAmpersandRegex), so every `&` is escaped before. */
-function escaped(attributes: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, value.replaceAll('&', '&amp;')]));
+  return moved.replace(/<\/disk>$/, () => `${kept.join('')}</disk>`);
 }

@@ -1,4 +1,4 @@
-import { create } from 'xmlbuilder2';
+import { writeXml } from '../base/write-xml.js';
 import type { SecretUsage } from './libvirt.js';
 
 /**
@@ -6,8 +6,12 @@ import type { SecretUsage } from './libvirt.js';
  * @param uuid the UUID it has already, when it is defined anew
  */
 export function secretXml(usage: SecretUsage, uuid: string | undefined): string {
-  const secret = create().ele('secret', { ephemeral: 'no', private: 'yes' });
-  if (uuid !== undefined) secret.ele('uuid').txt(uuid);
-  secret.ele('usage', { type: usage.type }).ele(usage.type).txt(usage.id);
-  return secret.doc().end({ headless: true });
+  return writeXml({
+    name: 'secret',
+    attributes: { ephemeral: 'no', private: 'yes' },
+    content: [
+      ...(uuid === undefined ? [] : [{ name: 'uuid', content: uuid }]),
+      { name: 'usage', attributes: { type: usage.type }, content: [{ name: usage.type, content: usage.id }] },
+    ],
+  });
 }

@@ -12,6 +12,7 @@ import { IfaceRecords } from '../../src/iface/make-iface.js';
 import { IfaceGenerator } from '../../src/initiator/iface-generator.js';
 import { TOKENS } from '../../src/tokens.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
 
@@ -47,10 +48,11 @@ export function cli(settings: CliSettings = {}): (args: readonly string[], stdin
   const driver = settings.driver ?? new FakeVolumeDriver();
   const clock = new FakeClock();
   const files = settings.host ?? new FakeHost({ clock });
+  const database = fakeDatabase(files);
   const parts: HostParts = {
-    ifaceRecords: new IfaceRecords({ files, clock }),
-    ifaceGenerator: new IfaceGenerator({ commands: files, files }),
-    ifaces: settings.host === undefined || settings.ifaces !== undefined ? { list: async () => settings.ifaces ?? [] } : new HostIfaceReports({ files }),
+    ifaceRecords: new IfaceRecords({ files, database }),
+    ifaceGenerator: new IfaceGenerator({ commands: files, files, database }),
+    ifaces: settings.host === undefined || settings.ifaces !== undefined ? { list: async () => settings.ifaces ?? [] } : new HostIfaceReports({ files, database }),
     doctor: { examine: async (configOrigin) => settings.findings?.(configOrigin) ?? [] },
   };
   return async (args, stdin = settings.stdin ?? JSON.stringify(VOLUME)) => {

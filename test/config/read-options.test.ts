@@ -28,6 +28,7 @@ test('readOptions() gives every option its default', () => {
     deviceTimeoutMs: 60_000,
     chapSecrets: 'record-file',
     stateDirectory: '/var/lib/libvirt-volume',
+    databaseRoot: undefined,
     lockDirectory: '/run/lock/libvirt-volume',
     rootHelper: [],
     useDefaultAioModeForVolumes: false,

@@ -6,6 +6,9 @@ import type { FailedTransport } from '../../src/doctor/host-state.js';
 import type { Clock } from '../../src/host/clock.js';
 import { type Command, type CommandResult, type CommandRunner, printable } from '../../src/host/command.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
+import { FakeHost } from '../fakes/fake-host.js';
+import type { FakeRelease } from '../fakes/fake-release.js';
 import { FakeLibvirt } from '../fakes/fake-libvirt.js';
 import type { FakeTree } from '../fakes/fake-tree.js';
 import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
@@ -13,7 +16,7 @@ import { captured } from '../initiator/captured.js';
 
 /** A host on which everything is well, as the lab machine shows it, to make things wrong on. */
 export class DoctorHost implements CommandRunner {
-  readonly sysfs = new SysfsTree();
+  readonly sysfs: SysfsTree;
   readonly libvirt = new FakeLibvirt();
   clock: Clock = new FakeClock();
   failed: readonly FailedTransport[] = [];
@@ -25,7 +28,9 @@ export class DoctorHost implements CommandRunner {
     ['multipathd show config local', says(captured('host/multipathd-show-config-local.txt'))],
   ]);
 
-  constructor() {
+  /** @param release of its open-iscsi; the answers are those of 2.1.8 */
+  constructor(release?: FakeRelease) {
+    this.sysfs = new SysfsTree(new FakeHost({ clock: new FakeClock(), ...(release === undefined ? {} : { release }) }));
     const { tree } = this;
     tree.write('/proc/net/unix', captured('host/unix'));
     tree.write('/proc/self/mountinfo', captured('host/mountinfo'));
@@ -44,7 +49,7 @@ export class DoctorHost implements CommandRunner {
   /** A process in the form of /proc/PID/stat. @param state `S` sleeps, `T` is stopped, `D` waits for a disk */
   runs(name: string, pid: number, state: 'S' | 'T' | 't' | 'D' = 'S'): void {
     this.tree.write(`/proc/${pid}/stat`, captured('host/stat-of-iscsid').replace(/^\d+ \(iscsid\) \S/, `${pid} (${name}) ${state}`));
-    this.tree.write(`/usr/sbin/${name}`, '');
+    if (this.tree.kind(`/usr/sbin/${name}`) === undefined) this.tree.write(`/usr/sbin/${name}`, '');
     this.tree.symbolicLink(`/proc/${pid}/exe`, `/usr/sbin/${name}`);
   }
 
@@ -55,10 +60,18 @@ export class DoctorHost implements CommandRunner {
     throw answer;
   }
 
+  async locate(program: string): Promise<string | undefined> {
+    const answer = this.answers.get('iscsiadm --version');
+    if (answer !== undefined && !('exitCode' in answer)) throw answer;
+    return await this.sysfs.host.locate(program);
+  }
+
   /** @param config the `[libvirt]` table of a config file */
   async findings(config: Readonly<Record<string, unknown>> = {}, signal: AbortSignal = new AbortController().signal): Promise<readonly Finding[]> {
-    const { sysfs: { files, netAddresses }, libvirt, clock } = this;
-    return await new HostDoctor({ files, commands: this, clock, netAddresses, libvirt, options: readOptions({ libvirt: config }, 'the test'), failedTransports: async () => this.failed }).examine('the test', signal);
+    const { sysfs: { files, host, netAddresses }, libvirt, clock } = this;
+    const options = readOptions({ libvirt: config }, 'the test');
+    const database = fakeDatabase(host, { commands: this, databaseRoot: options.databaseRoot });
+    return await new HostDoctor({ files, database, commands: this, clock, netAddresses, libvirt, options, failedTransports: async () => this.failed }).examine('the test', signal);
   }
 
   /** Whatever is not well, one line each: `error CODE message | mend`. */

@@ -12,6 +12,10 @@ import { FakeLibvirt } from '../fakes/fake-libvirt.js';
 import { knowCoreErrors } from '../host/core-errors.js';
 import { captured } from '../initiator/captured.js';
 import { DoctorHost, ISCSID, says } from './doctor-host.js';
+import type { DatabaseLocation } from '../../src/iface/database-location.js';
+import { OpenIscsiDatabase } from '../../src/iface/open-iscsi-database.js';
+import { locateDatabase } from '../../src/initiator/locate-database.js';
+import { OPEN_ISCSI_2_1_11 } from '../fakes/fake-release.js';
 
 knowCoreErrors();
 
@@ -69,8 +73,10 @@ describe('the time it takes is less than a second', () => {
   };
 
   test('on this very machine, with its files and its commands', async () => {
+    const [files, commands] = [new NodeFileSystem(), new ExecaCommandRunner({ logger: SILENT })];
+    const locate = async (signal: AbortSignal): Promise<DatabaseLocation> => await locateDatabase({ files, commands, databaseRoot: undefined }, signal);
     const doctor = new HostDoctor({
-      files: new NodeFileSystem(), commands: new ExecaCommandRunner({ logger: SILENT }), clock: SYSTEM_CLOCK, netAddresses: SYSTEM_NET_ADDRESSES, libvirt: new FakeLibvirt(), options: readOptions({}, 'the test'),
+      files, commands, database: new OpenIscsiDatabase({ files, clock: SYSTEM_CLOCK, locate }), clock: SYSTEM_CLOCK, netAddresses: SYSTEM_NET_ADDRESSES, libvirt: new FakeLibvirt(), options: readOptions({}, 'the test'),
       failedTransports: async () => [],
     });
     expect(await bestOf(() => doctor.examine('the test', new AbortController().signal))).toBeLessThan(1000);
@@ -178,9 +184,30 @@ describe('the database', () => {
     ['every record that open-iscsi itself wrote', (host) => {
       for (const [folder, file] of [['new-style', '10.99.1.1,3260,1/iser'], ['with-chap', '10.99.1.1,3260,1/default'], ['without-iface', '10.99.3.1,3260']] as const) host.tree.write(`/etc/iscsi/nodes/${folder}/${file}`, captured(`nodes/${folder}/${file}`));
     }, []],
-    ['records under /var/lib/iscsi', (host) => { host.tree.write('/var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default', ''); },
-      [`error NODE_RECORD_BROKEN the record /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default is empty | ${emptied('/var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default')}`]],
+    ['records that open-iscsi does not read, of another that was here before', (host) => {
+      for (const path of ['nodes/one/10.99.1.1,3260,1/default', 'nodes/one/10.99.1.1,3260,1/iser', 'ifaces/card', 'ifaces/iface.example']) host.tree.write(`/var/lib/iscsi/${path}`, '');
+    }, ['warning DATABASE_RECORDS_ELSEWHERE /var/lib/iscsi has 3 records that open-iscsi never reads: its database is in /etc/iscsi, as /usr/sbin/iscsiadm was built | mkdir -p /etc/iscsi && cp -an /var/lib/iscsi/nodes /var/lib/iscsi/ifaces /etc/iscsi/']],
+    ['records that were copied from there', (host) => { for (const root of ['/etc/iscsi', '/var/lib/iscsi']) host.tree.write(`${root}/nodes/one/10.99.1.1,3260,1/default`, sound); }, []],
+    ['a folder of records that leads to the other', (host) => { host.tree.write(record, sound); host.tree.symbolicLink('/var/lib/iscsi/nodes', '/etc/iscsi/nodes'); }, []],
+    ['a database_root that is not where the records are', () => undefined,
+      ["error DATABASE_ROOT_DIFFERS database_root is /srv/iscsi, and open-iscsi's database is in /etc/iscsi, as /usr/sbin/iscsiadm was built: no login will find its record | no command"], { database_root: '/srv/iscsi' }],
+    ['a database_root that is', () => undefined, [], { database_root: '/etc/iscsi/' }],
+    ['an iscsiadm that does not tell where its records are', (host) => {
+      host.tree.write('/usr/sbin/iscsiadm', '#!/bin/sh\n');
+      host.answers.set('iscsiadm -m discoverydb -t sendtargets -p libvirt-volume.none:3260 -I default -o show -d 6', says('', 20));
+    }, ['error DATABASE_ROOT_UNKNOWN Cannot find out where iscsiadm keeps its records: neither does the program hold the path, nor does it tell; set database_root to the folder in which open-iscsi keeps nodes and ifaces | no command']],
   ]);
+
+  test('of an open-iscsi with its records in /var/lib/iscsi is read there, and what an upgrade left is told', async () => {
+    const host = new DoctorHost(OPEN_ISCSI_2_1_11);
+    expect((await host.findings()).find(({ code }) => code === 'DATABASE_SOUND')?.message).toBe("open-iscsi's database in /var/lib/iscsi, as /usr/sbin/iscsiadm was built, has 0 records and is not locked");
+    host.tree.write('/var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default', '');
+    host.tree.write(record, sound);
+    expect(await host.problems()).toEqual([
+      'error NODE_RECORD_BROKEN the record /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default is empty | find /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default -maxdepth 0 -type f -empty -delete',
+      'warning DATABASE_RECORDS_ELSEWHERE /etc/iscsi has 1 record that open-iscsi never reads: its database is in /var/lib/iscsi, as /usr/sbin/iscsiadm was built | mkdir -p /var/lib/iscsi && cp -an /etc/iscsi/nodes /var/lib/iscsi/',
+    ]);
+  });
 
   test("the doctor's own iscsiadm, however slow and whatever it waits for, does not pass for one that has the lock or wants it", async () => {
     const host = new DoctorHost();
@@ -210,7 +237,7 @@ describe('the database', () => {
   test('a hundred records are read and counted', async () => {
     const host = new DoctorHost();
     for (let target = 0; target < 50; target++) for (const iface of ['default', 'iser']) host.tree.write(`/etc/iscsi/nodes/target-${target}/10.99.1.1,3260,1/${iface}`, captured(`nodes/new-style/10.99.1.1,3260,1/${iface}`));
-    expect((await host.findings()).find(({ code }) => code === 'DATABASE_SOUND')?.message).toBe("open-iscsi's database has 100 records and is not locked");
+    expect((await host.findings()).find(({ code }) => code === 'DATABASE_SOUND')?.message).toBe("open-iscsi's database in /etc/iscsi, as /usr/sbin/iscsiadm was built, has 100 records and is not locked");
   });
 });
 

@@ -4,13 +4,14 @@ import { LibvirtISERVolumeDriver } from '../../src/driver/libvirt-iser-volume-dr
 import { captured } from '../initiator/captured.js';
 import { libvirtDiskSchema } from '../disk/libvirt-schema.js';
 import { addTarget, infoFor, IQN, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 const WEB1 = { kind: 'name', name: 'web1' } as const;
 const VDB = { dev: 'vdb', bus: 'virtio' };
 const INFO = infoFor(['192.0.2.10:3260']);
 /** The name of the volume's disk that outlasts a reboot. */
 const BY_ID = `/dev/disk/by-id/scsi-${WWID.replace('naa.', '3')}`;
-const RECORD = `/etc/iscsi/nodes/${IQN}/192.0.2.10,3260,1/default`;
+const RECORD = `${ROOT}/nodes/${IQN}/192.0.2.10,3260,1/default`;
 
 function openWithGuests(config: Readonly<Record<string, unknown>> = {}): RecordedWorld {
   const world = openRecordedWorld(config);

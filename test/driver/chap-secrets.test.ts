@@ -4,6 +4,7 @@ import { isVolumeError } from '../../src/base/volume-error.js';
 import { plainWords } from './plain-words.js';
 import { MULTIPATH, openMultipathWorld, PORTALS, portalsOf } from './multipath-world.js';
 import { addTarget, infoFor, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 /** CHAP secrets are in open-iscsi's record files while the volume is there, and at no time anywhere else. */
 
@@ -88,8 +89,8 @@ test('the search finds a secret in a value, in the cause of an error, in the log
   for (const telling of [new Error('x', { cause: new AggregateError([new Error(`${MARK}1`)]) }), { deep: { down: [`${MARK}1`] } }, `${MARK}1`]) expect(told(world, [telling])).toContain(MARK);
   world.log.debug('Ran a command', { command: `iscsiadm -v ${MARK}1` });
   expect(told(world, [])).toContain(MARK);
-  world.host.tree.write('/etc/iscsi/nodes/x', `${MARK}1`);
-  expect(filesWithSecrets(world)).toEqual([{ path: '/etc/iscsi/nodes/x', mode: 0o644 }]);
+  world.host.tree.write(`${ROOT}/nodes/x`, `${MARK}1`);
+  expect(filesWithSecrets(world)).toEqual([{ path: `${ROOT}/nodes/x`, mode: 0o644 }]);
 });
 
 test(`${ROUNDS} volumes with CHAP come and go, or fail, and no secret is in any argument, input, log line, event, result or error: in records of mode 0600 alone, while the volume is there`, async () => {
@@ -109,7 +110,7 @@ test(`${ROUNDS} volumes with CHAP come and go, or fail, and no secret is in any 
     expect({ what: kind.what, code }).toEqual({ what: kind.what, code: kind.code });
     const files = filesWithSecrets(world);
     expect({ what: kind.what, records: code === undefined ? files.length > 0 : files.length === 0 }).toEqual({ what: kind.what, records: true });
-    for (const file of [...files, ...written.splice(0)]) expect(file).toEqual({ path: expect.stringMatching(/^\/etc\/iscsi\/(?:nodes\/|send_targets\/|\.libvirt-volume)/) as unknown, mode: 0o600 });
+    for (const file of [...files, ...written.splice(0)]) expect(file).toEqual({ path: expect.stringMatching(new RegExp(`^${ROOT}/(?:nodes/|send_targets/|\\.libvirt-volume)`)) as unknown, mode: 0o600 });
     const disconnected: unknown = await world.driver.disconnect(info).catch((error: unknown) => error);
     expect(told(world, [connected, disconnected])).toBeUndefined();
     expect(filesWithSecrets(world)).toEqual([]);

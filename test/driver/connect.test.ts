@@ -5,9 +5,10 @@ import { VolumeError } from '../../src/base/volume-error.js';
 import type { Command } from '../../src/host/command.js';
 import { RETRY_AFTER_MS } from '../../src/driver/failed-transports.js';
 import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 const TCP = { address: '192.0.2.10', port: 3260, serves: 'tcp' } as const;
-const NODE = `/etc/iscsi/nodes/${IQN}`;
+const NODE = `${ROOT}/nodes/${IQN}`;
 
 /** iscsiadm ends every login over this iface with that exit status. */
 function failLogins({ host }: RecordedWorld, exitCode: number, iface = 'iser'): void {
@@ -219,7 +220,7 @@ describe('connect() over an iface without a record', () => {
     const { paths } = await world.driver.connect(info);
     expect(paths[0]).toMatchObject({ iface: MADE, transport: 'tcp' });
     await world.driver.disconnect(info);
-    expect(world.host.tree.read(`/etc/iscsi/ifaces/${MADE}`)).toContain('iface.net_ifacename = eth0');
+    expect(world.host.tree.read(`${ROOT}/ifaces/${MADE}`)).toContain('iface.net_ifacename = eth0');
     expect((await world.driver.connect(info)).paths[0].iface).toBe(MADE);
   });
 
@@ -235,7 +236,7 @@ describe('connect() over an iface without a record', () => {
     addTarget(world, [TCP]);
     const { transport } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
     expect(transport).toMatchObject({ requested: 'libvirt-volume.cxgb4i.000743123456', used: 'default', fallback: { code: 'NO_HARDWARE' } });
-    expect(world.host.tree.list('/etc/iscsi/ifaces')).toEqual([]);
+    expect(world.host.tree.list(`${ROOT}/ifaces`)).toEqual([]);
   });
 
   test('of an address that no device has rejects with IFACE_NOT_FOUND', async () => {

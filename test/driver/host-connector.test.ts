@@ -6,6 +6,7 @@ import { openFakeWorld } from '../fakes/fake-world.js';
 import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
 import { captured } from '../initiator/captured.js';
 import { RecordedLog } from './recorded-world.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 
 const NAME_FILE = '/etc/iscsi/initiatorname.iscsi';
 const OWN_NAME = 'iqn.2026-11.org.example:card';
@@ -33,7 +34,7 @@ function openHost(devices: readonly Parameters<SysfsTree['netDevice']>[0][] = DE
   return {
     sysfs, log,
     connector: (config = {}) => new HostConnector({
-      files: sysfs.files, netAddresses: sysfs.netAddresses, logger: log, options: readOptions({ libvirt: config }, 'the test'),
+      files: sysfs.files, database: fakeDatabase(sysfs.host), netAddresses: sysfs.netAddresses, logger: log, options: readOptions({ libvirt: config }, 'the test'),
       hostIdentity: { hostName: () => 'compute-7', machine: () => 'aarch64' },
     }),
   };

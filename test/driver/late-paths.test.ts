@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { deferred } from '../../src/base/deferred.js';
 import { INFO, openMultipathWorld } from './multipath-world.js';
 import { IQN } from './recorded-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 describe.each([['', []], [' to a login that had to be run again (R22)', ['before']]] as const)('connect() with a portal that does not answer%s', (_what, vanishing) => {
   test('does not wait for it, and has it join once it answers', async () => {
@@ -35,7 +36,7 @@ describe.each([['', []], [' to a login that had to be run again (R22)', ['before
 describe('connect() with a portal that does not answer', () => {
   test('waits for it where an administrator made its record, which is theirs again byte for byte afterwards', async () => {
     const world = openMultipathWorld();
-    const path = `/etc/iscsi/nodes/${IQN}/192.0.2.12,3260,1/default`;
+    const path = `${ROOT}/nodes/${IQN}/192.0.2.12,3260,1/default`;
     const theirs = `node.name = ${IQN}\nnode.tpgt = 1\nnode.startup = manual\niface.iscsi_ifacename = default\nnode.session.auth.password = theirs\n`;
     world.host.tree.write(path, theirs);
     const answer = deferred<undefined>();

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { ADDRESSES, commandsOf, failure, INFO, MAP, MULTIPATH, openMultipathWorld, portalsOf, PORTALS } from './multipath-world.js';
 import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 describe('connect() with volume_use_multipath', () => {
   test('opens every portal with one iscsiadm and gives the map', async () => {
@@ -46,7 +47,7 @@ describe('connect() with volume_use_multipath', () => {
 
   test('logs in to each portal by itself where the target has a record of somebody else', async () => {
     const world = openMultipathWorld();
-    const foreign = `/etc/iscsi/nodes/${IQN}/192.0.2.99,3260,1/default`;
+    const foreign = `${ROOT}/nodes/${IQN}/192.0.2.99,3260,1/default`;
     world.host.tree.write(foreign, `node.name = ${IQN}\niface.iscsi_ifacename = default\n`);
     await world.driver.connect(INFO);
     expect(commandsOf(world).filter((line) => line.includes('--login'))).toEqual(PORTALS.map((portal) => `iscsiadm -m node -T ${IQN} -p ${portal} -I default --login`));

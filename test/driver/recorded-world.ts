@@ -62,6 +62,7 @@ export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}
   const log = new RecordedLog();
   const options = world.container.get(TOKENS.options);
   const events = world.container.get(TOKENS.events);
+  const database = world.container.get(TOKENS.database);
   const told: VolumeEvent[] = [];
   events.subscribe((event) => { told.push(event); });
   const commands = after(host, 'run', (command: Command) => { if (command.program === 'iscsiadm') deeds.push(`iscsiadm ${command.args.map(String).at(-1) ?? ''}`); });
@@ -69,11 +70,11 @@ export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}
   const libvirt = after(world.libvirt, 'detachDevice', () => { deeds.push('guest is asked to let go'); });
   const { deviceTimeoutMs, loginAttempts, loginTimeoutMs, multipathReplacementTimeoutSeconds, stateDirectory } = options;
   const parts: DriverParts = {
-    options, libvirt, files, clock, events, netAddresses: addresses === undefined ? world.container.get(TOKENS.netAddresses) : { list: () => addresses }, hostNames: world.container.get(TOKENS.hostNames), ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
-    initiator: new OpenIscsiInitiator({ commands, files, clock, logger: log, events, loginTimeoutMs, loginAttempts, multipathReplacementTimeoutSeconds }),
+    options, libvirt, files, database, clock, events, netAddresses: addresses === undefined ? world.container.get(TOKENS.netAddresses) : { list: () => addresses }, hostNames: world.container.get(TOKENS.hostNames), ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
+    initiator: new OpenIscsiInitiator({ commands, files, database, clock, logger: log, events, loginTimeoutMs, loginAttempts, multipathReplacementTimeoutSeconds }),
     devices: new LinuxBlockDevices({ files, clock, users: host, logger: log, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users: host, logger: log, deviceTimeoutMs, stateDirectory }),
-    discover: async (search, signal) => await discoverPortals({ commands, files, clock, hostNames: world.container.get(TOKENS.hostNames), logger: log, loginTimeoutMs }, search, signal),
+    discover: async (search, signal) => await discoverPortals({ commands, files, database, clock, hostNames: world.container.get(TOKENS.hostNames), logger: log, loginTimeoutMs }, search, signal),
     guestDisks: new GuestDisks({ libvirt, clock, logger: log, timeoutMs: deviceTimeoutMs }),
   };
   const driver = new LibvirtISCSIVolumeDriver(parts);

@@ -5,6 +5,7 @@ import { FakeTarget } from '../fakes/fake-target.js';
 import { failure, MAP, openMultipathWorld, PORTALS, portalsOf } from './multipath-world.js';
 import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld } from './recorded-world.js';
 import { comesAndGoes, distort, INFO, logins, NODE, TCP, UNIT } from './regression-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 /** What went wrong in other drivers of this kind when a volume comes, by the numbers of docs/regressions.md. */
 
@@ -54,13 +55,13 @@ test('what iscsiadm, multipath and multipathd print beside their answers, on std
 test('what lies in the database and can be no record is passed over (R15)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
-  for (const name of [',3260,1/default', '[]:port3,-1/default', '192.0.2.10,3260,1/nonsense', 'a file']) world.host.tree.write(`/etc/iscsi/nodes/${IQN}/${name}`, 'node.name = x\n');
+  for (const name of [',3260,1/default', '[]:port3,-1/default', '192.0.2.10,3260,1/nonsense', 'a file']) world.host.tree.write(`${ROOT}/nodes/${IQN}/${name}`, 'node.name = x\n');
   await comesAndGoes(world, INFO, 'default', 'tcp');
 });
 
 test('an iscsid that dies between the logins to four portals keeps nobody waiting: the paths that are up make the volume (R23, W-13)', async () => {
   const world = openMultipathWorld();
-  world.host.tree.write(`/etc/iscsi/nodes/${IQN}/192.0.2.99,3260,1/default`, `node.name = ${IQN}\n`); // an administrator's, so each portal has a login of its own
+  world.host.tree.write(`${ROOT}/nodes/${IQN}/192.0.2.99,3260,1/default`, `node.name = ${IQN}\n`); // an administrator's, so each portal has a login of its own
   const before = await world.residue();
   const run = world.host.run.bind(world.host);
   world.host.run = async (command, signal) => {
@@ -157,7 +158,7 @@ test('of portals with an IQN each the first has no such LUN: its session and rec
   const info = infoFor(['192.0.2.9:3260', '192.0.2.10:3260'], { target_iqns: [empty.iqn, IQN] });
   expect((await world.driver.connect(info)).paths[0].portal.address).toBe('192.0.2.10');
   expect(logins(world)).toHaveLength(2);
-  expect({ sessions: world.host.kernel.sessions.map(({ target }) => target), records: world.host.tree.list('/etc/iscsi/nodes') }).toEqual({ sessions: [IQN], records: [IQN] });
+  expect({ sessions: world.host.kernel.sessions.map(({ target }) => target), records: world.host.tree.list(`${ROOT}/nodes`) }).toEqual({ sessions: [IQN], records: [IQN] });
 });
 
 describe('while the record of another target goes as iscsiadm reads them all (R22),', () => {

@@ -3,6 +3,7 @@ import { FakeTarget } from '../fakes/fake-target.js';
 import { commandsOf, failure, openMultipathWorld, PORTALS } from './multipath-world.js';
 import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 import { INFO, OTHER_UNIT, TCP } from './regression-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 /** What went wrong in other drivers of this kind when a volume goes, by the numbers of docs/regressions.md. */
 
@@ -21,8 +22,8 @@ test.each([['is disconnected', true], ['cannot be found', false]] as const)(
     const other = new FakeTarget({ iqn: `${IQN}-b`, portals: [TCP] });
     other.units.set(1, OTHER_UNIT);
     world.host.targets.push(other);
-    world.host.tree.write('/etc/iscsi/send_targets/192.0.2.10,3260/st_config', 'discovery.type = sendtargets\n');
-    world.host.tree.symbolicLink(`/etc/iscsi/send_targets/192.0.2.10,3260/${other.iqn},192.0.2.10,3260,1,default`, `/etc/iscsi/nodes/${other.iqn}/192.0.2.10,3260,1`);
+    world.host.tree.write(`${ROOT}/send_targets/192.0.2.10,3260/st_config`, 'discovery.type = sendtargets\n');
+    world.host.tree.symbolicLink(`${ROOT}/send_targets/192.0.2.10,3260/${other.iqn},192.0.2.10,3260,1,default`, `${ROOT}/nodes/${other.iqn}/192.0.2.10,3260,1`);
     const theirs = dataChanged(INFO, { target_iqns: [other.iqn], volume_id: 'volume-8' });
     const { device } = await world.driver.connect(theirs);
     const before = await world.residue();
@@ -50,7 +51,7 @@ test('disconnect() of a volume whose records have gone still takes disk and sess
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   await world.driver.connect(INFO);
-  world.host.tree.remove(`/etc/iscsi/nodes/${IQN}`);
+  world.host.tree.remove(`${ROOT}/nodes/${IQN}`);
   expect(await world.driver.disconnect(INFO)).toEqual({ found: true, warnings: [] });
   expect(await world.residue()).toEqual([]);
 });

@@ -10,6 +10,7 @@ import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
 import { captured } from '../initiator/captured.js';
 import { addTarget, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 import { comesAndGoes, INFO, logins, NODE, TCP } from './regression-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 /**
  * What went wrong in other drivers of this kind, by the numbers that our tests know it by. A test in lab/scenarios/ has the same number in its name where the
@@ -17,7 +18,7 @@ import { comesAndGoes, INFO, logins, NODE, TCP } from './regression-world.js';
  */
 
 function addIface({ host }: RecordedWorld, name: string, values: Readonly<Record<string, string>> = {}): void {
-  host.tree.write(`/etc/iscsi/ifaces/${name}`, Object.entries({ iscsi_ifacename: name, transport_name: 'tcp', ...values }).map(([key, value]) => `iface.${key} = ${value}\n`).join(''));
+  host.tree.write(`${ROOT}/ifaces/${name}`, Object.entries({ iscsi_ifacename: name, transport_name: 'tcp', ...values }).map(([key, value]) => `iface.${key} = ${value}\n`).join(''));
 }
 
 /** Another service's driver on the same host. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { failure, INFO, openMultipathWorld, PORTALS } from './multipath-world.js';
 import { infoFor, IQN } from './recorded-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 describe('the sessions of a map', () => {
   const patienceOf = ({ host }: ReturnType<typeof openMultipathWorld>): readonly string[] => host.kernel.sessions.map(({ id }) => host.tree.read(`/sys/class/iscsi_session/session${id}/recovery_tmo`)?.trim() ?? '');
@@ -16,8 +17,8 @@ describe('the sessions of a map', () => {
     world.host.kernel.multipathd.blacklistsAll = true;
     await world.driver.connect(INFO);
     expect(patienceOf(world)).toEqual(['120']);
-    const [portal] = world.host.tree.list(`/etc/iscsi/nodes/${IQN}`);
-    expect(world.host.tree.read(`/etc/iscsi/nodes/${IQN}/${portal ?? ''}/default`)).toContain('node.session.timeo.replacement_timeout = 120\n');
+    const [portal] = world.host.tree.list(`${ROOT}/nodes/${IQN}`);
+    expect(world.host.tree.read(`${ROOT}/nodes/${IQN}/${portal ?? ''}/default`)).toContain('node.session.timeo.replacement_timeout = 120\n');
     await world.driver.disconnect(INFO);
     expect(await world.residue()).toEqual([]);
   });

@@ -2,13 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import { failure, INFO, type MultipathWorld, openMultipathWorld, PORTALS } from './multipath-world.js';
 import type { NetAddress } from '../../src/host/net-addresses.js';
 import { addTarget, infoFor, openRecordedWorld } from './recorded-world.js';
+import { ROOT } from '../fakes/fake-release.js';
 
 const BOUND = { 'nic-a': 'eth1', 'nic-b': 'eth2' };
 
 function open(config: Readonly<Record<string, unknown>> = {}, addresses: readonly NetAddress[] = []): MultipathWorld {
   const world = openMultipathWorld({ iscsi_iface: ['nic-a', 'nic-b'], ...config }, addresses);
   for (const [name, device] of Object.entries(BOUND)) {
-    world.host.tree.write(`/etc/iscsi/ifaces/${name}`, `iface.iscsi_ifacename = ${name}\niface.net_ifacename = ${device}\niface.transport_name = tcp\n`);
+    world.host.tree.write(`${ROOT}/ifaces/${name}`, `iface.iscsi_ifacename = ${name}\niface.net_ifacename = ${device}\niface.transport_name = tcp\n`);
     world.host.tree.write(`/sys/class/net/${device}/address`, '52:54:00:00:00:01\n');
   }
   return world;

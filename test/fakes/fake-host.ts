@@ -9,8 +9,11 @@ import type { FileKind, FileSystem } from '../../src/host/file-system.js';
 import { formatRecord, parseRecord } from '../../src/iface/record-text.js';
 import { listFakeIfaces } from './fake-iface-mode.js';
 import { FakeKernel } from './fake-kernel.js';
+import { absentRecordText, type FakeRelease, programText, THIS_RELEASE } from './fake-release.js';
 import type { FakeTarget } from './fake-target.js';
 import { FakeTree } from './fake-tree.js';
+
+const ISCSIADM = '/usr/sbin/iscsiadm';
 
 /**
  * One host in memory: it is the command runner (an iscsiadm that makes and ends sessions), the file system (sysfs and open-iscsi's database)
@@ -37,12 +40,16 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   /** How `iscsiadm -m iface` names the records that it makes: `transport.mac`, with this behind it. */
   ifaceNaming: '' | '.ipv4.0' = '';
   readonly #users = new Map<string, readonly DeviceUser[]>();
-  readonly #clock: Clock;
+  readonly clock: Clock;
+  /** An upgrade puts another in its place. */
+  release: FakeRelease;
 
-  constructor({ clock }: { readonly clock: Clock }) {
-    this.#clock = clock;
+  constructor({ clock, release = THIS_RELEASE }: { readonly clock: Clock; readonly release?: FakeRelease }) {
+    this.clock = clock;
+    this.release = release;
     this.kernel = new FakeKernel({ tree: this.tree, targets: this.targets });
-    for (const folder of ['/etc/iscsi/nodes', '/etc/iscsi/ifaces', '/run/lock']) this.tree.directory(folder);
+    for (const folder of ['/run/lock', ...(release.hasFolders ? [`${release.root}/nodes`, `${release.root}/ifaces`] : [])]) this.tree.directory(folder);
+    this.tree.write(ISCSIADM, programText(release), 0o755);
     for (const transport of ['tcp', 'iser']) this.tree.directory(`/sys/class/iscsi_transport/${transport}`);
     this.tree.write('/sys/class/infiniband/mlx5_0/ports/1/state', '4: ACTIVE\n');
     this.tree.write('/proc/sys/kernel/random/boot_id', '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10\n');
@@ -58,7 +65,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   /** What a volume could leave behind, one line each. */
   residue(): readonly string[] {
     const wwids = (this.tree.read('/etc/multipath/wwids') ?? '').split('\n').filter((line) => line.startsWith('/')).map((line) => `wwid ${line}`);
-    const kept = /^\/sys\/class\/iscsi_session\/|^\/etc\/iscsi\/(?:nodes|ifaces|send_targets)\/.|^\/dev\/(?:sd|dm-)|lock\.write$|\/\.libvirt/;
+    const kept = /^\/sys\/class\/iscsi_session\/|^(?:\/etc|\/var\/lib)\/iscsi\/(?:nodes|ifaces|send_targets)\/.|^\/dev\/(?:sd|dm-)|lock\.write$|\/\.libvirt/;
     const isState = (path: string): boolean => path.startsWith('/var/lib/libvirt-volume/') && !path.endsWith('/failed-transports.json') && this.tree.kind(path) === 'file';
     return [...this.tree.paths().filter((path) => (kept.test(path) && this.tree.kind(path) !== undefined) || isState(path)), ...wwids];
   }
@@ -69,10 +76,11 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     if (command.program.startsWith('multipath') || command.program === 'dmsetup') return this.kernel.multipathd.run(command.program, command.args.map(String));
     if (command.program !== 'iscsiadm') throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${command.program}`);
     const args = command.args.map((argument) => (typeof argument === 'string' ? argument : argument.reveal()));
-    if (args.join(' ') === '-m iface') return listFakeIfaces(this.tree, this.ifaceNaming);
+    if (args.join(' ') === '-m iface') return listFakeIfaces(this.tree, this.root, this.ifaceNaming);
     const after = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
     const [target, portal, iface] = [after('-T'), after('-p'), after('-I')];
     if (args.includes('--discover') && args.includes('nonpersistent') && portal !== undefined && iface !== undefined) return await this.#discover(portal, iface);
+    if (args.includes('discoverydb') && after('-o') === 'show') return { exitCode: 6, stdout: '', stderr: absentRecordText(this.release) };
     if (target === undefined || iface === undefined) throw new Error(`iscsiadm without target or iface: ${printable(command)}`);
     const portals = portal === undefined ? undefined : [parsePortal(portal)];
     if (args.includes('--login')) return await this.#loginAll((portals ?? this.#recordedPortals(target, iface)).map((one) => ({ target, portal: one, iface })));
@@ -80,6 +88,16 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     const [key, value] = [after('-n'), after('-v')];
     if (after('-o') === 'update' && key !== undefined && value !== undefined && portal !== undefined) return this.#update({ target, portal: parsePortal(portal), iface }, key, value);
     throw new Error(`An iscsiadm command that this host does not know: ${printable(command)}`);
+  }
+
+  async locate(program: string): Promise<string | undefined> {
+    if (program === 'iscsiadm' && this.tree.kind(ISCSIADM) !== undefined) return ISCSIADM;
+    throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${program}: it is not installed, or not in PATH`);
+  }
+
+  /** Where its open-iscsi keeps its records. */
+  get root(): string {
+    return this.release.root;
   }
 
   /** All at once; the exit status is that of the first that fails, as iscsiadm has it. */
@@ -100,7 +118,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   }
 
   #recordedPortals(target: string, iface: string): readonly Portal[] {
-    const portals = this.tree.list(`/etc/iscsi/nodes/${target}`).map((name) => name.split(',')).map(([address = '', port]) => ({ address, port: Number(port) }));
+    const portals = this.tree.list(`${this.root}/nodes/${target}`).map((name) => name.split(',')).map(([address = '', port]) => ({ address, port: Number(port) }));
     return portals.filter((portal) => this.#record({ target, portal, iface }) !== undefined);
   }
 
@@ -116,7 +134,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     const answers = this.targets.some(({ portals }) => portals.some(({ address, port, serves }) => address === portal.address && port === portal.port && serves !== 'nothing'));
     const status = target?.loginStatus(portal, transport, record) ?? (answers ? 19 : 8);
     const tries = Number(record.get('node.session.initial_login_retry_max') ?? '4');
-    if (status === 8) await this.#clock.sleep(tries * Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
+    if (status === 8) await this.clock.sleep(tries * Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
     const loss = this.losingTransports.get(transport);
     if (status === 24 && loss !== undefined) return await this.#loseLogin({ target: iqn, portal, iface }, transport, loss, Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000);
     if (status !== 0) return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${iqn}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (${status} - it failed)`);
@@ -128,20 +146,20 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   async #loseLogin({ target, portal, iface }: Place, transport: string, status: 8 | 11, timeoutMs: number): Promise<CommandResult> {
     const session = this.kernel.addSession({ target, portal, iface, transport });
     this.kernel.setState(session, 'FAILED');
-    const end = this.#clock.now() + timeoutMs;
-    while (this.#clock.now() < end) await this.#clock.sleep(100, new AbortController().signal);
+    const end = this.clock.now() + timeoutMs;
+    while (this.clock.now() < end) await this.clock.sleep(100, new AbortController().signal);
     this.kernel.removeSession(session);
     return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${target}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (${status} - it timed out)`);
   }
 
   /** The portal's name stands for the record that tells the address, as open-iscsi has it (usr/idbm.c, idbm_discovery_read). */
   async #discover(portal: string, iface: string): Promise<CommandResult> {
-    const record = parseRecord(this.tree.read(`/etc/iscsi/send_targets/${portal.replace(/:(\d+)$/, ',$1')}/st_config`) ?? '');
+    const record = parseRecord(this.tree.read(`${this.root}/send_targets/${portal.replace(/:(\d+)$/, ',$1')}/st_config`) ?? '');
     const place = { address: record.get('discovery.sendtargets.address') ?? '', port: Number(record.get('discovery.sendtargets.port')) };
     if (!this.iscsidRuns) return exit(20, 'iscsiadm: can not connect to iSCSI daemon (111)!');
     const answering = this.targets.filter((target) => target.portals.some((one) => samePortal(one, place) && one.serves === (iface === 'iser' ? 'iser' : 'tcp')));
     if (answering.length === 0) {
-      await this.#clock.sleep(Number(record.get('discovery.sendtargets.timeo.login_timeout') ?? '15') * 1000, new AbortController().signal);
+      await this.clock.sleep(Number(record.get('discovery.sendtargets.timeo.login_timeout') ?? '15') * 1000, new AbortController().signal);
       return exit(11, 'iscsiadm: connection login retries (reopen_max) 0 exceeded');
     }
     const chap = this.discoveryChap;
@@ -171,7 +189,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   }
 
   #recordPath({ target, portal, iface }: Place): string | undefined {
-    const folder = `/etc/iscsi/nodes/${target}`;
+    const folder = `${this.root}/nodes/${target}`;
     const portals = this.tree.list(folder).filter((name) => name === `${portal.address},${portal.port}` || name.startsWith(`${portal.address},${portal.port},`));
     const paths = portals.flatMap((name) => [`${folder}/${name}/${iface}`, `${folder}/${name}`]).filter((path) => this.tree.kind(path) === 'file');
     return paths.find((path) => (parseRecord(this.tree.read(path) ?? '').get('iface.iscsi_ifacename') ?? 'default') === iface);

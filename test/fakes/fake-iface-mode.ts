@@ -8,10 +8,11 @@ const BUILT_IN = ['default tcp,<empty>,<empty>,<empty>,<empty>', 'iser iser,<emp
 /**
  * `iscsiadm -m iface` (open-iscsi, usr/iscsiadm.c, MODE_IFACE): makes a record for each HBA that has none, named for its transport and MAC, then prints all of them,
  * files first. Software transports' hosts get none (usr/iface.c, iface_setup_host_bindings).
+ * @param root where it keeps its records
  * @param naming what follows `transport.mac` in a name: nothing, or `.ipv4.0` (libopeniscsiusr since 2.1.5)
  */
-export function listFakeIfaces(tree: FakeTree, naming: '' | '.ipv4.0'): CommandResult {
-  const folder = '/etc/iscsi/ifaces';
+export function listFakeIfaces(tree: FakeTree, root: string, naming: '' | '.ipv4.0'): CommandResult {
+  const folder = `${root}/ifaces`;
   const records = (): readonly (readonly [string, ReadonlyMap<string, string>])[] => tree.list(folder).map((name) => [name, parseRecord(tree.read(`${folder}/${name}`) ?? '')]);
   for (const host of tree.list('/sys/class/iscsi_host')) {
     const transport = (tree.read(`/sys/class/scsi_host/${host}/proc_name`) ?? '').trim().replace(/^iscsi_/, '');

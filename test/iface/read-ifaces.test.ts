@@ -3,6 +3,7 @@ import { parseIface } from '../../src/iface/parse-iface.js';
 import { parseIfaceName } from '../../src/iface/iface-name.js';
 import { readIfaces } from '../../src/iface/read-ifaces.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { captured } from '../initiator/captured.js';
 
@@ -17,7 +18,7 @@ test('parseIface() reads a record of open-iscsi', () => {
 test('readIfaces() tells a record of an unknown transport from those that can be used', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   for (const name of ['plain', 'unheard-of']) host.tree.write(`/etc/iscsi/ifaces/${name}`, captured(`ifaces/${name}`));
-  const { ifaces, broken } = await readIfaces(host);
+  const { ifaces, broken } = await readIfaces(host, fakeDatabase(host));
   expect([ifaces.map(({ name }) => name), broken.map(({ name }) => name)]).toEqual([
     ['plain', 'default', 'iser'],
     ['unheard-of'],
@@ -26,7 +27,7 @@ test('readIfaces() tells a record of an unknown transport from those that can be
 test('readIfaces() takes no file in place of a built-in iface, as open-iscsi does not', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   host.tree.write('/etc/iscsi/ifaces/iser', captured('ifaces/plain'));
-  expect((await readIfaces(host)).ifaces.map(({ name, transport }) => [name, transport])).toEqual([
+  expect((await readIfaces(host, fakeDatabase(host))).ifaces.map(({ name, transport }) => [name, transport])).toEqual([
     ['default', 'tcp'],
     ['iser', 'iser'],
   ]);
@@ -38,7 +39,7 @@ test.each(['', '..', 'a/b', '-I', '.hidden', 'a b', 'a\nb', 'x'.repeat(65)])('pa
 test('readIfaces() takes an empty record for broken, and not for software TCP', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   host.tree.write('/etc/iscsi/ifaces/card', '');
-  expect((await readIfaces(host)).broken).toEqual([
+  expect((await readIfaces(host, fakeDatabase(host))).broken).toEqual([
     { name: 'card', reason: 'the record /etc/iscsi/ifaces/card is empty', isEmpty: true },
   ]);
 });
@@ -49,7 +50,7 @@ test('readIfaces() reads a record past its odd lines, and tells of them', async 
     '/etc/iscsi/ifaces/card',
     '[iface]\n; mine\niface.transport_name = tcp\niface.net_ifacename=eth1\niface.ipaddress = 192.0.2.1\n',
   );
-  const { ifaces, broken, odd } = await readIfaces(host);
+  const { ifaces, broken, odd } = await readIfaces(host, fakeDatabase(host));
   expect(broken).toEqual([]);
   expect(ifaces[0]).toMatchObject({ name: 'card', transport: 'tcp', ipaddress: '192.0.2.1', netIfacename: undefined });
   expect(odd.map(({ path, oddLines }) => [path, ...oddLines.map(({ number }) => number)])).toEqual([

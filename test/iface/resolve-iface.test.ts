@@ -4,6 +4,7 @@ import { readOptions } from '../../src/config/read-options.js';
 import { readIfaces } from '../../src/iface/read-ifaces.js';
 import { resolveIface, type ResolvedIface } from '../../src/iface/resolve-iface.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 
 const MAC = '00:0e:1e:ab:cd:ef';
@@ -13,7 +14,7 @@ async function resolved(table: object, records: Readonly<Record<string, Readonly
   const host = new FakeHost({ clock: new FakeClock() });
   for (const [path, values] of Object.entries(records)) host.tree.write(path, Object.entries(values).map(([key, value]) => `iface.${key} = ${value}\n`).join(''));
   const [selector] = readOptions({ libvirt: { iscsi_iface: table } }, 'test.toml').iscsiIface;
-  return await resolveIface(selector, await readIfaces(host), () => { throw new Error('the hardware is not asked'); });
+  return await resolveIface(selector, await readIfaces(host, fakeDatabase(host)), () => { throw new Error('the hardware is not asked'); });
 }
 
 describe('resolveIface() of { transport, hwaddress, ipaddress }', () => {
@@ -41,7 +42,8 @@ describe('resolveIface() of { transport, hwaddress, ipaddress }', () => {
   const record = { transport_name: 'qedi', hwaddress: MAC.toUpperCase(), ipaddress: '192.0.2.7' };
   const table = { transport: 'qedi', hwaddress: MAC, ipaddress: '192.0.2.7' };
   test.each<[string, string, readonly string[], string, boolean]>([
-    ['the only root with records', 'finds it', ['/var/lib/iscsi/ifaces/mine'], 'mine', false],
+    ['the root of its open-iscsi', 'finds it', ['/etc/iscsi/ifaces/mine'], 'mine', false],
+    ['the only root with records, if it is not that one', 'does not believe it', ['/var/lib/iscsi/ifaces/mine'], 'libvirt-volume.qedi.000e1eabcdef.192.0.2.7', true],
     ['both roots', 'goes by /etc/iscsi', ['/etc/iscsi/ifaces/mine', '/var/lib/iscsi/ifaces/other'], 'mine', false],
     ['the root that open-iscsi does not use', 'does not believe it', ['/var/lib/iscsi/ifaces/mine', '/etc/iscsi/nodes/iqn.a/192.0.2.1,3260,1/default'], 'libvirt-volume.qedi.000e1eabcdef.192.0.2.7', true],
   ])('of a record in %s it %s', async (_where, _what, paths, name, isNew) => {

@@ -10,6 +10,7 @@ import { ChapByArgument } from '../../src/initiator/chap-by-argument.js';
 import { NodeDatabase } from '../../src/initiator/node-database.js';
 import type { NodeSettings } from '../../src/initiator/node-record.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { FakeTarget } from '../fakes/fake-target.js';
 import { openFakeWorld } from '../fakes/fake-world.js';
@@ -42,7 +43,7 @@ function open({ byArgument = false, iscsid = '' }: { readonly byArgument?: boole
     const prefix = 'node.session.auth.';
     return Object.fromEntries([...parseRecord(host.tree.read(PATH) ?? '')].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])));
   };
-  return { host, database: new NodeDatabase({ files: host, clock, chapByArgument }), warnings, auth };
+  return { host, database: new NodeDatabase({ files: host, database: fakeDatabase(host), chapByArgument }), warnings, auth };
 }
 
 const MUTUAL = 'node.session.auth.username_in = array\nnode.session.auth.password_in = the-array-itself\n';

@@ -9,6 +9,7 @@ import { parseIfaceName } from '../../src/iface/iface-name.js';
 import { OWNER_COMMENT } from '../../src/iface/record-text.js';
 import { discoverPortals, type PortalSearch } from '../../src/initiator/discover-portals.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { FakeHostNames } from '../fakes/fake-host-names.js';
 import { FakeTarget } from '../fakes/fake-target.js';
@@ -39,7 +40,7 @@ function open(): World {
   host.targets.push(new FakeTarget({ iqn: target, portals: [{ address: '10.99.1.1', port: 3260, serves: 'tcp' }, { address: '10.99.2.1', port: 3260, serves: 'tcp' }] }));
   return {
     host, names, warnings,
-    discover: async (search = PLAIN, signal = SIGNAL) => await discoverPortals({ commands: host, files: host, clock, hostNames: names, logger, loginTimeoutMs: 2000 }, search, signal),
+    discover: async (search = PLAIN, signal = SIGNAL) => await discoverPortals({ commands: host, files: host, database: fakeDatabase(host), clock, hostNames: names, logger, loginTimeoutMs: 2000 }, search, signal),
     answer: (result, look = () => undefined) => {
       host.run = async (command: Command) => {
         host.commands.push(command);

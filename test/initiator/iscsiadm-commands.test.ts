@@ -18,6 +18,7 @@ const BUILT: Readonly<Record<keyof typeof commands, Command>> = {
   logoutTargetCommand: commands.logoutTargetCommand(KEY, 1000),
   setPasswordCommand: commands.setPasswordCommand(KEY, new Secret('hush'), 1000),
   discoverCommand: commands.discoverCommand({ name: 'libvirt-volume.default.10.99.1.1', port: 3260 }, DEFAULT_IFACE, 1000),
+  askForRecordCommand: commands.askForRecordCommand({ name: 'libvirt-volume.none', port: 3260 }, 1000),
   versionCommand: commands.versionCommand(1000),
   listIfacesCommand: commands.listIfacesCommand(1000),
 };

@@ -9,6 +9,7 @@ import { parseRecord } from '../../src/iface/record-text.js';
 import { NodeDatabase } from '../../src/initiator/node-database.js';
 import { OWNER_COMMENT } from '../../src/iface/record-text.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { captured } from './captured.js';
 
@@ -30,7 +31,7 @@ function open(): { readonly host: FakeHost; readonly database: NodeDatabase } {
   const clock = new FakeClock();
   const host = new FakeHost({ clock });
   host.tree.write('/etc/iscsi/iscsid.conf', captured('iscsid.conf'));
-  return { host, database: new NodeDatabase({ files: host, clock }) };
+  return { host, database: new NodeDatabase({ files: host, database: fakeDatabase(host) }) };
 }
 
 const key = (portal: string, iface = builtIn('default')): Parameters<NodeDatabase['put']>[0] => ({ target, portal: parsePortal(portal), iface });

@@ -11,6 +11,7 @@ import { loginFailure } from '../../src/initiator/iscsiadm-exit.js';
 import { OpenIscsiInitiator } from '../../src/initiator/open-iscsi-initiator.js';
 import { EventHub } from '../../src/events/event-hub.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { FakeTarget } from '../fakes/fake-target.js';
 import { captured, capturedAnswer } from './captured.js';
@@ -25,7 +26,7 @@ function open(): { readonly host: FakeHost; readonly initiator: OpenIscsiInitiat
   const clock = new FakeClock();
   const host = new FakeHost({ clock });
   host.targets.push(new FakeTarget({ iqn: target, portals: [{ address: '10.99.1.1', port: 3260, serves: 'tcp' }] }));
-  return { host, initiator: new OpenIscsiInitiator({ commands: host, files: host, clock, logger: SILENT, events: new EventHub({ logger: SILENT }), loginTimeoutMs: 2000 }) };
+  return { host, initiator: new OpenIscsiInitiator({ commands: host, files: host, database: fakeDatabase(host), clock, logger: SILENT, events: new EventHub({ logger: SILENT }), loginTimeoutMs: 2000 }) };
 }
 
 function answerWith(host: FakeHost, verb: string, answer: CommandResult): void {

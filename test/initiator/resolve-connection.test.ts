@@ -6,6 +6,7 @@ import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
 import { NodeDatabase } from '../../src/initiator/node-database.js';
 import { resolveConnection, type ResolvedConnection } from '../../src/initiator/resolve-connection.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { FakeHostNames } from '../fakes/fake-host-names.js';
 
@@ -26,8 +27,8 @@ function open(addresses: Readonly<Record<string, readonly string[]>>): World {
   const names = new FakeHostNames();
   for (const [name, list] of Object.entries(addresses)) names.addresses.set(name, list);
   return {
-    host, names, database: new NodeDatabase({ files: host, clock }),
-    resolve: async (portals) => await resolveConnection(listed(portals), { files: host, hostNames: names, logger: SILENT }, SIGNAL),
+    host, names, database: new NodeDatabase({ files: host, database: fakeDatabase(host) }),
+    resolve: async (portals) => await resolveConnection(listed(portals), { files: host, database: fakeDatabase(host), hostNames: names, logger: SILENT }, SIGNAL),
   };
 }
 

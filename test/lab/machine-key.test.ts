@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { MACHINE_INPUTS, machineKey } from '../../lab/host/machine-key.js';
+import { MACHINE_INPUTS, machineKey, outdatedImages } from '../../lab/host/machine-key.js';
 
 test('machineKey() is the same for the same inputs, and fit for a folder name', () => {
   expect(machineKey([['build.sh', 'a'], ['packages.txt', 'b']])).toBe(machineKey([['build.sh', 'a'], ['packages.txt', 'b']]));
@@ -19,4 +19,10 @@ test.each([
 
 test.each(MACHINE_INPUTS)('MACHINE_INPUTS: %s is there', (name) => {
   expect(existsSync(join('lab/machine', name))).toBe(true);
+});
+
+test('outdatedImages() are those of the same release, and those of no release', () => {
+  const [old, now] = ['13-0123456789abcdef', '13-fedcba9876543210'];
+  const others = ['12-0123456789abcdef', 'build-13.log', 'building-xyz', 'lock', '131-0123456789abcdef'];
+  expect(outdatedImages([old, now, '0123456789abcdef', ...others], now)).toEqual([old, '0123456789abcdef']);
 });

@@ -5,9 +5,11 @@ import { ifSeen } from '../seen.js';
 
 /** Whether the kernel's settings break sessions over a NIC that shares its network with another one. */
 export function checkNicsInOneNetwork({ ifaces, reversePath }: HostState): readonly Finding[] {
-  return ifSeen(ifaces, ({ chosen, hardware }) => ifSeen(reversePath, (settings) => {
+  if (ifaces.kind === 'unseen') return []; // checkIfaces tells
+  const { chosen, hardware } = ifaces.value;
+  return ifSeen(reversePath, (settings) => {
     if (settings === undefined) return [];
     const used = chosen.flatMap((one) => (one.kind === 'found' ? [one.resolved.iface] : []));
     return checkReversePath(used, hardware, settings).map(({ code, reason, mend }) => finding(code, reason, mend));
-  }));
+  });
 }

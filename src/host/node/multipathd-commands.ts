@@ -27,6 +27,10 @@ export class MultipathdCommands implements CommandRunner {
     return (command.program === 'multipathd' ? await this.#ask(command, signal) : undefined) ?? (await this.#commands.run(command, signal));
   }
 
+  async locate(program: string, signal: AbortSignal): Promise<string | undefined> {
+    return await this.#commands.locate?.(program, signal);
+  }
+
   /** @returns what the program would print; `undefined` when the daemon was not reached or does not take it from this user */
   async #ask(command: Command, signal: AbortSignal): Promise<CommandResult | undefined> {
     const started = performance.now();

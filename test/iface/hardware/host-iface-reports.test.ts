@@ -3,11 +3,12 @@ import { HostIfaceReports } from '../../../src/iface/host-iface-reports.js';
 import { CARDS } from './cards/index.js';
 import { plugConnectX } from './cards/rdma.js';
 import { SysfsTree } from './sysfs-tree.js';
+import { fakeDatabase } from '../../fakes/fake-database.js';
 
 const NEVER = new AbortController().signal;
 
 async function reasons(tree: SysfsTree): Promise<Readonly<Record<string, string | undefined>>> {
-  return Object.fromEntries((await new HostIfaceReports({ files: tree.files }).list(NEVER)).map(({ name, usable, reason }) => [name, usable ? 'usable' : reason]));
+  return Object.fromEntries((await new HostIfaceReports({ files: tree.files, database: fakeDatabase(tree.host) }).list(NEVER)).map(({ name, usable, reason }) => [name, usable ? 'usable' : reason]));
 }
 
 test('HostIfaceReports shows the reason and the command that mends it, and the broken record', async () => {
@@ -33,5 +34,6 @@ test('R109: a record of any name and any of the nine transports is reported, qed
 });
 
 test('HostIfaceReports stops when it is told to', async () => {
-  await expect(new HostIfaceReports({ files: new SysfsTree().files }).list(AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
+  const { files, host } = new SysfsTree();
+  await expect(new HostIfaceReports({ files, database: fakeDatabase(host) }).list(AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
 });

@@ -7,6 +7,7 @@ import { parseIface } from '../../../src/iface/parse-iface.js';
 import { TRANSPORTS } from '../../../src/iface/transport.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeHost } from '../../fakes/fake-host.js';
+import { fakeDatabase } from '../../fakes/fake-database.js';
 
 const CARD: NewIface = { transport: 'cxgb4i', hwaddress: '00:07:43:04:aa:bb', ipaddress: undefined, netIfacename: undefined };
 const NEVER = new AbortController().signal;
@@ -118,5 +119,5 @@ describe('IfaceRecords', () => {
 function world(): { readonly host: FakeHost; readonly records: IfaceRecords } {
   const clock = new FakeClock();
   const host = new FakeHost({ clock });
-  return { host, records: new IfaceRecords({ files: host, clock }) };
+  return { host, records: new IfaceRecords({ files: host, database: fakeDatabase(host) }) };
 }

@@ -1,0 +1,110 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, cpSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import type { LabEvent } from '../events.js';
+import { SERVICES, type Scenario } from '../plan.js';
+import { figuresOf, figuresTable, type BootFigures } from './figures.js';
+import { JobQueue, type Job } from './jobs.js';
+import { runLane, type BootReport } from './lane.js';
+import { laneCount } from './lanes.js';
+import { makeProjectImage } from './project-image.js';
+import { findAccelerator, type Boot } from './qemu.js';
+import { Reporter } from './report.js';
+import { runMachine } from './run-machine.js';
+import { say } from './say.js';
+import { closingLine, tallyOf } from './tally.js';
+
+const OUT = '.lab';
+
+/** The machine of a release: its name and machineFolder(). */
+export interface ReleaseMachine {
+  readonly release: string;
+  readonly folder: string;
+}
+
+export interface RunOptions {
+  readonly isDemo: boolean;
+  readonly tallyFile?: string;
+}
+
+/** Runs all jobs, in as many machines side by side as the host has room for. @returns the exit status */
+export async function runAll(machines: readonly [ReleaseMachine, ...ReleaseMachine[]], jobs: readonly Job[], { isDemo, tallyFile }: RunOptions): Promise<number> {
+  const accelerator = findAccelerator(machines[0].folder);
+  const lanes = laneCount(accelerator, jobs.length);
+  const images = new Map(machines.map(({ release, folder }) => [release, { machine: folder, projectImage: makeImage(release, folder) }]));
+  for (const name of readdirSync(OUT)) if (/^machine(?:-\d+)?$/.test(name)) rmSync(join(OUT, name), { recursive: true });
+  for (const { release, scenario } of jobs) rmSync(join(OUT, release, scenario.name), { recursive: true, force: true });
+  say(`Booting ${lanes > 1 ? `${lanes} lab machines side by side` : 'the lab machine'} (${accelerator === 'kvm' ? 'KVM' : 'software emulation'}), Debian ${machines.map(({ release }) => release).join(' and ')}. Consoles: ${OUT}/machine*/console.log`);
+  const queue = new JobQueue(jobs);
+  const reporter = new Reporter({ isDemo, namesRelease: machines.length > 1 });
+  const begin = performance.now();
+  const reports: BootReport[] = [];
+  const figures: BootFigures[] = [];
+  await Promise.all(Array.from({ length: lanes }, async (_unused, lane) => {
+    const out = resolve(OUT, lane === 0 ? 'machine' : `machine-${lane + 1}`);
+    await runLane(queue, {
+      run: async (release, next, onEvent) => {
+        const image = images.get(release);
+        if (image === undefined) throw new Error(`There is no machine of Debian ${release}`);
+        rmSync(out, { recursive: true, force: true });
+        mkdirSync(join(out, 'log'), { recursive: true });
+        const services = SERVICES.filter((service) => jobs.some((job) => job.release === release && job.scenario.services.includes(service)));
+        await runMachine({ accelerator, cpus: lanes > 1 ? 1 : 2, ...image, out, mode: 'run', services }, next, onEvent);
+      },
+      console: () => relative('.', join(out, 'console.log')),
+      event: (event, release) => { reporter.report(event, release); },
+      ended: (report) => {
+        reports.push(report);
+        figures.push({ ...report, lane: lane + 1, endedAt: (performance.now() - begin) / 1000 });
+        keepCapabilities(out, images.get(report.release)?.machine);
+        for (const event of report.events) if (event.kind === 'scenario-started') collect(out, report.release, event.scenario, report.events);
+      },
+    });
+  }));
+  const events = [...reports.flatMap((report) => report.events), ...queue.waiting.map(neverRan)];
+  for (const { release, scenario } of queue.waiting) reporter.report(neverRan({ release, scenario }), release);
+  const tally = tallyOf(events);
+  const all = figuresOf(figures, (performance.now() - begin) / 1000);
+  if (!isDemo && jobs.length > 1) process.stderr.write(`\n${figuresTable(all)}\n\n`);
+  if (tallyFile !== undefined) writeFileSync(tallyFile, JSON.stringify({ ...tally, ...all }));
+  if (!isDemo || tally.failed > 0) say(`${closingLine(tally)}. Logs: ${OUT}/`);
+  return tally.failed > 0 || tally.passed === 0 ? 1 : 0;
+}
+
+/** What the machine boots with beside its release's images. @returns the file with the project */
+export function makeImage(release: string, machine: string): string {
+  const image = resolve(OUT, `project-${release}.img`);
+  makeProjectImage(resolve(OUT, 'project'), image, machine);
+  return image;
+}
+
+function neverRan({ scenario }: { readonly scenario: Pick<Scenario, 'name'>; readonly release: string }): LabEvent {
+  return { kind: 'test', scenario: scenario.name, name: 'it is run', outcome: 'failed', ms: 0, detail: 'There was no machine left to run it in' };
+}
+
+/** What libvirt found out about QEMU takes it 6 s under emulation, so the next boot gets it from here. */
+function keepCapabilities(out: string, machine: string | undefined): void {
+  const found = join(out, 'capabilities');
+  if (machine !== undefined && existsSync(found) && !existsSync(join(machine, 'capabilities'))) cpSync(found, join(machine, 'capabilities'), { recursive: true, preserveTimestamps: true });
+}
+
+/** Puts what the machine left in /out/SCENARIO, with its events, where people look for it: .lab/RELEASE/SCENARIO. */
+function collect(out: string, release: string, name: string, events: readonly LabEvent[]): void {
+  const folder = join(OUT, release, name);
+  if (existsSync(join(out, name))) {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(join(OUT, release), { recursive: true });
+    renameSync(join(out, name), folder);
+  }
+  mkdirSync(folder, { recursive: true });
+  const own = events.filter((event) => 'scenario' in event && event.scenario === name);
+  writeFileSync(join(folder, 'events.ndjson'), own.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  if (existsSync(join(out, 'console.log'))) cpSync(join(out, 'console.log'), join(folder, 'console.log'));
+}
+
+/** For the shell. */
+export function shellBoot({ release, folder }: ReleaseMachine): Boot {
+  const out = resolve(OUT, 'machine');
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(join(out, 'log'), { recursive: true });
+  return { accelerator: findAccelerator(folder), cpus: 2, machine: folder, projectImage: makeImage(release, folder), out, mode: 'shell', services: SERVICES };
+}
