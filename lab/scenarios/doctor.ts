@@ -153,6 +153,43 @@ test('a host without an initiator name gets one', async () => {
   }
 });
 
+test('of odd lines in iscsid.conf just those are told that iscsiadm warns of', async () => {
+  const file = '/etc/iscsi/iscsid.conf';
+  const text = readFileSync(file, 'utf8');
+  const first = text.split('\n').length;
+  const odd = ['[node]', '; old', 'node.session.cmds_max=64', 'node.session.scan = Auto', 'node.session.queue_depth ='];
+  const node = ['-m', 'node', '-T', IQN, '-p', `${PORTAL}:3260,1`, '-I', 'default', '-o'];
+  writeFileSync(file, [text, ...odd, 'node.session.reopen_max = 3 # three', 'node.startup = manual'].join('\n'));
+  try {
+    const { message, mend } = await requireFinding('LINE_NOT_UNDERSTOOD');
+    assert.equal(mend, null);
+    for (const line of odd.keys()) assert.ok(message.includes(`line ${first + 1 + line} `), message);
+    const { stderr } = await tryRun('iscsiadm', [...node, 'new']);
+    const warned = new Set([...stderr.matchAll(/onfig file line (\d+) /g)].map(([, line]) => Number(line)));
+    note(stderr);
+    assert.deepEqual([...warned].toSorted((one, other) => one - other), [...odd.keys(), odd.length + 1].map((line) => first + 1 + line));
+    const { stdout } = await tryRun('iscsiadm', [...node, 'show']);
+    assert.match(stdout, /^node\.session\.reopen_max = 3$/m);
+    await run('iscsiadm', [...node, 'delete']);
+  } finally {
+    writeFileSync(file, text);
+  }
+  await requireClean();
+});
+
+test('a name with blanks around its equals sign is the one that iscsid has', async () => {
+  const file = '/etc/iscsi/initiatorname.iscsi';
+  const text = readFileSync(file);
+  writeFileSync(file, '# ours\n InitiatorName\t= iqn.2026-11.org.example:blanks \nInitiatorName=iqn.2026-11.org.example:second\n');
+  try {
+    const report = await requireClean();
+    assert.match(findingIn(report, 'INITIATOR_NAME_SET').message, /^this host is iqn\.2026-11\.org\.example:blanks(?:;|$)/);
+    assert.equal(readFileSync(file, 'utf8').includes('blanks'), true);
+  } finally {
+    writeFileSync(file, text);
+  }
+});
+
 test('volume_use_multipath without multipathd, and a multipathd that takes every disk', async () => {
   const enforced = config('enforced', 'volume_use_multipath = true\nvolume_enforce_multipath = true\n');
   const before = readFileSync('/etc/multipath.conf', 'utf8');

@@ -1,6 +1,7 @@
 // needs: libvirt
 // limit: 900 s
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/index.js';
 import { run } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
@@ -63,6 +64,27 @@ test('the iface is looked up at each connect: one that comes later is used, and 
     await iface[Symbol.asyncDispose]();
   }
   await requireUnknown();
+});
+
+test('lines of iscsid.conf that open-iscsi passes over cost no volume, and the record has what it takes', async () => {
+  const file = '/etc/iscsi/iscsid.conf';
+  const text = readFileSync(file, 'utf8');
+  using target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
+  const info = connectionInfo(volume, target, 1, [TCP_ADDRESSES[0]]);
+  await using driver = volumeDriver({});
+  const before = await readResidue();
+  const odd = '[node]\n; old\nwhat is this\nnode.name = iqn.2026-11.org.example:other\nnode.session.typo = 1\nnode.session.queue_depth = 24 # deep';
+  writeFileSync(file, `${text}\n${odd}\nnode.session.cmds_max=64\nnode.session.iscsi.ImmediateData = maybe\n`);
+  try {
+    await driver.connect(info);
+    assert.match(await run('iscsiadm', ['-m', 'node']), new RegExp(`^${TCP_ADDRESSES[0]}:3260,1 ${IQN}$`, 'm'));
+    const record = await run('iscsiadm', ['-m', 'node', '-T', IQN, '-p', TCP_ADDRESSES[0], '-I', 'default', '-o', 'show']);
+    for (const line of ['node.session.queue_depth = 24', 'node.session.cmds_max = 128', 'node.session.iscsi.ImmediateData = Yes']) assert.ok(record.includes(`${line}\n`), line);
+    await driver.disconnect(info);
+    await requireNothingLeft(before);
+  } finally {
+    writeFileSync(file, text);
+  }
 });
 
 test('an iscsid that was down when the driver was made costs no volume its iface: none comes over another, and the next comes over the right one (W-7)', async () => {

@@ -110,10 +110,10 @@ function asAuthMethod(value: unknown): 'CHAP' | 'None' {
   throw new SyntaxError(`expected CHAP, not ${quoted(value)}`);
 }
 
-/** open-iscsi's record files hold 255 characters a value and strip blanks at both ends (usr/idbm.c); a newline would be a record line of its own. */
+/** open-iscsi's record files hold 255 bytes a value and strip blanks at both ends (usr/idbm.c); a newline would be a record line of its own. */
 function asChapText(value: unknown): string {
   const text = asText(value);
-  if (text.length > 255 || text.trim() !== text) throw new SyntaxError('expected 1 to 255 characters without blanks at either end');
+  if (Buffer.byteLength(text) > 255 || text.trim() !== text) throw new SyntaxError('expected 1 to 255 bytes without blanks at either end');
   return text;
 }
 
@@ -122,7 +122,7 @@ function asSecretText(value: unknown): string {
   try {
     return asChapText(value);
   } catch {
-    throw new SyntaxError('expected text of 1 to 255 characters without control characters, or blanks at either end');
+    throw new SyntaxError('expected text of 1 to 255 bytes without control characters, or blanks at either end');
   }
 }
 

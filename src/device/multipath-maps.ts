@@ -1,5 +1,6 @@
 import type { Logger } from '../base/logger.js';
 import { quoted } from '../base/quoted.js';
+import { shellWords } from '../base/shell-words.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import type { Command, CommandResult, CommandRunner } from '../host/command.js';
@@ -213,7 +214,7 @@ export class MultipathMaps {
       if ((await until(isGone, { clock, timeoutMs: pause, signal })) === true) break;
       if (result.exitCode !== 0 || pause >= LAST_REQUEST_MS) command = removeMapCommand(map.name);
       if (clock.now() < deadline) continue;
-      throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the multipath map ${map.name}: ${answer === '' ? 'the kernel still has it' : answer}`, { hint: `multipath -f ${map.name}`, details: { map: map.name, wwid: map.wwid } });
+      throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the multipath map ${map.name}: ${answer === '' ? 'the kernel still has it' : answer}`, { hint: `multipath ${shellWords('-f', map.name)}`, details: { map: map.name, wwid: map.wwid } });
     }
     logger.info('Map removed', { name: map.name, wwid: map.wwid });
   }
@@ -240,7 +241,8 @@ export class MultipathMaps {
 
   async #remember(wwid: Wwid, signal: AbortSignal): Promise<void> {
     const known = (await this.#parts.files.readText(WWIDS)) ?? '';
-    if (known.split('\n').includes(`/${wwid}/`)) return;
+    // what follows the id means nothing (multipath-tools, libmultipath/wwids.c, lookup_wwid)
+    if (known.split('\n').some((line) => line.startsWith(`/${wwid}/`))) return;
     await this.#added.put(wwid); // before the entry is made: one that a crash leaves is then known as ours
     await this.#ask(rememberWwidCommand(wwid), signal);
   }
@@ -284,7 +286,7 @@ function isRefusal(result: CommandResult): boolean {
 
 function notResized(map: MultipathMap, sizeBytes: bigint, words: string): VolumeError {
   return new VolumeError('RESIZE_FAILED', `Cannot resize the multipath map ${map.name}: its paths have ${sizeBytes} bytes and it has ${map.sizeBytes}; multipathd says ${quoted(words)}`, {
-    hint: `multipathd resize map ${map.name}; its log names the path that it does not agree with`, details: { map: map.name, wwid: map.wwid, oldSizeBytes: Number(map.sizeBytes), newSizeBytes: Number(sizeBytes) },
+    hint: `multipathd resize map ${shellWords(map.name)}; its log names the path that it does not agree with`, details: { map: map.name, wwid: map.wwid, oldSizeBytes: Number(map.sizeBytes), newSizeBytes: Number(sizeBytes) },
   });
 }
 

@@ -3,7 +3,8 @@ import { portalOperand, recordedPortal } from '../connection/recorded-portal.js'
 import { parseTargetName } from '../connection/target-name.js';
 import type { FileSystem } from '../host/file-system.js';
 import { parseIfaceName } from '../iface/iface-name.js';
-import { parseRecord, type RecordValues } from '../iface/record-text.js';
+import { readRecordText } from '../iface/read-record-text.js';
+import { type OddLine, readRecord as parsed, type RecordValues } from '../iface/record-text.js';
 import { mapLimited } from './map-limited.js';
 
 /**
@@ -12,8 +13,11 @@ import { mapLimited } from './map-limited.js';
  */
 export interface DatabaseRecord {
   readonly path: string;
+  /** Lines that open-iscsi does not take as they stand there. */
+  readonly oddLines: readonly OddLine[];
   readonly content:
-    | { readonly kind: 'empty' }
+    /** `blank`: there are bytes in it, and no line. */
+    | { readonly kind: 'empty'; readonly blank: boolean }
     | { readonly kind: 'broken'; readonly reason: string }
     | { readonly kind: 'node'; readonly target: string; readonly portal: string; readonly iface: string; readonly startup: string; readonly unknown: string | undefined }
     | { readonly kind: 'discovery' };
@@ -52,15 +56,11 @@ async function pathsIn(files: FileSystem, folder: string): Promise<readonly stri
 }
 
 async function readRecord(files: FileSystem, path: string, contentOf: (values: RecordValues) => DatabaseRecord['content']): Promise<DatabaseRecord | undefined> {
-  const text = await files.readText(path);
+  const text = await readRecordText(files, path);
   if (text === undefined) return undefined;
-  if (text.trim() === '') return { path, content: { kind: 'empty' } };
-  try {
-    return { path, content: contentOf(parseRecord(text)) };
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return { path, content: { kind: 'broken', reason: error.message } };
-  }
+  if (text.trim() === '') return { path, oddLines: [], content: { kind: 'empty', blank: text !== '' } };
+  const { values, oddLines } = parsed(text);
+  return { path, oddLines, content: contentOf(values) };
 }
 
 function nodeContent(values: RecordValues): DatabaseRecord['content'] {

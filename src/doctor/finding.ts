@@ -27,6 +27,7 @@ export const FINDING_SEVERITY = {
   NODE_RECORD_UNKNOWN: 'warning',
   DISCOVERY_RECORD_BROKEN: 'warning',
   SESSION_UNKNOWN: 'warning',
+  LINE_NOT_UNDERSTOOD: 'warning',
   IFACE_NOT_FOUND: 'error',
   IFACE_UNUSABLE: 'error',
   IFACE_FALLS_BACK: 'warning',

@@ -3,7 +3,8 @@ import type { VolumeOptions } from '../config/options.js';
 import type { FileKind } from '../host/file-system.js';
 import type { DatabaseLocation } from '../iface/database-location.js';
 import type { Hardware } from '../iface/hardware.js';
-import type { BrokenIface, IfaceInventory } from '../iface/read-ifaces.js';
+import type { BrokenIface, IfaceFiles } from '../iface/read-ifaces.js';
+import type { OddLine } from '../iface/record-text.js';
 import type { ReversePath } from '../iface/read-reverse-path.js';
 import type { ResolvedIface } from '../iface/resolve-iface.js';
 import type { AllSessions } from '../initiator/read-sessions.js';
@@ -24,6 +25,8 @@ export interface HostState {
   readonly openIscsi: OpenIscsiState;
   /** The text of /etc/iscsi/initiatorname.iscsi; absent when there is no such file. */
   readonly initiatorName: Seen<{ readonly text: string | undefined }>;
+  /** Lines of /etc/iscsi/iscsid.conf that open-iscsi does not take as they stand there. */
+  readonly oddDefaults: Seen<readonly OddLine[]>;
   readonly database: Seen<DatabaseState>;
   readonly databaseLock: Seen<DatabaseLockState>;
   readonly records: Seen<readonly DatabaseRecord[]>;
@@ -84,7 +87,7 @@ export type DatabaseLockState =
 export interface IfaceState {
   readonly root: string;
   readonly hardware: Hardware;
-  readonly inventory: IfaceInventory;
+  readonly inventory: IfaceFiles;
   /** What each entry of `iscsi_iface` means, in its order. */
   readonly chosen: readonly ChosenIface[];
 }

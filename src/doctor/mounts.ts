@@ -6,13 +6,32 @@ export interface Mount {
   readonly readOnly: boolean;
 }
 
-/** Reads /proc/self/mountinfo (proc_pid_mountinfo(5)), in the order of mounting. */
+/** Fields in front of the optional ones: mount, parent and device number, root, mount point, options. */
+const FIRST_OPTIONAL = 6;
+
+/**
+ * Reads /proc/self/mountinfo (proc_pid_mountinfo(5)), in the order of mounting. A line that is none costs nothing but
+ * itself. Each blank is the end of a field: a source may be
+ * empty (`mount -t tmpfs "" /mnt`), and the options of some file systems have blanks in them (fs/proc_namespace.c,
+ * show_mountinfo).
+ */
 export function parseMounts(text: string): readonly Mount[] {
   return text.split('\n').flatMap((line) => {
-    const [, point, own, type, whole] = /^\d+ \d+ \d+:\d+ \S+ (\S+) (\S+) (?:\S+ )*?- (\S+) \S+ (\S+)$/.exec(line) ?? [];
-    if (point === undefined || own === undefined || type === undefined || whole === undefined) return [];
-    const options = [...own.split(','), ...whole.split(',')];
-    return [{ point: unescaped(point), type, readOnly: options.includes('ro') }];
+    const fields = line.split(' ');
+    const [id = '', , device = '', , point, own] = fields;
+    const separator = fields.indexOf('-', FIRST_OPTIONAL);
+    const [type, , ...whole] = separator === -1 ? [] : fields.slice(separator + 1);
+    if (
+      !/^\d+$/.test(id) ||
+      !/^\d+:\d+$/.test(device) ||
+      point === undefined ||
+      own === undefined ||
+      type === undefined ||
+      type === ''
+    )
+      return [];
+    const options = [...own.split(','), ...whole.join(' ').split(',')];
+    return [{ point: unescaped(point), type: unescaped(type), readOnly: options.includes('ro') }];
   });
 }
 
@@ -23,7 +42,7 @@ export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefin
   return above.findLast(({ point }) => point.length === longest);
 }
 
-/** Blank, tab, newline and backslash are written in octal (fs/proc_namespace.c, mangle). */
+/** Blank, tab, newline, backslash and, since Linux 5.18, `#` are written in octal (fs/proc_namespace.c, mangle). */
 function unescaped(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCodePoint(Number.parseInt(digits, 8)));
 }

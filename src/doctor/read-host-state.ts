@@ -5,6 +5,7 @@ import type { Clock } from '../host/clock.js';
 import type { CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { NetAddresses } from '../host/net-addresses.js';
+import { isListenedOn } from '../host/unix-sockets.js';
 import { until } from '../host/until.js';
 import { DEFAULT_LOCK_FOLDER } from '../iface/database-location.js';
 import { writeLockIn } from '../iface/database-lock.js';
@@ -13,9 +14,13 @@ import type { IfaceSelector } from '../iface/iface-selector.js';
 import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { readHardware } from '../iface/read-hardware.js';
 import { type IfaceInventory, readIfaces } from '../iface/read-ifaces.js';
+import { readRecordText } from '../iface/read-record-text.js';
 import { readReversePath } from '../iface/read-reverse-path.js';
+import { readRecord } from '../iface/record-text.js';
 import { resolveIface } from '../iface/resolve-iface.js';
+import { INITIATOR_NAME_FILE } from '../initiator/initiator-name-in.js';
 import { versionCommand } from '../initiator/iscsiadm-commands.js';
+import { ISCSID_CONFIGURATION } from '../initiator/iscsid-defaults.js';
 import { parseToolVersion } from '../initiator/parse-tool-version.js';
 import { readAllSessions } from '../initiator/read-sessions.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
@@ -53,12 +58,13 @@ export async function readHostState(parts: DoctorParts, configOrigin: string, si
   throwIfAborted(signal);
   const { files, options } = parts;
   const asked = readOpenIscsi(parts, signal);
-  const [user, mounts, directories, openIscsi, initiatorName, database, databaseLock, records, sessions, ifaces, reversePath, failedTransports, multipath, libvirt] = await Promise.all([
+  const [user, mounts, directories, openIscsi, initiatorName, oddDefaults, database, databaseLock, records, sessions, ifaces, reversePath, failedTransports, multipath, libvirt] = await Promise.all([
     see(() => readUser(parts, signal)),
     see(async () => parseMounts((await files.readText('/proc/self/mountinfo')) ?? '')),
     see(() => readDirectories(files, options)),
     asked,
-    see(async () => ({ text: await files.readText('/etc/iscsi/initiatorname.iscsi') })),
+    see(async () => ({ text: await readRecordText(files, INITIATOR_NAME_FILE) })),
+    see(async () => readRecord((await readRecordText(files, ISCSID_CONFIGURATION)) ?? '').oddLines),
     see(() => readDatabase(parts, signal)),
     see(() => readDatabaseLock(parts, asked, signal)),
     see(async () => await readDatabaseRecords(files, await parts.database.root())),
@@ -70,7 +76,7 @@ export async function readHostState(parts: DoctorParts, configOrigin: string, si
     readLibvirt(parts, signal),
   ]);
   throwIfAborted(signal);
-  return { options, configOrigin, user, mounts, directories, openIscsi, initiatorName, database, databaseLock, records, sessions, ifaces, reversePath, failedTransports, multipath, libvirt };
+  return { options, configOrigin, user, mounts, directories, openIscsi, initiatorName, oddDefaults, database, databaseLock, records, sessions, ifaces, reversePath, failedTransports, multipath, libvirt };
 }
 
 async function readUser({ commands }: DoctorParts, signal: AbortSignal): Promise<{ readonly exitCode: number; readonly uid: string; readonly stderr: string }> {
@@ -92,7 +98,7 @@ async function nearestThere(files: FileSystem, path: string): Promise<DirectoryS
 
 async function readOpenIscsi({ files, commands }: DoctorParts, signal: AbortSignal): Promise<OpenIscsiState> {
   const [listens, daemons, iscsiadmVersion, iscsidVersion, osRelease] = await Promise.all([
-    see(async () => (await files.readText('/proc/net/unix'))?.includes(ISCSID_SOCKET) === true),
+    see(async () => isListenedOn((await files.readText('/proc/net/unix')) ?? '', ISCSID_SOCKET)),
     see(async () => await Promise.all((await readProcesses(files, ['iscsid'])).map(async (process) => ({ ...process, replaced: await isReplaced(files, process) })))),
     see(async () => parseToolVersion((await commands.run(versionCommand(ANSWER_MS), signal)).stdout)),
     see(async () => parseToolVersion((await commands.run({ program: 'iscsid', args: ['--version'], patience: { kind: 'kill', ms: ANSWER_MS } }, signal)).stdout)),

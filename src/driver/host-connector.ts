@@ -11,9 +11,10 @@ import type { Iface } from '../iface/iface.js';
 import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { readHardware } from '../iface/read-hardware.js';
 import { readIfaces } from '../iface/read-ifaces.js';
+import { readRecordText } from '../iface/read-record-text.js';
 import { valueOf } from '../iface/record-text.js';
 import { sourceAddresses } from '../iface/source-addresses.js';
-import { initiatorNameIn } from '../initiator/initiator-name-in.js';
+import { GIVE_INITIATOR_NAME, INITIATOR_NAME_FILE, initiatorNameIn } from '../initiator/initiator-name-in.js';
 import type { ConnectorProperties } from './connector-properties.js';
 import { planIfaces } from './iface-plan.js';
 
@@ -33,8 +34,6 @@ export interface HostConnectorParts {
   readonly logger: Logger;
   readonly options: VolumeOptions;
 }
-
-const NAME_FILE = '/etc/iscsi/initiatorname.iscsi';
 
 /** Tells the storage service who this host is. Reads files, starts nothing. */
 export class HostConnector {
@@ -67,8 +66,12 @@ export class HostConnector {
 
   /** A record may have a name of its own (`iface.initiatorname`): then it is that one that the target sees (open-iscsi takes iface.iname before its own: usr/initiator.c, usr/discovery.c). */
   async #initiator({ requested, fallback }: Ifaces): Promise<string> {
-    const hosts = initiatorNameIn((await this.#parts.files.readText(NAME_FILE)) ?? '');
-    const initiator = oneName(requested.map((iface) => ({ iface: iface.name, initiator: valueOf(iface.values, 'iface.initiatorname') ?? hosts })));
+    const text = (await readRecordText(this.#parts.files, INITIATOR_NAME_FILE)) ?? '';
+    const hosts = initiatorNameIn(text);
+    const initiator = oneName(text, requested.map((iface) => ({ iface: iface.name, initiator: valueOf(iface.values, 'iface.initiatorname') ?? hosts })));
+    if (/[\s"'#]/.test(initiator)) { // what stands behind a name is a part of it for iscsid
+      this.#parts.logger.warn('The initiator name is no iSCSI name: the storage is told it as iscsid logs in by it', { initiator, file: INITIATOR_NAME_FILE });
+    }
     if (fallback !== undefined && initiator !== hosts) {
       this.#parts.logger.warn('The storage will not let the fallback in: it logs in by another name', { initiator, fallback: fallback.name, fallbackInitiator: hosts });
     }
@@ -94,8 +97,8 @@ export class HostConnector {
 }
 
 /** The connector has room for one. */
-function oneName([first, ...others]: readonly NamedIface[]): string {
-  if (first?.initiator === undefined) throw noName();
+function oneName(text: string, [first, ...others]: readonly NamedIface[]): string {
+  if (first?.initiator === undefined) throw noName(text);
   const other = others.find(({ initiator }) => initiator !== first.initiator);
   if (other === undefined) return first.initiator;
   throw new VolumeError('IFACE_UNUSABLE', `Cannot tell the storage service one initiator name: the iface ${first.iface} logs in as ${first.initiator}, and ${other.iface} as ${other.initiator ?? 'nobody'}`, {
@@ -129,8 +132,9 @@ function readHost(host: string): string {
   return host;
 }
 
-function noName(): VolumeError {
-  return new VolumeError('INITIATOR_UNAVAILABLE', `Cannot tell the storage service who this host is: ${NAME_FILE} gives no InitiatorName`, {
-    hint: `echo "InitiatorName=$(iscsi-iname)" > ${NAME_FILE} && systemctl restart iscsid`,
+/** @param text of the file, empty where there is none */
+function noName(text: string): VolumeError {
+  return new VolumeError('INITIATOR_UNAVAILABLE', `Cannot tell the storage service who this host is: ${INITIATOR_NAME_FILE} gives no InitiatorName`, {
+    hint: text === '' ? GIVE_INITIATOR_NAME : 'libvirt-volume doctor says what is wrong with the file; iscsi-iname makes a name, if the storage does not know this host by one',
   });
 }

@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../base/aborted.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
+import { shellWords } from '../base/shell-words.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { BlockDevice } from '../device/block-device.js';
@@ -110,7 +111,7 @@ export class VolumeSwapper {
     }
     if (old === undefined) throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot swap the volume: the old one is not connected to this host', { hint: 'attach the new one: the guest cannot have the old one' });
     const disk = await this.#diskOn(domain, from, old, signal);
-    if (disk === undefined) throw new VolumeError('DEVICE_NOT_FOUND', `Cannot swap the volume: guest "${domain.name}" does not have the old one`, { hint: `attach the new one; virsh domblklist ${domain.name} shows what the guest has`, details: { guest: domain.name } });
+    if (disk === undefined) throw new VolumeError('DEVICE_NOT_FOUND', `Cannot swap the volume: guest "${domain.name}" does not have the old one`, { hint: `attach the new one; virsh domblklist ${shellWords(domain.name)} shows what the guest has`, details: { guest: domain.name } });
     if (disk.device === 'lun') {
       throw new VolumeError('DISK_INFO_INVALID', `Cannot swap the volume: ${disk.targetDev} of guest "${domain.name}" is of type lun: its requests go past QEMU, which would copy`, { hint: 'detach the old one and attach the new one', details: { key: 'type' } });
     }

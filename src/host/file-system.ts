@@ -8,6 +8,7 @@ export type FileKind = 'file' | 'directory' | 'block-device' | 'other';
 export interface FileSystem {
   /** The text without its last newline. */
   readText(path: string): Promise<string | undefined>;
+  /** Of a file on a disk: an I/O error is thrown, and never says that the file is not there. */
   readBytes(path: string): Promise<Uint8Array | undefined>;
   /** Names in the directory, sorted. */
   list(directory: string): Promise<readonly string[]>;
@@ -16,7 +17,10 @@ export interface FileSystem {
   kind(path: string): Promise<FileKind | undefined>;
   /** Makes the directory and its parents. Quiet when it is there. */
   makeDirectory(path: string, mode: number): Promise<void>;
-  /** Readers see the old text or the new, never a part: written to `temporary` (same file system) and renamed. */
+  /**
+   * Readers see the old text or the new, never a part: written to `temporary` (same file system) and renamed.
+   * @param text may hold bytes that are no UTF-8 (base/byte-text.ts)
+   */
   replace(path: string, text: string, mode: number, temporary: string): Promise<void>;
   /** A hard link. @returns false when `path` is there already */
   link(existing: string, path: string): Promise<boolean>;

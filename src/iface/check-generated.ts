@@ -1,4 +1,6 @@
+import { shellWords } from '../base/shell-words.js';
 import type { Hardware } from './hardware.js';
+import { deleteIfaceCommand } from './iface-remedies.js';
 import type { IfaceEntry } from './parse-iface-list.js';
 import { TRANSPORT_FACTS } from './transport-facts.js';
 import { isTransport, type Transport } from './transport.js';
@@ -16,7 +18,7 @@ export interface IfaceFinding {
 /** Whether the record fits the hardware that is there: it may have been made for a card that has been replaced since. */
 export function checkGenerated(entry: IfaceEntry, hardware: Hardware): readonly IfaceFinding[] {
   const { name, transport } = entry;
-  if (!isTransport(transport)) return [{ iface: name, code: 'TRANSPORT_UNKNOWN', reason: `open-iscsi has no transport ${transport}`, mend: deleting(name) }];
+  if (!isTransport(transport)) return [{ iface: name, code: 'TRANSPORT_UNKNOWN', reason: `open-iscsi has no transport ${transport}`, mend: deleteIfaceCommand(name) }];
   return [...checkMac(entry, transport, hardware), ...checkAddress(entry, transport), ...checkNetDevice(entry, hardware)];
 }
 
@@ -25,20 +27,16 @@ function checkMac({ name, hwaddress }: IfaceEntry, transport: Transport, { hosts
   const owners = TRANSPORT_FACTS[transport].unbound === 'none'
     ? netDevices.flatMap((device) => (device.hwaddress === hwaddress ? [transport] : []))
     : hosts.flatMap((host) => (host.hwaddress === hwaddress ? [host.transport] : []));
-  if (owners.length === 0) return [{ iface: name, code: 'MAC_NOT_THERE', reason: `nothing in this host that ${transport} uses has the MAC address ${hwaddress}`, mend: deleting(name) }];
-  return owners.includes(transport) ? [] : [{ iface: name, code: 'TRANSPORT_DIFFERS', reason: `the HBA with the MAC address ${hwaddress} is ${owners.join(', ')}, not ${transport}`, mend: deleting(name) }];
+  if (owners.length === 0) return [{ iface: name, code: 'MAC_NOT_THERE', reason: `nothing in this host that ${transport} uses has the MAC address ${hwaddress}`, mend: deleteIfaceCommand(name) }];
+  return owners.includes(transport) ? [] : [{ iface: name, code: 'TRANSPORT_DIFFERS', reason: `the HBA with the MAC address ${hwaddress} is ${owners.join(', ')}, not ${transport}`, mend: deleteIfaceCommand(name) }];
 }
 
 function checkAddress({ name, ipaddress }: IfaceEntry, transport: Transport): readonly IfaceFinding[] {
   const missing = TRANSPORT_FACTS[transport].ipaddress === 'required' && ipaddress === undefined;
-  return missing ? [{ iface: name, code: 'IPADDRESS_MISSING', reason: `${transport} needs an ipaddress of its own`, mend: `iscsiadm -m iface -I ${name} -o update -n iface.ipaddress -v ADDRESS` }] : [];
+  return missing ? [{ iface: name, code: 'IPADDRESS_MISSING', reason: `${transport} needs an ipaddress of its own`, mend: `iscsiadm -m iface ${shellWords('-I', name)} -o update -n iface.ipaddress -v ADDRESS` }] : [];
 }
 
 function checkNetDevice({ name, netIfacename }: IfaceEntry, { netDevices, hosts }: Hardware): readonly IfaceFinding[] {
   const known = netIfacename === undefined || netDevices.some((device) => device.name === netIfacename) || hosts.some(({ netdev }) => netdev === netIfacename);
-  return known ? [] : [{ iface: name, code: 'NET_DEVICE_NOT_THERE', reason: `there is no network device ${netIfacename}`, mend: deleting(name) }];
-}
-
-function deleting(name: string): string {
-  return `iscsiadm -m iface -I ${name} -o delete`;
+  return known ? [] : [{ iface: name, code: 'NET_DEVICE_NOT_THERE', reason: `there is no network device ${netIfacename}`, mend: deleteIfaceCommand(name) }];
 }

@@ -1,4 +1,5 @@
 import { isIP } from '../base/ip-address.js';
+import { shellWords } from '../base/shell-words.js';
 import { boundDevices } from './bound-devices.js';
 import type { Hardware, NetDevice } from './hardware.js';
 import type { Iface } from './iface.js';
@@ -69,5 +70,5 @@ function flux(network: string, names: readonly string[], affected: readonly stri
 
 /** sysctl(8): a dot in a device's name (`eth0.7`) is written as a slash. */
 function sysctl(names: readonly string[], key: string, value: number): string {
-  return `sysctl -w ${names.map((name) => `net.ipv4.conf.${name.replaceAll('.', '/')}.${key}=${value}`).join(' ')}`;
+  return `sysctl -w ${shellWords(...names.map((name) => `net.ipv4.conf.${name.replaceAll('.', '/')}.${key}=${value}`))}`;
 }

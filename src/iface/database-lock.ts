@@ -1,3 +1,4 @@
+import { shellWords } from '../base/shell-words.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
@@ -26,7 +27,7 @@ export async function holdDatabaseLock<Result>(
   const taken = await until(async () => ((await files.link(lock, writeLock)) ? true : undefined), { clock, timeoutMs: PATIENCE_MS, signal });
   if (taken !== true) {
     throw new VolumeError('DATABASE_LOCKED', `Cannot lock open-iscsi's database: ${writeLock} has been there for ${PATIENCE_MS / 1000} s`, {
-      hint: `if "pgrep -x iscsiadm" prints nothing, a killed iscsiadm left it: rm ${writeLock}`,
+      hint: `if "pgrep -x iscsiadm" prints nothing, a killed iscsiadm left it: rm ${shellWords(writeLock)}`,
     });
   }
   try {

@@ -1,10 +1,12 @@
+import { shellWords } from '../base/shell-words.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { Iface } from './iface.js';
 import type { IfaceName } from './iface-name.js';
+import { deleteIfaceCommand } from './iface-remedies.js';
 import type { OpenIscsiDatabase } from './open-iscsi-database.js';
-import { readRecordFile } from './read-record-file.js';
-import { formatRecord, isUnset, OWNER_COMMENT, type RecordValues } from './record-text.js';
+import { readRecordText } from './read-record-text.js';
+import { formatRecord, isOurs, isUnset, OWNER_COMMENT, parseRecord, type RecordValues } from './record-text.js';
 
 /** The keys that bind a session; a record may have others that open-iscsi added when it rewrote it. */
 const DECIDING = ['iface.transport_name', 'iface.hwaddress', 'iface.ipaddress', 'iface.net_ifacename', 'iface.initiatorname', 'iface.vlan_id'];
@@ -30,12 +32,12 @@ export class IfaceRecords {
     return await this.#database.hold(signal, async () => {
       const root = await this.#database.root();
       const path = `${root}/ifaces/${name}`;
-      const present = await this.#files.readText(path);
+      const present = await readRecordText(this.#files, path);
       if (present !== undefined) return keep(path, present, { name, values });
       await this.#files.makeDirectory(`${root}/ifaces`, 0o700);
       await this.#files.replace(path, formatRecord(values, OWNER_COMMENT), 0o600, `${root}/.libvirt-volume-iface`); // open-iscsi takes any file in ifaces/ for a record
-      const written = await this.#files.readText(path);
-      if (written === undefined || !sameValues(readRecordFile(path, written), values)) throw new VolumeError('DATABASE_FAILED', `Cannot make the iface ${name}: ${path} does not hold what was written to it`);
+      const written = await readRecordText(this.#files, path);
+      if (written === undefined || !sameValues(parseRecord(written), values)) throw new VolumeError('DATABASE_FAILED', `Cannot make the iface ${name}: ${path} does not hold what was written to it`);
       return { kind: 'created', name };
     });
   }
@@ -48,10 +50,10 @@ export class IfaceRecords {
   async remove(name: IfaceName, signal: AbortSignal): Promise<boolean> {
     return await this.#database.hold(signal, async () => {
       const path = `${await this.#database.root()}/ifaces/${name}`;
-      const text = await this.#files.readText(path);
+      const text = await readRecordText(this.#files, path);
       if (text === undefined) return false;
-      if (!text.split('\n').includes(`# ${OWNER_COMMENT}`)) {
-        throw new VolumeError('IFACE_UNUSABLE', `Cannot remove the iface ${name}: this library did not make it`, { hint: `iscsiadm -m iface -I ${name} -o delete` });
+      if (!isOurs(text)) {
+        throw new VolumeError('IFACE_UNUSABLE', `Cannot remove the iface ${name}: this library did not make it`, { hint: deleteIfaceCommand(name) });
       }
       const sessions = await this.#sessionsOf(name);
       if (sessions.length > 0) {
@@ -70,8 +72,8 @@ export class IfaceRecords {
 }
 
 function keep(path: string, present: string, { name, values }: Pick<Iface, 'name' | 'values'>): IfaceChange {
-  if (sameValues(readRecordFile(path, present), values)) return { kind: 'unchanged' };
-  throw new VolumeError('IFACE_UNUSABLE', `Cannot make the iface ${name}: ${path} is there with other values`, { hint: `look at it with "iscsiadm -m iface -I ${name}", and delete it if nobody needs it` });
+  if (sameValues(parseRecord(present), values)) return { kind: 'unchanged' };
+  throw new VolumeError('IFACE_UNUSABLE', `Cannot make the iface ${name}: ${path} is there with other values`, { hint: `look at it with: iscsiadm -m iface ${shellWords('-I', name)}; if nobody needs it: ${deleteIfaceCommand(name)}` });
 }
 
 function sameValues(present: RecordValues, wanted: RecordValues): boolean {

@@ -1,6 +1,7 @@
 import { canonicalAddress } from '../base/ip-address.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { NetAddress } from '../host/net-addresses.js';
+import { isListenedOn } from '../host/unix-sockets.js';
 import type { Hardware, IscsiHost, NetDevice, PciFunction, RdmaPort } from './hardware.js';
 import { isUnset } from './record-text.js';
 import { isCardOf, TRANSPORT_MODULES } from './transport-facts.js';
@@ -29,7 +30,7 @@ export async function readHardware(files: FileSystem, addresses: readonly NetAdd
   ]);
   return {
     transports: new Set(transports), loadedModules, loadableModules, pci, hosts, netDevices, rdmaPorts: rdmaPorts.flat(),
-    iscsiuioRuns: sockets?.includes(ISCSIUIO_SOCKET) === true,
+    iscsiuioRuns: isListenedOn(sockets ?? '', ISCSIUIO_SOCKET),
   };
 }
 

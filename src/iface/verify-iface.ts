@@ -1,3 +1,4 @@
+import { shellWords } from '../base/shell-words.js';
 import type { Hardware, IscsiHost, PciFunction, UnusableCode, Verdict } from './hardware.js';
 import type { Iface } from './iface.js';
 import { bindingOf } from './iface-binding.js';
@@ -55,7 +56,7 @@ function verifyNetDevice({ name, transport, hwaddress, ipaddress, netIfacename }
   if (hwaddress === undefined && netIfacename === undefined && ipaddress !== undefined) { // usr/io.c, bind_conn_to_iface
     const owner = netDevices.find(({ addresses }) => addresses.includes(ipaddress));
     return unusable('NO_HWADDRESS', `the iface ${name} names only the address ${ipaddress}, by which open-iscsi cannot bind a tcp session`,
-      owner === undefined ? undefined : `iscsiadm -m iface -I ${name} -o update -n iface.net_ifacename -v ${owner.name}`);
+      owner === undefined ? undefined : `iscsiadm -m iface ${shellWords('-I', name, '-o', 'update', '-n', 'iface.net_ifacename', '-v', owner.name)}`);
   }
   return undefined;
 }
@@ -90,11 +91,11 @@ function noHost(transport: Transport, cards: readonly PciFunction[]): Verdict {
 function noHwaddress({ name, transport }: Iface, own: readonly IscsiHost[]): Verdict {
   const [host, ...others] = own.flatMap(({ hwaddress }) => hwaddress ?? []);
   return unusable('NO_HWADDRESS', `the iface ${name} names no hwaddress, without which ${transport} connects to nothing; there is ${describeHosts(own)}`,
-    host !== undefined && others.length === 0 ? `iscsiadm -m iface -I ${name} -o update -n iface.hwaddress -v ${host}` : undefined);
+    host !== undefined && others.length === 0 ? `iscsiadm -m iface ${shellWords('-I', name, '-o', 'update', '-n', 'iface.hwaddress', '-v', host)}` : undefined);
 }
 
 function noAddress({ name, transport }: Iface): Verdict {
-  return unusable('NO_IPADDRESS', `the iface ${name} names no ipaddress, and ${transport} needs one of its own`, `iscsiadm -m iface -I ${name} -o update -n iface.ipaddress -v ADDRESS`);
+  return unusable('NO_IPADDRESS', `the iface ${name} names no ipaddress, and ${transport} needs one of its own`, `iscsiadm -m iface ${shellWords('-I', name)} -o update -n iface.ipaddress -v ADDRESS`);
 }
 
 function verifyOwnAddress({ name, transport, ipaddress }: Iface, { netDevices }: Hardware): Verdict | undefined {

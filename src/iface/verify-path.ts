@@ -1,4 +1,5 @@
 import { isIP } from '../base/ip-address.js';
+import { shellWords } from '../base/shell-words.js';
 import { boundDevices } from './bound-devices.js';
 import type { Hardware, NetDevice, RdmaPort, Verdict } from './hardware.js';
 import type { Iface } from './iface.js';
@@ -30,7 +31,7 @@ function verifyRdma({ rdmaPorts, netDevices }: Hardware, portal: string | undefi
   }
   if (ways.some(({ active }) => active)) return undefined;
   const down = ways.flatMap(({ netdev }) => netdev ?? [])[0];
-  return { kind: 'unusable', code: 'RDMA_PORT_DOWN', reason: `no RDMA port that could reach it is active: ${ways.map(describePort).join(', ')}`, mend: down === undefined ? undefined : `ip link set ${down} up` };
+  return { kind: 'unusable', code: 'RDMA_PORT_DOWN', reason: `no RDMA port that could reach it is active: ${ways.map(describePort).join(', ')}`, mend: down === undefined ? undefined : `ip link set ${shellWords(down)} up` };
 }
 
 /** The devices on whose own network the portal is: those with the longest prefix, as routes to connected networks have it. */
@@ -50,7 +51,7 @@ function verifyAddressOf(devices: readonly NetDevice[], portal: string): Verdict
   const ownOf = ({ addresses }: NetDevice): readonly string[] => addresses.filter((address) => isIP(address) === isIP(portal));
   if (device === undefined || isLinkLocal(portal) || !devices.every((one) => ownOf(one).length > 0 && ownOf(one).every(isLinkLocal))) return undefined;
   return {
-    kind: 'unusable', code: 'LINK_LOCAL_ONLY', mend: `ip address add ADDRESS/PREFIX dev ${device.name}`,
+    kind: 'unusable', code: 'LINK_LOCAL_ONLY', mend: `ip address add ADDRESS/PREFIX dev ${shellWords(device.name)}`,
     reason: `the network device ${device.name} has only link-local addresses (${ownOf(device).join(', ')}), which do not reach ${portal}`,
   };
 }

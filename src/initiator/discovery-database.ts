@@ -1,4 +1,5 @@
 import { hashOf } from '../base/hash-of.js';
+import { shellWords } from '../base/shell-words.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { Portal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
@@ -74,7 +75,7 @@ export class DiscoveryDatabase {
       });
     } catch (error) {
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the discovery record ${fileIn(folders)}`, {
-        cause: first === undefined ? error : new AggregateError([first, error]), hint: `rm -r ${folders.own}`,
+        cause: first === undefined ? error : new AggregateError([first, error]), hint: `rm -f ${shellWords(fileIn(folders))} && rmdir ${shellWords(folders.own)}`,
       });
     }
   }

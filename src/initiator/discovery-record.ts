@@ -1,5 +1,6 @@
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import type { Portal } from '../connection/portal.js';
+import { keyType } from '../iface/record-keys.js';
 import type { RecordValues } from '../iface/record-text.js';
 
 export interface DiscoverySettings {
@@ -30,5 +31,5 @@ export function newDiscoveryRecord({ address, port }: Portal, { loginTimeoutSeco
 
 /** The digests for CHAP have one key for sessions and discoveries (usr/idbm.c, idbm_recinfo_discovery: "reusing SESSION_CHAP_ALGS"). */
 function isDefault(key: string): boolean {
-  return (key.startsWith('discovery.sendtargets.') && !key.startsWith('discovery.sendtargets.auth.')) || key === 'node.session.auth.chap_algs';
+  return (key.startsWith('discovery.sendtargets.') && !key.startsWith('discovery.sendtargets.auth.') && keyType(key) !== undefined) || key === 'node.session.auth.chap_algs';
 }

@@ -1,11 +1,17 @@
 import type { FileSystem } from '../host/file-system.js';
-import { readRecordFile } from '../iface/read-record-file.js';
-import type { RecordValues } from '../iface/record-text.js';
+import { readRecordText } from '../iface/read-record-text.js';
+import { parseRecord, type RecordValues } from '../iface/record-text.js';
 
-const CONFIGURATION = '/etc/iscsi/iscsid.conf';
+/**
+ * open-iscsi's own configuration: its defaults for new records (`node.`, `discovery.`), and what iscsid itself goes by
+ * (`iscsid.`).
+ */
+export const ISCSID_CONFIGURATION = '/etc/iscsi/iscsid.conf';
 
-/** The administrator's defaults for new records: `node.` and `discovery.` lines, each as a record holds it. @throws {VolumeError} `DATABASE_FAILED` that quotes a line it cannot read */
+/**
+ * The administrator's defaults for new records, as open-iscsi takes them (usr/idbm.c, idbm_sync_config): a line that it
+ * passes over is no default.
+ */
 export async function readIscsidDefaults(files: FileSystem): Promise<RecordValues> {
-  const text = await files.readText(CONFIGURATION);
-  return text === undefined ? new Map() : readRecordFile(CONFIGURATION, text);
+  return parseRecord((await readRecordText(files, ISCSID_CONFIGURATION)) ?? '');
 }

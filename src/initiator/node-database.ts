@@ -5,9 +5,10 @@ import type { TargetName } from '../connection/target-name.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { Iface } from '../iface/iface.js';
 import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
+import { editRecord } from '../iface/edit-record.js';
 import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
-import { readRecordFile } from '../iface/read-record-file.js';
-import { formatRecord, OWNER_COMMENT, type RecordValues } from '../iface/record-text.js';
+import { readRecordText } from '../iface/read-record-text.js';
+import { formatRecord, isOurs, OWNER_COMMENT, parseRecord, type RecordValues } from '../iface/record-text.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
 import { asConfigured, newNodeRecord, type NodeSettings, tpgtOf, withoutPassword, withSettings } from './node-record.js';
@@ -134,11 +135,12 @@ export class NodeDatabase {
   }
 
   async #change({ path, text, ours, address }: NodeFile, key: RecordKey, settings: NodeSettings): Promise<RecordChange> {
-    const record = readRecordFile(path, text);
+    const record = parseRecord(text);
     const wanted = withSettings(ours ? asConfigured(record, await readIscsidDefaults(this.#files)) : record, settings);
     const recordedAddress = address === key.portal.address ? {} : { recordedAddress: address };
     if (sameValues(record, wanted)) return { kind: 'unchanged', ...recordedAddress };
-    await this.#write(path, formatRecord(this.#onFile(wanted), ...(ours ? commentsOf(key) : [])));
+    const onFile = this.#onFile(wanted);
+    await this.#write(path, ours ? formatRecord(onFile, ...commentsOf(key)) : editRecord(text, onFile));
     return { kind: 'changed', path, before: text, ours, ...recordedAddress };
   }
 
@@ -150,8 +152,8 @@ export class NodeDatabase {
   /** iscsiadm drops comments when it writes a record: without this one nobody would know that it is ours to remove. */
   async #claim(path: string, key: RecordKey): Promise<void> {
     await this.#database.hold(AbortSignal.timeout(LATE_MS), async () => {
-      const text = await this.#files.readText(path);
-      if (text !== undefined) await this.#write(path, formatRecord(readRecordFile(path, text), ...commentsOf(key)));
+      const text = await readRecordText(this.#files, path);
+      if (text !== undefined) await this.#write(path, formatRecord(parseRecord(text), ...commentsOf(key)));
     });
   }
 
@@ -174,11 +176,11 @@ export class NodeDatabase {
 
   async #readRecord(path: string, { place, isOldStyle }: { readonly place: PortalFolder; readonly isOldStyle: boolean }): Promise<FoundRecord | undefined> {
     if ((await this.#files.kind(path)) !== 'file') return undefined;
-    const bytes = await this.#files.readBytes(path);
-    if (bytes === undefined) return undefined;
-    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes); // to the last byte, so that undo() can restore it
-    const named = { address: lastValue(text, 'node.conn[0].address') ?? '', port: lastValue(text, 'node.conn[0].port') ?? String(ISCSI_PORT) };
-    return { path, text, isOldStyle, places: [named, place], iface: lastValue(text, 'iface.iscsi_ifacename') ?? 'default', ours: text.includes(`# ${OWNER_COMMENT}\n`) };
+    const text = await readRecordText(this.#files, path); // to the last byte, so that undo() can restore it
+    if (text === undefined) return undefined;
+    const record = parseRecord(text);
+    const named = { address: record.get('node.conn[0].address') ?? '', port: record.get('node.conn[0].port') ?? String(ISCSI_PORT) };
+    return { path, text, isOldStyle, places: [named, place], iface: record.get('iface.iscsi_ifacename') ?? 'default', ours: isOurs(text) };
   }
 
   /** Our own spelling, under the tag that is given, else the one under which there is a folder in whatever spelling. */
@@ -237,12 +239,6 @@ function portalIn(address: string, port: string): Portal | PortalName | undefine
   } catch {
     return undefined;
   }
-}
-
-/** Of a key that stands there twice the last value counts (usr/idbm.c, idbm_recinfo_config). */
-function lastValue(text: string, key: string): string | undefined {
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line.startsWith(key));
-  return lines.flatMap((line) => /^\s*=\s*(.+)$/.exec(line.slice(key.length))?.[1] ?? []).findLast((value) => value !== '<empty>');
 }
 
 function commentsOf({ portal: { hostName, ...place } }: RecordKey): readonly string[] {

@@ -2,6 +2,7 @@ import type { ChapCredentials } from '../connection/chap-credentials.js';
 import type { Portal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
 import type { Iface } from '../iface/iface.js';
+import { keyType } from '../iface/record-keys.js';
 import type { RecordValues } from '../iface/record-text.js';
 
 const USERNAME = 'node.session.auth.username';
@@ -10,6 +11,12 @@ export const PASSWORD = 'node.session.auth.password';
 const OF_THE_TARGET: readonly string[] = ['node.session.auth.username_in', 'node.session.auth.password_in'];
 
 const REPLACEMENT_TIMEOUT = 'node.session.timeo.replacement_timeout';
+
+/** What a record is found by, and when it logs in by itself: never an administrator's default. */
+const OF_THE_RECORD: readonly string[] = [
+  'node.name', 'node.tpgt', 'node.startup', 'node.leading_login',
+  'node.conn[0].address', 'node.conn[0].port', 'node.conn[0].startup',
+];
 
 export interface NodeSettings {
   readonly loginTimeoutSeconds: number;
@@ -37,13 +44,22 @@ export function newNodeRecord(
       ['node.startup', 'manual'],
       ...[...iface.values].filter(([key]) => key.startsWith('iface.')),
       ['node.discovery_type', 'static'],
-      ...[...defaults].filter(([key]) => key.startsWith('node.') && key !== 'node.startup' && key !== 'node.leading_login'),
+      ...[...defaults].filter(([key]) => isDefault(key)),
       ['node.conn[0].address', portal.address],
       ['node.conn[0].port', String(portal.port)],
       ['node.conn[0].startup', 'manual'],
     ]),
     settings,
   );
+}
+
+/**
+ * A key that open-iscsi does not have would keep `iscsiadm -m node` from listing any record of the host
+ * (libopeniscsiusr/idbm.c, _idbm_recs_read).
+ */
+function isDefault(key: string): boolean {
+  const isKnown = key.startsWith('node.') && keyType(key) !== undefined;
+  return isKnown && !OF_THE_RECORD.includes(key) && !key.startsWith('node.discovery_');
 }
 
 /**

@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../base/aborted.js';
 import type { Logger } from '../base/logger.js';
+import { shellWords } from '../base/shell-words.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import { copyTargetXml } from './copy-target-xml.js';
@@ -136,7 +137,7 @@ export class DiskMover {
   async #backOut(move: DiskMove, first: unknown): Promise<void> {
     const isThere = await this.#endCopy(move).catch((failure: unknown) => {
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot end the copy of ${move.targetDev} of guest "${move.domain.name}" to ${move.devicePath}`, {
-        cause: new AggregateError([first, failure]), hint: `end it: virsh blockjob ${move.domain.name} ${move.targetDev} --abort`,
+        cause: new AggregateError([first, failure]), hint: `end it: virsh blockjob ${shellWords(move.domain.name, move.targetDev)} --abort`,
       });
     });
     if (!isThere) throw first;
@@ -205,7 +206,7 @@ function limit(): AbortSignal {
 
 function otherJob({ domain, targetDev }: DiskMove, { mirror }: GuestDisk): VolumeError {
   return new VolumeError('LIBVIRT_REFUSED', `Cannot copy ${targetDev} of guest "${domain.name}": it is being copied to ${mirror?.sourcePath ?? 'another place'} already`, {
-    hint: `wait for it, or end it: virsh blockjob ${domain.name} ${targetDev} --abort`, details: { guest: domain.name, targetDev },
+    hint: `wait for it, or end it: virsh blockjob ${shellWords(domain.name, targetDev)} --abort`, details: { guest: domain.name, targetDev },
   });
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { SILENT } from '../../src/base/logger.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { readOptions } from '../../src/config/read-options.js';
-import { shellWords } from '../../src/doctor/shell-words.js';
+import { shellWords } from '../../src/base/shell-words.js';
 import { HostDoctor } from '../../src/doctor/host-doctor.js';
 import { ExecaCommandRunner } from '../../src/host/node/execa-command-runner.js';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
@@ -24,7 +24,8 @@ type Row = readonly [what: string, spoil: (host: DoctorHost) => void, problems: 
 
 const LOCK = '/run/lock/iscsi/lock.write';
 const NAME_FILE = '/etc/iscsi/initiatorname.iscsi';
-const NAME_MEND = 'echo "InitiatorName=$(iscsi-iname)" > /etc/iscsi/initiatorname.iscsi && systemctl restart iscsid';
+const NAME_MEND = '[ -s /etc/iscsi/initiatorname.iscsi ] || echo "InitiatorName=$(iscsi-iname)" >> /etc/iscsi/initiatorname.iscsi && systemctl restart iscsid';
+const NAME_IF_NEW = '. iscsi-iname makes a name, if the storage does not know this host by one';
 const missing = (program: string): VolumeError => new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${program}: it is not installed, or not in PATH`);
 const withoutSocket = (host: DoctorHost): void => { host.tree.write('/proc/net/unix', captured('host/unix').replaceAll('@ISCSIADM_ABSTRACT_NAMESPACE', '@OTHER')); };
 
@@ -102,8 +103,9 @@ describe('permissions and folders', () => {
       ['error ROOT_HELPER_FAILED root_helper (env) runs commands as user 1000 and not as root | no command'], { root_helper: ['env'] }],
     ['a /dev of its own', (host) => { host.tree.write('/proc/self/mountinfo', `${captured('host/mountinfo')}99 23 0:99 / /dev rw,nosuid - tmpfs tmpfs rw,size=65536k\n`); },
       ["error DEV_WITHOUT_DISKS /dev is on tmpfs and not the kernel's devtmpfs, so that a disk that appears gets no node in it: a container must be given the host's /dev | no command"]],
+    ['a mount without a source beside it', (host) => { host.tree.write('/proc/self/mountinfo', `${captured('host/mountinfo').replace(/^(.* \/dev rw.* - devtmpfs) \S+ /m, '$1  ')}99 23 0:99 / /mnt rw - tmpfs  rw\n`); }, []],
     ['a state_directory below a file', (host) => { host.tree.write('/var/lib/volumes', ''); },
-      ['error DIRECTORY_UNUSABLE state_directory is /var/lib/volumes/state, and /var/lib/volumes is no directory | mv /var/lib/volumes /var/lib/volumes.before'], { state_directory: '/var/lib/volumes/state' }],
+      ['error DIRECTORY_UNUSABLE state_directory is /var/lib/volumes/state, and /var/lib/volumes is no directory: set state_directory to one, or put away what is there | no command'], { state_directory: '/var/lib/volumes/state' }],
     ['a lock_directory on a file system that is read-only', (host) => { host.tree.write('/proc/self/mountinfo', `${captured('host/mountinfo')}99 23 0:99 / /mnt/my\\040locks ro,relatime - ext4 /dev/vdb rw\n`); host.tree.directory('/mnt/my locks'); },
       ["error DIRECTORY_UNUSABLE lock_directory is /mnt/my locks/here, and /mnt/my locks is mounted read-only | mount -o remount,rw '/mnt/my locks'"], { lock_directory: '/mnt/my locks/here' }],
   ]);
@@ -129,15 +131,24 @@ describe('open-iscsi', () => {
 describe('the initiator name', () => {
   named([
     ['no file', (host) => { host.tree.remove(NAME_FILE); }, [`error INITIATOR_NAME_MISSING this host has no initiator name: there is no ${NAME_FILE} | ${NAME_MEND}`]],
-    ['a file that names nobody', (host) => { host.tree.write(NAME_FILE, '# InitiatorName=iqn.2026-11.org.example:one\nInitiatorAlias=me\n'); }, [`error INITIATOR_NAME_MISSING this host has no initiator name: ${NAME_FILE} has no InitiatorName= | ${NAME_MEND}`]],
-    ["Debian's GenerateName=yes", (host) => { host.tree.write(NAME_FILE, 'GenerateName=yes\n'); }, [`error INITIATOR_NAME_NOT_GENERATED this host has no initiator name yet: ${NAME_FILE} says GenerateName=yes | ${NAME_MEND}`]],
-    ['a name that is none', (host) => { host.tree.write(NAME_FILE, 'InitiatorName=my host\n'); }, [`error INITIATOR_NAME_INVALID the initiator name "my host" in ${NAME_FILE} is no iSCSI name: expected iqn.…, eui.… or naa.… | ${NAME_MEND}`]],
-    ['the name last of several', (host) => { host.tree.write(NAME_FILE, 'InitiatorName=nonsense\n  InitiatorName= eui.02004567A425678D \n'); }, []],
+    ['a file that names nobody', (host) => { host.tree.write(NAME_FILE, '# InitiatorName=iqn.2026-11.org.example:one\nInitiatorAlias=me\n'); }, [`error INITIATOR_NAME_MISSING this host has no initiator name: ${NAME_FILE} has no InitiatorName=${NAME_IF_NEW} | no command`]],
+    ['an empty file', (host) => { host.tree.write(NAME_FILE, ''); }, [`error INITIATOR_NAME_MISSING this host has no initiator name: ${NAME_FILE} is empty | ${NAME_MEND}`]],
+    ['a key that iscsid does not take', (host) => { host.tree.write(NAME_FILE, '# ours\ninitiatorname=iqn.2026-11.org.example:one\n'); },
+      [`error INITIATOR_NAME_MISSING this host has no initiator name: ${NAME_FILE} says something else than InitiatorName=NAME in line 2${NAME_IF_NEW} | no command`]],
+    ["Debian's GenerateName=yes", (host) => { host.tree.write(NAME_FILE, 'GenerateName=yes\n'); }, [`error INITIATOR_NAME_NOT_GENERATED this host has no initiator name yet: ${NAME_FILE} says GenerateName=yes | systemctl restart iscsid`]],
+    ['GenerateName=yes where nobody generates one', (host) => { host.tree.write(NAME_FILE, 'GenerateName=yes\n'); host.tree.write('/etc/os-release', 'ID=fedora\n'); },
+      [`error INITIATOR_NAME_NOT_GENERATED this host has no initiator name yet: ${NAME_FILE} says GenerateName=yes | no command`]],
+    ['a name that is none', (host) => { host.tree.write(NAME_FILE, 'InitiatorName=my host\n'); }, [`error INITIATOR_NAME_INVALID the initiator name "my host" in line 1 of ${NAME_FILE} is no iSCSI name: expected iqn.…, eui.… or naa.… | no command`]],
+    ['a comment behind the name', (host) => { host.tree.write(NAME_FILE, '# ours\nInitiatorName=iqn.2026-11.org.example:one # of rack 4\n'); },
+      [`error INITIATOR_NAME_INVALID the initiator name "iqn.2026-11.org.example:one # of rack 4" in line 2 of ${NAME_FILE} is no iSCSI name: expected iqn.2026-11.org.example:one alone, without a comment behind it | no command`]],
+    ['the name first of several', (host) => { host.tree.write(NAME_FILE, '  InitiatorName = eui.02004567A425678D \nInitiatorName=nonsense\n'); }, []],
   ]);
 });
 
 describe('the database', () => {
   const record = '/etc/iscsi/nodes/iqn.2026-11.org.example:one/10.99.1.1,3260,1/default';
+  const emptied = (path: string): string => `find ${path} -maxdepth 0 -type f -empty -delete`;
+  const aside = (path: string): string => `mv -nvT -- ${path} /root/${path.slice(1).replaceAll('/', '_')}`;
   const sound = captured('nodes/new-style/10.99.1.1,3260,1/default');
   const automatic = (iface: string, portal: string, startup: string): string =>
     `warning NODE_RECORD_AUTOMATIC the record of iqn.2026-11.org.example:fixtures at ${portal} over ${iface} has node.startup = ${startup}: it logs in by itself at boot, and brings its volumes back | iscsiadm -m node -T iqn.2026-11.org.example:fixtures -p ${shellWords(portal)} -I ${iface} -o update -n node.startup -v manual`;
@@ -151,15 +162,22 @@ describe('the database', () => {
       ["error DATABASE_LOCK_HELD open-iscsi's database is locked, as it seems by iscsiadm (process 900), which is stopped | kill -CONT 900"]],
     ['a lock whose iscsiadm waits for the disk', (host) => { host.tree.write(LOCK, ''); host.runs('iscsiadm', 900, 'D'); },
       ["error DATABASE_LOCK_HELD open-iscsi's database is locked, as it seems by iscsiadm (process 900), which is blocked | no command"]],
-    ['a record of length zero', (host) => { host.tree.write(record, ''); }, [`error NODE_RECORD_BROKEN the record ${record} is empty | rm ${record}`]],
+    ['a record of length zero', (host) => { host.tree.write(record, ''); }, [`error NODE_RECORD_BROKEN the record ${record} is empty | ${emptied(record)}`]],
     ['a record with a broken line, whose secret is not shown', (host) => { host.tree.write(record, `${sound}node.session.auth.password "geheim"\n`); },
-      [`error NODE_RECORD_BROKEN the record ${record} is broken: Cannot read the record line "node.session.auth.password …": expected "key = value" | rm ${record}`]],
+      [`warning LINE_NOT_UNDERSTOOD open-iscsi does not take all of ${record} as it stands there: line 68 (node.session.auth.password) is passed over: it has no "=" behind its first word | no command`]],
+    ['a record with a key that open-iscsi does not have', (host) => { host.tree.write(record, `${sound}node.session.nr_sesions = 1\n`); },
+      [`warning LINE_NOT_UNDERSTOOD open-iscsi does not take all of ${record} as it stands there: line 68 (node.session.nr_sesions) is passed over: open-iscsi has no such key. Until that is mended "iscsiadm -m node" lists nothing | no command`]],
+    ['an iface record with a line that is cut off', (host) => { host.tree.write('/etc/iscsi/ifaces/card', 'iface.transport_name = tcp\niface.net_ifacename = eth1'); },
+      ['warning LINE_NOT_UNDERSTOOD open-iscsi does not take all of /etc/iscsi/ifaces/card as it stands there: line 2 is passed over: it is the last line and has no line break at its end | no command']],
+    ['an iscsid.conf with lines of another program', (host) => { host.tree.write('/etc/iscsi/iscsid.conf', '[node]\n; old\nnode.startup=manual\nnode.session.timeo.replacement_timeout = 2 min\n\na\nb\niscsid.startup = /bin/true\n'); },
+      ['warning LINE_NOT_UNDERSTOOD open-iscsi does not take all of /etc/iscsi/iscsid.conf as it stands there: line 1 is passed over: it has no "="; line 2 is passed over: it has no "=" behind its first word;'
+        + ' line 3 (node.startup) is passed over: it has no blank before its "="; line 4 (node.session.timeo.replacement_timeout): "2 min" is read as 2; line 6 is passed over: it has no "="; and 1 more | no command']],
     ['a record that breaks off before its portal', (host) => { host.tree.write(record, '# BEGIN RECORD 2.1.8\nnode.name = iqn.2026-11.org.example:one\n'); },
-      [`error NODE_RECORD_BROKEN the record ${record} is broken: it has no node.conn[0].address | rm ${record}`]],
+      [`error NODE_RECORD_BROKEN the record ${record} is broken: it has no node.conn[0].address | ${aside(record)}`]],
     ['an empty record of the old layout, under a name that a shell would read', (host) => { host.tree.write("/etc/iscsi/nodes/it's; rm -r $HOME/10.99.1.1,3260", '\n'); },
-      ["error NODE_RECORD_BROKEN the record /etc/iscsi/nodes/it's; rm -r $HOME/10.99.1.1,3260 is empty | rm '/etc/iscsi/nodes/it'\\''s; rm -r $HOME/10.99.1.1,3260'"]],
+      ["error NODE_RECORD_BROKEN the record /etc/iscsi/nodes/it's; rm -r $HOME/10.99.1.1,3260 is empty | mv -nvT -- '/etc/iscsi/nodes/it'\\''s; rm -r $HOME/10.99.1.1,3260' '/root/etc_iscsi_nodes_it'\\''s; rm -r $HOME_10.99.1.1,3260'"]],
     ['an empty SendTargets record', (host) => { host.tree.write('/etc/iscsi/send_targets/10.99.1.1,3260/st_config', ''); },
-      ['warning DISCOVERY_RECORD_BROKEN the record /etc/iscsi/send_targets/10.99.1.1,3260/st_config is empty | rm /etc/iscsi/send_targets/10.99.1.1,3260/st_config']],
+      ['warning DISCOVERY_RECORD_BROKEN the record /etc/iscsi/send_targets/10.99.1.1,3260/st_config is empty | find /etc/iscsi/send_targets/10.99.1.1,3260/st_config -maxdepth 0 -type f -empty -delete']],
     ['records that log in at boot', (host) => {
       host.tree.write(record, sound.replace(/^node\.startup = .*$/m, 'node.startup = automatic'));
       host.tree.write('/etc/iscsi/nodes/two/2001:db8::1,3260,1/default', captured('nodes/new-style/2001:db8::1,3260,1/default').replace(/^node\.startup = .*$/m, 'node.startup = onboot'));
@@ -207,7 +225,7 @@ describe('the database', () => {
     host.tree.write('/var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default', '');
     host.tree.write(record, sound);
     expect(await host.problems()).toEqual([
-      'error NODE_RECORD_BROKEN the record /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default is empty | rm /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default',
+      'error NODE_RECORD_BROKEN the record /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default is empty | find /var/lib/iscsi/nodes/one/10.99.1.1,3260,1/default -maxdepth 0 -type f -empty -delete',
       'warning DATABASE_RECORDS_ELSEWHERE /etc/iscsi has 1 record that open-iscsi never reads: its database is in /var/lib/iscsi, as /usr/sbin/iscsiadm was built | mkdir -p /var/lib/iscsi && cp -an /etc/iscsi/nodes /var/lib/iscsi/',
     ]);
   });
@@ -259,7 +277,7 @@ describe('multipath', () => {
   named([
     ['nobody asks for multipath, and multipathd takes every disk', (host) => { host.answers.set('multipathd show config local', greedy); host.runs('multipathd', 700); },
       ['warning MULTIPATHD_TAKES_ALL multipathd has find_multipaths = greedy, and makes a map of every volume though volume_use_multipath is false'
-        + ' | mkdir -p /etc/multipath/conf.d && printf "defaults {\\n  find_multipaths yes\\n}\\n" > /etc/multipath/conf.d/libvirt-volume.conf && multipathd reconfigure']],
+        + ' | mkdir -p /etc/multipath/conf.d && printf "defaults {\\n  find_multipaths yes\\n}\\n" >> /etc/multipath/conf.d/libvirt-volume.conf && multipathd reconfigure']],
     ['no multipathd', () => undefined, [`warning ONE_PATH_ONLY volume_use_multipath is true, and multipathd does not run: volumes come over one path | ${START}`], asked],
     ['no multipathd, and a map enforced', () => undefined, [`error MULTIPATHD_NOT_RUNNING volume_enforce_multipath is true, and multipathd does not run | ${START}`], enforced],
     ['a multipathd that does not say', (host) => { host.runs('multipathd', 700); host.answers.set('multipathd show config local', says('', 1, 'timeout\n')); }, [], asked],

@@ -52,11 +52,14 @@ describe('the ifaces of iscsi_iface', () => {
     expect(await host.problems({ iscsi_iface: 'card' })).toEqual([expect.stringMatching(/\| libvirt-volume ifaces generate$/)]);
   });
 
-  test.each([['', 'the record /etc/iscsi/ifaces/card is empty'], ['nonsense\n', 'Cannot read the record line "nonsense": expected "key = value"']])('a record that holds %j is an error where it is meant, a warning where not', async (text, reason) => {
+  test.each([
+    ['', 'the record /etc/iscsi/ifaces/card is empty', 'find /etc/iscsi/ifaces/card -maxdepth 0 -type f -empty -delete'],
+    ['nonsense\n', 'Cannot use the iface card: open-iscsi takes no line of its record', 'mv -nvT -- /etc/iscsi/ifaces/card /root/etc_iscsi_ifaces_card'],
+  ])('a record that holds %j is an error where it is meant, a warning where not', async (text, reason, mend) => {
     const host = new DoctorHost();
     host.tree.write('/etc/iscsi/ifaces/card', text);
-    expect(await host.problems({ iscsi_iface: 'card' })).toEqual([`error IFACE_UNUSABLE the iface card cannot be used: ${reason} | rm /etc/iscsi/ifaces/card`]);
-    expect(await host.problems()).toEqual([`warning IFACE_RECORD_BROKEN the iface record card is broken: ${reason} | rm /etc/iscsi/ifaces/card`]);
+    expect(await host.problems({ iscsi_iface: 'card' })).toEqual([`error IFACE_UNUSABLE the iface card cannot be used: ${reason} | ${mend}`]);
+    expect(await host.problems()).toEqual([`warning IFACE_RECORD_BROKEN the iface record card is broken: ${reason} | ${mend}`]);
   });
 });
 
@@ -67,7 +70,7 @@ describe('the records that open-iscsi made', () => {
     T5.load(host.sysfs);
     host.tree.write('/etc/iscsi/ifaces/cxgb4i.00:07:43:12:34:56', captured('ifaces/cxgb4i.00:07:43:12:34:56'));
     expect(await host.problems()).toEqual([
-      'warning IFACE_RECORD_MISFIT the iface record cxgb4i.00:07:43:12:34:56 does not fit the hardware: nothing in this host that cxgb4i uses has the MAC address 00:07:43:12:34:56 | iscsiadm -m iface -I cxgb4i.00:07:43:12:34:56 -o delete',
+      'warning IFACE_RECORD_MISFIT the iface record cxgb4i.00:07:43:12:34:56 does not fit the hardware: nothing in this host that cxgb4i uses has the MAC address 00:07:43:12:34:56 | iscsiadm -m iface -I cxgb4i.00:07:43:12:34:56 >> /root/iface-cxgb4i.00:07:43:12:34:56 && iscsiadm -m iface -I cxgb4i.00:07:43:12:34:56 -o delete',
     ]);
   });
 

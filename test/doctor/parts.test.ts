@@ -7,7 +7,7 @@ import { readProcesses } from '../../src/doctor/host-process.js';
 import { mapLimited } from '../../src/doctor/map-limited.js';
 import { mountOf, parseMounts } from '../../src/doctor/mounts.js';
 import { packageCommand } from '../../src/doctor/package-command.js';
-import { shellWords } from '../../src/doctor/shell-words.js';
+import { shellWords } from '../../src/base/shell-words.js';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import { knowCoreErrors } from '../host/core-errors.js';
 import { captured } from '../initiator/captured.js';
@@ -30,6 +30,25 @@ describe('mounts', () => {
     expect(mountOf('/dev', mounts)?.type).toBe('devtmpfs');
     expect(mountOf('/dev/pts/0', mounts)?.type).toBe('devpts');
     expect(mountOf('/development', mounts)?.point).toBe('/');
+  });
+
+  test.each([
+    ['an empty source', '99 23 0:99 / /mnt rw,relatime - tmpfs  rw,size=1k', { point: '/mnt', type: 'tmpfs', readOnly: false }],
+    ['no optional fields, and a root of its own', '99 23 8:1 /sub /mnt ro - ext4 /dev/sda1 rw', { point: '/mnt', type: 'ext4', readOnly: true }],
+    ['many optional fields', '99 23 8:1 / /mnt rw shared:1 master:2 propagate_from:3 unbindable new:4 - ext4 /dev/sda1 ro', { point: '/mnt', type: 'ext4', readOnly: true }],
+    ['blanks, tabs and backslashes in octal', String.raw`99 23 0:9 / /mnt\040a\011b\012c\134d\043 rw - fuse.s\043 a\040b rw`, { point: '/mnt a\tb\nc\\d#', type: 'fuse.s#', readOnly: false }],
+    ['a hyphen for a source and for a root', '99 23 0:9 - /- rw - tmpfs - rw', { point: '/-', type: 'tmpfs', readOnly: false }],
+    ['options with blanks in them', '99 23 0:9 / /mnt rw - cifs //s/x rw,username=a b,ro', { point: '/mnt', type: 'cifs', readOnly: true }],
+    ['no options of the file system', '99 23 0:9 / /mnt rw - tmpfs tmpfs', { point: '/mnt', type: 'tmpfs', readOnly: false }],
+  ])('parseMounts() reads a line with %s', (_what, line, mount) => {
+    expect(parseMounts(line)).toEqual([mount]);
+    expect(parseMounts(`what is this\n${captured('host/mountinfo')}${line}\n99 23\n`)).toEqual([...mounts, mount]);
+  });
+
+  test('parseMounts() reads any text', () => {
+    fc.assert(fc.property(fc.array(fc.oneof(fc.string(), fc.constantFrom(' ', ' - ', '\n', '99 23 0:99 / /x rw', '\\040', '\\777'))), (parts) => {
+      for (const { point, type } of parseMounts(parts.join(''))) expect([typeof point, type.length > 0]).toEqual(['string', true]);
+    }));
   });
 
   test('mountOf() takes the last of those on one place', () => {

@@ -98,7 +98,9 @@ describe('getConnectorProperties()', () => {
   });
 
   test.each<[string, string, string | undefined]>([
-    ['of several lines the last, as open-iscsi does', `InitiatorName=iqn.2026-11.org.example:old\n  InitiatorName=${HOSTS_NAME}  \n`, HOSTS_NAME],
+    ['of several lines the first, as iscsid does', `  InitiatorName=${HOSTS_NAME}  \nInitiatorName=iqn.2026-11.org.example:later\n`, HOSTS_NAME],
+    ['a line with blanks around its equals sign', `InitiatorName = ${HOSTS_NAME}\n`, HOSTS_NAME],
+    ['what stands behind the name as well, as iscsid does', `InitiatorName=${HOSTS_NAME} # ours\n`, `${HOSTS_NAME} # ours`],
     ['no line that is commented out', `InitiatorName=${HOSTS_NAME}\n# InitiatorName=iqn.2026-11.org.example:no\n`, HOSTS_NAME],
     ['nothing from a file without one', 'GenerateName=yes\n', undefined],
     ['nothing from an empty one', 'InitiatorName=\n', undefined],

@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../../src/base/aborted.js';
 import { endpointAddress } from '../../src/base/ip-address.js';
+import { encodeText } from '../../src/base/byte-text.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { formatPortal, type Portal, samePortal } from '../../src/connection/portal.js';
 import type { Clock } from '../../src/host/clock.js';
@@ -207,7 +208,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
 
   async readBytes(path: string): Promise<Uint8Array | undefined> {
     const text = this.tree.read(path);
-    return text === undefined ? undefined : Buffer.from(text, 'latin1');
+    return text === undefined ? undefined : encodeText(text);
   }
 
   async list(directory: string): Promise<readonly string[]> {

@@ -38,6 +38,10 @@ export function fileSystemContract(name: string, files: FileSystem): void {
       expect(await files.kind('/dev/null')).toBe('other');
     });
 
+    test('readText() and readBytes() find no text in a folder', async () => {
+      using folder = temporaryFolder();
+      expect([await files.readText(folder.path), await files.readBytes(folder.path)]).toEqual([undefined, undefined]);
+    });
     test.each(['absent', 'file/below', 'dangling'])('readText(), readBytes(), list(), realPath() and kind() answer for what is absent: %s', async (path) => {
       using folder = temporaryFolder();
       writeFileSync(`${folder.path}/file`, 'text');

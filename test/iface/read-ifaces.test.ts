@@ -8,23 +8,52 @@ import { FakeHost } from '../fakes/fake-host.js';
 import { captured } from '../initiator/captured.js';
 
 test('parseIface() reads a record of open-iscsi', () => {
-  expect(parseIface('qedi.six', captured('ifaces/qedi.six'))).toMatchObject({ name: 'qedi.six', transport: 'qedi', hwaddress: '00:0e:1e:aa:bb:cc', ipaddress: '2001:db8::7' });
+  expect(parseIface('qedi.six', captured('ifaces/qedi.six'))).toMatchObject({
+    name: 'qedi.six',
+    transport: 'qedi',
+    hwaddress: '00:0e:1e:aa:bb:cc',
+    ipaddress: '2001:db8::7',
+  });
 });
 test('readIfaces() tells a record of an unknown transport from those that can be used', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   for (const name of ['plain', 'unheard-of']) host.tree.write(`/etc/iscsi/ifaces/${name}`, captured(`ifaces/${name}`));
   const { ifaces, broken } = await readIfaces(host, fakeDatabase(host));
-  expect([ifaces.map(({ name }) => name), broken.map(({ name }) => name)]).toEqual([['plain', 'default', 'iser'], ['unheard-of']]);
+  expect([ifaces.map(({ name }) => name), broken.map(({ name }) => name)]).toEqual([
+    ['plain', 'default', 'iser'],
+    ['unheard-of'],
+  ]);
 });
 test('readIfaces() takes no file in place of a built-in iface, as open-iscsi does not', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   host.tree.write('/etc/iscsi/ifaces/iser', captured('ifaces/plain'));
-  expect((await readIfaces(host, fakeDatabase(host))).ifaces.map(({ name, transport }) => [name, transport])).toEqual([['default', 'tcp'], ['iser', 'iser']]);
+  expect((await readIfaces(host, fakeDatabase(host))).ifaces.map(({ name, transport }) => [name, transport])).toEqual([
+    ['default', 'tcp'],
+    ['iser', 'iser'],
+  ]);
 });
-test.each(['', '..', 'a/b', '-I', '.hidden', 'a b', 'a\nb', 'x'.repeat(65)])('parseIfaceName(%j) throws', (name) => { expect(() => parseIfaceName(name)).toThrow(SyntaxError); });
+test.each(['', '..', 'a/b', '-I', '.hidden', 'a b', 'a\nb', 'x'.repeat(65)])('parseIfaceName(%j) throws', (name) => {
+  expect(() => parseIfaceName(name)).toThrow(SyntaxError);
+});
 
 test('readIfaces() takes an empty record for broken, and not for software TCP', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   host.tree.write('/etc/iscsi/ifaces/card', '');
-  expect((await readIfaces(host, fakeDatabase(host))).broken).toEqual([{ name: 'card', reason: 'the record /etc/iscsi/ifaces/card is empty' }]);
+  expect((await readIfaces(host, fakeDatabase(host))).broken).toEqual([
+    { name: 'card', reason: 'the record /etc/iscsi/ifaces/card is empty', isEmpty: true },
+  ]);
+});
+
+test('readIfaces() reads a record past its odd lines, and tells of them', async () => {
+  const host = new FakeHost({ clock: new FakeClock() });
+  host.tree.write(
+    '/etc/iscsi/ifaces/card',
+    '[iface]\n; mine\niface.transport_name = tcp\niface.net_ifacename=eth1\niface.ipaddress = 192.0.2.1\n',
+  );
+  const { ifaces, broken, odd } = await readIfaces(host, fakeDatabase(host));
+  expect(broken).toEqual([]);
+  expect(ifaces[0]).toMatchObject({ name: 'card', transport: 'tcp', ipaddress: '192.0.2.1', netIfacename: undefined });
+  expect(odd.map(({ path, oddLines }) => [path, ...oddLines.map(({ number }) => number)])).toEqual([
+    ['/etc/iscsi/ifaces/card', 1, 2, 4],
+  ]);
 });

@@ -198,7 +198,7 @@ describe('discoverPortals()', () => {
     const { discover, host, answer } = open();
     answer(capturedAnswer('discovery-refused'), () => { host.tree.write('/run/lock/iscsi/lock.write', ''); });
     await expect(discover(CHAP)).rejects.toMatchObject({
-      code: 'CLEANUP_INCOMPLETE', message: `Cannot remove the discovery record ${OURS}`, hint: `rm -r ${OURS.replace('/st_config', '')}`, cause: { errors: [{ code: 'PORTAL_UNREACHABLE' }, { code: 'DATABASE_LOCKED' }] },
+      code: 'CLEANUP_INCOMPLETE', message: `Cannot remove the discovery record ${OURS}`, hint: `rm -f ${OURS} && rmdir ${OURS.replace('/st_config', '')}`, cause: { errors: [{ code: 'PORTAL_UNREACHABLE' }, { code: 'DATABASE_LOCKED' }] },
     });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Secret } from '../../src/base/secret.js';
+import { VolumeError } from '../../src/base/volume-error.js';
 import { parsePortal } from '../../src/connection/portal.js';
 import { parseTargetName } from '../../src/connection/target-name.js';
 import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
@@ -157,9 +158,9 @@ describe('the database lock', () => {
   });
   test('is given back after an error', async () => {
     const { host, database } = open();
-    host.tree.write('/etc/iscsi/iscsid.conf', 'what is this\n');
-    await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({ code: 'DATABASE_FAILED' });
-    expect(host.residue()).toEqual([]);
+    host.replace = () => Promise.reject(new VolumeError('PERMISSION_DENIED', 'Cannot use the file: the file system is read-only'));
+    await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    expect(host.residue().filter((path) => path.includes('lock'))).toEqual([]);
   });
   test('that is let go of meanwhile is waited for', async () => {
     const { host, database } = open();
@@ -174,10 +175,33 @@ describe('the database lock', () => {
   });
 });
 
-test('a damaged record of somebody\'s is named, without its password', async () => {
+test('of an administrator\'s record, put() changes its own keys alone, and undo() gives it back to the byte', async () => {
   const { host, database } = open();
-  host.tree.write(`${NODES}/192.0.2.1,3260,1/default`, 'iface.iscsi_ifacename = default\nnode.session.auth.password hush-hush\n');
-  const error: unknown = await database.put(key('192.0.2.1'), PLAIN, SIGNAL).catch((reason: unknown) => reason);
-  expect(error).toMatchObject({ code: 'DATABASE_FAILED', message: expect.stringContaining(`${NODES}/192.0.2.1,3260,1/default`) as unknown });
-  expect(String((error as Error).cause)).not.toContain('hush');
+  const path = `${NODES}/192.0.2.1,3260,1/default`;
+  const theirs = '# by hand, caf\udce9\r\n[node]\nwhat is this\nnode.name = iqn.a\niface.iscsi_ifacename\t=\tdefault\nnode.future = 1\nnode.session.scan = auto\nnode.session.auth.password hush-hush\nnode.tpgt = 1';
+  host.tree.write(path, theirs);
+  const change = await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
+  const during = host.tree.read(path) ?? '';
+  expect(theirs.split('\n').filter((line) => !during.includes(line))).toEqual(['node.session.scan = auto']);
+  expect(parseRecord(during).get('node.session.scan')).toBe('manual');
+  await database.undo(change, SIGNAL);
+  expect(host.tree.read(path)).toBe(theirs);
+});
+
+describe('the defaults of iscsid.conf', () => {
+  const made = async (configuration: string): Promise<ReadonlyMap<string, string>> => {
+    const { host, database } = open();
+    host.tree.write('/etc/iscsi/iscsid.conf', configuration);
+    await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
+    return parseRecord(host.tree.read(`${NODES}/192.0.2.1,3260,1/default`) ?? '');
+  };
+  test('go into a record as open-iscsi takes them: an odd line costs itself', async () => {
+    const record = await made('[node]\nwhat is this\n; comment\nnode.session.queue_depth = 7 # seven\nnode.session.cmds_max=64\nnode.session.iscsi.ImmediateData = maybe\nnode.session.reopen_max = 3');
+    expect(['queue_depth', 'cmds_max', 'iscsi.ImmediateData', 'reopen_max'].map((name) => record.get(`node.session.${name}`))).toEqual(['7', undefined, undefined, undefined]);
+  });
+  test('name no other target, and no key that would keep iscsiadm from listing records', async () => {
+    const record = await made('node.name = iqn.other\nnode.tpgt = 7\nnode.conn[0].address = 203.0.113.9\nnode.discovery_type = fw\nnode.session.typo = 1\nnode.session.queue_depth = 7\n');
+    expect(Object.fromEntries(record)).toMatchObject({ 'node.name': nameOf('192.0.2.1').target, 'node.tpgt': '1', 'node.conn[0].address': '192.0.2.1', 'node.discovery_type': 'static', 'node.session.queue_depth': '7' });
+    expect(record.has('node.session.typo')).toBe(false);
+  });
 });

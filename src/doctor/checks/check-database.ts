@@ -1,12 +1,13 @@
 import { errorChain } from '../../base/error-chain.js';
-import { describeProof } from '../../iface/database-location.js';
+import { shellWords } from '../../base/shell-words.js';
 import type { VolumeError } from '../../base/volume-error.js';
+import { describeProof } from '../../iface/database-location.js';
 import type { DatabaseRecord } from '../database-records.js';
 import { finding, type Finding } from '../finding.js';
 import type { DatabaseLockState, DatabaseState, HostState, RecordsElsewhere } from '../host-state.js';
 import { isWithoutIscsiadm } from '../read-database.js';
+import { putAside, removeIfEmpty } from '../remedies.js';
 import { ifSeen } from '../seen.js';
-import { shellWords } from '../shell-words.js';
 
 /** Whether open-iscsi's database can be written to, and holds nothing that stands in a volume's way. */
 export function checkDatabase({ database, databaseLock, records }: HostState): readonly Finding[] {
@@ -45,16 +46,16 @@ function checkLock(lock: DatabaseLockState): readonly Finding[] {
   }
   const waiting = lock.processes.filter(({ name }) => name === 'iscsiadm').map(({ pid }) => pid);
   const told = waiting.length === 0 ? '' : `; iscsiadm waits for it (process ${waiting.join(', ')})`;
-  return [finding('DATABASE_LOCK_STALE', `open-iscsi's database is locked by nobody: ${lock.path} has been there for ${lock.forMs / 1000} s, and no iscsiadm or iscsid is stalled with it${told}`, `rm ${lock.path}`)];
+  return [finding('DATABASE_LOCK_STALE', `open-iscsi's database is locked by nobody: ${lock.path} has been there for ${lock.forMs / 1000} s, and no iscsiadm or iscsid is stalled with it${told}`, `rm ${shellWords(lock.path)}`)];
 }
 
 function checkRecord({ path, content }: DatabaseRecord): readonly Finding[] {
   const code = path.endsWith('/st_config') ? 'DISCOVERY_RECORD_BROKEN' : 'NODE_RECORD_BROKEN';
   switch (content.kind) {
     case 'empty': // what a killed iscsiadm leaves of a record that it was writing
-      return [finding(code, `the record ${path} is empty`, `rm ${shellWords(path)}`)];
+      return [finding(code, `the record ${path} is empty`, content.blank ? putAside(path) : removeIfEmpty(path))];
     case 'broken':
-      return [finding(code, `the record ${path} is broken: ${content.reason}`, `rm ${shellWords(path)}`)];
+      return [finding(code, `the record ${path} is broken: ${content.reason}`, putAside(path))];
     case 'node':
       return [
         ...(content.unknown === undefined ? [] : [finding('NODE_RECORD_UNKNOWN', `the record ${path} is of no volume that could be connected, and is left alone: ${content.unknown}`)]),

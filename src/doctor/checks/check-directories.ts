@@ -1,8 +1,8 @@
+import { shellWords } from '../../base/shell-words.js';
 import { finding, type Finding } from '../finding.js';
 import type { DirectoryState, HostState } from '../host-state.js';
 import { type Mount, mountOf } from '../mounts.js';
 import { ifSeen } from '../seen.js';
-import { shellWords } from '../shell-words.js';
 
 /** Whether the folders of the options are there or can be made, and can be written to. Nothing is written to find out. */
 export function checkDirectories({ directories, mounts }: HostState): readonly Finding[] {
@@ -14,7 +14,7 @@ export function checkDirectories({ directories, mounts }: HostState): readonly F
 
 function checkDirectory({ option, path, nearest }: DirectoryState, mounts: readonly Mount[]): readonly Finding[] {
   if (nearest.kind !== 'directory') {
-    return [finding('DIRECTORY_UNUSABLE', `${option} is ${path}, and ${nearest.path} is no directory`, `mv ${shellWords(nearest.path, `${nearest.path}.before`)}`)];
+    return [finding('DIRECTORY_UNUSABLE', `${option} is ${path}, and ${nearest.path} is no directory: set ${option} to one, or put away what is there`)];
   }
   const mount = mountOf(nearest.path, mounts);
   return mount?.readOnly === true ? [finding('DIRECTORY_UNUSABLE', `${option} is ${path}, and ${mount.point} is mounted read-only`, `mount -o remount,rw ${shellWords(mount.point)}`)] : [];

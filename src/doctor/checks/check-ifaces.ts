@@ -6,11 +6,12 @@ import { ifaceEntry } from '../../iface/iface-entry.js';
 import { DEFAULT_IFACE } from '../../iface/iface-name.js';
 import { cardsOf, TRANSPORT_FACTS } from '../../iface/transport-facts.js';
 import { isTransport, TRANSPORTS } from '../../iface/transport.js';
+import type { BrokenIface } from '../../iface/read-ifaces.js';
 import { verifyIface } from '../../iface/verify-iface.js';
 import { finding, type Finding } from '../finding.js';
 import type { ChosenIface, HostState, IfaceState } from '../host-state.js';
+import { putAside, removeIfEmpty } from '../remedies.js';
 import { ifSeen } from '../seen.js';
-import { shellWords } from '../shell-words.js';
 
 /** Whether each iface of `iscsi_iface` can carry a session, and what becomes of volumes where it cannot; then the records that nobody chose. */
 export function checkIfaces({ database, ifaces, options: { iscsiIfaceFallback } }: HostState): readonly Finding[] {
@@ -23,7 +24,7 @@ export function checkIfaces({ database, ifaces, options: { iscsiIfaceFallback } 
 }
 
 function checkChosen(chosen: ChosenIface, { hardware, root }: IfaceState, fallback: 'default' | 'none'): Finding {
-  if (chosen.kind === 'damaged') return finding('IFACE_UNUSABLE', `the iface ${chosen.broken.name} cannot be used: ${chosen.broken.reason}`, removing(root, chosen.broken.name));
+  if (chosen.kind === 'damaged') return finding('IFACE_UNUSABLE', `the iface ${chosen.broken.name} cannot be used: ${chosen.broken.reason}`, removing(root, chosen.broken));
   if (chosen.kind === 'not-found') return finding('IFACE_NOT_FOUND', errorChain(chosen.error), hardware.hosts.some(isAdapter) ? 'libvirt-volume ifaces generate' : undefined);
   const { iface, isNew, note } = chosen.resolved;
   const verdict = verifyIface(iface, hardware);
@@ -50,8 +51,9 @@ function tcp(): Iface {
   return found;
 }
 
-function removing(root: string, name: string): string {
-  return `rm ${shellWords(`${root}/ifaces/${name}`)}`;
+function removing(root: string, { name, isEmpty }: BrokenIface): string {
+  const path = `${root}/ifaces/${name}`;
+  return isEmpty === true ? removeIfEmpty(path) : putAside(path);
 }
 
 /** What is wrong with records that `iscsi_iface` does not mean; those it means have their verdict. A generated record has no address: that is no fault until it is used. */
@@ -59,7 +61,8 @@ function checkRecords({ inventory, chosen, hardware, root }: IfaceState): readon
   const meant = new Set(chosen.map(nameOf));
   const misfits = inventory.ifaces.filter(({ name, builtIn }) => !builtIn && !meant.has(name)).flatMap((iface) => checkGenerated(ifaceEntry(iface), hardware));
   return [
-    ...inventory.broken.filter(({ name }) => !meant.has(name)).map(({ name, reason }) => finding('IFACE_RECORD_BROKEN', `the iface record ${name} is broken: ${reason}`, removing(root, name))),
+    ...inventory.broken.filter(({ name }) => !meant.has(name))
+      .map((broken) => finding('IFACE_RECORD_BROKEN', `the iface record ${broken.name} is broken: ${broken.reason}`, removing(root, broken))),
     ...misfits.filter(({ code }) => code !== 'IPADDRESS_MISSING').map(({ iface, reason, mend }) => finding('IFACE_RECORD_MISFIT', `the iface record ${iface} does not fit the hardware: ${reason}`, mend)),
   ];
 }

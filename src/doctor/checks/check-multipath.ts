@@ -4,7 +4,7 @@ import { ifSeen } from '../seen.js';
 
 const START = 'systemctl start multipathd';
 /** `yes`: a map as soon as there are two paths of one volume, and none over a single disk. */
-const MEND = 'mkdir -p /etc/multipath/conf.d && printf "defaults {\\n  find_multipaths yes\\n}\\n" > /etc/multipath/conf.d/libvirt-volume.conf && multipathd reconfigure';
+const MEND = 'mkdir -p /etc/multipath/conf.d && printf "defaults {\\n  find_multipaths yes\\n}\\n" >> /etc/multipath/conf.d/libvirt-volume.conf && multipathd reconfigure';
 /** multipath.conf(5): with these multipathd makes a map of a single path as well. `no` prints as `off`. */
 const TAKES_ALL: readonly (string | undefined)[] = ['off', 'no', 'greedy'];
 

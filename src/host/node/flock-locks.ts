@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../../base/aborted.js';
+import { shellWords } from '../../base/shell-words.js';
 import { unlessAborted } from '../../base/unless-aborted.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { Locks } from '../locks.js';
@@ -74,7 +75,7 @@ export class FlockLocks implements Locks {
 
   #timedOut(key: string): VolumeError {
     return new VolumeError('LOCK_TIMED_OUT', `Cannot lock ${key}: another operation on this target has held it for ${this.#waitMs / 1000} s`, {
-      hint: `fuser -v ${this.#directory}/${key}.lock shows who holds it`,
+      hint: `fuser -v ${shellWords(`${this.#directory}/${key}.lock`)} shows who holds it`,
       details: { key },
     });
   }

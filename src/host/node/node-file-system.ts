@@ -1,6 +1,7 @@
 import { close as closeFile, open as openFile, read as readFile } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { encodeText } from '../../base/byte-text.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { DeviceUser, DeviceUsers } from '../device-users.js';
 import type { FileKind, FileSystem } from '../file-system.js';
@@ -14,9 +15,12 @@ const closedFile = promisify(closeFile);
 const CHUNK = 8_192;
 
 /** Everything in sysfs and procfs may go between two looks; these are the ways in which the kernel says so. */
-const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN', 'ESRCH']);
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN', 'ESRCH', 'EISDIR']);
+/** Of a file on a disk, an I/O error does not say that it is not there: a new one would be written over it. */
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
 /** An attribute whose driver has no answer: be2iscsi says EBUSY of a card in error (be_iscsi.c, beiscsi_get_host_param); a device without the thing ENOTSUP or ENOSYS. */
 const NO_ANSWER = new Set(['EBUSY', 'EAGAIN', 'ETIMEDOUT', 'ENOTSUP', 'ENOSYS']);
+const NOTHING_THERE: ReadonlySet<string> = new Set([...GONE, ...NO_ANSWER]);
 const VANISHED = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
 
@@ -31,7 +35,7 @@ export class NodeFileSystem implements FileSystem, DeviceUsers {
   }
 
   async readBytes(path: string): Promise<Uint8Array | undefined> {
-    return await unlessGone(path, () => readBytesOf(path));
+    return await unlessGone(path, () => readBytesOf(path), ABSENT);
   }
 
   async list(directory: string): Promise<readonly string[]> {
@@ -59,7 +63,7 @@ export class NodeFileSystem implements FileSystem, DeviceUsers {
       await rm(temporary, { force: true });
       const file = await open(temporary, 'wx', mode);
       try {
-        await file.writeFile(text);
+        await file.writeFile(encodeText(text));
         await file.sync();
       } finally {
         await file.close();
@@ -141,12 +145,12 @@ async function readBytesOf(path: string): Promise<Buffer> {
   }
 }
 
-async function unlessGone<Result>(path: string, look: () => Promise<Result>): Promise<Result | undefined> {
+async function unlessGone<Result>(path: string, look: () => Promise<Result>, gone: ReadonlySet<string> = NOTHING_THERE): Promise<Result | undefined> {
   try {
     return await look();
   } catch (error) {
     const code = codeOf(error) ?? '';
-    if (GONE.has(code) || NO_ANSWER.has(code)) return undefined;
+    if (gone.has(code)) return undefined;
     if (FORBIDDEN.has(code)) throw forbidden(path, error);
     throw error;
   }

@@ -1,3 +1,4 @@
+import { encodeText } from '../../base/byte-text.js';
 import { isVolumeError, VolumeError } from '../../base/volume-error.js';
 import type { Command, CommandRunner } from '../command.js';
 import { type DeviceUser, type DeviceUsers, ONLOOKERS } from '../device-users.js';
@@ -47,8 +48,8 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
 
   async replace(path: string, text: string, mode: number, temporary: string): Promise<void> {
     // Never through a link or into a file that was there: the text may be a secret.
-    const script = 'umask 077 && rm -f "$1" && set -C && cat > "$1" && chmod "$2" "$1" && sync "$1" && mv -f "$1" "$3"';
-    await this.#do({ args: ['sh', '-c', script, 'sh', temporary, mode.toString(8), path], input: text });
+    const script = 'umask 077 && rm -f "$1" && set -C && base64 -d > "$1" && chmod "$2" "$1" && sync "$1" && mv -f "$1" "$3"';
+    await this.#do({ args: ['sh', '-c', script, 'sh', temporary, mode.toString(8), path], input: Buffer.from(encodeText(text)).toString('base64') });
   }
 
   async link(existing: string, path: string): Promise<boolean> {
@@ -136,7 +137,8 @@ interface Call {
 
 /** The tool itself says that what it was asked for is not there; the same words of the helper would be the helper's own failure. */
 function isGone(program: string, path: string, stderr: string): boolean {
-  return stderr.split('\n').some((line) => line.startsWith(`${program}: `) && line.includes(path) && /: (?:No such (?:file or directory|device.*)|Not a directory|Input\/output error)$/.test(line));
+  return stderr.split('\n').some((line) => line === `${program}: read error: Is a directory`
+    || (line.startsWith(`${program}: `) && line.includes(path) && /: (?:No such (?:file or directory|device.*)|Not a directory|Is a directory|Input\/output error)$/.test(line)));
 }
 
 async function ifAllowed<Result>(look: () => Promise<Result>, asRoot: () => Promise<Result>): Promise<Result> {

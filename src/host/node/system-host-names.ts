@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { canonicalAddress } from '../../base/ip-address.js';
+import { shellWords } from '../../base/shell-words.js';
 import { unlessAborted } from '../../base/unless-aborted.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { HostNames } from '../host-names.js';
@@ -22,7 +23,7 @@ export const SYSTEM_HOST_NAMES: HostNames = {
 };
 
 function unresolved(name: string, why: string, cause?: unknown): VolumeError {
-  return new VolumeError('PORTAL_UNREACHABLE', `Cannot resolve the host name ${name}: ${why}`, { cause, hint: `ask this host's resolver: getent ahosts ${name}` });
+  return new VolumeError('PORTAL_UNREACHABLE', `Cannot resolve the host name ${name}: ${why}`, { cause, hint: `ask this host's resolver: getent ahosts ${shellWords(name)}` });
 }
 
 /** Only the code: the message of getaddrinfo holds no more. */

@@ -19,7 +19,7 @@ test('HostIfaceReports shows the reason and the command that mends it, and the b
   tree.host.tree.write('/etc/iscsi/ifaces/damaged', 'nonsense\n');
   expect(await reasons(tree)).toEqual({
     chelsio: 'hardware is present (1425:5401 at 0000:04:00.4) and its module cxgb4i is not loaded: modprobe cxgb4i',
-    damaged: 'Cannot read the record line "nonsense": expected "key = value"', default: 'usable', iser: 'usable',
+    damaged: 'Cannot use the iface damaged: open-iscsi takes no line of its record', default: 'usable', iser: 'usable',
   });
 });
 

@@ -73,7 +73,8 @@ describe('IfaceRecords', () => {
     const { host, records } = world();
     const record = ifaceRecord(CARD);
     host.tree.write(`/etc/iscsi/ifaces/${record.name}`, 'what is this\n');
-    await expect(records.put(record, NEVER)).rejects.toMatchObject({ code: 'DATABASE_FAILED' });
+    await expect(records.put(record, NEVER)).rejects.toMatchObject({ code: 'IFACE_UNUSABLE' });
+    expect(host.tree.read(`/etc/iscsi/ifaces/${record.name}`)).toBe('what is this\n');
   });
 
   test('put() says when what it wrote is not what is there', async () => {
@@ -101,7 +102,7 @@ describe('IfaceRecords', () => {
   test('remove() refuses what it did not make, and gives the command that does it', async () => {
     const { host, records } = world();
     host.tree.write('/etc/iscsi/ifaces/theirs', 'iface.transport_name = tcp\n');
-    await expect(records.remove(parseIfaceName('theirs'), NEVER)).rejects.toMatchObject({ code: 'IFACE_UNUSABLE', hint: 'iscsiadm -m iface -I theirs -o delete' });
+    await expect(records.remove(parseIfaceName('theirs'), NEVER)).rejects.toMatchObject({ code: 'IFACE_UNUSABLE', hint: 'iscsiadm -m iface -I theirs >> /root/iface-theirs && iscsiadm -m iface -I theirs -o delete' });
     expect(host.tree.read('/etc/iscsi/ifaces/theirs')).toBeDefined();
   });
 
