@@ -63,11 +63,12 @@ export function figuresTable({ seconds, scenarios, boots, lanes }: Figures): str
     [name.padEnd(28), release.padStart(8), String(lane).padStart(6), took.padStart(10), idle.padStart(8)].join('');
   const percent = (part: number, whole: number): string => `${whole === 0 ? 0 : Math.round((part / whole) * 100)} %`;
   const spent = sum(scenarios.map((scenario) => scenario.seconds));
+  const idle = sum(scenarios.map((scenario) => scenario.idleSeconds));
   return [
     row('scenario', 'release', 'lane', 'seconds', 'idle'),
     ...scenarios.map(({ scenario, release, lane, seconds: took, idleSeconds }) =>
       row(scenario, release, lane, took.toFixed(1), percent(idleSeconds, took))),
-    row('all scenarios', '', '', spent.toFixed(1), percent(sum(scenarios.map(({ idleSeconds }) => idleSeconds)), spent)),
+    row('all scenarios', '', '', spent.toFixed(1), percent(idle, spent)),
     ...boots.map(({ release, lane, end, seconds: took }) =>
       row(`boot${end === 'done' ? '' : `, ${end}`}`, release, lane, took?.toFixed(1) ?? 'never up', '')),
     ...lanes.map((lane) => row('waiting for other lanes', '', lane.lane, lane.waitSeconds.toFixed(1), '')),

@@ -10,6 +10,8 @@ test.each([
   expect(rootIn(program(...strings))).toBe(root);
 });
 
-test.each([[[]], [['/etc/iscsi/nodes', '/var/lib/iscsi/nodes']], [['/etc/iscsi/nodesx']]])('rootIn() refuses a program with the paths %j', (strings) => {
+test.each([
+  [[]], [['/etc/iscsi/nodes', '/var/lib/iscsi/nodes']], [['/etc/iscsi/nodesx']],
+])('rootIn() refuses a program with the paths %j', (strings) => {
   expect(() => rootIn(program(...strings))).toThrow('Cannot find the root');
 });

@@ -2,14 +2,18 @@ import { expect, test } from '@jest/globals';
 import type { LabEvent } from '../../lab/events.js';
 import { figuresOf, figuresTable } from '../../lab/host/figures.js';
 
-const ended = (scenario: string, ms: number, idleMs: number): LabEvent => ({ kind: 'scenario-ended', scenario, exitCode: 0, ms, idleMs });
+const ended = (scenario: string, ms: number, idleMs: number): LabEvent =>
+  ({ kind: 'scenario-ended', scenario, exitCode: 0, ms, idleMs });
 const BOOTS = [
-  { lane: 1, release: '13', events: [ended('short', 20_000, 5_000), ended('long', 180_020, 90_000)], bootSeconds: 12.34, seconds: 220, end: 'done', endedAt: 221 },
-  { lane: 2, release: '12', events: [ended('short', 40_000, 0)], bootSeconds: 20, seconds: 61, end: 'unfit', endedAt: 61 },
+  {
+    lane: 1, release: '13', bootSeconds: 12.34, seconds: 220, end: 'done', endedAt: 221,
+    events: [ended('short', 20_000, 5_000), ended('long', 180_020, 90_000)],
+  },
+  { lane: 2, release: '12', bootSeconds: 20, seconds: 61, end: 'unfit', endedAt: 61, events: [ended('short', 40_000, 0)] },
   { lane: 2, release: '12', events: [], bootSeconds: undefined, seconds: 39, end: 'died', endedAt: 101 },
 ] as const;
 
-test('figuresOf() has the scenarios of all machines, the longest first, and what each lane waited for the others', () => {
+test('figuresOf() has all scenarios, the longest first, and what each lane waited for the others', () => {
   expect(figuresOf(BOOTS, 221)).toEqual({
     seconds: 221,
     scenarios: [
@@ -17,7 +21,11 @@ test('figuresOf() has the scenarios of all machines, the longest first, and what
       { scenario: 'short', release: '12', lane: 2, seconds: 40, idleSeconds: 0 },
       { scenario: 'short', release: '13', lane: 1, seconds: 20, idleSeconds: 5 },
     ],
-    boots: [{ lane: 1, release: '13', seconds: 12.3, end: 'done' }, { lane: 2, release: '12', seconds: 20, end: 'unfit' }, { lane: 2, release: '12', end: 'died' }],
+    boots: [
+      { lane: 1, release: '13', seconds: 12.3, end: 'done' },
+      { lane: 2, release: '12', seconds: 20, end: 'unfit' },
+      { lane: 2, release: '12', end: 'died' },
+    ],
     lanes: [{ lane: 1, scenarioSeconds: 200, waitSeconds: 0 }, { lane: 2, scenarioSeconds: 40, waitSeconds: 120 }],
   });
 });

@@ -5,7 +5,8 @@ import { runLane, type BootReport, type LaneHost } from '../../lab/host/lane.js'
 import { tallyOf } from '../../lab/host/tally.js';
 import type { Scenario } from '../../lab/plan.js';
 
-const scenario = (name: string): Scenario => ({ name, seconds: 60, services: [], releases: ['13'], limitSeconds: 360, spoils: false });
+const scenario = (name: string): Scenario =>
+  ({ name, seconds: 60, services: [], releases: ['13'], limitSeconds: 360, spoils: false });
 
 /** Machines without QEMU: they tell what the real ones tell, and go wrong where a test says so. */
 class FakeMachines implements LaneHost {
@@ -33,7 +34,8 @@ class FakeMachines implements LaneHost {
       this.ran.push(`${name} on ${release} in boot ${this.boots}`);
       onEvent({ kind: 'scenario-started', scenario: name });
       if (this.#fates[name] === 'dies') throw new Error('QEMU ended');
-      onEvent({ kind: 'test', scenario: name, name: RESIDUE_TEST, outcome: this.#fates[name] === 'unfit' ? 'failed' : 'passed', ms: 1 });
+      const outcome = this.#fates[name] === 'unfit' ? 'failed' : 'passed';
+      onEvent({ kind: 'test', scenario: name, name: RESIDUE_TEST, outcome, ms: 1 });
       onEvent({ kind: 'scenario-ended', scenario: name, exitCode: 0, ms: 1000, idleMs: 100 });
       if (this.#fates[name] === 'unfit') {
         onEvent({ kind: 'unfit', scenario: name });
@@ -56,7 +58,8 @@ class FakeMachines implements LaneHost {
   }
 }
 
-const queueOf = (...names: readonly string[]): JobQueue => new JobQueue(names.map((name) => ({ release: '13', scenario: scenario(name) })));
+const queueOf = (...names: readonly string[]): JobQueue =>
+  new JobQueue(names.map((name) => ({ release: '13', scenario: scenario(name) })));
 
 test('runLane() runs all that wait in one boot', async () => {
   const machines = new FakeMachines();
@@ -65,13 +68,14 @@ test('runLane() runs all that wait in one boot', async () => {
   expect(machines.reports.map(({ end, release }) => [end, release])).toEqual([['done', '13']]);
 });
 
-test.each(['unfit', 'dies'] as const)('runLane(): a scenario that leaves a machine that is %s fails alone; the next ones run in a machine booted anew', async (fate) => {
+test.each(['unfit', 'dies'] as const)('runLane(): where the machine %s in a scenario, that one fails alone: it is booted anew', async (fate) => {
   const machines = new FakeMachines({ a: fate });
   await runLane(queueOf('a', 'b', 'c'), machines);
   expect(machines.ran).toEqual(['a on 13 in boot 1', 'b on 13 in boot 2', 'c on 13 in boot 2']);
   expect(machines.reports.map(({ end }) => end)).toEqual([fate === 'unfit' ? 'unfit' : 'died', 'done']);
   expect(tallyOf(machines.reports.flatMap(({ events }) => events))).toEqual({ passed: 2, failed: 1, skipped: 0 });
-  const texts = machines.reports.flatMap(({ events }) => events.flatMap((event) => ('detail' in event ? [event.detail] : [])));
+  const events = machines.reports.flatMap((report) => report.events);
+  const texts = events.flatMap((event) => ('detail' in event ? [event.detail] : []));
   expect(texts).toEqual(fate === 'dies' ? ['QEMU ended\nKernel panic'] : []);
   expect(machines.told).toEqual([fate === 'unfit' ? `a: ${RESIDUE_TEST}` : 'a: the machine outlives it']);
 });
@@ -82,7 +86,7 @@ test('runLane() boots nothing anew after the last scenario, however that left th
   expect(machines.boots).toBe(1);
 });
 
-test('runLane(): a machine that does not come up is tried once more, and is a failure of the lab each time', async () => {
+test('runLane(): a machine that does not come up is a failure of the lab, and is tried once more', async () => {
   const machines = new FakeMachines({}, 1);
   await runLane(queueOf('a'), machines);
   expect(machines.ran).toEqual(['a on 13 in boot 2']);
@@ -95,12 +99,13 @@ test('runLane() gives up when no machine comes up, and leaves what waits to othe
   await runLane(queue, machines);
   expect(machines.boots).toBe(2);
   expect(queue.waiting.map(({ scenario: { name } }) => name)).toEqual(['a', 'b']);
-  expect(machines.reports.map(({ bootSeconds, end }) => [bootSeconds, end])).toEqual([[undefined, 'died'], [undefined, 'died']]);
+  const ends = machines.reports.map(({ bootSeconds, end }) => [bootSeconds, end]);
+  expect(ends).toEqual([[undefined, 'died'], [undefined, 'died']]);
 });
 
 test('runLane() goes on with the other release when its own is done', async () => {
   const machines = new FakeMachines();
-  await runLane(new JobQueue([{ release: '13', scenario: scenario('a') }, { release: '12', scenario: scenario('a') }]), machines);
+  await runLane(new JobQueue(['13', '12'].map((release) => ({ release, scenario: scenario('a') }))), machines);
   expect(machines.ran).toEqual(['a on 13 in boot 1', 'a on 12 in boot 2']);
 });
 

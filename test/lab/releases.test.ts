@@ -5,10 +5,15 @@ import { chooseReleases, parseReleases, RELEASES_FILE } from '../../lab/host/rel
 const TABLE = parseReleases('# a comment\n13  trixie   one two-2.0+x\n\n12  bookworm\n');
 
 test('parseReleases() reads number, suite and packages, the first release first', () => {
-  expect(TABLE).toEqual([{ name: '13', suite: 'trixie', packages: ['one', 'two-2.0+x'] }, { name: '12', suite: 'bookworm', packages: [] }]);
+  expect(TABLE).toEqual([
+    { name: '13', suite: 'trixie', packages: ['one', 'two-2.0+x'] },
+    { name: '12', suite: 'bookworm', packages: [] },
+  ]);
 });
 
-test.each(['trixie', '13', '13 Trixie', 'x13 trixie', '13 trixie $(reboot)', '13 trixie --option', '13 ../etc'])('parseReleases() refuses the line %j and quotes it', (line) => {
+test.each([
+  'trixie', '13', '13 Trixie', 'x13 trixie', '13 trixie $(reboot)', '13 trixie --option', '13 ../etc',
+])('parseReleases() refuses the line %j and quotes it', (line) => {
   expect(() => parseReleases(`12 bookworm\n${line}\n`)).toThrow(`Cannot read "${line}" as a release`);
 });
 
@@ -21,7 +26,9 @@ test('RELEASES_FILE: Debian 13 is taken where none is named, and there is Debian
   expect(releases.map(({ name, suite }) => [name, suite])).toEqual([['13', 'trixie'], ['12', 'bookworm']]);
 });
 
-test.each([[undefined, ['13']], ['12', ['12']], ['13,12', ['13', '12']], ['12,13,12', ['12', '13']]])('chooseReleases() of %j', (wish, names) => {
+test.each([
+  [undefined, ['13']], ['12', ['12']], ['13,12', ['13', '12']], ['12,13,12', ['12', '13']],
+])('chooseReleases() of %j', (wish, names) => {
   expect(chooseReleases(wish, TABLE).map(({ name }) => name)).toEqual(names);
 });
 

@@ -3,7 +3,11 @@ import { setUp, Undo } from '../../lab/guest/undo.js';
 
 test('setUp() gives what was made, and undoes nothing', async () => {
   const undone: number[] = [];
-  expect(await setUp(async (undo) => { undo.add(() => undone.push(1)); return await Promise.resolve('made'); })).toBe('made');
+  const made = await setUp(async (undo) => {
+    undo.add(() => undone.push(1));
+    return await Promise.resolve('made');
+  });
+  expect(made).toBe('made');
   expect(undone).toEqual([]);
 });
 
