@@ -18,6 +18,10 @@ export interface FileSystem {
   makeDirectory(path: string, mode: number): Promise<void>;
   /** Readers see the old text or the new, never a part: written to `temporary` (same file system) and renamed. */
   replace(path: string, text: string, mode: number, temporary: string): Promise<void>;
+  /** Writes a file that is not there, through to the disk. */
+  create(path: string, text: string, mode: number): Promise<void>;
+  /** Gives the file another name, in place of what has it. @returns false when there is no such file */
+  rename(path: string, to: string): Promise<boolean>;
   /** A hard link. @returns false when `path` is there already */
   link(existing: string, path: string): Promise<boolean>;
   /** Quiet when it is gone already. */

@@ -13,6 +13,8 @@ import { knowCoreErrors } from '../host/core-errors.js';
 import { captured } from '../initiator/captured.js';
 import { DoctorHost, ISCSID, says } from './doctor-host.js';
 import type { DatabaseLocation } from '../../src/iface/database-location.js';
+import { SYSTEM_PROCESSES } from '../../src/host/node/system-processes.js';
+import { FakeLocks } from '../fakes/fake-locks.js';
 import { OpenIscsiDatabase } from '../../src/iface/open-iscsi-database.js';
 import { locateDatabase } from '../../src/initiator/locate-database.js';
 import { OPEN_ISCSI_2_1_11 } from '../fakes/fake-release.js';
@@ -75,7 +77,7 @@ describe('the time it takes is less than a second', () => {
     const [files, commands] = [new NodeFileSystem(), new ExecaCommandRunner({ logger: SILENT })];
     const locate = async (signal: AbortSignal): Promise<DatabaseLocation> => await locateDatabase({ files, commands, databaseRoot: undefined }, signal);
     const doctor = new HostDoctor({
-      files, commands, database: new OpenIscsiDatabase({ files, clock: SYSTEM_CLOCK, locate }), clock: SYSTEM_CLOCK, netAddresses: SYSTEM_NET_ADDRESSES, libvirt: new FakeLibvirt(), options: readOptions({}, 'the test'),
+      files, commands, database: new OpenIscsiDatabase({ files, clock: SYSTEM_CLOCK, processes: SYSTEM_PROCESSES, locks: new FakeLocks(), logger: SILENT, locate }), clock: SYSTEM_CLOCK, netAddresses: SYSTEM_NET_ADDRESSES, libvirt: new FakeLibvirt(), options: readOptions({}, 'the test'),
       failedTransports: async () => [],
     });
     expect(await bestOf(() => doctor.examine('the test', new AbortController().signal))).toBeLessThan(1000);

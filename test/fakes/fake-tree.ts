@@ -36,6 +36,11 @@ export class FakeTree {
     return entry?.kind === 'file' ? entry.text : undefined;
   }
 
+  mode(path: string): number | undefined {
+    const entry = this.#entries.get(this.resolve(path) ?? '');
+    return entry?.kind === 'file' ? entry.mode : undefined;
+  }
+
   kind(path: string): FileKind | undefined {
     const real = this.resolve(path);
     if (real === undefined) return undefined;
