@@ -10,7 +10,7 @@ const shared = {
 };
 
 /** Suites of the driver that look at open-iscsi's database: they run on a fake host of each release. */
-const ON_EACH_RELEASE = ['attach', 'chap-secrets', 'connect', 'contract', 'discovery', 'late-paths', 'many-at-once', 'multipath', 'process-counts', 'several-ifaces', 'unread-record'];
+const ON_EACH_RELEASE = ['attach', 'chap-secrets', 'connect', 'contract', 'discovery', 'killed-under-lock', 'late-paths', 'many-at-once', 'multipath', 'process-counts', 'several-ifaces', 'unread-record'];
 
 /** @type {import('jest').Config} */
 export default {

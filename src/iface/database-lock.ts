@@ -1,6 +1,7 @@
 import { aborted, throwIfAborted } from '../base/aborted.js';
+import { onAbort } from '../base/on-abort.js';
 import type { Logger } from '../base/logger.js';
-import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import { VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { Locks } from '../host/locks.js';
@@ -33,6 +34,12 @@ const LONGEST_HOLD_MS = 100;
 /** The key of the lock between those who take a dead process's lock away. */
 const TAKEOVER_KEY = 'open-iscsi-database';
 const NEVER = new AbortController().signal;
+
+export interface LockOwner {
+  readonly pid: number;
+  /** Whether it has ended for certain: the next who needs the lock takes it over. */
+  readonly hasEnded: boolean;
+}
 
 interface Waiting {
   readonly since: number;
@@ -74,22 +81,37 @@ export class DatabaseLock {
   async hold<Result>(signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
     throwIfAborted(signal);
     const settled = new AbortController();
+    let off: (() => void) | undefined;
     try {
       return await new Promise<Result>((resolve, reject) => {
         const waiting: Waiting = { since: this.#parts.clock.now(), body, resolve: resolve as (result: unknown) => void, reject };
-        const leave = (): void => {
+        off = onAbort(signal, () => {
           if (!this.#waiting.includes(waiting)) return;
           this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
           reject(aborted(signal));
-        };
-        signal.addEventListener('abort', leave, { once: true, signal: settled.signal });
+        });
         this.#waiting.push(waiting);
         this.#serve();
         this.#guard(waiting, settled.signal).catch(() => undefined);
       });
     } finally {
+      off?.();
       settled.abort();
     }
+  }
+
+  /** The process of this library that has the lock; `undefined` when it is free, or another program's. */
+  async owner(): Promise<LockOwner | undefined> {
+    const { files, processes } = this.#parts;
+    const owner = ownerOf((await files.readText(this.#path)) ?? '');
+    return owner === undefined ? undefined : { pid: owner.pid, hasEnded: await processes.hasEnded(owner) };
+  }
+
+  /** Sees to it that no iscsiadm waits in vain for a lock that a killed process of this library left. @throws {VolumeError} `PERMISSION_DENIED`, `LOCK_TIMED_OUT` */
+  async freeFromDead(): Promise<void> {
+    const { processes, folder } = this.#parts;
+    if ((await this.#parts.files.readText(this.#path)) === undefined) return;
+    await this.#tookFromDead(`${folder}/${ownName(await processes.self(), ++this.#serial)}.taken`);
   }
 
   #serve(): void {
@@ -151,27 +173,29 @@ export class DatabaseLock {
     const held = { path: `${folder}/${name}`, name };
     await files.makeDirectory(folder, 0o770);
     await files.create(held.path, name, 0o644);
-    let late: readonly Waiting[] = [];
     try {
       let look = clock.now();
       for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
         if (await files.link(held.path, this.#path)) return held;
         if (clock.now() >= look) {
           look = clock.now() + LOOK_MS;
-          if (await this.#tookFromDead(held)) continue;
+          if (await this.#tookFromDead(`${held.path}.taken`)) continue;
         }
-        late = this.#takeLate();
-        if (this.#waiting.length === 0) break;
-        if (late.length > 0) await this.#refuse(late);
+        const late = this.#takeLate();
+        if (this.#waiting.length === 0) { await this.#leave(held, late); return; }
+        await this.#refuse(late);
         await clock.sleep(pause, NEVER);
       }
     } catch (error) {
       await files.remove(held.path);
       throw error;
     }
-    await files.remove(held.path);
+  }
+
+  /** Nobody waits any more: what is refused is told once nothing is left. */
+  async #leave({ path }: Held, late: readonly Waiting[]): Promise<undefined> {
+    await this.#parts.files.remove(path);
     await this.#refuse(late);
-    return undefined;
   }
 
   /** Up to open-iscsi 2.1.9 an iscsiadm that has waited for 30 s goes on without the lock, and removes it, whosever it is (usr/idbm.c, idbm_lock): then another may have it by now. */
@@ -185,15 +209,15 @@ export class DatabaseLock {
   /**
    * Takes a lock away whose owner has provably ended. Of those who find that out at once one does it, under a lock that ends with its holder. Nobody else can have taken the lock meanwhile, for it is there;
    * but for an iscsiadm that goes on without it (see above). So it is moved aside, not removed: if it was another's by then, it is put back.
+   * @param aside a path that nobody else uses
    */
-  async #tookFromDead({ path }: Held): Promise<boolean> {
+  async #tookFromDead(aside: string): Promise<boolean> {
     const { files, processes, locks, logger } = this.#parts;
     const name = await files.readText(this.#path);
     const owner = name === undefined ? undefined : ownerOf(name);
     if (owner === undefined || !(await processes.hasEnded(owner))) return false;
     return await locks.hold([TAKEOVER_KEY], NEVER, async () => {
       if ((await files.readText(this.#path)) !== name) return true;
-      const aside = `${path}.taken`;
       if (!(await files.rename(this.#path, aside))) return true;
       const isTheirs = (await files.readText(aside)) === name;
       if (!isTheirs) await files.link(aside, this.#path);
@@ -238,19 +262,4 @@ async function answerOf({ body, resolve, reject }: Waiting): Promise<Answer> {
   } catch (error) {
     return () => { reject(error); };
   }
-}
-
-/** Removes files of this library in a folder whose maker was killed. @param mark what their names begin with before ownName()'s */
-export async function removeLeftovers({ files, processes }: Pick<DatabaseLockParts, 'files' | 'processes'>, folder: string, mark = ''): Promise<void> {
-  for (const name of await files.list(folder)) {
-    const owner = name.startsWith(mark) ? ownerOf(name.slice(mark.length)) : undefined;
-    if (owner !== undefined && (await processes.hasEnded(owner))) await files.remove(`${folder}/${name}`);
-  }
-}
-
-/** What cannot be removed now is left to the next: it stands in nobody's way. */
-export async function removeLeftoversIfAllowed(...given: Parameters<typeof removeLeftovers>): Promise<void> {
-  await removeLeftovers(...given).catch((error: unknown) => {
-    if (!isVolumeError(error)) throw error;
-  });
 }

@@ -4,8 +4,9 @@ import type { FileSystem } from '../host/file-system.js';
 import type { Locks } from '../host/locks.js';
 import type { Processes } from '../host/processes.js';
 import type { DatabaseLocation } from './database-location.js';
-import { DatabaseLock, removeLeftoversIfAllowed } from './database-lock.js';
+import { DatabaseLock, type LockOwner } from './database-lock.js';
 import { ownName } from './file-owner.js';
+import { removeLeftoversIfAllowed } from './leftovers.js';
 import { ReaderGate } from './reader-gate.js';
 
 export interface DatabaseParts {
@@ -76,6 +77,11 @@ export class OpenIscsiDatabase {
     return result;
   }
 
+  /** The process of this library that has the lock. @throws as location() */
+  async lockOwner(): Promise<LockOwner | undefined> {
+    return await this.#lockIn((await this.location()).lockFolder).owner();
+  }
+
   /**
    * Has the text written to the disk before the body, which may take a while, and there under a name of its own until the body has ended. The body, under the lock, gives it its place by a rename.
    * @throws as location(); {VolumeError} `PERMISSION_DENIED`
@@ -93,9 +99,12 @@ export class OpenIscsiDatabase {
     }
   }
 
-  /** Runs an iscsiadm that reads every record: not too many at once. @throws as the body; {VolumeError} `ABORTED` before it has begun */
+  /** Runs an iscsiadm that reads every record: not too many at once, and not behind a lock that nobody gives back. @throws as the body; {VolumeError} `ABORTED` before it has begun; as location() */
   async whileReading<Result>(signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
-    return await this.#gate.pass(() => this.#readingMs(), signal, body);
+    return await this.#gate.pass(() => this.#readingMs(), signal, async () => {
+      await this.#lockIn((await this.location()).lockFolder).freeFromDead();
+      return await body();
+    });
   }
 
   /** More than the records take, however many read them at once. */

@@ -1,4 +1,5 @@
 import { aborted, throwIfAborted } from '../base/aborted.js';
+import { onAbort } from '../base/on-abort.js';
 import type { Clock } from '../host/clock.js';
 
 /**
@@ -49,12 +50,11 @@ export class ReaderGate {
 
   async #turn(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const leave = (): void => {
+      const waiting: Waiting = { go: () => { off(); resolve(); } };
+      const off = onAbort(signal, () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         reject(aborted(signal));
-      };
-      const waiting: Waiting = { go: () => { signal.removeEventListener('abort', leave); resolve(); } };
-      signal.addEventListener('abort', leave, { once: true });
+      });
       this.#waiting.push(waiting);
     });
   }

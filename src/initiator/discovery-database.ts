@@ -58,10 +58,10 @@ export class DiscoveryDatabase {
     const root = await this.#database.root();
     const folders = { all: `${root}/send_targets`, own: `${root}/send_targets/${name},${port}`, madeAll: (await this.#files.kind(`${root}/send_targets`)) === undefined };
     const text = formatRecord(record, OWNER_COMMENT);
-    await this.#database.withDraft(text, async (draft) => await this.#database.hold(signal, async () => {
+    await this.#database.withDraft(text, async (draft) => { await this.#database.hold(signal, async () => {
       await this.#files.makeDirectory(folders.own, 0o700);
       if (!(await this.#files.rename(draft.path, fileIn(folders)))) await this.#files.replace(fileIn(folders), text, 0o600, draft.path);
-    }));
+    }); });
     return folders;
   }
 

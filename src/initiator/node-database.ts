@@ -107,9 +107,9 @@ export class NodeDatabase {
       await this.#database.hold(signal, async () => { await this.#delete(change.path); });
       return;
     }
-    await this.#database.withDraft(change.before, async (draft) => await this.#database.hold(signal, async () => {
+    await this.#database.withDraft(change.before, async (draft) => { await this.#database.hold(signal, async () => {
       if ((await this.#files.kind(change.path)) !== undefined) await this.#place(draft, change.path, change.before);
-    }));
+    }); });
   }
 
   /** Removes the records of this target, portal and iface that are ours. @returns how many */

@@ -15,6 +15,7 @@ import { DoctorHost, ISCSID, says } from './doctor-host.js';
 import type { DatabaseLocation } from '../../src/iface/database-location.js';
 import { SYSTEM_PROCESSES } from '../../src/host/node/system-processes.js';
 import { FakeLocks } from '../fakes/fake-locks.js';
+import { ownName } from '../../src/iface/file-owner.js';
 import { OpenIscsiDatabase } from '../../src/iface/open-iscsi-database.js';
 import { locateDatabase } from '../../src/initiator/locate-database.js';
 import { OPEN_ISCSI_2_1_11 } from '../fakes/fake-release.js';
@@ -144,6 +145,13 @@ describe('the database', () => {
   const automatic = (iface: string, portal: string, startup: string): string =>
     `warning NODE_RECORD_AUTOMATIC the record of iqn.2026-11.org.example:fixtures at ${portal} over ${iface} has node.startup = ${startup}: it logs in by itself at boot, and brings its volumes back | iscsiadm -m node -T iqn.2026-11.org.example:fixtures -p ${shellWords(portal)} -I ${iface} -o update -n node.startup -v manual`;
   named([
+    ['a lock of a process of this library that was killed', (host) => {
+      const process = host.sysfs.host.processes.start();
+      host.tree.write(LOCK, ownName(process.identity, 1));
+      process.kill();
+    }, ["warning DATABASE_LOCK_LEFT open-iscsi's database is locked by process 4001 of this library, which was killed: the next volume takes the lock over, and iscsiadm waits for it until then | rm /run/lock/iscsi/lock.write"]],
+    ['a lock of a process of this library that runs', (host) => { host.tree.write(LOCK, ownName(host.sysfs.host.processes.start().identity, 1)); },
+      ["error DATABASE_LOCK_HELD open-iscsi's database has been locked for 0.4 s by process 4001 of this library, which runs, or is in another container | no command"]],
     ['a lock that nobody holds', (host) => { host.tree.write(LOCK, ''); },
       [`error DATABASE_LOCK_STALE open-iscsi's database is locked by nobody: ${LOCK} has been there for 0.4 s, and no iscsiadm or iscsid is stalled with it | rm ${LOCK}`]],
     ['a lock that nobody holds and somebody waits for', (host) => { host.tree.write(LOCK, ''); host.runs('iscsiadm', 900); host.runs('bash', 901, 'T'); },

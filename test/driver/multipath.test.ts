@@ -57,9 +57,8 @@ describe('connect() with volume_use_multipath', () => {
   });
 
   test('gives what there is where a portal refuses, and says which', async () => {
-    const world = openMultipathWorld();
-    world.host.targets.push(new FakeTarget({ iqn: `${IQN}.of-another`, portals: [{ address: '192.0.2.77', port: 3260, serves: 'tcp' }] })); // it answers, and does not have the target
-    const info = infoFor([...PORTALS.slice(0, 3), '192.0.2.77:3260']);
+    const [world, info] = [openMultipathWorld(), infoFor([...PORTALS.slice(0, 3), '192.0.2.77:3260'])];
+    world.host.targets.push(new FakeTarget({ iqn: `${IQN}.of-another`, portals: portalsOf('tcp', ['192.0.2.77']) })); // which does not have the target
     const { paths, warnings } = await world.driver.connect(info);
     expect(paths).toHaveLength(3);
     expect(warnings).toEqual([expect.stringMatching(/^3 of 4 paths are open; 192\.0\.2\.77:3260 over default: Cannot log in .*non-retryable iSCSI login failure/)]);

@@ -1,4 +1,5 @@
 import { aborted, throwIfAborted } from '../../src/base/aborted.js';
+import { onAbort } from '../../src/base/on-abort.js';
 import type { Clock } from '../../src/host/clock.js';
 
 interface Sleeper {
@@ -22,12 +23,11 @@ export class FakeClock implements Clock {
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     await new Promise<void>((resolve, reject) => {
-      const stop = (): void => {
+      const sleeper = { at: this.#now + ms, wake: () => { off(); resolve(); } };
+      const off = onAbort(signal, () => {
         this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
         reject(aborted(signal));
-      };
-      const sleeper = { at: this.#now + ms, wake: () => { signal.removeEventListener('abort', stop); resolve(); } };
-      signal.addEventListener('abort', stop, { once: true });
+      });
       const later = this.#sleepers.findLastIndex(({ at }) => at <= sleeper.at);
       this.#sleepers.splice(later + 1, 0, sleeper);
       this.#run();
