@@ -1,5 +1,12 @@
-/** What every project has. */
-const shared = {
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const TESTS = 'test';
+/** A test that reads what was captured from open-iscsi, itself or through one of these. */
+const READS_CAPTURED = /from '[./\w-]*\/(?:captured|doctor-host)\.js'/;
+
+/** @type {import('jest').Config} */
+const common = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   extensionsToTreatAsEsm: ['.ts'],
@@ -11,17 +18,23 @@ const shared = {
 
 /** Suites of the driver that look at open-iscsi's database: they run on a fake host of each release. */
 const ON_EACH_RELEASE = ['attach', 'chap-secrets', 'connect', 'contract', 'discovery', 'killed-under-lock', 'late-paths', 'many-at-once', 'multipath', 'process-counts', 'several-ifaces', 'unread-record'];
+const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
+const reading = files.filter((file) => READS_CAPTURED.test(readFileSync(join(TESTS, file), 'utf8')));
 
-/** @type {import('jest').Config} */
+/**
+ * Whatever reads captured text runs a second time, over what another release of open-iscsi wrote and said (test/initiator/captured.ts).
+ * @type {import('jest').Config}
+ */
 export default {
   maxWorkers: '100%',
-  collectCoverageFrom: ['src/**/*.ts'],
-  coverageReporters: ['text-summary', 'html'],
   projects: [
-    { ...shared, testMatch: ['**/*.test.ts'] },
+    { ...common, displayName: 'unit', testMatch: ['**/*.test.ts'], globals: { OPEN_ISCSI: '2.1.11' } },
+    { ...common, displayName: 'open-iscsi 2.1.8', testMatch: reading.map((file) => `<rootDir>/${TESTS}/${file}`), globals: { OPEN_ISCSI: '2.1.8' } },
     {
-      ...shared, displayName: 'open-iscsi 2.1.11', globals: { FAKE_OPEN_ISCSI: '2.1.11' },
-      testMatch: ON_EACH_RELEASE.map((name) => `<rootDir>/test/driver/${name}.test.ts`),
+      ...common, displayName: 'host with open-iscsi 2.1.11', globals: { OPEN_ISCSI: '2.1.11', FAKE_OPEN_ISCSI: '2.1.11' },
+      testMatch: ON_EACH_RELEASE.map((name) => `<rootDir>/${TESTS}/driver/${name}.test.ts`),
     },
   ],
+  collectCoverageFrom: ['src/**/*.ts'],
+  coverageReporters: ['text-summary', 'html'],
 };

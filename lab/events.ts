@@ -6,7 +6,10 @@ export type LabEvent =
   | { readonly kind: 'scenario-started'; readonly scenario: string }
   | { readonly kind: 'output'; readonly scenario: string; readonly text: string }
   | TestEvent
-  | { readonly kind: 'scenario-ended'; readonly scenario: string; readonly exitCode: number; readonly ms: number }
+  /** `idleMs` of its time the machine's processors had nothing to do. */
+  | { readonly kind: 'scenario-ended'; readonly scenario: string; readonly exitCode: number; readonly ms: number; readonly idleMs: number }
+  /** The machine ends, for this scenario has left it so that no other can be run in it. */
+  | { readonly kind: 'unfit'; readonly scenario: string }
   | { readonly kind: 'end' };
 
 export interface TestEvent {
@@ -21,6 +24,12 @@ export interface TestEvent {
 
 /** The name of the residue check, which closes each scenario. */
 export const RESIDUE_TEST = 'the machine is as it was before';
+
+/** The name of the test that fails when the machine is not fit for another scenario. */
+export const FITNESS_TEST = 'the machine is fit for the next scenario';
+
+/** The name of the test of a scenario that spoils the machine on purpose. */
+export const SPOILED_TEST = 'the machine is seen to be unfit for the next scenario';
 
 /** A test as a scenario's process reports it, marked so that it can be told from what the scenario prints. */
 export const REPORT_MARK = '\u001e';

@@ -4,30 +4,43 @@ export interface Scenario {
   readonly limitSeconds: number;
   /** What has to be up before it begins. */
   readonly services: readonly Service[];
-  /** The Debian releases whose machine it runs in when nobody names one. */
+  /** How long it takes under emulation, about: the longest begin first. */
+  readonly seconds: number;
+  /** The Debian releases whose machine it runs in when it is not named: `none` is an empty list. */
   readonly releases: readonly string[];
+  /** It leaves the machine unfit for another scenario, on purpose: it passes when that is seen. */
+  readonly spoils: boolean;
 }
 
 export const SERVICES = ['libvirt', 'multipath'] as const;
 export type Service = (typeof SERVICES)[number];
 
 const DEFAULT_LIMIT_SECONDS = 360;
+const DEFAULT_SECONDS = 30;
 
 /**
- * Reads what a scenario file says of itself in its head: `// needs: libvirt`, `// releases: 13 12` and `// limit: 300 s`, each on a line.
+ * Reads what a scenario file says of itself in its head: `// needs: libvirt`, `// releases: 13 12`, `// takes: 90 s`,
+ * `// limit: 300 s` and `// spoils: the machine`, each on a line.
  * @param releases those there are; the first is that of a scenario that names none
  * @throws {SyntaxError} naming the file and the word it does not know
  */
 export function parseScenario(name: string, text: string, releases: readonly [string, ...string[]]): Scenario {
-  const wordsOf = (key: string): readonly string[] => new RegExp(`^// ${key}: (.*)$`, 'm').exec(text)?.[1]?.split(/[ ,]+/).filter((word) => word !== '') ?? [];
+  const textOf = (key: string): string => new RegExp(`^// ${key}: (.*)$`, 'm').exec(text)?.[1] ?? '';
+  const wordsOf = (key: string): readonly string[] => textOf(key).split(/[ ,]+/).filter((word) => word !== '');
   const services = wordsOf('needs').map((word) => {
     const service = SERVICES.find((known) => known === word);
     if (service === undefined) throw new SyntaxError(`Cannot read what scenario ${name} needs: "${word}" is none of ${SERVICES.join(', ')}`);
     return service;
   });
-  const own = wordsOf('releases');
+  const isByName = textOf('releases') === 'none';
+  const own = isByName ? [] : wordsOf('releases');
   const unknown = own.find((word) => !releases.includes(word));
-  if (unknown !== undefined) throw new SyntaxError(`Cannot read the releases of scenario ${name}: "${unknown}" is none of ${releases.join(', ')}`);
-  const limit = /^\/\/ limit: (\d+) s$/m.exec(text)?.[1];
-  return { name, services, releases: own.length === 0 ? [releases[0]] : own, limitSeconds: limit === undefined ? DEFAULT_LIMIT_SECONDS : Number(limit) };
+  if (unknown !== undefined) {
+    throw new SyntaxError(`Cannot read the releases of scenario ${name}: "${unknown}" is none of ${releases.join(', ')}`);
+  }
+  const secondsOf = (key: string, otherwise: number): number => Number(/^(\d+) s$/.exec(textOf(key))?.[1] ?? otherwise);
+  return {
+    name, services, releases: own.length === 0 && !isByName ? [releases[0]] : own, spoils: textOf('spoils') === 'the machine',
+    seconds: secondsOf('takes', DEFAULT_SECONDS), limitSeconds: secondsOf('limit', DEFAULT_LIMIT_SECONDS),
+  };
 }

@@ -34,6 +34,21 @@ test('the command is one file that needs no package beside it', () => {
   expect(JSON.parse(execFileSync(command, ['disk-xml', ...inputs(), '--json'], { encoding: 'utf8' }))).toMatchObject({ device: '/dev/sdq', diskXml: expect.stringContaining('<target dev="vdb" bus="virtio"/>') });
 });
 
+test('the command runs on this Node, and says nothing beside what it is asked for', () => {
+  const command = join(alone, 'dist/cli/main.js');
+  const broken = join(folder, 'broken.json');
+  writeFileSync(broken, '{');
+  const run = (...words: readonly string[]): unknown => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...words], { encoding: 'utf8' });
+    return { status, stdout, stderr };
+  };
+  const files = ['--connection-info', broken, '--disk-info', broken];
+  expect(run('--help')).toEqual({ status: 0, stdout: expect.stringContaining('Usage: libvirt-volume'), stderr: '' });
+  expect(run('disk-xml', ...inputs())).toEqual({ status: 0, stdout: expect.stringContaining('<disk '), stderr: '' });
+  expect(run('disk-xml', ...files)).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(`Cannot read ${broken}`) });
+  expect(run('disk-xml', ...files, '--json')).toEqual({ status: 2, stdout: expect.stringMatching(/^\{"error":\{"code":"USAGE".*\}\}\n$/), stderr: '' });
+});
+
 test('the command finds the worker that it starts beside itself', () => {
   const command = readFileSync(join(alone, 'dist/cli/main.js'), 'utf8');
   const files = [...command.matchAll(/new URL\("\.\/([^"]+)", import\.meta\.url\)/g)].map(([, file]) => file ?? '');

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { run } from './commands.js';
 import { nodesFolder } from './database-root.js';
+import { setUp } from './undo.js';
 
 export interface AdministratorsRecord {
   /** The portal group tag. Without one open-iscsi makes a plain file in place of the portal's folder (usr/idbm.c, idbm_rec_write_old). */
@@ -21,14 +22,22 @@ export class AdministratorsRecords implements AsyncDisposable {
 
   static async create(iqn: string, address: string, records: readonly AdministratorsRecord[]): Promise<AdministratorsRecords> {
     const all = new AdministratorsRecords();
+    return await setUp(async (undo) => {
+      undo.add(() => all[Symbol.asyncDispose]());
+      await all.#make(iqn, address, records);
+      return all;
+    });
+  }
+
+  async #make(iqn: string, address: string, records: readonly AdministratorsRecord[]): Promise<void> {
     for (const { tag, iface = 'default', settings } of records) {
-      const node = ['-m', 'node', '-T', iqn, '-p', `${address}:3260${tag === undefined ? '' : `,${tag}`}`, '-I', iface];
+      const place = address.includes(':') ? `[${address}]:3260` : `${address}:3260`;
+      const node = ['-m', 'node', '-T', iqn, '-p', `${place}${tag === undefined ? '' : `,${tag}`}`, '-I', iface];
       await run('iscsiadm', [...node, '-o', 'new']);
-      await run('iscsiadm', [...node, '-o', 'update', ...Object.entries(settings).flatMap(([key, value]) => ['-n', key, '-v', value])]);
       const portal = `${nodesFolder()}/${iqn}/${address},3260`;
-      all.#made.push({ file: tag === undefined ? portal : `${portal},${tag}/${iface}`, node });
+      this.#made.push({ file: tag === undefined ? portal : `${portal},${tag}/${iface}`, node });
+      await run('iscsiadm', [...node, '-o', 'update', ...Object.entries(settings).flatMap(([key, value]) => ['-n', key, '-v', value])]);
     }
-    return all;
   }
 
   /** Every byte of each. */

@@ -36,10 +36,10 @@ export class Domain implements AsyncDisposable {
 
   static async start({ name, devices = '', persistent = false }: DomainOptions): Promise<Domain> {
     if (persistent) {
-      await virsh('define', writeDomain(name, 64, '', devices));
+      await virsh('define', writeDomain(name, { devices }));
       await virsh('start', name);
     } else {
-      await createDomain(name, 64, '', devices);
+      await createDomain(name, { devices });
     }
     return new Domain(name, { isPersistent: persistent });
   }
@@ -124,15 +124,27 @@ export class Domain implements AsyncDisposable {
   }
 }
 
-/** Starts a transient guest of that memory. */
-export async function createDomain(name: string, memoryMiB: number, os: string, devices: string): Promise<void> {
-  await virsh('create', writeDomain(name, memoryMiB, os, devices));
+/** What runs its instructions: `qemu` emulates them. */
+export type DomainType = 'qemu' | 'kvm';
+
+export interface DomainParts {
+  /** 64 when absent. */
+  readonly memoryMiB?: number;
+  /** What stands in `<os>` beside the type. */
+  readonly os?: string;
+  readonly devices: string;
+  readonly type?: DomainType;
+}
+
+/** Starts a transient guest. */
+export async function createDomain(name: string, parts: DomainParts): Promise<void> {
+  await virsh('create', writeDomain(name, parts));
 }
 
 /** @returns the file with the guest's description */
-export function writeDomain(name: string, memoryMiB: number, os: string, devices: string): string {
+export function writeDomain(name: string, { memoryMiB = 64, os = '', devices, type = 'qemu' }: DomainParts): string {
   const file = `/run/lab/${name}.xml`;
-  writeFileSync(file, `<domain type='qemu'>
+  writeFileSync(file, `<domain type='${type}'>
   <name>${name}</name><memory unit='MiB'>${memoryMiB}</memory><vcpu>1</vcpu><iothreads>1</iothreads>
   <os><type arch='x86_64' machine='q35'>hvm</type>${os}</os><features><acpi/></features>
   <cpu mode='custom' match='exact' check='none'><model fallback='allow'>qemu64</model></cpu>

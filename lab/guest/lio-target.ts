@@ -49,12 +49,17 @@ export class LioTarget implements Disposable {
     this.tag = tag;
     this.#group = `${FABRIC}/${iqn}/tpgt_${tag}`;
     mkdirSync(this.#group, { recursive: true });
-    this.#setAccess(chap, initiators);
-    if (mutualChap !== undefined) this.#write('auth', { userid_mutual: mutualChap.username, password_mutual: mutualChap.password });
-    for (const [lun, volume] of Object.entries(luns)) this.addLun(Number(lun), volume);
-    for (const initiator of initiators ?? []) this.#addInitiator(initiator, chap);
-    for (const portal of portals) this.addPortal(portal);
-    this.enable();
+    try {
+      this.#setAccess(chap, initiators);
+      if (mutualChap !== undefined) this.#write('auth', { userid_mutual: mutualChap.username, password_mutual: mutualChap.password });
+      for (const [lun, volume] of Object.entries(luns)) this.addLun(Number(lun), volume);
+      for (const initiator of initiators ?? []) this.#addInitiator(initiator, chap);
+      for (const portal of portals) this.addPortal(portal);
+      this.enable();
+    } catch (error) {
+      this.remove();
+      throw error;
+    }
   }
 
   enable(): void {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readSync, rmdirSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { run } from './commands.js';
+import { setUp } from './undo.js';
 
 const BACKSTORES = '/sys/kernel/config/target/core/fileio_0';
 const FOLDER = '/run/lab/volumes';
@@ -35,15 +36,20 @@ export class LioVolume implements AsyncDisposable {
   static async create({ name, sizeMiB = 64, serial = serialOf(name) }: LioVolumeOptions): Promise<LioVolume> {
     mkdirSync(FOLDER, { recursive: true });
     const file = `${FOLDER}/${name}.img`;
-    writeFileSync(file, '');
-    truncateSync(file, sizeMiB * 2 ** 20);
-    const loop = (await run('losetup', ['--find', '--show', file])).trim();
-    const volume = new LioVolume(name, serial, loop);
-    mkdirSync(volume.backstore, { recursive: true });
-    writeFileSync(`${volume.backstore}/control`, `fd_dev_name=${loop},fd_dev_size=${sizeMiB * 2 ** 20}`);
-    writeFileSync(`${volume.backstore}/enable`, '1');
-    writeFileSync(`${volume.backstore}/wwn/vpd_unit_serial`, serial);
-    return volume;
+    return await setUp(async (undo) => {
+      undo.add(() => { rmSync(file); });
+      writeFileSync(file, '');
+      truncateSync(file, sizeMiB * 2 ** 20);
+      const loop = (await run('losetup', ['--find', '--show', file])).trim();
+      undo.add(() => run('losetup', ['--detach', loop]));
+      const volume = new LioVolume(name, serial, loop);
+      mkdirSync(volume.backstore, { recursive: true });
+      undo.add(() => { rmdirSync(volume.backstore); });
+      writeFileSync(`${volume.backstore}/control`, `fd_dev_name=${loop},fd_dev_size=${sizeMiB * 2 ** 20}`);
+      writeFileSync(`${volume.backstore}/enable`, '1');
+      writeFileSync(`${volume.backstore}/wwn/vpd_unit_serial`, serial);
+      return volume;
+    });
   }
 
   /** The identifier udev and multipath read from page 0x83 (drivers/target/target_core_spc.c, spc_gen_naa_6h_vendor_specific). */

@@ -10,7 +10,7 @@ const KEPT_FILES = ['/run/lock/iscsi', '/run/lock/libvirt-volume', '/var/lib/lib
 const RECORDS = ['/etc/iscsi', '/var/lib/iscsi'].flatMap((root) => ['nodes', 'send_targets', 'static', 'ifaces'].map((folder) => `${root}/${folder}`));
 const GUEST_FILES = { 'running guest': '/run/libvirt/qemu', 'defined guest': '/etc/libvirt/qemu', 'libvirt secret': '/etc/libvirt/secrets' };
 
-/** Looks at everything that must be the same before and after a scenario. */
+/** Looks at everything that a volume could leave behind. */
 export async function readResidue(): Promise<Residue> {
   const rules = await tryRun('nft', ['list', 'tables']);
   return [

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { run, tryRun } from './commands.js';
 import type { LibvirtHost } from './domain.js';
+import { setUp } from './undo.js';
 import { waitFor } from './wait-for.js';
 
 const FOLDER = '/run/lab/second-libvirt';
@@ -16,6 +17,13 @@ export class SecondLibvirt implements LibvirtHost, AsyncDisposable {
   readonly logFolder = `${FOLDER}/log/qemu`;
 
   static async start(): Promise<SecondLibvirt> {
+    return await setUp(async (undo) => {
+      undo.add(() => new SecondLibvirt()[Symbol.asyncDispose]());
+      return await SecondLibvirt.#begin();
+    });
+  }
+
+  static async #begin(): Promise<SecondLibvirt> {
     for (const [original, name] of Object.entries(FOLDERS)) {
       mkdirSync(`${FOLDER}/${name}`, { recursive: true });
       if (name !== 'run' && name !== 'log') await run('cp', ['-a', `${original}/.`, `${FOLDER}/${name}`]);
@@ -36,9 +44,12 @@ export class SecondLibvirt implements LibvirtHost, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const pid = readFileSync(`${FOLDER}/run/libvirtd.pid`, 'utf8').trim();
-    process.kill(Number(pid), 'SIGTERM');
-    await waitFor('the end of the second libvirtd', async () => (await tryRun('test', ['-e', `/proc/${pid}`])).code !== 0);
+    const file = `${FOLDER}/run/libvirtd.pid`;
+    if (existsSync(file)) {
+      const pid = readFileSync(file, 'utf8').trim();
+      process.kill(Number(pid), 'SIGTERM');
+      await waitFor('the end of the second libvirtd', () => !existsSync(`/proc/${pid}`));
+    }
     rmSync(FOLDER, { recursive: true });
   }
 }

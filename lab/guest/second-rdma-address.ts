@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { run } from './commands.js';
+import { setUp } from './undo.js';
 import { waitFor } from './wait-for.js';
 
 /** A second address of the machine's soft RoCE device, and so a second portal that RDMA reaches. */
@@ -12,9 +13,12 @@ const GID = '0000:0000:0000:0000:0000:ffff:0a62:0002';
 /** The address is there until the result is disposed of. */
 export async function addSecondRdmaAddress(): Promise<AsyncDisposable> {
   const address = ['addr', 'add', `${SECOND_ISER_ADDRESS}/24`, 'dev', 'rdma0'];
-  await run('ip', address);
-  await waitFor('the port to have the second address', () => readdirSync(GIDS).some((index) => gidAt(index) === GID));
-  return { [Symbol.asyncDispose]: async () => { await run('ip', address.with(1, 'del')); } };
+  return await setUp(async (undo) => {
+    await run('ip', address);
+    undo.add(() => run('ip', address.with(1, 'del')));
+    await waitFor('the port to have the second address', () => readdirSync(GIDS).some((index) => gidAt(index) === GID));
+    return undo;
+  });
 }
 
 function gidAt(index: string): string {

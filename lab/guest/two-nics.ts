@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { run } from './commands.js';
+import { setUp } from './undo.js';
 
 export const NICS = ['nic0', 'nic1'] as const;
 export type Nic = (typeof NICS)[number];
@@ -17,20 +18,24 @@ export class TwoNics implements AsyncDisposable {
   }
 
   static async lay(): Promise<TwoNics> {
-    const net = new TwoNics();
-    const far = (...words: readonly string[]): Promise<string> => run('ip', ['-n', net.namespace, ...words]);
-    await run('ip', ['netns', 'add', net.namespace]);
-    await far('address', 'add', `${net.portal}/32`, 'dev', 'lo');
-    await far('link', 'set', 'lo', 'up');
-    for (const [number, nic] of NICS.entries()) {
-      await run('ip', ['link', 'add', nic, 'type', 'veth', 'peer', 'name', `far${number}`, 'netns', net.namespace]);
-      await run('ip', ['address', 'add', net.addressOf(nic) + '/24', 'dev', nic]);
-      await far('address', 'add', `10.97.${number}.1/24`, 'dev', `far${number}`);
-      await far('link', 'set', `far${number}`, 'up');
-      await run('ip', ['link', 'set', nic, 'up']);
-      await run('ip', ['route', 'add', `${net.portal}/32`, 'via', `10.97.${number}.1`, 'dev', nic, 'metric', String(100 * (number + 1))]);
-    }
-    return net;
+    return await setUp(async (undo) => {
+      const net = new TwoNics();
+      const far = (...words: readonly string[]): Promise<string> => run('ip', ['-n', net.namespace, ...words]);
+      await run('ip', ['netns', 'add', net.namespace]);
+      undo.add(() => run('ip', ['netns', 'delete', net.namespace]));
+      await far('address', 'add', `${net.portal}/32`, 'dev', 'lo');
+      await far('link', 'set', 'lo', 'up');
+      for (const [number, nic] of NICS.entries()) {
+        await run('ip', ['link', 'add', nic, 'type', 'veth', 'peer', 'name', `far${number}`, 'netns', net.namespace]);
+        undo.add(() => run('ip', ['link', 'delete', nic]));
+        await run('ip', ['address', 'add', net.addressOf(nic) + '/24', 'dev', nic]);
+        await far('address', 'add', `10.97.${number}.1/24`, 'dev', `far${number}`);
+        await far('link', 'set', `far${number}`, 'up');
+        await run('ip', ['link', 'set', nic, 'up']);
+        await run('ip', ['route', 'add', `${net.portal}/32`, 'via', `10.97.${number}.1`, 'dev', nic, 'metric', String(100 * (number + 1))]);
+      }
+      return net;
+    });
   }
 
   /** This host's end. */

@@ -24,12 +24,9 @@ export function makeProjectImage(folder: string, image: string, machine: string)
   rmSync(folder, { recursive: true });
 }
 
-/** The node that runs this. Builds of nodejs.org and NodeSource run on any Debian; a distribution's own needs its distribution's libraries. */
+/** The Node that scripts/nodes.js chose: one that another Debian can run. */
 function copyNode(folder: string): void {
-  const node = realpathSync(process.execPath);
-  const libraries = spawnSync('ldd', [node], { encoding: 'utf8' }).stdout;
-  if (libraries.includes('libnode.so')) throw new Error(`Cannot take ${node} into the lab machine: it is linked with its distribution's libraries. Install Node from https://nodejs.org/en/download`);
   const copy = join(folder, 'node/bin/node');
   mkdirSync(dirname(copy), { recursive: true });
-  cpSync(node, copy);
+  cpSync(realpathSync(process.env['LIBVIRT_VOLUME_LAB_NODE'] ?? process.execPath), copy);
 }

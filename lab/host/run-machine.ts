@@ -6,32 +6,45 @@ import { Lines } from '../lines.js';
 import type { Scenario } from '../plan.js';
 import { QEMU, qemuArguments, type Boot } from './qemu.js';
 
-export interface RunLimits {
-  /** Until the first scenario begins. */
-  readonly bootSeconds: number;
-  readonly totalSeconds: number;
-}
+/** Until the first scenario can begin. */
+const BOOT_MS = 300_000;
+/** For what is not a scenario's own: the looks around it, and the power-off. */
+const BETWEEN_MS = 120_000;
 
 /**
  * Boots the machine, gives it a scenario each time that it is ready for one, and gives each event as it comes.
  * @param next until there is none
- * @throws {Error} when the machine cannot start, stops before its end, or takes longer than the limits
+ * @throws {Error} when the machine cannot start, stops before its end, or takes longer for something than that may take
  */
-export async function runMachine(boot: Boot, limits: RunLimits, next: () => Scenario | undefined, onEvent: (event: LabEvent) => void): Promise<void> {
+export async function runMachine(boot: Boot, next: () => Scenario | undefined, onEvent: (event: LabEvent) => void): Promise<void> {
   const qemu = spawn(QEMU, qemuArguments(boot), { stdio: ['pipe', 'pipe', 'pipe'] });
-  const seen = { began: false, ended: false, complaint: '' };
+  const seen = { ended: false, complaint: '' };
   const stops: string[] = [];
   const stop = (why: string): void => {
     stops.push(why);
     qemu.kill('SIGKILL');
   };
+  let limit: NodeJS.Timeout | undefined;
+  const mayTake = (ms: number, what: string): void => {
+    clearTimeout(limit);
+    limit = setTimeout(() => { stop(`${what} took more than ${ms / 1000} s`); }, ms);
+  };
+  let current: Scenario | undefined;
   const lines = new Lines((line) => {
     if (line === '') return;
     appendFileSync(join(boot.out, 'events.ndjson'), `${line}\n`);
     const event = parseEvent(line);
-    seen.began = true;
-    seen.ended ||= event.kind === 'end';
-    if (event.kind === 'ready') qemu.stdin.write(`${JSON.stringify(orderFor(next()))}\n`);
+    if (event.kind === 'ready') {
+      current = next();
+      qemu.stdin.write(`${JSON.stringify(orderFor(current))}\n`);
+    }
+    // The machine itself ends a scenario that is late; this is for a machine that does not.
+    if (event.kind === 'scenario-started') mayTake((current?.limitSeconds ?? 0) * 1000 + BETWEEN_MS, `scenario ${event.scenario}`);
+    if (event.kind === 'ready' || event.kind === 'scenario-ended') mayTake(BETWEEN_MS, 'what comes between two scenarios');
+    if (event.kind === 'end' || event.kind === 'unfit') {
+      seen.ended = true;
+      mayTake(BETWEEN_MS, 'the power-off');
+    }
     onEvent(event);
   });
   qemu.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -43,15 +56,13 @@ export async function runMachine(boot: Boot, limits: RunLimits, next: () => Scen
   });
   qemu.stdin.on('error', () => undefined); // it ended, which is said below
   qemu.stderr.setEncoding('utf8').on('data', (text: string) => { seen.complaint += text; });
-  const bootLimit = setTimeout(() => { if (!seen.began) stop(`no scenario began within ${limits.bootSeconds} s`); }, limits.bootSeconds * 1000);
-  const totalLimit = setTimeout(() => { stop(`the time limit of ${limits.totalSeconds} s passed`); }, limits.totalSeconds * 1000);
+  mayTake(BOOT_MS, 'the boot');
   const release = stopOnSignals(() => { stop('it was interrupted'); });
   const status = await new Promise<number>((resolve) => {
     qemu.on('error', (error) => { seen.complaint += error.message; resolve(-1); });
     qemu.on('close', (code) => { resolve(code ?? -1); });
   });
-  clearTimeout(bootLimit);
-  clearTimeout(totalLimit);
+  clearTimeout(limit);
   release();
   const [stopped] = stops;
   if (stopped !== undefined) throw new Error(`The lab machine was stopped: ${stopped}`);

@@ -18,6 +18,24 @@ export function sum(tallies: readonly Tally[]): Tally {
   return tallies.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }), NOTHING);
 }
 
+/** What a stage of `npm test` took, and whether it went well. */
+export interface Stage {
+  readonly name: string;
+  readonly seconds: number;
+  readonly failed: boolean;
+}
+
+/** Reads what scripts/test.sh notes: `12 passed lint`, `3 FAILED types`, one a line. */
+export function parseStages(text: string): readonly Stage[] {
+  return Array.from(text.matchAll(/^(\d+) (passed|FAILED) (.+)$/gm), ([, seconds, outcome, name = '']) => ({ name, seconds: Number(seconds), failed: outcome === 'FAILED' }));
+}
+
+/** A stage that failed without a failed test, such as one whose process died behind its last test, is a failure as well. */
+export function withStages(tally: Tally, stages: readonly Stage[]): Tally {
+  const failed = stages.filter((stage) => stage.failed).length;
+  return tally.failed === 0 && failed > 0 ? { ...tally, failed } : tally;
+}
+
 /** The one line that closes a test run. */
 export function closingLine({ passed, failed, skipped }: Tally): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;

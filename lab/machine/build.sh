@@ -1,28 +1,32 @@
 #!/bin/bash
 # Builds what the lab machine boots from: root.img, vmlinux, initramfs and guest-initramfs. Usage: build.sh RELEASE DIR
-# RELEASE is one of releases.txt.
-# As root mmdebstrap works in a chroot; as anyone else in a user namespace (needs uidmap and a line in /etc/subuid).
-# LIBVIRT_VOLUME_LAB_MIRROR names another Debian mirror.
+# RELEASE is one of releases.txt. LIBVIRT_VOLUME_LAB_MIRROR names another Debian mirror.
 set -euo pipefail
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+# shellcheck source=lab/machine/builder.sh
+. "$here/builder.sh"
+umask 022 # the namespace's ids are others: they read what this user writes, and the other way round
 
 main() {
-  local out packages suite own
+  local out packages suite own as=() mode=root
   read -r _ suite own < <(grep "^$1 " "$here/releases.txt") || { echo "There is no release $1 in $here/releases.txt" >&2; exit 2; }
   out=$(realpath "$2")
   packages=$(grep -v '^#' "$here/packages.txt" | cat - <(tr ' ' '\n' <<< "$own") | grep . | paste -sd,)
-  # In a user namespace other ids write the files, so they get a folder that anyone may enter and write.
-  local work=$out
-  if [ "$(id -u)" != 0 ]; then work=$(mktemp -d /tmp/lab-machine.XXXXXX); chmod 777 "$work"; trap 'rm -rf "$work"' EXIT; fi
+  ready_to_build "$(dirname "$out")"
+  trap remove_work_folder EXIT
+  # shellcheck disable=SC2154 # set by ready_to_build
   cp "$here"/*.sh "$here"/*.txt "$work/"
-  INITRD=No mmdebstrap --variant=minbase --include="$packages" \
+  # shellcheck disable=SC2154 # set by ready_to_build
+  case $builder in sudo) as=("${as_root[@]}") ;; namespace) mode=unshare ;; esac
+  # shellcheck disable=SC2016 # expanded in the hook
+  "${as[@]}" env INITRD=No TMPDIR="$work" LAB_WORK="$work" mmdebstrap --mode="$mode" --variant=minbase --include="$packages" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/lib/modules/*/kernel/sound/*' --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/gpu/*' \
     --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/media/*' --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/net/wireless/*' \
     --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/staging/*' \
-    --customize-hook="bash '$work/build.sh' --hook \"\$1\" '$work'" \
+    --customize-hook='bash "$LAB_WORK/build.sh" --hook "$1" "$LAB_WORK"' \
     "$suite" /dev/null ${LIBVIRT_VOLUME_LAB_MIRROR:+"$LIBVIRT_VOLUME_LAB_MIRROR"}
-  if [ "$work" != "$out" ]; then cp --sparse=always "$work"/{root.img,vmlinux,initramfs,guest-initramfs} "$out/"; fi
+  cp --sparse=always "$work"/{root.img,vmlinux,initramfs,guest-initramfs} "$out/"
 }
 
 # Runs while the root folder stands, with its owners as the machine shall see them. Usage: --hook ROOT OUT
@@ -73,13 +77,13 @@ unpack() {
 initramfs() {
   local root=$1 kernel=$2 init=$3 file=$4 tree module path name
   shift 4
-  tree=$(mktemp -d)
+  tree=$(mktemp -d "$file.XXXXXX") # what the builder may write to is not /tmp everywhere
   mkdir -p "$tree"/{bin,proc,sys,dev,mnt/ro,mnt/rw,mnt/new,modules}
   cp "$root/bin/busybox" "$tree/bin/busybox"
   cp "$init" "$tree/init"; chmod 755 "$tree/init"
   : > "$tree/modules/order"
   for module in "$@"; do
-    { modprobe -d "$root" -S "$kernel" --show-depends "$module" || true; } | awk '/^insmod/{print $2}' | while read -r path; do
+    { modprobe -d "$root" -S "$kernel" --show-depends "$module" || true; } | sed -nE 's/^insmod (.*\.ko(\.[a-z]+)?)( .*)?$/\1/p' | while read -r path; do
       name=$(basename "$path")
       [ ! -f "$tree/modules/${name%.xz}" ] || continue
       # busybox loads a module as it is.

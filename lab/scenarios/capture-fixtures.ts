@@ -1,8 +1,10 @@
+// releases: none
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Answer, tryRun } from '../guest/commands.js';
+import { ifacesFolder, nodesFolder, sendTargetsFolder } from '../guest/database-root.js';
 import { demandDiscoveryAuth } from '../guest/discovery-auth.js';
 import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
@@ -17,7 +19,9 @@ import { waitFor } from '../guest/wait-for.js';
  */
 const OUT = join(process.env['LAB_OUT'] ?? '/out', 'fixtures');
 const IQN = 'iqn.2026-11.org.example:fixtures';
-const NODES = '/etc/iscsi/nodes';
+const NODES = nodesFolder();
+const IFACES = ifacesFolder();
+const SEND_TARGETS = sendTargetsFolder();
 /** Otherwise a failing login takes two minutes. */
 const BOUNDED = { 'node.conn[0].timeo.login_timeout': '2', 'node.session.initial_login_retry_max': '1' };
 const cleanUps: (() => Promise<void> | void)[] = [];
@@ -32,7 +36,7 @@ const node = (portal: string, iface: string | undefined, ...verb: readonly strin
 test('the version, the defaults and the ifaces that come with it', async () => {
   save('version.txt', (await tryRun('iscsiadm', ['--version'])).stdout);
   copy('/etc/iscsi/iscsid.conf', 'iscsid.conf');
-  copy('/etc/iscsi/ifaces/iface.example', 'ifaces/iface.example');
+  copy(`${IFACES}/iface.example`, 'ifaces/iface.example');
   save('iface-list.txt', (await tryRun('iscsiadm', ['-m', 'iface'])).stdout);
 });
 
@@ -56,9 +60,9 @@ test('iface records', async () => {
   };
   for (const [name, values] of Object.entries(records)) {
     await iface(name, '-o', 'new');
-    cleanUps.push(async () => { await iface(name, '-o', 'delete'); rmSync(`/etc/iscsi/ifaces/${name}`, { force: true }); });
+    cleanUps.push(async () => { await iface(name, '-o', 'delete'); rmSync(`${IFACES}/${name}`, { force: true }); });
     for (const [key, value] of Object.entries(values)) await iface(name, '-o', 'update', '-n', `iface.${key}`, '-v', value);
-    copy(`/etc/iscsi/ifaces/${name}`, `ifaces/${name}`);
+    copy(`${IFACES}/${name}`, `ifaces/${name}`);
   }
   save('iface-show.txt', (await tryRun('iscsiadm', ['-m', 'iface', '-I', 'cxgb4i.00:07:43:12:34:56'])).stdout);
 });
@@ -176,7 +180,7 @@ function iface(name: string, ...words: readonly string[]): Promise<Answer> {
 
 /** With a discovery record of its own, whose folder has a name that nobody else gives one. */
 async function discover(address: string, name: string, chap?: { readonly username: string; readonly password: string }, port = 3260): Promise<Answer> {
-  const folder = `/etc/iscsi/send_targets/fixtures,${port}`;
+  const folder = `${SEND_TARGETS}/fixtures,${port}`;
   const values = {
     'discovery.startup': 'manual', 'discovery.type': 'sendtargets', 'discovery.sendtargets.address': address, 'discovery.sendtargets.port': String(port),
     'discovery.sendtargets.auth.authmethod': chap === undefined ? 'None' : 'CHAP',
@@ -188,8 +192,8 @@ async function discover(address: string, name: string, chap?: { readonly usernam
   const begin = performance.now();
   const answer = await tryRun('iscsiadm', ['-m', 'discoverydb', '-t', 'sendtargets', '-p', `fixtures:${port}`, '-I', name, '-o', 'nonpersistent', '--discover']);
   console.log(`${address} ${name}: ${answer.code} after ${Math.round(performance.now() - begin)} ms\n${answer.stdout}${answer.stderr}`);
-  assert.deepEqual(readdirSync('/etc/iscsi/send_targets', { recursive: true }), [`fixtures,${port}`, `fixtures,${port}/st_config`]);
-  rmSync('/etc/iscsi/send_targets', { recursive: true });
+  assert.deepEqual(readdirSync(SEND_TARGETS, { recursive: true }), [`fixtures,${port}`, `fixtures,${port}/st_config`]);
+  rmSync(SEND_TARGETS, { recursive: true });
   return answer;
 }
 

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { isVolumeError } from '../../src/base/volume-error.js';
 import { run, tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
+import { databaseRoot } from '../guest/database-root.js';
 import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { type Sampled, sampleProcesses } from '../guest/process-sampler.js';
@@ -136,7 +137,7 @@ function note(way: string, { found, seen, looks }: Sampled, ran: number, begin: 
 async function requireRecordsAlone(): Promise<void> {
   const files = await filesWithSecrets();
   assert.ok(files.length > 0, 'no record has a secret');
-  for (const file of files) assert.ok(file.startsWith('/etc/iscsi/') && (statSync(file, { throwIfNoEntry: false })?.mode ?? 0o100600) === 0o100600, file);
+  for (const file of files) assert.ok(file.startsWith(`${databaseRoot()}/`) && (statSync(file, { throwIfNoEntry: false })?.mode ?? 0o100600) === 0o100600, file);
 }
 
 async function filesWithSecrets(): Promise<readonly string[]> {

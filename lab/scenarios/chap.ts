@@ -1,9 +1,11 @@
+// releases: 13 12
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/base/volume-error.js';
 import { run, tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
+import { nodesFolder } from '../guest/database-root.js';
 import { commandsIn, libvirtVolume } from '../guest/libvirt-volume.js';
 import { type Chap, ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
@@ -115,7 +117,7 @@ async function roundTrip(connection: object, iface: string, look: (record: strin
   await using driver = volumeDriver({ iscsi_iface: iface });
   const { paths: [path], transport } = await driver.connect(connection);
   assert.deepEqual({ iface: path.iface, fallback: transport.fallback }, { iface, fallback: undefined });
-  look(readFileSync(`/etc/iscsi/nodes/${path.target}/${path.portal.address},3260,1/${iface}`, 'utf8'));
+  look(readFileSync(`${nodesFolder()}/${path.target}/${path.portal.address},3260,1/${iface}`, 'utf8'));
   await driver.disconnect(connection);
   console.log(`connected over ${iface} and disconnected in ${Math.round(performance.now() - begin)} ms`);
   assert.deepEqual(compareResidue(clean, await readResidue()), []);
@@ -140,5 +142,5 @@ function demandOfTargets({ username, password }: Chap): void {
 }
 
 function recordOf(target: LioTarget): string {
-  return readFileSync(`/etc/iscsi/nodes/${target.iqn}/${TCP},3260,1/default`, 'utf8');
+  return readFileSync(`${nodesFolder()}/${target.iqn}/${TCP},3260,1/default`, 'utf8');
 }

@@ -1,4 +1,5 @@
 // needs: libvirt
+// releases: 13 12
 // limit: 900 s
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { run, tryRun } from '../guest/commands.js';
 import { commandLineInHere } from '../guest/command-line-in-here.js';
 import { connectionInfo } from '../guest/connection-info.js';
+import { nodesFolder } from '../guest/database-root.js';
 import { Domain } from '../guest/domain.js';
 import { commandsIn, documentOf, errorOf, libvirtVolume, type Outcome, processesWith, type RunAs } from '../guest/libvirt-volume.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
@@ -170,7 +172,7 @@ async function attachWithChap(): Promise<void> {
   assert.equal(attached.status, 0, attached.stderr);
   assert.equal(`${attached.stdout}${attached.stderr}`.includes(SECRET), false);
   assert.ok(attached.stderr.includes('Ran a command'), 'the log was on');
-  const [record = ''] = readdirSync(`/etc/iscsi/nodes/${CHAP_IQN}`, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('/default')).map((name) => join('/etc/iscsi/nodes', CHAP_IQN, name));
+  const [record = ''] = readdirSync(`${nodesFolder()}/${CHAP_IQN}`, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('/default')).map((name) => join(nodesFolder(), CHAP_IQN, name));
   assert.ok(readFileSync(record, 'utf8').includes(SECRET));
   assert.equal(statSync(record).mode & 0o777, 0o600);
   assert.equal((await guest.xml()).includes(SECRET), false);

@@ -1,3 +1,4 @@
+// releases: 13 12
 // limit: 900 s
 import { describe, it } from 'node:test';
 import { volumeDriverContract } from '../../src/testing/index.js';

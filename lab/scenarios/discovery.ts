@@ -1,3 +1,4 @@
+// releases: 13 12
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { SYSTEM_HOST_NAMES } from '../../src/host/node/system-host-names.js';
 import { parseIfaceName } from '../../src/iface/iface-name.js';
 import { discoverPortals } from '../../src/initiator/discover-portals.js';
 import { run, tryRun } from '../guest/commands.js';
+import { databaseRoot } from '../guest/database-root.js';
 import { demandDiscoveryAuth } from '../guest/discovery-auth.js';
 import { HOST_DATABASE } from '../guest/host-database.js';
 import { processesWith } from '../guest/libvirt-volume.js';
@@ -153,7 +155,7 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 
 /** Every file of open-iscsi's database: where it is, its mode, its text; and the sessions. */
 function database(): readonly string[] {
-  const files = ['/etc/iscsi/nodes', '/etc/iscsi/send_targets', '/etc/iscsi/static', '/etc/iscsi/ifaces', '/run/lock/iscsi'].flatMap((folder) => below(folder));
+  const files = [...['nodes', 'send_targets', 'static', 'ifaces'].map((name) => `${databaseRoot()}/${name}`), '/run/lock/iscsi'].flatMap((folder) => below(folder));
   return [...files, ...entries('/sys/class/iscsi_session')].toSorted();
 }
 

@@ -1,4 +1,5 @@
 // needs: libvirt
+// releases: 13 12
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
 import { commandLineInHere } from '../guest/command-line-in-here.js';
 import { run, tryRun } from '../guest/commands.js';
+import { nodesFolder } from '../guest/database-root.js';
 import { documentOf, libvirtVolume } from '../guest/libvirt-volume.js';
 import { TCP_ADDRESSES } from '../guest/lio-target.js';
 import { after, before, test } from '../guest/scenario.js';
@@ -99,14 +101,14 @@ test('a lock whose iscsiadm is stopped is not called stale', async () => {
 });
 
 test('a record of length zero is named and removed', async () => {
-  const folder = `/etc/iscsi/nodes/${IQN}/${PORTAL},3260,1`;
+  const folder = `${nodesFolder()}/${IQN}/${PORTAL},3260,1`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/default`, '');
   const { message, mend } = await requireFinding('NODE_RECORD_BROKEN');
   assert.equal(message, `the record ${folder}/default is empty`);
   await mendWith(mend);
   await requireClean();
-  rmSync(`/etc/iscsi/nodes/${IQN}`, { recursive: true });
+  rmSync(`${nodesFolder()}/${IQN}`, { recursive: true });
 });
 
 test('a record that logs in by itself at boot is a warning, and no more after its command', async () => {

@@ -1,4 +1,5 @@
 // needs: libvirt
+// releases: 13 12
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';

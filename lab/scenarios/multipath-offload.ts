@@ -1,3 +1,4 @@
+// releases: 13 12
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';

@@ -33,10 +33,10 @@ connector = ISCSIConnector(None, execute=execute, transport='${OFFLOAD_IFACE}')
 connector._execute = connector._linuxscsi._execute = execute
 print(connector.connect_volume(json.load(sys.stdin)), flush=True)
 `;
-let standIn: OffloadStandIn;
+let standIn: OffloadStandIn | undefined;
 
 before(async () => { standIn = await OffloadStandIn.install(); });
-after(async () => { await standIn[Symbol.asyncDispose](); });
+after(async () => { await standIn?.[Symbol.asyncDispose](); });
 
 test('os-brick is still inside connect_volume when its time is up; this driver attaches', async () => {
   await using volume = await LioVolume.create({ name: 'versus' });

@@ -1,4 +1,5 @@
 // needs: libvirt
+// releases: 13 12
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -16,10 +17,10 @@ import { volumeDriver } from '../guest/volume-driver.js';
 /** A transport that is neither tcp nor iser, end to end: what a card's iface does, on a real kernel without the card. */
 const IQN = 'iqn.2026-11.org.example:offload';
 const CONFIG = { iscsi_iface: OFFLOAD_IFACE, iscsi_iface_fallback: 'none' };
-let standIn: OffloadStandIn;
+let standIn: OffloadStandIn | undefined;
 
 before(async () => { standIn = await OffloadStandIn.install(); });
-after(async () => { await standIn[Symbol.asyncDispose](); });
+after(async () => { await standIn?.[Symbol.asyncDispose](); });
 
 test('two volumes of one target go into a guest over the iface ocs0, and out again: the session of an offload transport is recognised (W-1)', async () => {
   await libvirtdUp();

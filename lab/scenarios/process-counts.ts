@@ -1,6 +1,7 @@
 // needs: libvirt
 // limit: 900 s
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { LibvirtVolumeDriver } from '../../src/driver/libvirt-volume-driver.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { Domain } from '../guest/domain.js';
@@ -85,6 +86,7 @@ test(`four paths and a map: connect() cold costs 3, a second LUN no iscsiadm, ex
     assert.ok(all.length - others.length <= asksWithin(performance.now() - began), `${all.join()} in ${Math.round(performance.now() - began)} ms`);
     return others;
   };
+  const given = readFileSync('/etc/multipath.conf', 'utf8');
   await startMultipathd('defaults {\n find_multipaths strict\n user_friendly_names yes\n skip_kpartx yes\n}\n');
   try {
     {
@@ -108,5 +110,6 @@ test(`four paths and a map: connect() cold costs 3, a second LUN no iscsiadm, ex
     await requireNothingLeft(clean);
   } finally {
     await stopMultipathd();
+    writeFileSync('/etc/multipath.conf', given);
   }
 });

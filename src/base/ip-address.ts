@@ -15,6 +15,43 @@ export function canonicalAddress(text: string): string {
   return compress(groups) + text.slice(bare.length);
 }
 
+/**
+ * Where a connection to the address goes: canonical, and IPv4 for an IPv4-mapped IPv6 address (`::ffff:192.0.2.1`; RFC
+ * 4291, 2.5.5.2), to which a
+ * socket connects over IPv4 (Linux, net/ipv6/tcp_ipv6.c, tcp_v6_connect).
+ */
+export function endpointAddress(text: string): string {
+  const groups = text.includes(':') && !text.includes('%') ? groupsOf(text) : undefined;
+  const [high = 0, low = 0] = groups?.slice(6) ?? [];
+  const isMapped = groups?.slice(0, 5).every((group) => group === 0) === true && groups[5] === 0xffff;
+  return isMapped ? [high >> 8, high & 255, low >> 8, low & 255].join('.') : canonicalAddress(text);
+}
+
+/**
+ * The address that getaddrinfo(3) reads in a text without asking a resolver, canonical. It takes IPv4 as inet_aton(3)
+ * does: one to four parts, each
+ * decimal, octal (`010`) or hexadecimal (`0x0a`), the last one filling what is left.
+ * @returns `undefined` when the text is a name, or nothing
+ */
+export function numericAddress(text: string): string | undefined {
+  if (isIP(text) !== 0) return canonicalAddress(text);
+  const parts = text.split('.');
+  if (parts.length > 4 || !parts.every((part) => /^(?:0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(part))) return undefined;
+  const numbers = parts.map((part) => (/^0[0-7]+$/.test(part) ? Number.parseInt(part, 8) : Number(part)));
+  const [last = 0, bytes] = [numbers.at(-1), numbers.slice(0, -1)];
+  if (bytes.some((byte) => byte > 255) || last >= 256 ** (4 - bytes.length)) return undefined;
+  const rest = Array.from({ length: 4 - bytes.length }, (_unused, index) => Math.floor(last / 256 ** (3 - bytes.length - index)) % 256);
+  return [...bytes, ...rest].join('.');
+}
+
+/**
+ * The same IPv6 address in hexadecimal groups alone, where its spelling ends with an IPv4 address; any other text as it
+ * is.
+ */
+export function withoutEmbeddedIPv4(text: string): string {
+  return isIP(text) === 6 ? embeddedIPv4AsGroups(withoutZone(text)) + text.slice(withoutZone(text).length) : text;
+}
+
 function withoutZone(text: string): string {
   const zone = text.indexOf('%');
   return zone === -1 ? text : text.slice(0, zone);

@@ -1,7 +1,7 @@
 import { canonicalAddress, isIP } from '../base/ip-address.js';
 import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
-import { parseTargetName } from '../connection/target-name.js';
+import { isStandardName } from '../connection/target-name.js';
 import type { NewIface } from '../iface/name-iface.js';
 import { isTransport, type Transport, TRANSPORTS } from '../iface/transport.js';
 
@@ -60,11 +60,8 @@ function readDevice(text: string): string {
 }
 
 function readInitiatorName(text: string): string {
-  try {
-    return parseTargetName(text);
-  } catch {
-    throw usage(`Cannot read ${quoted(text)} as an initiator name: expected the form iqn.2010-10.org.example:host`);
-  }
+  if (!isStandardName(text)) throw usage(`Cannot read ${quoted(text)} as an initiator name: expected the form iqn.2010-10.org.example:host`);
+  return text;
 }
 
 /** IEEE 802.1Q: 0 and 4095 are no VLAN's. */

@@ -24,6 +24,11 @@ export class Fields {
     return this.#value(key) !== undefined;
   }
 
+  /** Whether the key is there, be it with null. */
+  isGiven(key: string): boolean {
+    return Object.hasOwn(this.#values, key) && this.#values[key] !== undefined;
+  }
+
   object(key: string): Fields {
     return new Fields(this.#value(key), this.name(key));
   }
@@ -33,9 +38,9 @@ export class Fields {
     return value === undefined ? undefined : this.#read(key, value, read);
   }
 
-  required<Result>(key: string, read: (value: unknown) => Result): Result {
+  required<Result>(key: string, read: (value: unknown) => Result, problem = 'is missing'): Result {
     const value = this.#value(key);
-    if (value === undefined) throw invalid(this.name(key), 'is missing');
+    if (value === undefined) throw invalid(this.name(key), problem);
     return this.#read(key, value, read);
   }
 

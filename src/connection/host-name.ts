@@ -17,3 +17,13 @@ export function parseHostName(text: string): HostName {
   }
   return name as HostName;
 }
+
+/**
+ * A host name as somebody gave it to open-iscsi, which takes any that the resolver knows: with `_` in it, or with the
+ * dot that ends an absolute one (RFC 1034, 3.1).
+ * @throws {SyntaxError} when the text could not be one
+ */
+export function parseRecordedHostName(text: string): HostName {
+  const name = text.toLowerCase().replace(/\.$/, '');
+  return name.includes('_') && /^[a-z0-9_.-]+$/.test(name) ? (name as HostName) : parseHostName(name);
+}

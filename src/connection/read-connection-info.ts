@@ -60,14 +60,26 @@ function readSinglePath(data: Fields): ListedPath {
   return {
     target: data.required('target_iqn', asTargetName),
     portal: data.required('target_portal', asPortal),
-    lun: data.required('target_lun', parseLun),
+    lun: readSingleLun(data),
   };
+}
+
+/**
+ * A single portal without `target_lun` is at LUN 0, as os-brick has it (os_brick/initiator/connectors/base_iscsi.py,
+ * _get_all_targets): there are drivers that
+ * leave it out. One that is null is a driver's that did not know it, and one beside `target_luns` alone is in doubt:
+ * neither is LUN 0.
+ */
+function readSingleLun(data: Fields): Lun {
+  if (data.isGiven('target_lun')) return data.required('target_lun', parseLun, 'is null: expected a whole number from 0 to 16383; LUN 0 is meant only where the key is not there');
+  if (data.has('target_luns')) throw data.invalid('target_lun', `is missing: ${data.name('target_luns')} counts only beside target_portals and target_iqns`);
+  return parseLun(0);
 }
 
 function readListedPaths(data: Fields): readonly ListedPath[] {
   const portals = data.list('target_portals', asPortal);
   const targets = data.list('target_iqns', asTargetName);
-  const luns = data.has('target_luns') ? data.list('target_luns', parseLun) : portals.map(() => data.required('target_lun', parseLun));
+  const luns = data.has('target_luns') ? data.list('target_luns', parseLun) : portals.map(() => data.required('target_lun', parseLun, 'is missing: expected it for all portals, or target_luns with one for each'));
   requireEqualLength(data, 'target_iqns', targets, portals);
   requireEqualLength(data, 'target_luns', luns, portals);
   return portals.flatMap((portal, index) => {
@@ -126,7 +138,7 @@ function asTargetName(value: unknown): TargetName {
 
 function asPortal(value: unknown): Portal | PortalName {
   const { address, ...place } = parsePortal(asText(value));
-  return isIP(address) === 0 ? { hostName: parseHostName(address), ...place } : { address, ...place };
+  return isIP(address) === 0 ? { hostName: parseHostName(address.replace(/\.$/, '')), ...place } : { address, ...place };
 }
 
 function asAccessMode(value: unknown): 'ro' | 'rw' | undefined {

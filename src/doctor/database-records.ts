@@ -1,15 +1,21 @@
-import { formatPortal, ISCSI_PORT } from '../connection/portal.js';
+import { ISCSI_PORT } from '../connection/portal.js';
+import { portalOperand, recordedPortal } from '../connection/recorded-portal.js';
+import { parseTargetName } from '../connection/target-name.js';
 import type { FileSystem } from '../host/file-system.js';
+import { parseIfaceName } from '../iface/iface-name.js';
 import { parseRecord, type RecordValues } from '../iface/record-text.js';
 import { mapLimited } from './map-limited.js';
 
-/** A record file of open-iscsi's database. The text is not kept: it may hold a CHAP secret. */
+/**
+ * A record file of open-iscsi's database; `unknown` says why no volume can be of that record. The text is not kept: it
+ * may hold a CHAP secret.
+ */
 export interface DatabaseRecord {
   readonly path: string;
   readonly content:
     | { readonly kind: 'empty' }
     | { readonly kind: 'broken'; readonly reason: string }
-    | { readonly kind: 'node'; readonly target: string; readonly portal: string; readonly iface: string; readonly startup: string }
+    | { readonly kind: 'node'; readonly target: string; readonly portal: string; readonly iface: string; readonly startup: string; readonly unknown: string | undefined }
     | { readonly kind: 'discovery' };
 }
 
@@ -60,6 +66,18 @@ async function readRecord(files: FileSystem, path: string, contentOf: (values: R
 function nodeContent(values: RecordValues): DatabaseRecord['content'] {
   const [target, address] = [values.get('node.name'), values.get('node.conn[0].address')];
   if (target === undefined || address === undefined) return { kind: 'broken', reason: `it has no ${target === undefined ? 'node.name' : 'node.conn[0].address'}` };
-  const portal = formatPortal({ address, port: Number(values.get('node.conn[0].port') ?? ISCSI_PORT) });
-  return { kind: 'node', target, portal, iface: values.get('iface.iscsi_ifacename') ?? 'default', startup: values.get('node.startup') ?? 'manual' };
+  const [port, iface] = [values.get('node.conn[0].port') ?? String(ISCSI_PORT), values.get('iface.iscsi_ifacename') ?? 'default'];
+  return { kind: 'node', target, portal: portalOperand(address, Number(port)), iface, startup: values.get('node.startup') ?? 'manual', unknown: whyUnknown({ target, address, port, iface }) };
+}
+
+function whyUnknown({ target, address, port, iface }: Readonly<Record<'target' | 'address' | 'port' | 'iface', string>>): string | undefined {
+  try {
+    parseTargetName(target);
+    recordedPortal(address, port);
+    parseIfaceName(iface);
+    return undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return error.message;
+    throw error;
+  }
 }

@@ -7,6 +7,7 @@ import type { Hardware } from '../iface/hardware.js';
 import type { BrokenIface, IfaceInventory } from '../iface/read-ifaces.js';
 import type { ReversePath } from '../iface/read-reverse-path.js';
 import type { ResolvedIface } from '../iface/resolve-iface.js';
+import type { AllSessions } from '../initiator/read-sessions.js';
 import type { DatabaseRecord } from './database-records.js';
 import type { HostProcess } from './host-process.js';
 import type { Mount } from './mounts.js';
@@ -27,6 +28,7 @@ export interface HostState {
   readonly database: Seen<DatabaseState>;
   readonly databaseLock: Seen<DatabaseLockState>;
   readonly records: Seen<readonly DatabaseRecord[]>;
+  readonly sessions: Seen<AllSessions>;
   readonly ifaces: Seen<IfaceState>;
   /** Absent where the kernel does not tell. */
   readonly reversePath: Seen<ReversePath | undefined>;

@@ -17,6 +17,7 @@ import { readReversePath } from '../iface/read-reverse-path.js';
 import { resolveIface } from '../iface/resolve-iface.js';
 import { versionCommand } from '../initiator/iscsiadm-commands.js';
 import { parseToolVersion } from '../initiator/parse-tool-version.js';
+import { readAllSessions } from '../initiator/read-sessions.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import { readDatabaseRecords } from './database-records.js';
 import { readDatabase } from './read-database.js';
@@ -52,7 +53,7 @@ export async function readHostState(parts: DoctorParts, configOrigin: string, si
   throwIfAborted(signal);
   const { files, options } = parts;
   const asked = readOpenIscsi(parts, signal);
-  const [user, mounts, directories, openIscsi, initiatorName, database, databaseLock, records, ifaces, reversePath, failedTransports, multipath, libvirt] = await Promise.all([
+  const [user, mounts, directories, openIscsi, initiatorName, database, databaseLock, records, sessions, ifaces, reversePath, failedTransports, multipath, libvirt] = await Promise.all([
     see(() => readUser(parts, signal)),
     see(async () => parseMounts((await files.readText('/proc/self/mountinfo')) ?? '')),
     see(() => readDirectories(files, options)),
@@ -61,6 +62,7 @@ export async function readHostState(parts: DoctorParts, configOrigin: string, si
     see(() => readDatabase(parts, signal)),
     see(() => readDatabaseLock(parts, asked, signal)),
     see(async () => await readDatabaseRecords(files, await parts.database.root())),
+    see(() => readAllSessions(files)),
     see(() => readIfaceState(parts)),
     see(async () => await readReversePath(files, await files.list('/proc/sys/net/ipv4/conf'))),
     see(async () => await parts.failedTransports()),
@@ -68,7 +70,7 @@ export async function readHostState(parts: DoctorParts, configOrigin: string, si
     readLibvirt(parts, signal),
   ]);
   throwIfAborted(signal);
-  return { options, configOrigin, user, mounts, directories, openIscsi, initiatorName, database, databaseLock, records, ifaces, reversePath, failedTransports, multipath, libvirt };
+  return { options, configOrigin, user, mounts, directories, openIscsi, initiatorName, database, databaseLock, records, sessions, ifaces, reversePath, failedTransports, multipath, libvirt };
 }
 
 async function readUser({ commands }: DoctorParts, signal: AbortSignal): Promise<{ readonly exitCode: number; readonly uid: string; readonly stderr: string }> {

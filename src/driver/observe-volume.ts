@@ -1,5 +1,6 @@
 import type { Lun } from '../connection/lun.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import { samePortal } from '../connection/portal.js';
 import type { MultipathMap, ScsiDisk } from '../device/block-device.js';
 import type { Unit } from '../device/find-disk.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
@@ -44,7 +45,9 @@ export async function observeVolume({ paths }: IscsiConnection, ifaces: readonly
     const names = [...new Set([...ifaces, ...(await parts.initiator.ownIfacesAt({ ...path, lun }))])];
     return names.map((iface) => ({ key: { ...path, iface }, lun }));
   }));
-  const listed = await Promise.all(inOrderOfIfaces(keys).map(async ({ key, lun }) => await viewOf(key, lun, sessions.find((session) => isSessionOf(session, key)), parts)));
+  const ordered = inOrderOfIfaces(keys);
+  const sessionOf = sessionFinder(ordered.map(({ key }) => key), sessions);
+  const listed = await Promise.all(ordered.map(async ({ key, lun }) => await viewOf(key, lun, sessionOf(key), parts)));
   const disks = listed.flatMap(({ unit }) => unit?.disk ?? []);
   const map = await firstMap(disks, parts.maps);
   const others = await otherPaths({ listed, map, disks }, sessions, parts);
@@ -55,6 +58,19 @@ export async function observeVolume({ paths }: IscsiConnection, ifaces: readonly
 function inOrderOfIfaces<Item>(rows: readonly (readonly Item[])[]): readonly Item[] {
   const width = Math.max(...rows.map((row) => row.length));
   return Array.from({ length: width }, (_unused, column) => rows.flatMap((row) => row.slice(column, column + 1))).flat();
+}
+
+/** A session at a listed portal is that portal's path alone, also where the name under which it runs leads to another one. */
+function sessionFinder(
+  keys: readonly SessionKey[],
+  sessions: readonly Session[],
+): (key: SessionKey) => Session | undefined {
+  const isAt = (session: Session, key: SessionKey): boolean =>
+    isSessionOf(session, key) && samePortal(session.portal, key.portal);
+  const placed = sessions.filter((session) => keys.some((key) => isAt(session, key)));
+  return (key) =>
+    placed.find((session) => isAt(session, key)) ??
+    sessions.find((session) => !placed.includes(session) && isSessionOf(session, key));
 }
 
 async function viewOf(key: SessionKey, lun: Lun, session: Session | undefined, { devices, initiator }: ObserverParts): Promise<PathView> {

@@ -168,7 +168,7 @@ export class VolumeConnector {
     const { paths, warnings: undiscovered } = await this.#allPaths(connection, known.ways[0].iface, mode, signal);
     const { ways, refusals } = paths.length === connection.paths.length ? known : usableWays(ifaces, paths, hardware);
     if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
-    const warnings = [...undiscovered, ...refusals.map(({ message }) => message), ...(await this.#reversePathWarnings(ifaces, hardware))];
+    const warnings = [...plan.requested.flatMap(({ note }) => note ?? []), ...undiscovered, ...refusals.map(({ message }) => message), ...(await this.#reversePathWarnings(ifaces, hardware))];
     for (const reason of warnings) this.#parts.logger.warn('Not every iface can be used as it is', { reason });
     const opened = await this.#withRecords(plan, ways, signal, async () => await this.#openWays(ways, connection, mode, signal));
     return { ...opened, warnings: [...warnings, ...opened.warnings] };

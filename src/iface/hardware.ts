@@ -76,6 +76,7 @@ export type UnusableCode =
   | 'NO_ADAPTER'
   | 'NO_NET_DEVICE'
   | 'NO_IPADDRESS'
+  | 'IPADDRESS_TAKEN'
   | 'NO_ISCSIUIO'
   | 'NO_RDMA_PORT'
   | 'RDMA_PORT_DOWN'

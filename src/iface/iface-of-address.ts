@@ -7,25 +7,36 @@ import { TRANSPORT_FACTS, transportOfNetDriver } from './transport-facts.js';
 import { isTransport, type Transport } from './transport.js';
 
 /** An iface for a source address: a record that is there, or the values of one that is to be made. */
-export type IfaceChoice = { readonly kind: 'record'; readonly iface: Iface } | ({ readonly kind: 'make' } & NewIface);
+export type IfaceChoice = ({ readonly kind: 'record'; readonly iface: Iface } | ({ readonly kind: 'make' } & NewIface)) & {
+  /** Why it is software TCP though a card could do more: one sentence for people. */
+  readonly note?: string;
+};
 
 /**
  * The iface whose sessions come from this address: the HBA that has it, or a record that gives it to an HBA; else the network device that has it,
  * and from there its PCI function's driver, the HBA on the same function, and its transport. A device without such an HBA is software TCP, bound to the
- * device by name: a VLAN and a bond have the MAC of the device below, by which open-iscsi takes the first one (usr/iscsi_net_util.c).
+ * device by name: a VLAN and a bond have the MAC of the device below, by which open-iscsi takes the first one
+ * (usr/iscsi_net_util.c). So is one whose HBA
+ * needs an address of its own.
  * @throws {VolumeError} `IFACE_NOT_FOUND` with the addresses there are; `IFACE_UNUSABLE` with the candidates when several fit
  */
 export function ifaceOfAddress(address: string, hardware: Hardware, ifaces: readonly Iface[]): IfaceChoice {
   const ipaddress = canonicalAddress(address);
-  const hosts = offloadHosts(hardware).filter((host) => addressesOf(host).includes(ipaddress));
-  if (hosts.length > 0) return overHost(only(ipaddress, hosts, ({ host }) => `host${host}`), ipaddress, ifaces);
-  const recorded = ifaces.filter((iface) => iface.transport !== 'tcp' && iface.ipaddress === ipaddress); // bnx2i and qedi: the address is in the record alone until the first login
-  if (recorded.length > 0) return { kind: 'record', iface: only(ipaddress, recorded, ({ name }) => name) };
   const devices = hardware.netDevices.filter(({ addresses }) => addresses.includes(ipaddress));
+  const mayHave = (transport: Transport): boolean => devices.length === 0 || !TRANSPORT_FACTS[transport].ownAddress;
+  const hosts = offloadHosts(hardware).filter((host) => mayHave(host.transport) && addressesOf(host).includes(ipaddress));
+  if (hosts.length > 0) return overHost(only(ipaddress, hosts, ({ host }) => `host${host}`), ipaddress, ifaces);
+  const recorded = ifaces.filter((iface) => iface.transport !== 'tcp' && mayHave(iface.transport) && iface.ipaddress === ipaddress); // bnx2i and qedi: the address is in the record alone until the first login
+  if (recorded.length > 0) return { kind: 'record', iface: only(ipaddress, recorded, ({ name }) => name) };
   if (devices.length === 0) throw notFound(ipaddress, hardware);
   const device = only(ipaddress, devices, ({ name }) => name);
   const host = hostOfDevice(device, ipaddress, hardware);
-  return host === undefined ? overTcp(device, ipaddress, ifaces) : overHost(host, ipaddress, ifaces);
+  if (host === undefined) return overTcp(device, ipaddress, ifaces);
+  return mayHave(host.transport) ? overHost(host, ipaddress, ifaces) : { ...overTcp(device, ipaddress, ifaces), note: needsAnother(host, device, ipaddress) };
+}
+
+function needsAnother({ transport, hwaddress }: OffloadHost, { name }: NetDevice, ipaddress: string): string {
+  return `the address ${ipaddress} is that of the network device ${name}, so volumes go over tcp: the ${transport} HBA of that card needs another one, as in iscsi_iface = { transport = "${transport}", hwaddress = "${hwaddress}", ipaddress = "…" }`;
 }
 
 type OffloadHost = IscsiHost & { readonly transport: Transport; readonly hwaddress: string };

@@ -1,3 +1,4 @@
+import { hashOf } from '../base/hash-of.js';
 import type { Iface } from './iface.js';
 import { type IfaceName, parseIfaceName } from './iface-name.js';
 import type { Transport } from './transport.js';
@@ -74,10 +75,4 @@ function escaped(text: string): string {
 
 function hexOf(text: string): string {
   return `_${(text.codePointAt(0) ?? 0).toString(16)}`;
-}
-
-/** FNV-1a, 64 bits, in base 36. */
-function hashOf(text: string): string {
-  const hash = [...new TextEncoder().encode(text)].reduce((state, byte) => BigInt.asUintN(64, (state ^ BigInt(byte)) * 0x100000001b3n), 0xcbf29ce484222325n);
-  return hash.toString(36);
 }

@@ -11,6 +11,8 @@ export interface ResolvedIface {
   readonly iface: Iface;
   /** It has no record yet: one is made of its own name before the first login. */
   readonly isNew: boolean;
+  /** What people should know of the choice, in one sentence. */
+  readonly note?: string;
 }
 
 /**
@@ -27,9 +29,11 @@ export async function resolveIface(selector: IfaceSelector, inventory: IfaceInve
       return matchingIfaces(selector, inventory).length === 0 ? { iface: ifaceRecord(selector), isNew: true } : { iface: selectIface(selector, inventory), isNew: false };
     case 'address': {
       const choice = ifaceOfAddress(selector.ipaddress, await hardware(), inventory.ifaces);
-      if (choice.kind === 'record') return { iface: choice.iface, isNew: false };
+      const note = choice.note === undefined ? {} : { note: choice.note };
+      if (choice.kind === 'record') return { iface: choice.iface, isNew: false, ...note };
       const made = ifaceRecord(choice);
-      return { iface: inventory.ifaces.find(({ name }) => name === made.name) ?? made, isNew: !inventory.ifaces.some(({ name }) => name === made.name) };
+      const present = inventory.ifaces.find(({ name }) => name === made.name);
+      return { iface: present ?? made, isNew: present === undefined, ...note };
     }
     default:
       return selector satisfies never;

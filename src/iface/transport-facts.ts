@@ -23,6 +23,13 @@ export interface TransportFacts {
   readonly ipaddress: 'required' | 'optional' | 'unused';
   /** Whether iscsiuio does its ARP and TCP handshake (usr/transport.c, set_net_config = uip_broadcast_params). */
   readonly needsIscsiuio: boolean;
+  /**
+   * Whether `iface.ipaddress` must be an address that no network device of the host has: iscsiuio answers ARP for it
+   * with the HBA's own MAC, so that it would be one
+   * address on two MACs ("the HBA's IP address should not be the same as the L2 ethx's IP address": open-iscsi,
+   * iscsiuio/README, "Setting IP address").
+   */
+  readonly ownAddress: boolean;
   /** Whose MAC `iface.hwaddress` is: the network device's, or one of the HBA's own that only its iscsi_host shows. */
   readonly mac: 'network-device' | 'own';
   /** Whether it connects to IPv6 portals. cxgb3i hands every address on as IPv4 (drivers/scsi/cxgbi/cxgb3i/cxgb3i.c, init_act_open). */
@@ -44,18 +51,18 @@ export const TRANSPORT_FACTS: Readonly<Record<Transport, TransportFacts>> = {
   tcp: software('iscsi_tcp'),
   iser: software('ib_iser'),
   cxgb3i: {
-    module: 'cxgb3i', loadedAtLogin: false, netDrivers: ['cxgb3'], ipaddress: 'optional', needsIscsiuio: false, mac: 'network-device', ipv6: false, unbound: 'routed',
+    module: 'cxgb3i', loadedAtLogin: false, netDrivers: ['cxgb3'], ipaddress: 'optional', needsIscsiuio: false, ownAddress: false, mac: 'network-device', ipv6: false, unbound: 'routed',
     // drivers/net/ethernet/chelsio/cxgb3/cxgb3_main.c, cxgb3_pci_tbl
     pci: [{ vendor: '1425', devices: ids('0020 0021 0022 0023 0024 0025 0026 0030 0031 0032 0035 0036 0037') }],
   },
   cxgb4i: {
-    module: 'cxgb4i', loadedAtLogin: false, netDrivers: ['cxgb4'], ipaddress: 'unused', needsIscsiuio: false, mac: 'network-device', ipv6: true, unbound: 'routed',
+    module: 'cxgb4i', loadedAtLogin: false, netDrivers: ['cxgb4'], ipaddress: 'unused', needsIscsiuio: false, ownAddress: false, mac: 'network-device', ipv6: true, unbound: 'routed',
     // drivers/net/ethernet/chelsio/cxgb4/t4_pci_id_tbl.h: T4, T5 and T6. The second digit is the function: cxgb4 binds to 0 to 3 as well, for their
     // virtual functions, and drives the ports by 4 alone (cxgb4_main.c, init_one: CXGB4_UNIFIED_PF)
     pci: [{ vendor: '1425', devices: /^[456]4/ }],
   },
   bnx2i: {
-    module: 'bnx2i', loadedAtLogin: false, netDrivers: ['bnx2', 'bnx2x'], ipaddress: 'required', needsIscsiuio: true, mac: 'own', ipv6: true, unbound: 'routed',
+    module: 'bnx2i', loadedAtLogin: false, netDrivers: ['bnx2', 'bnx2x'], ipaddress: 'required', needsIscsiuio: true, ownAddress: true, mac: 'own', ipv6: true, unbound: 'routed',
     pci: [
       // drivers/net/ethernet/broadcom/bnx2.c, bnx2_pci_tbl: 5706, 5708, 5709, 5716
       { vendor: '14e4', devices: ids('164a 164c 16aa 16ac 1639 163a 163b 163c') },
@@ -65,21 +72,21 @@ export const TRANSPORT_FACTS: Readonly<Record<Transport, TransportFacts>> = {
     ],
   },
   qla4xxx: {
-    module: 'qla4xxx', loadedAtLogin: false, netDrivers: [], ipaddress: 'unused', needsIscsiuio: false, mac: 'own', ipv6: true, unbound: 'refused',
+    module: 'qla4xxx', loadedAtLogin: false, netDrivers: [], ipaddress: 'unused', needsIscsiuio: false, ownAddress: false, mac: 'own', ipv6: true, unbound: 'refused',
     // drivers/scsi/qla4xxx/ql4_os.c, qla4xxx_pci_tbl: a whole HBA, bound to the driver itself
     pci: [{ vendor: '1077', devices: ids('4010 4022 4032 8022 8032 8042') }],
   },
   be2iscsi: {
-    module: 'be2iscsi', loadedAtLogin: false, netDrivers: [], ipaddress: 'unused', needsIscsiuio: false, mac: 'own', ipv6: true, unbound: 'refused',
+    module: 'be2iscsi', loadedAtLogin: false, netDrivers: [], ipaddress: 'unused', needsIscsiuio: false, ownAddress: false, mac: 'own', ipv6: true, unbound: 'refused',
     // drivers/scsi/be2iscsi/be_main.c, beiscsi_pci_id_table: the iSCSI function; be2net drives another of the same card
     pci: [{ vendor: '19a2', devices: ids('0212 0222 0702 0703 0712') }, { vendor: '10df', devices: ids('0722') }],
   },
   ocs: {
-    module: 'ocs', loadedAtLogin: false, netDrivers: [], ipaddress: 'unused', needsIscsiuio: false, mac: 'own', ipv6: true, unbound: 'unknown',
+    module: 'ocs', loadedAtLogin: false, netDrivers: [], ipaddress: 'unused', needsIscsiuio: false, ownAddress: false, mac: 'own', ipv6: true, unbound: 'unknown',
     pci: [{ vendor: '10df', devices: ids('e240') }],
   },
   qedi: {
-    module: 'qedi', loadedAtLogin: false, netDrivers: [], ipaddress: 'required', needsIscsiuio: true, mac: 'own', ipv6: true, unbound: 'refused',
+    module: 'qedi', loadedAtLogin: false, netDrivers: [], ipaddress: 'required', needsIscsiuio: true, ownAddress: true, mac: 'own', ipv6: true, unbound: 'refused',
     // drivers/scsi/qedi/qedi_main.c, qedi_pci_tbl: the iSCSI function of FastLinQ 45000 and 41000; qede drives the Ethernet one
     pci: [{ vendor: '1077', devices: ids('165e 8084') }],
   },
@@ -103,7 +110,7 @@ export function transportOfNetDriver(driver: string): Transport | undefined {
 }
 
 function software(module: string): TransportFacts {
-  return { module, loadedAtLogin: true, pci: [], netDrivers: [], ipaddress: 'unused', needsIscsiuio: false, mac: 'network-device', ipv6: true, unbound: 'none' };
+  return { module, loadedAtLogin: true, pci: [], netDrivers: [], ipaddress: 'unused', needsIscsiuio: false, ownAddress: false, mac: 'network-device', ipv6: true, unbound: 'none' };
 }
 
 function ids(text: string): readonly string[] {

@@ -13,12 +13,13 @@ const USABLE: Verdict = { kind: 'usable' };
  * @param portal where the session would go; without it the way there is not looked at
  */
 export function verifyIface(iface: Iface, hardware: Hardware, portal?: { readonly address: string }): Verdict {
-  const { ipaddress, needsIscsiuio, unbound } = TRANSPORT_FACTS[iface.transport];
+  const { ipaddress, needsIscsiuio, ownAddress, unbound } = TRANSPORT_FACTS[iface.transport];
   return (
     verifyModule(iface.transport, hardware) ??
     verifyNetDevice(iface, hardware) ??
     (unbound === 'none' ? undefined : verifyAdapter(iface, hardware)) ??
     (ipaddress === 'required' && iface.ipaddress === undefined ? noAddress(iface) : undefined) ??
+    (ownAddress ? verifyOwnAddress(iface, hardware) : undefined) ??
     (needsIscsiuio && !hardware.iscsiuioRuns ? noIscsiuio(iface) : undefined) ??
     verifyPath(iface, hardware, portal?.address) ??
     USABLE
@@ -94,6 +95,13 @@ function noHwaddress({ name, transport }: Iface, own: readonly IscsiHost[]): Ver
 
 function noAddress({ name, transport }: Iface): Verdict {
   return unusable('NO_IPADDRESS', `the iface ${name} names no ipaddress, and ${transport} needs one of its own`, `iscsiadm -m iface -I ${name} -o update -n iface.ipaddress -v ADDRESS`);
+}
+
+function verifyOwnAddress({ name, transport, ipaddress }: Iface, { netDevices }: Hardware): Verdict | undefined {
+  const owner = ipaddress === undefined ? undefined : netDevices.find(({ addresses }) => addresses.includes(ipaddress));
+  if (owner === undefined) return undefined;
+  return unusable('IPADDRESS_TAKEN', `the iface ${name} names the address ${ipaddress ?? ''}, which the network device ${owner.name} has: ${transport} needs one of its own`,
+    `iscsiadm -m iface -I ${name} -o update -n iface.ipaddress -v ADDRESS`);
 }
 
 function noIscsiuio({ transport }: Iface): Verdict {

@@ -1,3 +1,4 @@
+import { hashOf } from '../base/hash-of.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { Portal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
@@ -91,7 +92,19 @@ function fileIn({ own }: Folders): string {
   return `${own}/st_config`;
 }
 
-/** iscsiadm ends the name at the first colon (usr/iscsi_util.c, str_to_ipport), so colons and whatever else is no letter or digit of a file name are written as `%3A`. */
+/**
+ * A folder's name has 255 bytes at most, with the port in it; open-iscsi's buffer for the address is larger
+ * (NI_MAXHOST, 1025).
+ */
+const LONGEST_NAME = 240;
+
+/**
+ * iscsiadm ends the name at the first colon (usr/iscsi_util.c, str_to_ipport), so colons and whatever else is no letter
+ * or digit of a file name are written
+ * as `%3A`. Where that would be too long for a folder, a hash stands for the end of it.
+ */
 function nameOf({ portal, target, iface }: DiscoveryKey): DiscoveryRecordName {
-  return { name: ['libvirt-volume', iface, portal.address, target].map(encodeURIComponent).join('.'), port: portal.port };
+  const name = ['libvirt-volume', iface, portal.address, target].map(encodeURIComponent).join('.');
+  const short = `${name.slice(0, LONGEST_NAME - 16)}.${hashOf(name)}`;
+  return { name: name.length <= LONGEST_NAME ? name : short, port: portal.port };
 }

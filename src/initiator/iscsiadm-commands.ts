@@ -1,14 +1,16 @@
 import type { Secret } from '../base/secret.js';
-import { formatPortal } from '../connection/portal.js';
+import { portalOperand } from '../connection/recorded-portal.js';
 import type { Argument, Command } from '../host/command.js';
 import { DEFAULT_IFACE, type IfaceName } from '../iface/iface-name.js';
 import type { DiscoveryRecordName } from './discovery-database.js';
 import { PASSWORD } from './node-record.js';
-import type { SessionKey } from './session.js';
+import type { SessionId, SessionKey } from './session.js';
 
 /**
  * Every iscsiadm command that this library runs. Each that acts on a record carries `-I`: without it iscsiadm acts on the records of every iface
- * (usr/iscsiadm.c, exec_node_op). Two name none by their nature: the version, and the list of all ifaces. None is ever killed, see `Patience`.
+ * (usr/iscsiadm.c, exec_node_op). Three name none by their nature: the version, the list of all ifaces, and what is
+ * done to one session by its number, where
+ * iscsiadm takes none (usr/iscsiadm.c, mode_paras). None is ever killed, see `Patience`.
  */
 export function loginCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--login');
@@ -30,6 +32,14 @@ export function logoutTargetCommand({ target, iface }: Omit<SessionKey, 'portal'
 /** Works on the sessions in sysfs and needs no record (usr/iscsiadm.c, logout_portals). */
 export function logoutCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--logout');
+}
+
+/**
+ * One session and no other, whatever else iscsiadm would take for the same portal (usr/iscsi_util.c,
+ * __iscsi_match_session).
+ */
+export function logoutSessionCommand(id: SessionId, waitMs: number): Command {
+  return iscsiadm(waitMs, '-m', 'session', '-r', String(id), '--logout');
 }
 
 export function versionCommand(waitMs: number): Command {
@@ -63,8 +73,13 @@ export function askForRecordCommand({ name, port }: DiscoveryRecordName, waitMs:
   return iscsiadm(waitMs, '-m', 'discoverydb', '-t', 'sendtargets', '-p', `${name}:${port}`, '-I', DEFAULT_IFACE, '-o', 'show', '-d', '6');
 }
 
-function onRecord({ target, portal, iface }: SessionKey, waitMs: number, ...verb: readonly Argument[]): Command {
-  return iscsiadm(waitMs, '-m', 'node', '-T', target, '-p', formatPortal(portal), '-I', iface, ...verb);
+/**
+ * By the address as the record or the session has it: iscsiadm takes an equal text at once, and asks the resolver for
+ * any other (usr/iscsi_util.c, iscsi_addr_match).
+ */
+function onRecord({ target, portal, iface, recordedAddress }: SessionKey, waitMs: number, ...verb: readonly Argument[]): Command {
+  const operand = portalOperand(recordedAddress ?? portal.address, portal.recordedAs?.port ?? portal.port);
+  return iscsiadm(waitMs, '-m', 'node', '-T', target, '-p', operand, '-I', iface, ...verb);
 }
 
 function iscsiadm(waitMs: number, ...args: readonly Argument[]): Command {

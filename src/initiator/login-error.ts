@@ -3,7 +3,7 @@ import { formatPortal } from '../connection/portal.js';
 import { KNOWN_ROOTS } from '../iface/database-location.js';
 import type { CommandResult } from '../host/command.js';
 import { loginFailure } from './iscsiadm-exit.js';
-import type { SessionKey } from './session.js';
+import type { Session, SessionKey } from './session.js';
 
 const HINTS: Readonly<Partial<Record<VolumeErrorCode, string>>> = {
   INITIATOR_UNAVAILABLE: 'systemctl start iscsid.socket',
@@ -22,6 +22,20 @@ export function loginError(key: SessionKey, result: CommandResult): VolumeError 
 export function lostLogin(key: SessionKey, result: CommandResult): VolumeError {
   return errorOf(key, result, {
     code: 'LOGIN_REFUSED', words: 'the target ended the connection during the login, as it does behind a refusal', hint: 'check auth_username and auth_password against the target, and that it exists; its log says why it ended the connection',
+  });
+}
+
+/**
+ * iscsid makes no session where it takes one that is there for the same: it asks the resolver what a name means now
+ * (usr/iscsi_util.c, iscsi_addr_match), while
+ * that session's connection may be to another portal.
+ * @param alike the sessions of the same target over the same iface
+ */
+export function hiddenSession(key: SessionKey, alike: readonly Session[]): VolumeError {
+  const others = alike.map(({ id, portal, recordedAddress }) => `session ${id}, which was asked for as ${recordedAddress ?? portal.address} and is connected to ${formatPortal(portal)}`);
+  return new VolumeError('COMMAND_FAILED', `Cannot log in to ${key.target} at ${formatPortal(key.portal)} over the iface ${key.iface}: iscsid says that there is such a session, and the kernel shows none; it has ${others.join('; ') || 'none of that target'}`, {
+    hint: 'let target_portal name the portal to which that session is connected, or end that session',
+    details: { target: key.target, portal: formatPortal(key.portal), iface: key.iface, sessions: alike.map(({ id }) => id) },
   });
 }
 

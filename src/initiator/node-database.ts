@@ -1,5 +1,6 @@
-import { canonicalAddress, isIP } from '../base/ip-address.js';
-import { type Portal, samePortal } from '../connection/portal.js';
+import { isPortalName, type PortalName } from '../connection/portal-name.js';
+import { ISCSI_PORT, type Portal, samePortal } from '../connection/portal.js';
+import { parsePortalFolder, type PortalFolder, recordedPortal } from '../connection/recorded-portal.js';
 import type { TargetName } from '../connection/target-name.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { Iface } from '../iface/iface.js';
@@ -17,15 +18,23 @@ import type { SessionKey } from './session.js';
 export interface NodeFile {
   readonly path: string;
   readonly text: string;
+  /** The portal's address as open-iscsi has it: in one of many spellings, or by name. */
+  readonly address: string;
+  /** Whether the record itself says so, by which iscsiadm finds it, and not its folder alone. */
+  readonly isNamed: boolean;
   /** True for a record that this library made and that nobody has rewritten since. */
   readonly ours: boolean;
 }
 
 /** What put() did, and so what must be done to take it back. */
-export type RecordChange =
+export type RecordChange = (
   | { readonly kind: 'created'; readonly path: string }
   | { readonly kind: 'changed'; readonly path: string; readonly before: string; readonly ours: boolean }
-  | { readonly kind: 'unchanged' };
+  | { readonly kind: 'unchanged' }
+) & {
+  /** The address as the record has it, where that is another text than the portal's. */
+  readonly recordedAddress?: string;
+};
 
 /** What is to be done, and with which text. */
 type WritePlan =
@@ -54,29 +63,27 @@ export class NodeDatabase {
     this.#chapByArgument = chapByArgument;
   }
 
-  /** The records of this target, portal and iface: none, one, or one for each tag under which somebody made one. */
+  /**
+   * The records of this target, portal and iface, in whatever spelling: none, one, or one for each tag and each
+   * spelling under which somebody made one.
+   */
   async find({ target, portal, iface }: SessionKey): Promise<readonly NodeFile[]> {
-    const folder = `${await this.#nodes()}/${target}`;
-    const prefix = `${portal.address},${portal.port}`;
-    const names = await this.#files.list(folder);
-    const paths = names.flatMap((name) => {
-      if (name === prefix) return [`${folder}/${name}`];
-      return name.startsWith(`${prefix},`) ? [`${folder}/${name}/${iface}`] : [];
-    });
-    const found = await Promise.all(paths.map((path) => this.#readFile(path, iface)));
-    return found.filter((file) => file !== undefined);
+    const records = await this.#recordsOf(target);
+    return records.flatMap((record) => (record.iface === iface && (record.isOldStyle || record.path.endsWith(`/${iface}`)) ? fileAt(record, portal) : []));
   }
 
-  /** The portals that this target has a record for over this iface, whoever made it: one entry for each record. */
-  async portalsOf({ target, iface }: Omit<SessionKey, 'portal'>): Promise<readonly Portal[]> {
-    const records = await this.#recordsOf(target);
-    return records.filter((record) => record.iface === iface).map(({ portal }) => portal);
+  /**
+   * How many records this target has over this iface, whoever made them: all that iscsiadm logs in to where it is given
+   * no portal.
+   */
+  async countOver({ target, iface }: Omit<SessionKey, 'portal'>): Promise<number> {
+    return (await this.#recordsOf(target)).filter((record) => record.iface === iface).length;
   }
 
   /** The ifaces over which this library has made a record for the portal, whatever the configuration says now. */
   async ownIfacesAt({ target, portal }: Omit<SessionKey, 'iface'>): Promise<readonly IfaceName[]> {
     const records = await this.#recordsOf(target);
-    return [...new Set(records.flatMap((record) => (record.ours && samePortal(record.portal, portal) ? asIfaceName(record.iface) : [])))];
+    return [...new Set(records.flatMap((record) => (record.ours && fileAt(record, portal).length > 0 ? asIfaceName(record.iface) : [])))];
   }
 
   /** Makes the record, or gives the one that is there our settings. @throws {VolumeError} `DATABASE_LOCKED`, `DATABASE_FAILED`, `PERMISSION_DENIED` */
@@ -85,7 +92,8 @@ export class NodeDatabase {
     const change = await this.#written(() => this.#plan(key, settings, defaults), signal);
     if (this.#chapByArgument === undefined || settings.chap === undefined || change.kind === 'unchanged') return change;
     try {
-      await this.#chapByArgument.give({ ...key, iface: key.iface.name }, settings.chap.password, signal);
+      const { recordedAddress } = change;
+      await this.#chapByArgument.give({ ...key, iface: key.iface.name, ...(recordedAddress === undefined ? {} : { recordedAddress }) }, settings.chap.password, signal);
       if (change.kind === 'created' || change.ours) await this.#claim(change.path, key);
     } catch (error) {
       await this.undo(change, AbortSignal.timeout(LATE_MS));
@@ -128,11 +136,12 @@ export class NodeDatabase {
       const path = `${await this.#portalFolder(key)}/${key.iface.name}`;
       return { change: { kind: 'created', path }, text: formatRecord(this.#onFile(newNodeRecord(key, settings, defaults)), ...commentsOf(key)) };
     }
-    const { path, text, ours } = present;
+    const { path, text, ours, address } = present;
     const record = readRecordFile(path, text);
     const wanted = withSettings(ours ? asConfigured(record, defaults) : record, settings);
-    if (sameValues(record, wanted)) return { change: { kind: 'unchanged' } };
-    return { change: { kind: 'changed', path, before: text, ours }, text: formatRecord(this.#onFile(wanted), ...(ours ? commentsOf(key) : [])) };
+    const recordedAddress = address === key.portal.address ? {} : { recordedAddress: address };
+    if (sameValues(record, wanted)) return { change: { kind: 'unchanged', ...recordedAddress } };
+    return { change: { kind: 'changed', path, before: text, ours, ...recordedAddress }, text: formatRecord(this.#onFile(wanted), ...(ours ? commentsOf(key) : [])) };
   }
 
   /** What the plan says, written to the disk before the lock is taken, and made anew under it: most often it is the same, and a rename is all that is left to do. */
@@ -168,39 +177,40 @@ export class NodeDatabase {
     await this.#written(plan, AbortSignal.timeout(LATE_MS));
   }
 
-  async #readFile(path: string, iface: string): Promise<NodeFile | undefined> {
-    const record = await this.#readRecord(path);
-    return record?.iface === iface ? { path, text: record.text, ours: record.ours } : undefined;
-  }
-
-  /** Every record of the target: files below `address,port,tpgt/`, and of the old style, the file `address,port` itself. */
-  async #recordsOf(target: TargetName): Promise<readonly (NodeFile & { readonly iface: string; readonly portal: Portal })[]> {
+  /**
+   * Every record of the target: files below `address,port,tpgt/`, and of the old style, the file `address,port` itself
+   * (usr/idbm.c, idbm_for_each_portal).
+   */
+  async #recordsOf(target: TargetName): Promise<readonly FoundRecord[]> {
     const folder = `${await this.#nodes()}/${target}`;
     const paths = await Promise.all((await this.#files.list(folder)).map(async (name) => {
-      const [, address, port] = /^([^,]+),(\d+)(?:,\d+)?$/.exec(name) ?? [];
-      if (address === undefined || isIP(address) === 0) return [];
-      const portal = { address: canonicalAddress(address), port: Number(port) };
-      const names = (await this.#files.kind(`${folder}/${name}`)) === 'directory' ? (await this.#files.list(`${folder}/${name}`)).map((file) => `${name}/${file}`) : [name];
-      return names.map((file) => ({ path: `${folder}/${file}`, portal }));
+      const place = parsePortalFolder(name);
+      if (place === undefined) return [];
+      const isFolder = (await this.#files.kind(`${folder}/${name}`)) === 'directory';
+      const names = isFolder ? (await this.#files.list(`${folder}/${name}`)).map((file) => `${name}/${file}`) : [name];
+      return names.map((file) => ({ path: `${folder}/${file}`, place, isOldStyle: !isFolder }));
     }));
-    const records = await Promise.all(paths.flat().map(async ({ path, portal }) => ({ portal, path, record: await this.#readRecord(path) })));
-    return records.flatMap(({ portal, path, record }) => (record === undefined ? [] : [{ ...record, path, portal }]));
+    const records = await Promise.all(paths.flat().map(async ({ path, ...place }) => await this.#readRecord(path, place)));
+    return records.filter((record) => record !== undefined);
   }
 
-  async #readRecord(path: string): Promise<(Omit<NodeFile, 'path'> & { readonly iface: string }) | undefined> {
+  async #readRecord(path: string, { place, isOldStyle }: { readonly place: PortalFolder; readonly isOldStyle: boolean }): Promise<FoundRecord | undefined> {
     if ((await this.#files.kind(path)) !== 'file') return undefined;
     const bytes = await this.#files.readBytes(path);
     if (bytes === undefined) return undefined;
     const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes); // to the last byte, so that undo() can restore it
-    return { text, iface: /^iface\.iscsi_ifacename = (.+)$/m.exec(text)?.[1]?.trim() ?? 'default', ours: text.includes(`# ${OWNER_COMMENT}\n`) };
+    const named = { address: lastValue(text, 'node.conn[0].address') ?? '', port: lastValue(text, 'node.conn[0].port') ?? String(ISCSI_PORT) };
+    return { path, text, isOldStyle, places: [named, place], iface: lastValue(text, 'iface.iscsi_ifacename') ?? 'default', ours: text.includes(`# ${OWNER_COMMENT}\n`) };
   }
 
-  /** The folder of the portal: the one that is there under any tag, else that of the given tag. */
+  /** Our own spelling, under the tag that is given, else the one under which there is a folder in whatever spelling. */
   async #portalFolder({ target, portal }: RecordKey): Promise<string> {
     const folder = `${await this.#nodes()}/${target}`;
-    const prefix = `${portal.address},${portal.port},`;
-    const present = (await this.#files.list(folder)).find((name) => name.startsWith(prefix));
-    return `${folder}/${portal.tpgt === undefined && present !== undefined ? present : `${prefix}${tpgtOf(portal)}`}`;
+    const present = (await this.#files.list(folder)).map(parsePortalFolder).find((place) => {
+      const found = place?.tag === undefined ? undefined : portalIn(place.address, place.port);
+      return found !== undefined && !isPortalName(found) && samePortal(found, portal);
+    });
+    return `${folder}/${portal.address},${portal.port},${portal.tpgt ?? present?.tag ?? tpgtOf(portal)}`;
   }
 
   async #delete(path: string): Promise<void> {
@@ -212,6 +222,44 @@ export class NodeDatabase {
   async #nodes(): Promise<string> {
     return `${await this.#database.root()}/nodes`;
   }
+}
+
+/** A record with all that says which it is. */
+interface FoundRecord extends Omit<NodeFile, 'address' | 'isNamed'> {
+  readonly iface: string;
+  /** Of the old style: a file in the portal's place, whatever its iface. Any other has the name of its iface. */
+  readonly isOldStyle: boolean;
+  /**
+   * Where it is for: what its text says, by which iscsiadm goes (usr/iscsiadm.c, rec_match_fn); and what its folder's
+   * name says. Somebody may have edited one of them.
+   */
+  readonly places: readonly Omit<PortalFolder, 'tag'>[];
+}
+
+function fileAt({ path, text, ours, places }: FoundRecord, portal: Portal): readonly NodeFile[] {
+  const place = places.find(({ address, port }) => isSame(portalIn(address, port), portal));
+  return place === undefined ? [] : [{ path, text, ours, address: place.address, isNamed: place === places[0] }];
+}
+
+function isSame(recorded: Portal | PortalName | undefined, portal: Portal): boolean {
+  if (recorded === undefined) return false;
+  const { recordedAs } = portal;
+  return isPortalName(recorded) ? recorded.hostName === recordedAs?.hostName && recorded.port === recordedAs.port : samePortal(recorded, portal);
+}
+
+/** A record with an odd address costs nobody another one. */
+function portalIn(address: string, port: string): Portal | PortalName | undefined {
+  try {
+    return recordedPortal(address, port);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of a key that stands there twice the last value counts (usr/idbm.c, idbm_recinfo_config). */
+function lastValue(text: string, key: string): string | undefined {
+  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line.startsWith(key));
+  return lines.flatMap((line) => /^\s*=\s*(.+)$/.exec(line.slice(key.length))?.[1] ?? []).findLast((value) => value !== '<empty>');
 }
 
 function commentsOf({ portal: { hostName, ...place } }: RecordKey): readonly string[] {

@@ -2,7 +2,7 @@ import type { NonEmpty } from '../base/brand.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
-import { formatPortal } from '../connection/portal.js';
+import { formatPortal, samePortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { Logger } from '../base/logger.js';
 import type { VolumeEvents } from '../events/volume-events.js';
@@ -16,12 +16,13 @@ import { describeProof } from '../iface/database-location.js';
 import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { failedPortals, ISCSIADM_EXIT } from './iscsiadm-exit.js';
-import { loginCommand, loginTargetCommand, logoutCommand, logoutTargetCommand } from './iscsiadm-commands.js';
+import { loginCommand, loginTargetCommand, logoutCommand, logoutSessionCommand, logoutTargetCommand } from './iscsiadm-commands.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
 import { loginError, lostLogin, unreadRecord } from './login-error.js';
 import { NodeDatabase, type RecordChange } from './node-database.js';
 import { type NodeSettings, replacementTimeoutIn } from './node-record.js';
-import { readSessions } from './read-sessions.js';
+import { provenSession, SYSFS_PATIENCE_MS } from './proven-session.js';
+import { readAllSessions, readSessions } from './read-sessions.js';
 import { isSessionOf, type Session, type SessionKey } from './session.js';
 
 export interface InitiatorParts {
@@ -82,8 +83,6 @@ interface AwaitedSession extends Deferred<undefined> {
 export type MayEnd = 'always' | 'after-removal' | 'never';
 
 const SUCCEEDED: CommandResult = { exitCode: ISCSIADM_EXIT.ok, stdout: '', stderr: '' };
-/** The kernel takes a moment longer than iscsid to show or to drop a session. */
-const SYSFS_PATIENCE_MS = 5_000;
 /** Beyond the login itself: open-iscsi waits up to 30 s for its database lock (usr/idbm.c). */
 const COMMAND_MARGIN_MS = 40_000;
 /** What a login ends with whose connection broke: as its time passed, or as the time for another try did (usr/initiator.c, iscsi_login_timedout and iscsi_login_eh). */
@@ -93,6 +92,7 @@ const DATABASE_RETRIES = 8;
 const DATABASE_PAUSE_MS = 100;
 /** iscsid gives a logout 15 s before it drops the connection (node.conn[0].timeo.logout_timeout). */
 const LOGOUT_MS = 30_000;
+const LOGOUT_WAIT_MS = LOGOUT_MS + COMMAND_MARGIN_MS;
 
 /** The host's iSCSI initiator: sessions from sysfs, records as files, login and logout through iscsiadm. */
 export class OpenIscsiInitiator {
@@ -126,7 +126,7 @@ export class OpenIscsiInitiator {
   async loginAll(paths: NonEmpty<TargetPath>, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<readonly PortalLogin[]> {
     const requests = await this.#requests(paths, { iface, chap, use: 'one-of-several' }, signal);
     const [{ key }] = requests;
-    const isExact = requests.length > 1 && !requests.some(isForeign) && (await this.#database.portalsOf(key)).length === requests.length;
+    const isExact = requests.length > 1 && !requests.some(isForeign) && (await this.#database.countOver(key)) === requests.length;
     if (!isExact) return requests.map((request) => this.#portalLogin(request, this.#run(loginCommand(request.key, this.#loginMs), signal), { signal, up: undefined }));
     const running = this.#run(loginTargetCommand(key, this.#loginMs), signal);
     const awaited = new Set<AwaitedSession>();
@@ -145,7 +145,9 @@ export class OpenIscsiInitiator {
   }
 
   async #request({ target, portal }: TargetPath, { iface, chap, use }: LoginWish, signal: AbortSignal): Promise<LoginRequest> {
-    return { key: { target, portal, iface: iface.name }, iface, proves: chap !== undefined, record: await this.#database.put({ target, portal, iface }, this.#settings(chap, use), signal) };
+    const record = await this.#database.put({ target, portal, iface }, this.#settings(chap, use), signal);
+    const key = { target, portal, iface: iface.name, ...(record.recordedAddress === undefined ? {} : { recordedAddress: record.recordedAddress }) };
+    return { key, iface, proves: chap !== undefined, record };
   }
 
   #settings(chap: ChapCredentials | undefined, use: SessionUse): NodeSettings {
@@ -231,7 +233,7 @@ export class OpenIscsiInitiator {
       if (LOST.includes(status) && loss.isSeen) throw lostLogin(key, { ...result, exitCode: status });
       if (status === ISCSIADM_EXIT.noObjectsFound) await this.#requireRead(key, result);
       if (status !== ISCSIADM_EXIT.ok && made) throw loginError(key, { ...result, exitCode: status });
-      const session = await this.#provenSession(key, iface, signal);
+      const session = await provenSession(key, { iface, made, sessions: async () => await this.sessions(), clock: this.#parts.clock }, signal);
       if (isForeign({ record })) await this.#database.undo(record, signal); // an administrator's record is theirs again at rest
       this.#parts.logger.info('Logged in', { target: key.target, portal: formatPortal(key.portal), iface: iface.name, transport: session.transport, session: session.id });
       return { session, record: isForeign({ record }) ? { kind: 'unchanged' } : record };
@@ -245,7 +247,7 @@ export class OpenIscsiInitiator {
   /** That iscsiadm finds no record, while ours is there, means that it looks elsewhere. Where it is found out anew: it may have been upgraded since. */
   async #requireRead(key: SessionKey, result: CommandResult): Promise<void> {
     const { database } = this.#parts;
-    if ((await this.#database.find(key)).length === 0) return;
+    if (!(await this.#database.find(key)).some(({ isNamed }) => isNamed)) return;
     const { root, proof } = await database.location();
     database.forget();
     throw unreadRecord(key, result, { root, proof: describeProof(proof), now: (await database.location()).root });
@@ -294,20 +296,33 @@ export class OpenIscsiInitiator {
 
   /** Ends a session and removes its record when that is ours. Quiet when the session is gone. @throws {VolumeError} `LOGOUT_FAILED` */
   async logout(session: Session, signal: AbortSignal): Promise<void> {
-    await this.#end([session], logoutCommand(session, LOGOUT_MS + COMMAND_MARGIN_MS), signal);
+    await this.#endAlone(session, signal);
     await this.#database.removeOurs(session, signal);
   }
 
   /** Ends sessions of one target over one iface: with one process where the host has no other such session, else with one for each. */
   async logoutAll(sessions: NonEmpty<Session>, signal: AbortSignal): Promise<void> {
     const [first] = sessions;
-    const alike = (await this.sessions()).filter(({ target, iface }) => target === first.target && iface === first.iface);
+    const { sessions: all, foreign } = await readAllSessions(this.#parts.files);
+    const alike = [...all, ...foreign].filter(({ target, iface }) => target === first.target && iface === first.iface);
     if (sessions.length === 1 || alike.some(({ id }) => !sessions.some((session) => session.id === id))) {
       for (const session of sessions) await this.logout(session, signal);
       return;
     }
-    await this.#end(sessions, logoutTargetCommand(first, LOGOUT_MS + COMMAND_MARGIN_MS), signal);
+    await this.#end(sessions, logoutTargetCommand(first, LOGOUT_WAIT_MS), signal);
     for (const session of sessions) await this.#database.removeOurs(session, signal);
+  }
+
+  /**
+   * By the portal, unless iscsiadm would take another session for one to it: it goes by what addresses and names mean
+   * to the resolver now (usr/iscsi_util.c,
+   * iscsi_addr_match), and ends all that match.
+   */
+  async #endAlone(session: Session, signal: AbortSignal): Promise<void> {
+    const others = (await this.sessions()).filter(({ id, target, iface }) => id !== session.id && target === session.target && iface === session.iface);
+    const mayMatch = ({ portal }: Session): boolean => samePortal(portal, session.portal) || portal.recordedAs !== undefined || session.portal.recordedAs !== undefined;
+    const command = others.some(mayMatch) ? logoutSessionCommand(session.id, LOGOUT_WAIT_MS) : logoutCommand(session, LOGOUT_WAIT_MS);
+    await this.#end([session], command, signal);
   }
 
   async #end(sessions: NonEmpty<Session>, command: Command, signal: AbortSignal): Promise<void> {
@@ -352,28 +367,11 @@ export class OpenIscsiInitiator {
     return (await this.#database.removeOurs(key, signal)) > 0;
   }
 
-  /** A record that names a transport proves nothing: the kernel's session does. */
-  async #provenSession(key: SessionKey, iface: Iface, signal: AbortSignal): Promise<Session> {
-    const session = await until(
-      async () => (await this.sessions()).find((candidate) => isSessionOf(candidate, key) && candidate.state === 'LOGGED_IN'),
-      { clock: this.#parts.clock, timeoutMs: SYSFS_PATIENCE_MS, signal },
-    );
-    if (session === undefined) {
-      throw new VolumeError('TRANSPORT_MISMATCH', `Cannot find the session to ${key.target} at ${formatPortal(key.portal)} over ${key.iface} that iscsiadm has just made`, {
-        hint: 'compare the names that /sys/class/iscsi_session/session*/ifacename holds with iscsi_iface',
-      });
-    }
-    if (session.transport !== iface.transport) {
-      throw new VolumeError('TRANSPORT_MISMATCH', `Cannot use the session to ${key.target} at ${formatPortal(key.portal)}: the iface ${key.iface} asks for ${iface.transport} and the kernel runs it over ${session.transport}`);
-    }
-    return session;
-  }
-
   async #takeBack(key: SessionKey, { record, made, first }: { readonly record: RecordChange; readonly made: boolean; readonly first: unknown }): Promise<void> {
-    const signal = AbortSignal.timeout(LOGOUT_MS + COMMAND_MARGIN_MS);
+    const signal = AbortSignal.timeout(LOGOUT_WAIT_MS);
     try {
       const session = (await this.sessions()).find((candidate) => isSessionOf(candidate, key));
-      if (made && session !== undefined) await this.#end([session], logoutCommand(session, LOGOUT_MS + COMMAND_MARGIN_MS), signal);
+      if (made && session !== undefined) await this.#endAlone(session, signal);
       await this.#database.undo(record, signal);
     } catch (error) {
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot undo the login to ${key.target} at ${formatPortal(key.portal)}`, { cause: new AggregateError([first, error]) });
@@ -390,7 +388,7 @@ function isForeign({ record }: Pick<LoginRequest, 'record'>): boolean {
   return record.kind === 'changed' && !record.ours;
 }
 
-/** As iscsiadm names a portal that failed. */
-function failureKey({ portal: { address, port } }: SessionKey): string {
-  return `${address},${port}`;
+/** As iscsiadm names a portal that failed: by the record. */
+function failureKey({ recordedAddress, portal: { address, port } }: SessionKey): string {
+  return `${recordedAddress ?? address},${port}`;
 }

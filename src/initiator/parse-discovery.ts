@@ -1,8 +1,7 @@
-import { canonicalAddress, isIP } from '../base/ip-address.js';
 import { quoted } from '../base/quoted.js';
-import { parseHostName } from '../connection/host-name.js';
 import type { PortalName } from '../connection/portal-name.js';
 import type { Portal } from '../connection/portal.js';
+import { recordedPortal } from '../connection/recorded-portal.js';
 import type { TargetName } from '../connection/target-name.js';
 
 /** open-iscsi puts in brackets what has no dot, be it a name, and leaves bare what has one, be it IPv6 (`fe80::1%eth0.100`; usr/idbm.c, idbm_print_node_flat). */
@@ -26,8 +25,7 @@ export function parseDiscovery(text: string, target: TargetName): readonly (Port
 
 function portalOf(line: string, address: string, { port, tpgt }: { readonly port: number; readonly tpgt: number }): Portal | PortalName {
   if (port < 1 || port > 65_535) throw new SyntaxError(`Cannot read the line ${quoted(line)}: expected a port from 1 to 65535`);
-  const place = { port, ...(tpgt >= 0 && tpgt <= 65_535 ? { tpgt } : {}) };
-  return isIP(address) === 0 ? { hostName: parseHostName(address), ...place } : { address: canonicalAddress(address), ...place };
+  return recordedPortal(address, port, tpgt >= 0 && tpgt <= 65_535 ? { tpgt } : {});
 }
 
 function sameText(one: Portal | PortalName, other: Portal | PortalName): boolean {

@@ -1,7 +1,7 @@
-import type { PortalName } from '../connection/portal-name.js';
+import { isPortalName, type PortalName } from '../connection/portal-name.js';
 import { type Portal, samePortal } from '../connection/portal.js';
+import { parsePortalFolder, recordedPortal } from '../connection/recorded-portal.js';
 import type { TargetName } from '../connection/target-name.js';
-import { canonicalAddress } from '../base/ip-address.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { OWNER_COMMENT } from '../iface/record-text.js';
@@ -12,9 +12,6 @@ export interface RecordedPortalsParts {
   readonly database: OpenIscsiDatabase;
 }
 
-/** `ADDRESS,PORT,TAG`, as open-iscsi names the folder of a portal's records. */
-const PORTAL_FOLDER = /^(?<address>[^,]+),(?<port>\d{1,5}),\d+$/;
-
 /**
  * The addresses that a portal's name had when records of this target were made: out of records that are ours and say so. What such a record
  * says is known, not guessed; an administrator's record, or one that open-iscsi has rewritten since (it drops comments), tells nothing here.
@@ -22,12 +19,31 @@ const PORTAL_FOLDER = /^(?<address>[^,]+),(?<port>\d{1,5}),\d+$/;
 export async function recordedPortals({ files, database }: RecordedPortalsParts, target: TargetName, name: PortalName): Promise<readonly Portal[]> {
   const nodes = `${await database.root()}/nodes/${target}`;
   const found = await Promise.all((await files.list(nodes)).map(async (folder) => {
-    const { address, port } = PORTAL_FOLDER.exec(folder)?.groups ?? {};
-    if (address === undefined || Number(port) !== name.port) return [];
+    const portal = portalOfFolder(folder);
+    if (portal === undefined || isPortalName(portal) || portal.port !== name.port) return [];
     const texts = await Promise.all((await files.list(`${nodes}/${folder}`)).map((iface) => files.readText(`${nodes}/${folder}/${iface}`)));
     const named = texts.some((text) => text?.includes(`# ${OWNER_COMMENT}\n`) === true && text.includes(`# ${portalComment(name)}\n`));
-    return named ? [{ address: canonicalAddress(address), port: name.port, ...(name.tpgt === undefined ? {} : { tpgt: name.tpgt }), hostName: name.hostName }] : [];
+    return named ? [{ address: portal.address, port: name.port, ...(name.tpgt === undefined ? {} : { tpgt: name.tpgt }), hostName: name.hostName }] : [];
   }));
   const portals: readonly Portal[] = found.flat();
   return portals.filter((portal, index) => portals.findIndex((one) => samePortal(one, portal)) === index);
+}
+
+/**
+ * The names by which anybody's records of the target have portals: open-iscsi takes such a record for that of the
+ * address which the name has (usr/iscsi_util.c, iscsi_addr_match).
+ */
+export async function recordedNames({ files, database }: RecordedPortalsParts, target: TargetName): Promise<readonly PortalName[]> {
+  const names = (await files.list(`${await database.root()}/nodes/${target}`)).flatMap((folder) => portalOfFolder(folder) ?? []).filter(isPortalName);
+  return names.filter((name, index) => names.findIndex((one) => one.hostName === name.hostName && one.port === name.port) === index);
+}
+
+/** Of a folder that is no portal's, nothing. */
+function portalOfFolder(name: string): Portal | PortalName | undefined {
+  const { address, port } = parsePortalFolder(name) ?? {};
+  try {
+    return address === undefined || port === undefined ? undefined : recordedPortal(address, port);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { formatPortal, parsePortal, samePortal } from '../../src/connection/portal.js';
 
@@ -53,3 +53,51 @@ test.each<[string, object]>([
 test.each(['', ':3260', '192.0.2.1:', '192.0.2.1:99999', '192.0.2', '010.0.0.1', '[192.0.2.1]:3260', '[2001:db8::1', '2001:db8::1::2', '1:2:3:4:5:6:7:8:9', 'a..b', '192.0.2.1 ', '192.0.2.1:3260\n'])(
   'parsePortal(%j) throws', (text) => { expect(() => parsePortal(text)).toThrow(SyntaxError); },
 );
+
+describe('parsePortal() of IPv6 without brackets', () => {
+  test.each<[string, object]>([
+    ['2001:db8:0:0:0:0:0:21:3260', { address: '2001:db8::21', port: 3260 }],
+    ['2001:db8:0:0:0:0:0:21:860,7', { address: '2001:db8::21', port: 860, tpgt: 7 }],
+    ['2001:db8:0:0:0:0:0:3260', { address: '2001:db8::3260', port: 3260 }],
+    ['2001:db8::3260', { address: '2001:db8::3260', port: 3260 }],
+    ['2001:db8:::3261', { address: '2001:db8::', port: 3261 }],
+    ['2001:db8::21:32600', { address: '2001:db8::21', port: 32_600 }],
+    ['2001:db8::21:326a', { address: '2001:db8::21:326a', port: 3260 }],
+    ['fe80::1%eth0:3261', { address: 'fe80::1%eth0', port: 3261 }],
+    ['fe80::1:2%bond0.7', { address: 'fe80::1:2%bond0.7', port: 3260 }],
+    ['64:ff9b::192.0.2.1:3261', { address: '64:ff9b::c000:201', port: 3261 }],
+    ['::ffff:192.0.2.1', { address: '192.0.2.1', port: 3260 }],
+    ['::1', { address: '::1', port: 3260 }],
+    ['::', { address: '::', port: 3260 }],
+    ['2001:db8::21,4294967295', { address: '2001:db8::21', port: 3260 }],
+  ])('"%s" is one', (text, portal) => { expect(parsePortal(text)).toEqual(portal); });
+
+  test.each<[string, string, string]>([
+    ['2001:db8::21:3260', '[2001:db8::21]:3260', '[2001:db8::21:3260]'],
+    ['2001:DB8::21:3260,1', '[2001:DB8::21]:3260', '[2001:DB8::21:3260]'],
+    ['::1:3260', '[::1]:3260', '[::1:3260]'],
+    ['::3260:3260', '[::3260]:3260', '[::3260:3260]'],
+    ['1:2:3:4::6:7:860', '[1:2:3:4::6:7]:860', '[1:2:3:4::6:7:860]'],
+    ['fd00::10:80', '[fd00::10]:80', '[fd00::10:80]'],
+  ])('"%s" is refused with both readings', (text, ...readings) => {
+    for (const reading of readings) expect(() => parsePortal(text)).toThrow(reading);
+    expect(() => parsePortal(text)).toThrow(/expected address:port/);
+  });
+
+  test.each(['2001:db8::21:99999', '2001:db8::21:0:3260:x', '1:2:3:4:5:6:7:8:9:3260', '2001:db8::1::2:3260', 'fe80::1%eth0:0', 'fe80::1%:3260', ':::3260:1', '[2001:db8::1]:3260:3260'])('"%s" is none', (text) => {
+    expect(() => parsePortal(text)).toThrow(SyntaxError);
+  });
+
+  test('never is another address than with brackets around one of its two parts', () => {
+    fc.assert(fc.property(groups.chain(spelled), port, (address, at) => {
+      const meant = parsePortal(`[${address}]:${at}`);
+      try {
+        const read = parsePortal(`${address}:${at}`);
+        expect([formatPortal(meant), formatPortal(parsePortal(`[${address}:${at}]`))]).toContain(formatPortal(read));
+        expect(samePortal(read, meant)).toBe(true);
+      } catch (error) {
+        expect(error).toBeInstanceOf(SyntaxError);
+      }
+    }), { numRuns: 1000 });
+  });
+});

@@ -35,6 +35,14 @@ describe('readConnectionInfo() reads', () => {
   test('plural portals without target_luns, each with target_lun', () => {
     expect(read({ target_portals: ['192.0.2.1:3260', '192.0.2.2:3260'], target_iqns: [IQN, IQN] }).paths.map(({ lun }) => lun)).toEqual([1, 1]);
   });
+  test.each<[string, Json]>([
+    ['of a single portal without target_lun', {}], ['beside lists that are not whole', { target_portals: ['192.0.2.1'] }], ['beside null lists', { target_portals: null, target_iqns: null, target_luns: null }],
+  ])('LUN 0 %s, as os-brick does', (_name, data) => {
+    expect(read({ target_lun: undefined, ...data }).paths.map(({ lun }) => lun)).toEqual([0]);
+  });
+  test('a portal by the absolute form of its name', () => {
+    expect(read({ target_portal: 'Storage-1.example.org.:3261' }).paths[0].portal).toEqual({ hostName: 'storage-1.example.org', port: 3261 });
+  });
   test('one path of a path that is listed twice in two spellings', () => {
     expect(read({ target_portals: ['[2001:db8::1]:3260', '[2001:DB8:0:0::1]'], target_iqns: [IQN, IQN], target_luns: [1, 1] }).paths).toHaveLength(1);
   });
@@ -77,7 +85,15 @@ describe('readConnectionInfo() refuses', () => {
     ['a number as multiattach', 'multiattach', {}, { multiattach: 1 }, /expected true or false, not 1/],
     ['no target_portal', 'data.target_portal', { target_portal: null }, {}, /data.target_portal is missing/],
     ['no target_iqn', 'data.target_iqn', { target_iqn: undefined }, {}, /data.target_iqn is missing/],
-    ['no target_lun', 'data.target_lun', { target_lun: undefined }, {}, /data.target_lun is missing/],
+    ['null as target_lun', 'data.target_lun', { target_lun: null }, {}, /data.target_lun is null: expected a whole number from 0 to 16383; LUN 0 is meant only where the key is not there/],
+    ['true as target_lun', 'data.target_lun', { target_lun: true }, {}, /Cannot read true as a LUN/],
+    ['target_luns beside a single portal', 'data.target_lun', { target_lun: undefined, target_luns: [5] }, {}, /is missing: data.target_luns counts only beside target_portals and target_iqns/],
+    ['several portals without any LUN', 'data.target_lun', { target_portals: ['192.0.2.1'], target_iqns: [IQN], target_lun: undefined }, {}, /is missing: expected it for all portals, or target_luns with one for each/],
+    ['several portals with null for their LUN', 'data.target_lun', { target_portals: ['192.0.2.1'], target_iqns: [IQN], target_luns: null, target_lun: null }, {}, /data.target_lun is missing/],
+    ['no LUNs for portals', 'data.target_luns', { target_portals: ['192.0.2.1'], target_iqns: [IQN], target_luns: [] }, {}, /has 0 entries and data.target_portals has 1/],
+    ['fewer LUNs than portals', 'data.target_luns', { target_portals: ['192.0.2.1', '192.0.2.2'], target_iqns: [IQN, IQN], target_luns: [1] }, {}, /has 1 entries and data.target_portals has 2/],
+    ['null among LUNs', 'data.target_luns[1]', { target_portals: ['192.0.2.1', '192.0.2.2'], target_iqns: [IQN, IQN], target_luns: [1, null] }, {}, /Cannot read null as a LUN/],
+    ['IPv6 and perhaps a port without brackets', 'data.target_portal', { target_portal: '2001:db8::21:3260' }, {}, /it may be \[2001:db8::21\]:3260 or, without a port, \[2001:db8::21:3260\]/],
     ['fewer IQNs than portals', 'data.target_iqns', { target_portals: ['192.0.2.1', '192.0.2.2'], target_iqns: [IQN] }, {}, /has 1 entries and data.target_portals has 2: expected one for each portal/],
     ['more LUNs than portals', 'data.target_luns', { target_portals: ['192.0.2.1'], target_iqns: [IQN], target_luns: [1, 2] }, {}, /has 2 entries and data.target_portals has 1/],
     ['empty lists', 'data.target_portals', { target_portals: [], target_iqns: [] }, {}, /is empty: expected at least one portal/],

@@ -10,7 +10,7 @@ import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
 import { SYSTEM_NET_ADDRESSES } from '../../src/host/node/system-net-addresses.js';
 import { FakeLibvirt } from '../fakes/fake-libvirt.js';
 import { knowCoreErrors } from '../host/core-errors.js';
-import { captured } from '../initiator/captured.js';
+import { captured, CAPTURED_RELEASE } from '../initiator/captured.js';
 import { DoctorHost, ISCSID, says } from './doctor-host.js';
 import type { DatabaseLocation } from '../../src/iface/database-location.js';
 import { SYSTEM_PROCESSES } from '../../src/host/node/system-processes.js';
@@ -123,8 +123,8 @@ describe('open-iscsi', () => {
       [`warning ISCSID_REPLACED the program of the running iscsid (process ${ISCSID}) is not there any more: an upgrade replaced it, and iscsid still runs the old one | systemctl restart iscsid`]],
     ['open-iscsi 2.1.10', (host) => { for (const tool of ['iscsiadm', 'iscsid']) host.answers.set(`${tool} --version`, says(`${tool} version 2.1.10\n`)); },
       ['error SCAN_MANUAL_HANGS open-iscsi 2.1.10 never returns from a login with node.session.scan = manual, which every volume uses | apt-get install --only-upgrade open-iscsi']],
-    ['two versions, on Fedora', (host) => { host.answers.set('iscsid --version', says('iscsid version 2.1.11\n')); host.tree.write('/etc/os-release', 'NAME="Fedora Linux"\nID=fedora\n'); },
-      ['error VERSION_MISMATCH iscsiadm is of version 2.1.8 and iscsid of 2.1.11: they do not understand each other | dnf reinstall iscsi-initiator-utils']],
+    ['two versions, on Fedora', (host) => { host.answers.set('iscsid --version', says('iscsid version 2.1.9\n')); host.tree.write('/etc/os-release', 'NAME="Fedora Linux"\nID=fedora\n'); },
+      [`error VERSION_MISMATCH iscsiadm is of version ${CAPTURED_RELEASE} and iscsid of 2.1.9: they do not understand each other | dnf reinstall iscsi-initiator-utils`]],
     ['an iscsid that is not in PATH', (host) => { host.answers.set('iscsid --version', missing('iscsid')); }, []],
   ]);
 });
@@ -144,6 +144,7 @@ describe('the database', () => {
   const sound = captured('nodes/new-style/10.99.1.1,3260,1/default');
   const automatic = (iface: string, portal: string, startup: string): string =>
     `warning NODE_RECORD_AUTOMATIC the record of iqn.2026-11.org.example:fixtures at ${portal} over ${iface} has node.startup = ${startup}: it logs in by itself at boot, and brings its volumes back | iscsiadm -m node -T iqn.2026-11.org.example:fixtures -p ${shellWords(portal)} -I ${iface} -o update -n node.startup -v manual`;
+  const unknown = (folder: string, why: string): string => `warning NODE_RECORD_UNKNOWN the record /etc/iscsi/nodes/${folder}/10.99.1.1,3260,1/default is of no volume that could be connected, and is left alone: ${why} | no command`;
   named([
     ['a lock of a process of this library that was killed', (host) => {
       const process = host.sysfs.host.processes.start();
@@ -173,6 +174,26 @@ describe('the database', () => {
       host.tree.write(record, sound.replace(/^node\.startup = .*$/m, 'node.startup = automatic'));
       host.tree.write('/etc/iscsi/nodes/two/2001:db8::1,3260,1/default', captured('nodes/new-style/2001:db8::1,3260,1/default').replace(/^node\.startup = .*$/m, 'node.startup = onboot'));
     }, [automatic('default', '10.99.1.1:3260', 'automatic'), automatic('default', '[2001:db8::1]:3260', 'onboot')]],
+    ['records that no volume can be of', (host) => {
+      for (const [folder, text] of [
+        ['a', sound.replace(/^node\.name = .*$/m, 'node.name = iqn.2010-10.org.example:a b')], ['b', sound.replace(/(?<=^node\.conn\[0\]\.address = ).*$/m, 'no address')],
+        ['c', sound.replace(/(?<=^iface\.iscsi_ifacename = ).*$/m, 'my iface')],
+      ] as const) host.tree.write(`/etc/iscsi/nodes/${folder}/10.99.1.1,3260,1/default`, text);
+    }, [
+      unknown('a', 'Cannot read "iqn.2010-10.org.example:a b" as an iSCSI target name: it has a blank or a character that is not seen, at which open-iscsi cuts it; expected the form iqn.2010-10.org.openstack:volume-1'),
+      unknown('b', 'Cannot read "no address" as a host name: expected letters, digits and "-" between dots, such as storage-1.example.org'),
+      unknown('c', 'Cannot read "my iface" as an iface name: expected 1 to 64 letters, digits or . _ : - and no ".."'),
+    ]],
+    ['records in any spelling that open-iscsi takes', (host) => {
+      const spelled = ['2001:DB8:0:0::9', '[2001:db8::9]', '::ffff:192.0.2.1', 'storage_1.', '192.0.2.010'];
+      for (const [index, address] of spelled.entries()) host.tree.write(`/etc/iscsi/nodes/${index}/${address},3260,1/default`, sound.replace(/(?<=^node\.conn\[0\]\.address = ).*$/m, address));
+    }, []],
+    ['sessions that no volume can be on', (host) => {
+      for (const [target, transport] of [['a b', 'tcp'], ['iqn.2010-10.org.example:c', 'warp']] as const) host.sysfs.host.kernel.addSession({ target, portal: { address: '10.99.1.1', port: 3260 }, iface: 'default', transport });
+    }, [
+      'warning SESSION_UNKNOWN session 1 to "a b" over the iface "default" is left alone: Cannot read "a b" as an iSCSI target name: it has a blank or a character that is not seen, at which open-iscsi cuts it; expected the form iqn.2010-10.org.openstack:volume-1 | no command',
+      "warning SESSION_UNKNOWN session 2 to \"iqn.2010-10.org.example:c\" over the iface \"default\" is left alone: its driver warp is none of open-iscsi's transports | no command",
+    ]],
     ['every record that open-iscsi itself wrote', (host) => {
       for (const [folder, file] of [['new-style', '10.99.1.1,3260,1/iser'], ['with-chap', '10.99.1.1,3260,1/default'], ['without-iface', '10.99.3.1,3260']] as const) host.tree.write(`/etc/iscsi/nodes/${folder}/${file}`, captured(`nodes/${folder}/${file}`));
     }, []],

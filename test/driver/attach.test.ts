@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { LibvirtISERVolumeDriver } from '../../src/driver/libvirt-iser-volume-driver.js';
-import { captured } from '../initiator/captured.js';
+import { capturedRecord } from '../initiator/captured.js';
 import { libvirtDiskSchema } from '../disk/libvirt-schema.js';
 import { addTarget, infoFor, IQN, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
 import { ROOT } from '../fakes/fake-release.js';
@@ -226,7 +226,7 @@ describe('disconnect()', () => {
 
   test.each([['automatic', 1, []], ['manual', 0, ['iscsiadm --logout']]] as const)('leaves the record of an administrator, and its session when the record says %s', async (startup, sessions, logout) => {
     const world = openWithGuests();
-    const text = captured('nodes/new-style/10.99.1.1,3260,1/default').replace(/^node\.startup = .*$/m, `node.startup = ${startup}`);
+    const text = capturedRecord('nodes/new-style/10.99.1.1,3260,1/default', { target: IQN, address: '192.0.2.10' }).replace(/^node\.startup = .*$/m, `node.startup = ${startup}`);
     world.host.tree.write(RECORD, text);
     world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, iface: 'default', transport: 'tcp' });
     expect(await world.driver.disconnect(INFO)).toMatchObject({ found: false });
@@ -238,7 +238,7 @@ describe('disconnect()', () => {
 
   test('gives an administrator the record back as it was once it is logged in', async () => {
     const world = openWithGuests();
-    const text = captured('nodes/new-style/10.99.1.1,3260,1/default');
+    const text = capturedRecord('nodes/new-style/10.99.1.1,3260,1/default', { target: IQN, address: '192.0.2.10' });
     world.host.tree.write(RECORD, text);
     await world.driver.connect(INFO);
     expect(world.host.tree.read(RECORD)).toBe(text);

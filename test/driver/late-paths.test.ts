@@ -37,7 +37,7 @@ describe('connect() with a portal that does not answer', () => {
   test('waits for it where an administrator made its record, which is theirs again byte for byte afterwards', async () => {
     const world = openMultipathWorld();
     const path = `${ROOT}/nodes/${IQN}/192.0.2.12,3260,1/default`;
-    const theirs = `node.name = ${IQN}\nnode.tpgt = 1\nnode.startup = manual\niface.iscsi_ifacename = default\nnode.session.auth.password = theirs\n`;
+    const theirs = `node.name = ${IQN}\nnode.tpgt = 1\nnode.startup = manual\niface.iscsi_ifacename = default\nnode.conn[0].address = 192.0.2.12\nnode.session.auth.password = theirs\n`;
     world.host.tree.write(path, theirs);
     const answer = deferred<undefined>();
     world.host.slowPortals.set('192.0.2.12', answer.promise);

@@ -4,7 +4,12 @@ import type { HostNames } from '../../src/host/host-names.js';
 
 /** A resolver whose names come, move and go. */
 export class FakeHostNames implements HostNames {
-  readonly addresses = new Map<string, readonly string[]>();
+  readonly addresses: Map<string, readonly string[]>;
+
+  /** @param addresses a host's own, where its open-iscsi is to ask the same resolver */
+  constructor(addresses = new Map<string, readonly string[]>()) {
+    this.addresses = addresses;
+  }
 
   async lookup(name: string, signal: AbortSignal): Promise<readonly string[]> {
     throwIfAborted(signal);

@@ -1,18 +1,20 @@
 import { throwIfAborted } from '../../src/base/aborted.js';
+import { endpointAddress } from '../../src/base/ip-address.js';
 import { VolumeError } from '../../src/base/volume-error.js';
-import { formatPortal, parsePortal, type Portal, samePortal } from '../../src/connection/portal.js';
+import { formatPortal, type Portal, samePortal } from '../../src/connection/portal.js';
 import type { Clock } from '../../src/host/clock.js';
 import { type Command, type CommandResult, type CommandRunner, printable } from '../../src/host/command.js';
 import type { DeviceUser, DeviceUsers } from '../../src/host/device-users.js';
 import type { FileKind, FileSystem } from '../../src/host/file-system.js';
 import { formatRecord, parseRecord } from '../../src/iface/record-text.js';
 import { listFakeIfaces } from './fake-iface-mode.js';
-import { FakeKernel } from './fake-kernel.js';
+import { FakeKernel, type FakeSession } from './fake-kernel.js';
 import { absentRecordText, type FakeRelease, programText, THIS_RELEASE } from './fake-release.js';
 import { FakeProcessTable } from './fake-processes.js';
 import type { FakeTarget } from './fake-target.js';
 import { FakeToolLock } from './fake-tool-lock.js';
 import { FakeTree } from './fake-tree.js';
+import { addressesMatch, firstAddress, splitPortal } from './open-iscsi-addresses.js';
 
 const ISCSIADM = '/usr/sbin/iscsiadm';
 
@@ -41,6 +43,10 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   readonly vanishingRecords: ('before' | 'after')[] = [];
   /** Portals that answer a login only once the promise is fulfilled, by their address. */
   readonly slowPortals = new Map<string, Promise<void>>();
+  /** What the host's resolver knows: open-iscsi asks it for every two addresses that are not the same text. */
+  readonly names = new Map<string, readonly string[]>();
+  /** Where a target sends a login on to (RFC 7143, 11.13.5), by the address that was asked. */
+  readonly redirects = new Map<string, { readonly address: string; readonly port: number }>();
   /** How `iscsiadm -m iface` names the records that it makes: `transport.mac`, with this behind it. */
   ifaceNaming: '' | '.ipv4.0' = '';
   readonly #users = new Map<string, readonly DeviceUser[]>();
@@ -85,13 +91,15 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     const after = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
     const [target, portal, iface] = [after('-T'), after('-p'), after('-I')];
     if (args.includes('--discover') && args.includes('nonpersistent') && portal !== undefined && iface !== undefined) return await this.#discover(portal, iface);
+    const session = /^-m session -r (\d+) --logout$/.exec(args.join(' '))?.[1];
+    if (session !== undefined) return this.#logoutAll(this.kernel.sessions.filter(({ id }) => String(id) === session));
     if (args.includes('discoverydb') && after('-o') === 'show') return { exitCode: 6, stdout: '', stderr: absentRecordText(this.release) };
     if (target === undefined || iface === undefined) throw new Error(`iscsiadm without target or iface: ${printable(command)}`);
-    const portals = portal === undefined ? undefined : [parsePortal(portal)];
-    if (args.includes('--login')) return await this.#loginAll((portals ?? this.#recordedPortals(target, iface)).map((one) => ({ target, portal: one, iface })));
-    if (args.includes('--logout')) return this.#logoutAll((portals ?? this.kernel.sessions.filter((session) => session.target === target && session.iface === iface).map((session) => session.portal)).map((one) => ({ target, portal: one, iface })));
+    const place: Pattern = { target, iface, portal: portal === undefined ? undefined : splitPortal(portal) };
+    if (args.includes('--login')) return await this.#loginAll(this.#records(place));
+    if (args.includes('--logout')) return this.#logoutAll(this.kernel.sessions.filter((one) => this.#matches(place, one)));
     const [key, value] = [after('-n'), after('-v')];
-    if (after('-o') === 'update' && key !== undefined && value !== undefined && portal !== undefined) return this.#update({ target, portal: parsePortal(portal), iface }, key, value);
+    if (after('-o') === 'update' && key !== undefined && value !== undefined && portal !== undefined) return this.#update(place, key, value);
     throw new Error(`An iscsiadm command that this host does not know: ${printable(command)}`);
   }
 
@@ -100,13 +108,18 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${program}: it is not installed, or not in PATH`);
   }
 
+  /** usr/iscsi_util.c, __iscsi_match_session. */
+  #matches({ target, portal, iface }: Pattern, other: Place): boolean {
+    return other.target === target && other.iface === iface && (portal === undefined || (portal.port === other.portal.port && addressesMatch(portal.address, other.portal.address, this.names)));
+  }
+
   /** Where its open-iscsi keeps its records. */
   get root(): string {
     return this.release.root;
   }
 
   /** All at once; the exit status is that of the first that fails, as iscsiadm has it. */
-  async #loginAll(places: readonly Place[]): Promise<CommandResult> {
+  async #loginAll(places: readonly FakeRecord[]): Promise<CommandResult> {
     if (!(await this.toolLock.readRecords(this.#recordCount()))) return exit(6, 'iscsiadm: Could not execute operation on all records: encountered iSCSI database failure');
     if (places.length === 0) return exit(21, 'iscsiadm: No records found');
     const vanishing = this.vanishingRecords.shift();
@@ -118,9 +131,9 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     return { exitCode: results.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0, stdout: '', stderr };
   }
 
-  #logoutAll(places: readonly Place[]): CommandResult {
-    const results = places.map((place) => this.#logout(place));
-    return results.find(({ exitCode }) => exitCode !== 0) ?? exit(results.length === 0 ? 21 : 0);
+  #logoutAll(sessions: readonly FakeSession[]): CommandResult {
+    for (const session of sessions) this.kernel.removeSession(session);
+    return sessions.length === 0 ? exit(21, 'iscsiadm: No matching sessions found') : exit(0);
   }
 
   /** iscsiadm reads them all, whichever is meant (usr/idbm.c, idbm_for_each_rec). */
@@ -129,18 +142,16 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     return below(`${this.root}/nodes`).flatMap(below).flatMap((portal) => (this.tree.kind(portal) === 'file' ? [portal] : below(portal))).length;
   }
 
-  #recordedPortals(target: string, iface: string): readonly Portal[] {
-    const portals = this.tree.list(`${this.root}/nodes/${target}`).map((name) => name.split(',')).map(([address = '', port]) => ({ address, port: Number(port) }));
-    return portals.filter((portal) => this.#record({ target, portal, iface }) !== undefined);
-  }
-
-  async #login({ target: iqn, portal, iface }: Place): Promise<CommandResult> {
+  async #login({ target: iqn, portal: asked, iface, values: record }: FakeRecord): Promise<CommandResult> {
     if (!this.iscsidRuns) return exit(20, 'iscsiadm: can not connect to iSCSI daemon (111)!');
-    const record = this.#record({ target: iqn, portal, iface });
-    if (record === undefined) return exit(21, 'iscsiadm: No records found');
     const transport = record.get('iface.transport_name') ?? 'tcp';
     if (this.missingTransports.has(transport)) return exit(12, `iscsiadm: Could not insert module ${transport}`);
-    if (this.kernel.sessionOf({ target: iqn, portal, iface }) !== undefined) return exit(15, 'iscsiadm: 1 session requested, but 1 already present.');
+    const isThere = (): boolean => this.kernel.sessions.some((session) => this.#matches({ target: iqn, portal: asked, iface }, session));
+    if (isThere()) return exit(15, 'iscsiadm: 1 session requested, but 1 already present.');
+    const address = firstAddress(asked.address, this.names);
+    const failure = (status: number, words: string): CommandResult => exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${iqn}, portal: ${asked.address},${asked.port}].\niscsiadm: initiator reported error (${status} - ${words})`);
+    if (address === undefined) return failure(4, 'encountered connection failure');
+    const portal = { address: endpointAddress(address), port: asked.port };
     await this.slowPortals.get(portal.address);
     const target = this.targets.find((candidate) => candidate.iqn === iqn);
     const answers = this.targets.some(({ portals }) => portals.some(({ address, port, serves }) => address === portal.address && port === portal.port && serves !== 'nothing'));
@@ -148,9 +159,10 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     const tries = Number(record.get('node.session.initial_login_retry_max') ?? '4');
     if (status === 8) await this.clock.sleep(tries * Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
     const loss = this.losingTransports.get(transport);
-    if (status === 24 && loss !== undefined) return await this.#loseLogin({ target: iqn, portal, iface }, transport, loss, Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000);
-    if (status !== 0) return exit(status, `iscsiadm: Could not login to [iface: ${iface}, target: ${iqn}, portal: ${portal.address},${portal.port}].\niscsiadm: initiator reported error (${status} - it failed)`);
-    this.kernel.addSession({ target: iqn, portal, iface, transport }, record.get('node.session.timeo.replacement_timeout'));
+    if (status === 24 && loss !== undefined) return await this.#loseLogin({ target: iqn, portal: asked, iface }, transport, loss, Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000);
+    if (status !== 0) return failure(status, 'it failed');
+    if (isThere()) return failure(15, 'session exists'); // iscsid makes one session for two records of one portal (usr/initiator.c, session_is_running)
+    this.kernel.addSession({ target: iqn, portal: asked, iface, transport, connectedTo: this.redirects.get(portal.address) ?? portal }, record.get('node.session.timeo.replacement_timeout'));
     return exit(0);
   }
 
@@ -181,30 +193,25 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   }
 
   /** Comments do not survive it. */
-  #update(place: Place, key: string, value: string): CommandResult {
-    const path = this.#recordPath(place);
-    if (path === undefined) return exit(21, 'iscsiadm: No records found');
-    this.tree.write(path, formatRecord(new Map([...parseRecord(this.tree.read(path) ?? ''), [key, value]])));
-    return exit(0);
+  #update(place: Pattern, key: string, value: string): CommandResult {
+    const records = this.#records(place);
+    for (const { path, values } of records) this.tree.write(path, formatRecord(new Map([...values, [key, value]])));
+    return records.length === 0 ? exit(21, 'iscsiadm: No records found') : exit(0);
   }
 
-  #logout(place: Place): CommandResult {
-    const session = this.kernel.sessionOf(place);
-    if (session === undefined) return exit(21, 'iscsiadm: No matching sessions found');
-    this.kernel.removeSession(session);
-    return exit(0);
-  }
-
-  #record(place: Place): ReadonlyMap<string, string> | undefined {
-    const path = this.#recordPath(place);
-    return path === undefined ? undefined : parseRecord(this.tree.read(path) ?? '');
-  }
-
-  #recordPath({ target, portal, iface }: Place): string | undefined {
-    const folder = `${this.root}/nodes/${target}`;
-    const portals = this.tree.list(folder).filter((name) => name === `${portal.address},${portal.port}` || name.startsWith(`${portal.address},${portal.port},`));
-    const paths = portals.flatMap((name) => [`${folder}/${name}/${iface}`, `${folder}/${name}`]).filter((path) => this.tree.kind(path) === 'file');
-    return paths.find((path) => (parseRecord(this.tree.read(path) ?? '').get('iface.iscsi_ifacename') ?? 'default') === iface);
+  /**
+   * Every record of the database is read, and goes by what is in it (usr/idbm.c, idbm_for_each_rec; usr/iscsiadm.c,
+   * rec_match_fn).
+   */
+  #records(pattern: Pattern): readonly FakeRecord[] {
+    const folder = `${this.root}/nodes/${pattern.target}`;
+    const files = this.tree.list(folder).filter((name) => name.includes(',')).flatMap((name) => (this.tree.kind(`${folder}/${name}`) === 'file' ? [name] : this.tree.list(`${folder}/${name}`).map((file) => `${name}/${file}`)));
+    const records = files.map((file): FakeRecord => {
+      const values = parseRecord(this.tree.read(`${folder}/${file}`) ?? '');
+      const portal = { address: values.get('node.conn[0].address') ?? '', port: Number(values.get('node.conn[0].port') ?? '3260') };
+      return { path: `${folder}/${file}`, values, target: values.get('node.name') ?? '', portal, iface: values.get('iface.iscsi_ifacename') ?? 'default' };
+    });
+    return records.filter((record) => this.#matches(pattern, record));
   }
 
   async readText(path: string): Promise<string | undefined> {
@@ -286,6 +293,14 @@ interface Place {
   readonly target: string;
   readonly portal: Portal;
   readonly iface: string;
+}
+
+/** What a command says of records and sessions. */
+type Pattern = Omit<Place, 'portal'> & { readonly portal: Portal | undefined };
+
+interface FakeRecord extends Place {
+  readonly path: string;
+  readonly values: ReadonlyMap<string, string>;
 }
 
 function exit(exitCode: number, stderr = ''): CommandResult {

@@ -4,11 +4,15 @@ import { firstFree, letters } from './letters.js';
 import type { FakeTarget } from './fake-target.js';
 import type { FakeTree } from './fake-tree.js';
 import { FakeUdev } from './fake-udev.js';
+import { kernelAddress } from './open-iscsi-addresses.js';
 
 export interface FakeSession {
   readonly id: number;
   readonly target: string;
+  /** As it was asked for: in any spelling, or by name (`persistent_address`). */
   readonly portal: Portal;
+  /** Where the connection went, where that is not what was asked for: a name's address, or where a redirect led. */
+  readonly connectedTo?: { readonly address: string; readonly port: number };
   readonly iface: string;
   readonly transport: string;
 }
@@ -34,26 +38,30 @@ export class FakeKernel {
     tree.directory('/sys/class/iscsi_session');
   }
 
-  sessionOf({ target, portal, iface }: Pick<FakeSession, 'target' | 'portal' | 'iface'>): FakeSession | undefined {
-    return this.sessions.find((session) => session.target === target && session.iface === iface && session.portal.address === portal.address && session.portal.port === portal.port);
-  }
-
   /** @param recoverySeconds how long the session may be away before its I/O fails */
   addSession(place: Omit<FakeSession, 'id'>, recoverySeconds = '120'): FakeSession {
     const session = { ...place, id: ++this.#lastSession };
-    const { id, target, portal, iface, transport } = session;
+    const { id, target, portal, iface, transport, connectedTo = portal } = session;
     const device = folderOf(session);
     this.sessions.push(session);
     this.#writeAll(`${device}/iscsi_session/session${id}`, { targetname: target, ifacename: iface, state: 'LOGGED_IN', target_id: '0', tpgt: '1', recovery_tmo: recoverySeconds });
     this.#tree.symbolicLink(`${device}/iscsi_session/session${id}/device`, device);
     this.#tree.symbolicLink(`/sys/class/iscsi_session/session${id}`, `${device}/iscsi_session/session${id}`);
-    this.#writeAll(`/sys/class/iscsi_connection/connection${id}:0`, { persistent_address: portal.address, persistent_port: String(portal.port) });
+    this.#writeAll(`/sys/class/iscsi_connection/connection${id}:0`, {
+      persistent_address: portal.address, persistent_port: String(portal.port), address: kernelAddress(connectedTo.address), port: String(connectedTo.port),
+    });
     this.#writeAll(`/sys/class/scsi_host/host${id}`, { proc_name: transport === 'tcp' || transport === 'iser' ? `iscsi_${transport}` : transport, scan: '' });
     return session;
   }
 
   setState({ id }: FakeSession, state: string): void {
     this.#tree.write(`/sys/class/iscsi_session/session${id}/state`, state);
+  }
+
+  /** The connection is lost: while there is none the kernel has no address of it (ENOTCONN). */
+  lose(session: FakeSession): void {
+    this.setState(session, 'FAILED');
+    for (const key of ['address', 'port']) this.#tree.remove(`/sys/class/iscsi_connection/connection${session.id}:0/${key}`);
   }
 
   removeSession(session: FakeSession): void {

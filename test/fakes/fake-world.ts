@@ -36,7 +36,7 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   const clock = shared?.clock ?? new FakeClock();
   const host = shared?.host ?? new FakeHost({ clock });
   const libvirt = new FakeLibvirt();
-  const hostNames = new FakeHostNames();
+  const hostNames = new FakeHostNames(host.names);
   if (besides === 'in its place') shared?.process.kill();
   const process = host.processes.start();
   const interrupter = new Interrupter();

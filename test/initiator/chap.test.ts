@@ -14,7 +14,7 @@ import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { FakeTarget } from '../fakes/fake-target.js';
 import { openFakeWorld } from '../fakes/fake-world.js';
-import { captured } from './captured.js';
+import { captured, capturedRecord } from './captured.js';
 
 const target = parseTargetName('iqn.2026-11.org.example:chap');
 const [TCP] = BUILT_IN_IFACES as readonly [Iface, Iface];
@@ -140,7 +140,7 @@ describe('CHAP by argument', () => {
 
   test('leaves an administrator\'s record theirs, and undo() restores it byte for byte', async () => {
     const { database, host } = open({ byArgument: true });
-    const text = captured('nodes/with-chap/10.99.1.1,3260,1/default');
+    const text = capturedRecord('nodes/with-chap/10.99.1.1,3260,1/default', { target, address: KEY.portal.address });
     host.tree.write(PATH, text);
     const change = await database.put(KEY, chap('first-secret'), SIGNAL);
     expect(host.tree.read(PATH)).not.toContain(OWNER_COMMENT);

@@ -208,3 +208,15 @@ test('nothing that was captured of a discovery shows its secret', () => {
     expect(readFileSync(`test/fixtures/open-iscsi/2.1.8/answers/${name}`, 'utf8')).not.toMatch(/finderfinderf|wrongwrongwrong/);
   }
 });
+
+test.each([`iqn.2026-11.org.example:${'x:'.repeat(99)}`, `iqn.2026-11.org.example:${'ü'.repeat(99)}`])('discoverPortals() of a target with a long name writes a record whose folder any file system takes: %s', async (name) => {
+  const { host, discover } = open();
+  const long = parseTargetName(name);
+  host.targets.push(new FakeTarget({ iqn: long, portals: [{ address: '10.99.1.1', port: 3260, serves: 'tcp' }] }));
+  const folders: string[] = [];
+  const run = host.run.bind(host);
+  host.run = async (command: Command, signal) => { folders.push(...host.tree.list(FOLDER)); return await run(command, signal); };
+  expect(await discover({ ...PLAIN, target: long })).toHaveLength(1);
+  expect(folders.map((folder) => Buffer.byteLength(folder) <= 255)).toEqual([true]);
+  expect(host.residue()).toEqual([]);
+});

@@ -5,8 +5,9 @@ import { parseTargetName } from '../../src/connection/target-name.js';
 import type { Command } from '../../src/host/command.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
 import * as commands from '../../src/initiator/iscsiadm-commands.js';
+import type { SessionId } from '../../src/initiator/session.js';
 import { parseToolVersion } from '../../src/initiator/parse-tool-version.js';
-import { captured } from './captured.js';
+import { captured, CAPTURED_RELEASE } from './captured.js';
 
 const KEY = { target: parseTargetName('iqn.2026-11.org.example:one'), portal: parsePortal('10.99.1.1:3260'), iface: DEFAULT_IFACE };
 
@@ -16,6 +17,7 @@ const BUILT: Readonly<Record<keyof typeof commands, Command>> = {
   loginTargetCommand: commands.loginTargetCommand(KEY, 1000),
   logoutCommand: commands.logoutCommand(KEY, 1000),
   logoutTargetCommand: commands.logoutTargetCommand(KEY, 1000),
+  logoutSessionCommand: commands.logoutSessionCommand(7 as SessionId, 1000),
   setPasswordCommand: commands.setPasswordCommand(KEY, new Secret('hush'), 1000),
   discoverCommand: commands.discoverCommand({ name: 'libvirt-volume.default.10.99.1.1', port: 3260 }, DEFAULT_IFACE, 1000),
   askForRecordCommand: commands.askForRecordCommand({ name: 'libvirt-volume.none', port: 3260 }, 1000),
@@ -23,9 +25,9 @@ const BUILT: Readonly<Record<keyof typeof commands, Command>> = {
   listIfacesCommand: commands.listIfacesCommand(1000),
 };
 
-test('every iscsiadm command that acts on a record carries -I; the two that carry none are the version and the list of all ifaces, which name no record', () => {
+test('every iscsiadm command that acts on a record carries -I; those that carry none name no record: one session by its number, the version, the list of all ifaces', () => {
   const without = Object.values(BUILT).filter(({ args }) => !args.includes('-I')).map(({ args }) => args.join(' '));
-  expect(without).toEqual(['--version', '-m iface']);
+  expect(without).toEqual(['-m session -r 7 --logout', '--version', '-m iface']);
 });
 
 test.each(Object.entries(BUILT))('%s is never killed', (_name, { program, patience }) => {
@@ -33,7 +35,7 @@ test.each(Object.entries(BUILT))('%s is never killed', (_name, { program, patien
 });
 
 test('parseToolVersion() reads what the tools print of themselves', () => {
-  expect(parseToolVersion(captured('version.txt'))).toBe('2.1.8');
-  expect(parseToolVersion(captured('host/iscsid-version.txt'))).toBe('2.1.8');
+  expect(parseToolVersion(captured('version.txt'))).toBe(CAPTURED_RELEASE);
+  expect(parseToolVersion(captured('host/iscsid-version.txt'))).toBe(CAPTURED_RELEASE);
   expect(parseToolVersion('iscsiadm: unrecognized option')).toBeUndefined();
 });

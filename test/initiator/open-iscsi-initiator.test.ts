@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { NonEmpty } from '../../src/base/brand.js';
 import { SILENT } from '../../src/base/logger.js';
 import { parsePortal } from '../../src/connection/portal.js';
 import { parseTargetName } from '../../src/connection/target-name.js';
@@ -9,12 +10,14 @@ import { parseIfaceName } from '../../src/iface/iface-name.js';
 import { loginCommand, logoutCommand } from '../../src/initiator/iscsiadm-commands.js';
 import { loginFailure } from '../../src/initiator/iscsiadm-exit.js';
 import { OpenIscsiInitiator } from '../../src/initiator/open-iscsi-initiator.js';
+import type { Session } from '../../src/initiator/session.js';
 import { EventHub } from '../../src/events/event-hub.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';
+import type { FakeSession } from '../fakes/fake-kernel.js';
 import { FakeTarget } from '../fakes/fake-target.js';
-import { captured, capturedAnswer } from './captured.js';
+import { captured, capturedAnswer, capturedRecord } from './captured.js';
 
 const target = parseTargetName('iqn.2026-11.org.example:fixtures');
 const path = { target, portal: parsePortal('10.99.1.1:3260'), lun: parseLun(1) };
@@ -114,6 +117,50 @@ describe('logout()', () => {
     answerWith(host, '--logout', capturedAnswer('logout-no-session'));
     await expect(initiator.logout(session, SIGNAL)).rejects.toMatchObject({ code: 'LOGOUT_FAILED', details: { exitCode: 21 } });
     expect(host.tree.read(RECORD)).toBeDefined();
+  });
+});
+
+describe('of sessions that iscsiadm would take for one,', () => {
+  const SECOND = { address: '10.99.2.1', port: 3260 };
+  const add = (host: FakeHost, given: Partial<Parameters<FakeHost['kernel']['addSession']>[0]> = {}): FakeSession => host.kernel.addSession({ target, portal: path.portal, iface: 'default', transport: 'tcp', ...given });
+  const placed = async (initiator: OpenIscsiInitiator, ...ids: readonly number[]): Promise<NonEmpty<Session>> => {
+    const [first, ...others] = (await initiator.sessions()).filter(({ id }) => ids.includes(id));
+    if (first === undefined) throw new RangeError(ids.join(', '));
+    return [first, ...others];
+  };
+
+  test.each<[string, Partial<FakeSession>]>([
+    ['a second one to the portal', {}],
+    ['one by a name that leads to the portal now', { portal: { address: 'storage', port: 3260 }, connectedTo: SECOND }],
+    ['one in another spelling', { portal: { address: '10.99.257', port: 3260 } }],
+  ])('logout() ends the one that is meant, and not %s', async (_which, other) => {
+    const { host, initiator } = open();
+    host.names.set('storage', ['10.99.1.1']);
+    const [mine, theirs] = [add(host), add(host, other)];
+    await initiator.logout((await placed(initiator, mine.id))[0], SIGNAL);
+    expect(host.kernel.sessions).toEqual([theirs]);
+  });
+
+  test.each<[string, Partial<FakeSession>]>([
+    ['of a driver that is not known', { portal: { address: '10.99.9.9', port: 3260 }, transport: 'warp' }],
+    ['at an address that is not understood', { portal: { address: 'no address', port: 3260 } }],
+  ])('logoutAll() ends those that are meant, and not one %s', async (_which, other) => {
+    const { host, initiator } = open();
+    const mine = [add(host), add(host, { portal: SECOND })];
+    const theirs = add(host, other);
+    await initiator.logoutAll(await placed(initiator, ...mine.map(({ id }) => id)), SIGNAL);
+    expect(host.kernel.sessions).toEqual([theirs]);
+  });
+
+  test('loginAll() logs in to the portals that are meant, and not by a record of somebody\'s that has its portal by name', async () => {
+    const { host, initiator } = open();
+    host.targets.splice(0, 1, new FakeTarget({ iqn: target, portals: ['10.99.1.1', SECOND.address, '10.99.3.1'].map((address) => ({ address, port: 3260, serves: 'tcp' })) }));
+    host.names.set('storage', ['10.99.3.1']);
+    const theirs = capturedRecord('nodes/new-style/10.99.1.1,3260,1/default', { target, address: 'storage' });
+    host.tree.write(`/etc/iscsi/nodes/${target}/storage,3260,1/default`, theirs);
+    const logins = await initiator.loginAll([path, { ...path, portal: SECOND }], TCP, undefined, SIGNAL);
+    await Promise.all(logins.map(async ({ session, ended }) => { await session; await ended; }));
+    expect(host.kernel.sessions.map(({ portal: { address } }) => address).toSorted()).toEqual(['10.99.1.1', '10.99.2.1']);
   });
 });
 

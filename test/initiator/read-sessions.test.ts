@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parsePortal } from '../../src/connection/portal.js';
 import { TRANSPORTS } from '../../src/iface/transport.js';
-import { readSessions } from '../../src/initiator/read-sessions.js';
+import { readAllSessions, readSessions } from '../../src/initiator/read-sessions.js';
 import { isSessionOf } from '../../src/initiator/session.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { FakeHost } from '../fakes/fake-host.js';
@@ -68,6 +68,40 @@ describe('readSessions()', () => {
     const host = open();
     host.kernel.addSession({ target, portal, iface: 'default', transport: 'warp' });
     expect(await readSessions(host)).toEqual([]);
+  });
+});
+
+describe('readAllSessions()', () => {
+  const place = { portal, iface: 'default', transport: 'tcp' };
+
+  test('keeps each odd session with the reason, and every other one as it is', async () => {
+    const host = open();
+    const sound = host.kernel.addSession({ ...place, target });
+    host.kernel.addSession({ ...place, target: 'iqn.2010-10.org.example:a b' });
+    host.kernel.addSession({ ...place, target, iface: 'my iface' });
+    host.kernel.addSession({ ...place, target, transport: 'warp' });
+    host.kernel.addSession({ ...place, target, portal: { address: 'not an address', port: 3260 } });
+    const portless = host.kernel.addSession({ ...place, target });
+    for (const key of ['persistent_port', 'port']) host.tree.remove(`/sys/class/iscsi_connection/connection${portless.id}:0/${key}`);
+    const { sessions, foreign } = await readAllSessions(host);
+    expect(sessions.map(({ id }) => id)).toEqual([sound.id]);
+    expect(foreign).toEqual([
+      { id: 2, target: 'iqn.2010-10.org.example:a b', iface: 'default', reason: expect.stringContaining('a blank') as unknown },
+      { id: 3, target, iface: 'my iface', reason: expect.stringContaining('"my iface" as an iface name') as unknown },
+      { id: 4, target, iface: 'default', reason: "its driver warp is none of open-iscsi's transports" },
+      { id: 5, target, iface: 'default', reason: expect.stringContaining('as a host name') as unknown },
+      { id: 6, target, iface: 'default', reason: 'the kernel shows no address and port of it' },
+    ]);
+  });
+
+  test.each<[string, string, object]>([
+    ['where its connection is', 'lost-not', { portal: { address: '2001:db8::9', port: 3261, recordedAs: { hostName: 'storage_1', port: 3260 } }, recordedAddress: 'Storage_1.' }],
+    ['its name, while its connection is down', 'lost', { portal: { address: 'storage_1', port: 3260, recordedAs: { hostName: 'storage_1', port: 3260 } }, recordedAddress: 'Storage_1.' }],
+  ])('gives a session that was made by name %s', async (_what, state, expected) => {
+    const host = open();
+    const session = host.kernel.addSession({ ...place, target, portal: { address: 'Storage_1.', port: 3260 }, connectedTo: { address: '2001:db8::9', port: 3261 } });
+    if (state === 'lost') host.kernel.lose(session);
+    expect((await readAllSessions(host)).sessions).toEqual([expect.objectContaining(expected)]);
   });
 });
 

@@ -10,10 +10,11 @@ afterEach(() => {
 });
 
 test.each([
-  ['two processors', { accelerator: 'tcg', cpus: 2, freeBytes: 20 * GIB }, 2],
-  ['many processors', { accelerator: 'tcg', cpus: 64, freeBytes: 200 * GIB }, 2],
-  ['one processor', { accelerator: 'tcg', cpus: 1, freeBytes: 20 * GIB }, 1],
-  ['memory for one', { accelerator: 'tcg', cpus: 2, freeBytes: 8 * GIB }, 1],
+  ['two processors', { accelerator: 'tcg', cpus: 2, freeBytes: 20 * GIB }, 3],
+  ['two processors and memory for two', { accelerator: 'tcg', cpus: 2, freeBytes: 11 * GIB }, 2],
+  ['many processors', { accelerator: 'tcg', cpus: 64, freeBytes: 200 * GIB }, 3],
+  ['one processor', { accelerator: 'tcg', cpus: 1, freeBytes: 20 * GIB }, 2],
+  ['memory for one', { accelerator: 'tcg', cpus: 2, freeBytes: 7 * GIB }, 1],
   ['memory for none', { accelerator: 'tcg', cpus: 2, freeBytes: GIB }, 1],
   ['KVM', { accelerator: 'kvm', cpus: 8, freeBytes: 20 * GIB }, 1],
 ] as const)('lanesOf() of a host with %s', (_what, host, expected) => {

@@ -3,12 +3,16 @@ import { parseScenario } from '../../lab/plan.js';
 
 const RELEASES = ['13', '12'] as const;
 
-test('parseScenario() reads needs, releases and limit from the head of the file', () => {
-  expect(parseScenario('big', '// needs: libvirt, multipath\n// releases: 12 13\n// limit: 300 s\nimport x', RELEASES)).toEqual({ name: 'big', services: ['libvirt', 'multipath'], releases: ['12', '13'], limitSeconds: 300 });
+test('parseScenario() reads needs, releases, times and whether it spoils the machine from the head of the file', () => {
+  expect(parseScenario('big', '// needs: libvirt, multipath\n// releases: 12 13\n// takes: 90 s\n// limit: 300 s\n// spoils: the machine\nimport x', RELEASES)).toEqual({ name: 'big', services: ['libvirt', 'multipath'], releases: ['12', '13'], seconds: 90, limitSeconds: 300, spoils: true });
 });
 
 test('parseScenario() needs nothing and takes 360 s, in the first release, unless it says', () => {
-  expect(parseScenario('small', "import { test } from 'node:test';", RELEASES)).toEqual({ name: 'small', services: [], releases: ['13'], limitSeconds: 360 });
+  expect(parseScenario('small', "import { test } from 'node:test';", RELEASES)).toEqual({ name: 'small', services: [], releases: ['13'], seconds: 30, spoils: false, limitSeconds: 360 });
+});
+
+test('parseScenario() takes "releases: none" for a scenario that runs by name alone', () => {
+  expect(parseScenario('tool', '// releases: none', RELEASES).releases).toEqual([]);
 });
 
 test('parseScenario() refuses a service it does not know', () => {

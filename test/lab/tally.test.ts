@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { LabEvent, TestEvent } from '../../lab/events.js';
-import { closingLine, parseJestTally, parseLabTally, sum, tallyOf } from '../../lab/host/tally.js';
+import { closingLine, parseJestTally, parseLabTally, parseStages, sum, tallyOf, withStages } from '../../lab/host/tally.js';
 
 const ended = (outcome: TestEvent['outcome']): LabEvent => ({ kind: 'test', scenario: 'demo', name: 'it works', outcome, ms: 1 });
 
@@ -22,4 +22,11 @@ test('parseJestTally() counts a test file that did not run as a failure', () => 
 test('parseLabTally() refuses a file without its numbers', () => {
   expect(parseLabTally('{"passed":1,"failed":2,"skipped":3}')).toEqual({ passed: 1, failed: 2, skipped: 3 });
   expect(() => parseLabTally('{"passed":1}')).toThrow('there is no number failed');
+});
+
+test('withStages() counts stages that failed, where no test did', () => {
+  const stages = parseStages('12 passed lint\n3 FAILED unit on Node 22\n40 FAILED lab\n');
+  expect(stages).toEqual([{ name: 'lint', seconds: 12, failed: false }, { name: 'unit on Node 22', seconds: 3, failed: true }, { name: 'lab', seconds: 40, failed: true }]);
+  expect(withStages({ passed: 5, failed: 0, skipped: 1 }, stages)).toEqual({ passed: 5, failed: 2, skipped: 1 });
+  expect(withStages({ passed: 5, failed: 1, skipped: 1 }, stages)).toEqual({ passed: 5, failed: 1, skipped: 1 });
 });

@@ -11,8 +11,9 @@ import { checkMultipath } from './check-multipath.js';
 import { checkNicsInOneNetwork } from './check-nics-in-one-network.js';
 import { checkOpenIscsi } from './check-open-iscsi.js';
 import { checkPermissions } from './check-permissions.js';
+import { checkSessions } from './check-sessions.js';
 
 /** Each decides over what was seen and touches nothing. In the order in which people would look. */
 export const ALL_CHECKS: readonly ((state: HostState) => readonly Finding[])[] = [
-  checkConfig, checkPermissions, checkDirectories, checkOpenIscsi, checkInitiatorName, checkDatabase, checkIfaces, checkFailedTransports, checkNicsInOneNetwork, checkMultipath, checkLibvirt,
+  checkConfig, checkPermissions, checkDirectories, checkOpenIscsi, checkInitiatorName, checkDatabase, checkSessions, checkIfaces, checkFailedTransports, checkNicsInOneNetwork, checkMultipath, checkLibvirt,
 ];

@@ -62,7 +62,10 @@ function checkRecord({ path, content }: DatabaseRecord): readonly Finding[] {
     case 'broken':
       return [finding(code, `the record ${path} is broken: ${content.reason}`, `rm ${shellWords(path)}`)];
     case 'node':
-      return content.startup === 'manual' ? [] : [automatic(content)];
+      return [
+        ...(content.unknown === undefined ? [] : [finding('NODE_RECORD_UNKNOWN', `the record ${path} is of no volume that could be connected, and is left alone: ${content.unknown}`)]),
+        ...(content.startup === 'manual' ? [] : [automatic(content)]),
+      ];
     case 'discovery':
       return [];
     default:

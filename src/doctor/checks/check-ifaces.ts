@@ -25,8 +25,9 @@ export function checkIfaces({ database, ifaces, options: { iscsiIfaceFallback } 
 function checkChosen(chosen: ChosenIface, { hardware, root }: IfaceState, fallback: 'default' | 'none'): Finding {
   if (chosen.kind === 'damaged') return finding('IFACE_UNUSABLE', `the iface ${chosen.broken.name} cannot be used: ${chosen.broken.reason}`, removing(root, chosen.broken.name));
   if (chosen.kind === 'not-found') return finding('IFACE_NOT_FOUND', errorChain(chosen.error), hardware.hosts.some(isAdapter) ? 'libvirt-volume ifaces generate' : undefined);
-  const { iface, isNew } = chosen.resolved;
+  const { iface, isNew, note } = chosen.resolved;
   const verdict = verifyIface(iface, hardware);
+  if (verdict.kind === 'usable' && note !== undefined) return finding('IFACE_FALLS_BACK', note);
   if (verdict.kind === 'usable') return finding('IFACE_USABLE', `the iface ${iface.name} can be used, over ${iface.transport}${isNew ? '; its record is made at the first login' : ''}`);
   return unusable(iface, verdict, fallback === 'default' && iface.transport !== 'tcp' ? verifyIface(tcp(), hardware) : undefined);
 }

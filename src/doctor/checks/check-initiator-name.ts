@@ -1,5 +1,5 @@
 import { quoted } from '../../base/quoted.js';
-import { parseTargetName } from '../../connection/target-name.js';
+import { isStandardName } from '../../connection/target-name.js';
 import { initiatorNameIn } from '../../initiator/initiator-name-in.js';
 import { finding, type Finding } from '../finding.js';
 import type { HostState } from '../host-state.js';
@@ -20,15 +20,6 @@ function checkText(text: string | undefined): Finding {
   // Debian's package writes this for the first start of iscsid to replace (debian/open-iscsi.postinst, startup-checks.sh)
   if (name === undefined && /^\s*GenerateName=yes\s*$/m.test(text)) return finding('INITIATOR_NAME_NOT_GENERATED', `this host has no initiator name yet: ${FILE} says GenerateName=yes`, MEND);
   if (name === undefined) return finding('INITIATOR_NAME_MISSING', `this host has no initiator name: ${FILE} has no InitiatorName=`, MEND);
-  if (!isIscsiName(name)) return finding('INITIATOR_NAME_INVALID', `the initiator name ${quoted(name)} in ${FILE} is no iSCSI name: expected iqn.…, eui.… or naa.…`, MEND);
+  if (!isStandardName(name)) return finding('INITIATOR_NAME_INVALID', `the initiator name ${quoted(name)} in ${FILE} is no iSCSI name: expected iqn.…, eui.… or naa.…`, MEND);
   return finding('INITIATOR_NAME_SET', `this host is ${name}`);
-}
-
-function isIscsiName(text: string): boolean {
-  try {
-    return parseTargetName(text) === text;
-  } catch (error) {
-    if (error instanceof SyntaxError) return false;
-    throw error;
-  }
 }

@@ -40,9 +40,9 @@ describe('ifaceOfAddress() for an address in this host', () => {
       tree.iscsiHost({ host: 3, procName: 'cxgb3i', pci: '0000:05:00.0', mac: CHELSIO_T3.mac, ip: '10.5.0.77', netdev: 'eth5' });
     }, ['cxgb3i', '00:07:43:05:01:02', '10.5.0.77', undefined]],
     ["Chelsio T3: the port's address", '10.5.0.5', whole(CHELSIO_T3), ['cxgb3i', '00:07:43:05:01:02', '10.5.0.5', undefined]],
-    ['Broadcom 57810: the MAC is the HBA\'s', '10.6.1.5', whole(BROADCOM_57810), ['bnx2i', '00:10:18:a0:00:21', '10.6.1.5', undefined]],
+    ["Broadcom 57810: the NIC's own address is software TCP, for the HBA needs another", '10.6.1.5', whole(BROADCOM_57810), ['tcp', undefined, undefined, 'enp6s0f1']],
     ['Broadcom 57810: a VLAN is software TCP', '10.77.0.5', withVlan(BROADCOM_57810, 'enp6s0f0', '00:10:18:a0:00:00'), ['tcp', undefined, undefined, 'vlan7']],
-    ['Broadcom 5709', '10.7.0.5', whole(BROADCOM_5709), ['bnx2i', '00:10:18:b0:00:01', '10.7.0.5', undefined]],
+    ['Broadcom 5709: so is this', '10.7.0.5', whole(BROADCOM_5709), ['tcp', undefined, undefined, 'eth7']],
     ['QLogic 4032: the address is on the card', '10.8.3.9', whole(QLOGIC_4032), ['qla4xxx', '00:c0:dd:08:00:03', '10.8.3.9', undefined]],
     ['QLogic 4032: the IPv6 address of its interface', 'fd00:8:3::9', whole(QLOGIC_4032), ['qla4xxx', '00:c0:dd:08:00:03', 'fd00:8:3::9', undefined]],
     ['Emulex Skyhawk: the address of the iSCSI function\'s interface', '10.9.1.99', whole(EMULEX_SKYHAWK), ['be2iscsi', '00:90:fa:09:01:01', '10.9.1.99', undefined]],
@@ -85,9 +85,21 @@ describe('ifaceOfAddress() with records', () => {
     expect(await chosen('10.6.0.200', whole(BROADCOM_57810), [record])).toBe('offload0');
   });
 
-  test('makes a bnx2i record rather than take the generated one, which has no address', async () => {
-    const bare = ifaceOf({ transport_name: 'bnx2i', hwaddress: BROADCOM_57810.mac }, 'bnx2i.00:10:18:a0:00:01.ipv4.0');
-    expect(await chosen('10.6.0.5', whole(BROADCOM_57810), [bare])).toEqual(['bnx2i', '00:10:18:a0:00:01', '10.6.0.5', undefined]);
+  test.each([BROADCOM_57810, BROADCOM_5709, QLOGIC_FASTLINQ])('takes no record that gives the HBA of $transport the address of a NIC: one address on two MACs', async (card) => {
+    const tree = new SysfsTree();
+    whole(card)(tree);
+    const { netDevices } = await tree.hardware();
+    const [{ name, addresses: [address = ''] } = { name: '', addresses: [] }] = netDevices.filter(({ addresses }) => addresses.length > 0);
+    const records = [ifaceOf({ transport_name: card.transport, hwaddress: card.mac, ipaddress: address }, 'twice'), ifaceOf({ transport_name: card.transport, hwaddress: card.mac }, 'bare')];
+    expect(await chosen(address, whole(card), records)).toEqual(['tcp', undefined, undefined, name]);
+  });
+
+  test('says why the address of a NIC whose card could do more is software TCP, and what would be right', async () => {
+    const tree = new SysfsTree();
+    whole(BROADCOM_57810)(tree);
+    expect(ifaceOfAddress('10.6.0.5', await tree.hardware(), BUILT_IN_IFACES)).toMatchObject({
+      note: 'the address 10.6.0.5 is that of the network device enp6s0f0, so volumes go over tcp: the bnx2i HBA of that card needs another one, as in iscsi_iface = { transport = "bnx2i", hwaddress = "00:10:18:a0:00:01", ipaddress = "…" }',
+    });
   });
 
   test('takes a tcp record that is bound to the device by name, never one bound by a MAC that others share', async () => {

@@ -67,13 +67,13 @@ const TABLE: Readonly<Record<keyof typeof CARDS, Readonly<Record<keyof typeof SI
     ...common('NO_ISCSIUIO'),
     'MAC of the Ethernet side': 'NO_ADAPTER', 'MAC of the Ethernet side, plus one': 'usable',
     'address of a VLAN on the Ethernet side': 'tcp over vlan7', 'address of a bond of the Ethernet side': 'tcp over bond0',
-    'its IPv6 address': 'bnx2i over 00:10:18:b0:00:01',
+    'its IPv6 address': 'tcp over eth7',
   },
   BROADCOM_57810: {
     ...common('NO_ISCSIUIO'),
     'MAC of the Ethernet side': 'NO_ADAPTER', 'MAC of the Ethernet side, plus one': 'usable',
     'address of a VLAN on the Ethernet side': 'tcp over vlan7', 'address of a bond of the Ethernet side': 'tcp over bond0',
-    'its IPv6 address': 'bnx2i over 00:10:18:a0:00:01',
+    'its IPv6 address': 'tcp over enp6s0f0',
   },
   QLOGIC_4032: { ...common('usable'), ...wholeHba(), 'its IPv6 address': 'qla4xxx over 00:c0:dd:08:00:01' },
   EMULEX_SKYHAWK: {

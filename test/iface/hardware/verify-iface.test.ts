@@ -41,6 +41,7 @@ const CASES: readonly Case[] = [
   { is: 'MAC of no HBA', host: whole, iface: () => ({ hwaddress: '00:00:5e:00:53:01' }), code: () => 'NO_ADAPTER' },
   { is: 'MAC of the Ethernet port', host: whole, iface: ({ ethernet: [port], mac }) => ({ hwaddress: port?.mac ?? mac }), code: ({ ethernet: [port], mac }) => (port !== undefined && port.mac !== mac ? 'NO_ADAPTER' : 'usable') },
   { is: 'no ipaddress', host: whole, iface: () => ({ ipaddress: undefined }), code: ({ transport }) => (NEEDS_ADDRESS.has(transport) ? 'NO_IPADDRESS' : 'usable') },
+  { is: 'the ipaddress of a network device', host: (tree, card) => { whole(tree, card); tree.netDevice({ name: 'lan0', mac: '02:00:00:00:00:09', addresses: ['10.9.9.9/24'] }); }, iface: () => ({ ipaddress: '10.9.9.9' }), code: ({ transport }) => (NEEDS_ADDRESS.has(transport) ? 'IPADDRESS_TAKEN' : 'usable') },
   { is: 'iscsiuio does not run', host: (tree, card) => { card.plug(tree); card.load(tree); }, code: ({ transport }) => (NEEDS_ADDRESS.has(transport) ? 'NO_ISCSIUIO' : 'usable') },
   { is: 'bound to nothing', host: whole, iface: () => ({ hwaddress: undefined, ipaddress: undefined }), code: ({ transport }) => (NEEDS_HWADDRESS.has(transport) ? 'NO_HWADDRESS' : transport === 'bnx2i' ? 'NO_IPADDRESS' : 'usable') },
   { is: 'a network device that is not there', host: whole, iface: () => ({ net_ifacename: 'eth99' }), code: () => 'NO_NET_DEVICE' },

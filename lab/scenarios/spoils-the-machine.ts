@@ -1,0 +1,12 @@
+// spoils: the machine
+// takes: 10 s
+import assert from 'node:assert/strict';
+import { tryRun } from '../guest/commands.js';
+import { test } from '../guest/scenario.js';
+import { stopIscsid } from '../guest/services.js';
+
+/** Leaves a machine without iscsid behind: the lab must see that, and run what comes next in a machine booted anew. */
+test('iscsid is stopped, and nobody starts it again', async () => {
+  await stopIscsid();
+  assert.notEqual((await tryRun('pidof', ['iscsid'])).code, 0);
+});
