@@ -16,6 +16,8 @@ const common = {
   },
 };
 
+/** Suites of the driver that look at open-iscsi's database: they run on a fake host of each release. */
+const ON_EACH_RELEASE = ['attach', 'chap-secrets', 'connect', 'contract', 'discovery', 'killed-under-lock', 'late-paths', 'many-at-once', 'multipath', 'process-counts', 'several-ifaces', 'unread-record'];
 const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
 const reading = files.filter((file) => READS_CAPTURED.test(readFileSync(join(TESTS, file), 'utf8')));
 
@@ -28,6 +30,10 @@ export default {
   projects: [
     { ...common, displayName: 'unit', testMatch: ['**/*.test.ts'], globals: { OPEN_ISCSI: '2.1.11' } },
     { ...common, displayName: 'open-iscsi 2.1.8', testMatch: reading.map((file) => `<rootDir>/${TESTS}/${file}`), globals: { OPEN_ISCSI: '2.1.8' } },
+    {
+      ...common, displayName: 'host with open-iscsi 2.1.11', globals: { OPEN_ISCSI: '2.1.11', FAKE_OPEN_ISCSI: '2.1.11' },
+      testMatch: ON_EACH_RELEASE.map((name) => `<rootDir>/${TESTS}/driver/${name}.test.ts`),
+    },
   ],
   collectCoverageFrom: ['src/**/*.ts'],
   coverageReporters: ['text-summary', 'html'],

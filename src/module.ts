@@ -27,6 +27,7 @@ import type { FileSystem } from './host/file-system.js';
 import type { HostNames } from './host/host-names.js';
 import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
+import type { Processes } from './host/processes.js';
 import { ExecaCommandRunner } from './host/node/execa-command-runner.js';
 import { MultipathdCommands } from './host/node/multipathd-commands.js';
 import { FlockLocks } from './host/node/flock-locks.js';
@@ -35,6 +36,7 @@ import { RootHelperFileSystem } from './host/node/root-helper-file-system.js';
 import { SYSTEM_HOST_IDENTITY } from './host/node/system-host-identity.js';
 import { SYSTEM_HOST_NAMES } from './host/node/system-host-names.js';
 import { SYSTEM_NET_ADDRESSES } from './host/node/system-net-addresses.js';
+import { SYSTEM_PROCESSES } from './host/node/system-processes.js';
 import { SYSTEM_CLOCK } from './host/node/system-clock.js';
 import { winstonLogger } from './host/node/winston-logger.js';
 import { IfaceRecords } from './iface/make-iface.js';
@@ -77,9 +79,10 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.netAddresses).toConstantValue(SYSTEM_NET_ADDRESSES);
     bind(TOKENS.hostNames).toConstantValue(SYSTEM_HOST_NAMES);
     bind(TOKENS.hostIdentity).toConstantValue(SYSTEM_HOST_IDENTITY);
+    bind(TOKENS.processes).toConstantValue(SYSTEM_PROCESSES);
     bind(TOKENS.locks).toResolvedValue(({ lockDirectory, rootHelper }) => new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }), [TOKENS.options]).inSingletonScope();
     bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope().onDeactivation((libvirt) => libvirt.close());
-    bind(TOKENS.database).toResolvedValue(hostDatabase, [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.options]).inSingletonScope();
+    bind(TOKENS.database).toResolvedValue(hostDatabase, [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.options, TOKENS.processes, TOKENS.locks, TOKENS.logger]).inSingletonScope();
     bind(TOKENS.ifaces).toResolvedValue((files, database) => new HostIfaceReports({ files, database }), [TOKENS.fileSystem, TOKENS.database]).inSingletonScope();
     bind(TOKENS.ifaceRecords).toResolvedValue((files, database) => new IfaceRecords({ files, database }), [TOKENS.fileSystem, TOKENS.database]).inSingletonScope();
     bind(TOKENS.ifaceGenerator)
@@ -101,8 +104,10 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
   });
 }
 
-function hostDatabase(files: FileSystem, commands: CommandRunner, clock: Clock, { databaseRoot }: VolumeOptions): OpenIscsiDatabase {
-  return new OpenIscsiDatabase({ files, clock, locate: async (signal) => await locateDatabase({ files, commands, databaseRoot }, signal) });
+function hostDatabase(
+  files: FileSystem, commands: CommandRunner, clock: Clock, { databaseRoot }: VolumeOptions, processes: Processes, locks: Locks, logger: Logger,
+): OpenIscsiDatabase {
+  return new OpenIscsiDatabase({ files, clock, processes, locks, logger, locate: async (signal) => await locateDatabase({ files, commands, databaseRoot }, signal) });
 }
 
 function hostDoctor(

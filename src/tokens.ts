@@ -15,6 +15,7 @@ import type { HostIdentity } from './host/host-identity.js';
 import type { HostNames } from './host/host-names.js';
 import type { NetAddresses } from './host/net-addresses.js';
 import type { Locks } from './host/locks.js';
+import type { Processes } from './host/processes.js';
 import type { IfaceReports } from './iface/iface-report.js';
 import type { OpenIscsiDatabase } from './iface/open-iscsi-database.js';
 import type { IfaceRecords } from './iface/make-iface.js';
@@ -41,6 +42,8 @@ export const TOKENS = {
   deviceUsers: token<DeviceUsers>('device-users'),
   clock: token<Clock>('clock'),
   locks: token<Locks>('locks'),
+  /** Which process this is, and which have ended. */
+  processes: token<Processes>('processes'),
   /** open-iscsi's database: where it is, and its lock. One for all of a process. */
   database: token<OpenIscsiDatabase>('database'),
   libvirt: token<Libvirt>('libvirt'),

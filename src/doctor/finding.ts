@@ -22,6 +22,7 @@ export const FINDING_SEVERITY = {
   DATABASE_RECORDS_ELSEWHERE: 'warning',
   DATABASE_LOCK_STALE: 'error',
   DATABASE_LOCK_HELD: 'error',
+  DATABASE_LOCK_LEFT: 'warning',
   NODE_RECORD_BROKEN: 'error',
   NODE_RECORD_AUTOMATIC: 'warning',
   NODE_RECORD_UNKNOWN: 'warning',

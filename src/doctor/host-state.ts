@@ -2,6 +2,7 @@ import type { VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { FileKind } from '../host/file-system.js';
 import type { DatabaseLocation } from '../iface/database-location.js';
+import type { LockOwner } from '../iface/database-lock.js';
 import type { Hardware } from '../iface/hardware.js';
 import type { BrokenIface, IfaceFiles } from '../iface/read-ifaces.js';
 import type { OddLine } from '../iface/record-text.js';
@@ -78,6 +79,8 @@ export type DatabaseLockState =
   | {
       readonly kind: 'held';
       readonly path: string;
+      /** The process of this library that has it. */
+      readonly owner: LockOwner | undefined;
       /** For how long it was never seen free. */
       readonly forMs: number;
       /** The processes named iscsiadm and iscsid. Those hold the lock for milliseconds: only one that is stalled can still have it, and any other iscsiadm waits for it. */

@@ -121,7 +121,8 @@ async function readDatabaseLock({ files, clock, database }: DoctorParts, asked: 
   const free = await until(async () => ((await isThere()) ? undefined : true), { clock, timeoutMs: LOCK_LOOK_MS, signal });
   if (free === true) return { kind: 'free' };
   await asked;
-  return { kind: 'held', path, forMs: LOCK_LOOK_MS, processes: await readProcesses(files, ['iscsiadm', 'iscsid']) };
+  const owner = location.kind === 'seen' ? await database.lockOwner() : undefined;
+  return { kind: 'held', path, owner, forMs: LOCK_LOOK_MS, processes: await readProcesses(files, ['iscsiadm', 'iscsid']) };
 }
 
 async function readIfaceState({ files, database, netAddresses, options }: DoctorParts): Promise<IfaceState> {

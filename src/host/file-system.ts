@@ -22,6 +22,10 @@ export interface FileSystem {
    * @param text may hold bytes that are no UTF-8 (base/byte-text.ts)
    */
   replace(path: string, text: string, mode: number, temporary: string): Promise<void>;
+  /** Writes a file that is not there, through to the disk. */
+  create(path: string, text: string, mode: number): Promise<void>;
+  /** Gives the file another name, in place of what has it. @returns false when there is no such file */
+  rename(path: string, to: string): Promise<boolean>;
   /** A hard link. @returns false when `path` is there already */
   link(existing: string, path: string): Promise<boolean>;
   /** Quiet when it is gone already. */

@@ -59,10 +59,11 @@ export class DiscoveryDatabase {
   async #write({ name, port }: DiscoveryRecordName, record: RecordValues, signal: AbortSignal): Promise<Folders> {
     const root = await this.#database.root();
     const folders = { all: `${root}/send_targets`, own: `${root}/send_targets/${name},${port}`, madeAll: (await this.#files.kind(`${root}/send_targets`)) === undefined };
-    await this.#database.hold(signal, async () => {
+    const text = formatRecord(record, OWNER_COMMENT);
+    await this.#database.withDraft(text, async (draft) => { await this.#database.hold(signal, async () => {
       await this.#files.makeDirectory(folders.own, 0o700);
-      await this.#files.replace(fileIn(folders), formatRecord(record, OWNER_COMMENT), 0o600, `${root}/.libvirt-volume-record`);
-    });
+      if (!(await this.#files.rename(draft.path, fileIn(folders)))) await this.#files.replace(fileIn(folders), text, 0o600, draft.path);
+    }); });
     return folders;
   }
 

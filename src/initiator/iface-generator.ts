@@ -55,7 +55,7 @@ export class IfaceGenerator {
   }
 
   async #list(signal: AbortSignal): Promise<readonly IfaceEntry[]> {
-    const { exitCode, stdout, stderr } = await this.#commands.run(listIfacesCommand(WAIT_MS), signal);
+    const { exitCode, stdout, stderr } = await this.#database.whileReading(signal, async () => await this.#commands.run(listIfacesCommand(WAIT_MS), signal));
     if (exitCode !== 0) throw new VolumeError('COMMAND_FAILED', `Cannot list the ifaces: iscsiadm ended with exit status ${exitCode}`, { cause: new Error(stderr.trim()), details: { exitCode } });
     try {
       return parseIfaceList(stdout);

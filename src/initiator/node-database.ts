@@ -6,7 +6,7 @@ import type { FileSystem } from '../host/file-system.js';
 import type { Iface } from '../iface/iface.js';
 import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
 import { editRecord } from '../iface/edit-record.js';
-import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
+import type { Draft, OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import { readRecordText } from '../iface/read-record-text.js';
 import { formatRecord, isOurs, OWNER_COMMENT, parseRecord, type RecordValues } from '../iface/record-text.js';
 import type { ChapByArgument } from './chap-by-argument.js';
@@ -36,6 +36,11 @@ export type RecordChange = (
   /** The address as the record has it, where that is another text than the portal's. */
   readonly recordedAddress?: string;
 };
+
+/** What is to be done, and with which text. */
+type WritePlan =
+  | { readonly change: Extract<RecordChange, { readonly kind: 'unchanged' }>; readonly text?: undefined }
+  | { readonly change: Exclude<RecordChange, { readonly kind: 'unchanged' }>; readonly text: string };
 
 /** Whose record it is: a session's key, with the iface as a whole. */
 type RecordKey = Omit<SessionKey, 'iface'> & { readonly iface: Iface };
@@ -84,10 +89,8 @@ export class NodeDatabase {
 
   /** Makes the record, or gives the one that is there our settings. @throws {VolumeError} `DATABASE_LOCKED`, `DATABASE_FAILED`, `PERMISSION_DENIED` */
   async put(key: RecordKey, settings: NodeSettings, signal: AbortSignal): Promise<RecordChange> {
-    const change = await this.#database.hold(signal, async () => {
-      const [present] = await this.find({ ...key, iface: key.iface.name });
-      return present === undefined ? await this.#create(key, settings) : await this.#change(present, key, settings);
-    });
+    const defaults = await readIscsidDefaults(this.#files);
+    const change = await this.#written(() => this.#plan(key, settings, defaults), signal);
     if (this.#chapByArgument === undefined || settings.chap === undefined || change.kind === 'unchanged') return change;
     try {
       const { recordedAddress } = change;
@@ -109,10 +112,13 @@ export class NodeDatabase {
   /** Takes back what put() did. */
   async undo(change: RecordChange, signal: AbortSignal): Promise<void> {
     if (change.kind === 'unchanged') return;
-    await this.#database.hold(signal, async () => {
-      if (change.kind === 'created') await this.#delete(change.path);
-      else if ((await this.#files.kind(change.path)) !== undefined) await this.#write(change.path, change.before);
-    });
+    if (change.kind === 'created') {
+      await this.#database.hold(signal, async () => { await this.#delete(change.path); });
+      return;
+    }
+    await this.#database.withDraft(change.before, async (draft) => { await this.#database.hold(signal, async () => {
+      if ((await this.#files.kind(change.path)) !== undefined) await this.#place(draft, change.path, change.before);
+    }); });
   }
 
   /** Removes the records of this target, portal and iface that are ours. @returns how many */
@@ -125,23 +131,38 @@ export class NodeDatabase {
     });
   }
 
-  async #create(key: RecordKey, settings: NodeSettings): Promise<RecordChange> {
-    const folder = await this.#portalFolder(key);
-    const path = `${folder}/${key.iface.name}`;
-    const record = newNodeRecord(key, settings, await readIscsidDefaults(this.#files));
-    await this.#files.makeDirectory(folder, 0o700);
-    await this.#write(path, formatRecord(this.#onFile(record), ...commentsOf(key)));
-    return { kind: 'created', path };
+  async #plan(key: RecordKey, settings: NodeSettings, defaults: RecordValues): Promise<WritePlan> {
+    const [present] = await this.find({ ...key, iface: key.iface.name });
+    if (present === undefined) {
+      const path = `${await this.#portalFolder(key)}/${key.iface.name}`;
+      return { change: { kind: 'created', path }, text: formatRecord(this.#onFile(newNodeRecord(key, settings, defaults)), ...commentsOf(key)) };
+    }
+    const { path, text, ours, address } = present;
+    const record = parseRecord(text);
+    const wanted = withSettings(ours ? asConfigured(record, defaults) : record, settings);
+    const recordedAddress = address === key.portal.address ? {} : { recordedAddress: address };
+    if (sameValues(record, wanted)) return { change: { kind: 'unchanged', ...recordedAddress } };
+    const onFile = this.#onFile(wanted);
+    const change = { kind: 'changed', path, before: text, ours, ...recordedAddress } as const;
+    return { change, text: ours ? formatRecord(onFile, ...commentsOf(key)) : editRecord(text, onFile) };
   }
 
-  async #change({ path, text, ours, address }: NodeFile, key: RecordKey, settings: NodeSettings): Promise<RecordChange> {
-    const record = parseRecord(text);
-    const wanted = withSettings(ours ? asConfigured(record, await readIscsidDefaults(this.#files)) : record, settings);
-    const recordedAddress = address === key.portal.address ? {} : { recordedAddress: address };
-    if (sameValues(record, wanted)) return { kind: 'unchanged', ...recordedAddress };
-    const onFile = this.#onFile(wanted);
-    await this.#write(path, ours ? formatRecord(onFile, ...commentsOf(key)) : editRecord(text, onFile));
-    return { kind: 'changed', path, before: text, ours, ...recordedAddress };
+  /** What the plan says, written to the disk before the lock is taken, and made anew under it: most often it is the same, and a rename is all that is left to do. */
+  async #written(plan: () => Promise<WritePlan>, signal: AbortSignal): Promise<RecordChange> {
+    const before = await plan();
+    if (before.text === undefined) return before.change;
+    return await this.#database.withDraft(before.text, async (draft) => await this.#database.hold(signal, async () => {
+      const now = await plan();
+      if (now.text !== undefined) await this.#place(draft, now.change.path, now.text);
+      return now.change;
+    }));
+  }
+
+  /** Puts the text in its place, under the lock. */
+  async #place(draft: Draft, path: string, text: string): Promise<void> {
+    await this.#files.makeDirectory(path.slice(0, path.lastIndexOf('/')), 0o700);
+    if (draft.text === text && (await this.#files.rename(draft.path, path))) return;
+    await this.#files.replace(path, text, 0o600, draft.path);
   }
 
   /** What of a record this library writes itself. */
@@ -151,10 +172,12 @@ export class NodeDatabase {
 
   /** iscsiadm drops comments when it writes a record: without this one nobody would know that it is ours to remove. */
   async #claim(path: string, key: RecordKey): Promise<void> {
-    await this.#database.hold(AbortSignal.timeout(LATE_MS), async () => {
-      const text = await readRecordText(this.#files, path);
-      if (text !== undefined) await this.#write(path, formatRecord(parseRecord(text), ...commentsOf(key)));
-    });
+    const plan = async (): Promise<WritePlan> => {
+      const before = await readRecordText(this.#files, path);
+      if (before === undefined) return { change: { kind: 'unchanged' } };
+      return { change: { kind: 'changed', path, before, ours: true }, text: formatRecord(parseRecord(before), ...commentsOf(key)) };
+    };
+    await this.#written(plan, AbortSignal.timeout(LATE_MS));
   }
 
   /**
@@ -191,11 +214,6 @@ export class NodeDatabase {
       return found !== undefined && !isPortalName(found) && samePortal(found, portal);
     });
     return `${folder}/${portal.address},${portal.port},${portal.tpgt ?? present?.tag ?? tpgtOf(portal)}`;
-  }
-
-  /** open-iscsi takes any file in a portal's folder for a record, so the temporary one lies beside the folders. */
-  async #write(path: string, text: string): Promise<void> {
-    await this.#files.replace(path, text, 0o600, `${await this.#database.root()}/.libvirt-volume-record`);
   }
 
   async #delete(path: string): Promise<void> {

@@ -166,8 +166,10 @@ export class OpenIscsiInitiator {
     }
   }
 
+  /** Of a login: it reads the whole database first. */
   async #run(command: Command, signal: AbortSignal): Promise<CommandResult> {
-    return await this.#parts.commands.run(command, signal);
+    const { commands, database } = this.#parts;
+    return await database.whileReading(signal, async () => await commands.run(command, signal));
   }
 
   #portalLogin(request: LoginRequest, running: Promise<CommandResult>, { signal, up }: { readonly signal: AbortSignal; readonly up: { readonly promise: Promise<undefined>; readonly forget: () => void } | undefined }): PortalLogin {

@@ -13,6 +13,9 @@ import { knowCoreErrors } from '../host/core-errors.js';
 import { captured, CAPTURED_RELEASE } from '../initiator/captured.js';
 import { DoctorHost, ISCSID, says } from './doctor-host.js';
 import type { DatabaseLocation } from '../../src/iface/database-location.js';
+import { SYSTEM_PROCESSES } from '../../src/host/node/system-processes.js';
+import { FakeLocks } from '../fakes/fake-locks.js';
+import { ownName } from '../../src/iface/file-owner.js';
 import { OpenIscsiDatabase } from '../../src/iface/open-iscsi-database.js';
 import { locateDatabase } from '../../src/initiator/locate-database.js';
 import { OPEN_ISCSI_2_1_11 } from '../fakes/fake-release.js';
@@ -76,7 +79,7 @@ describe('the time it takes is less than a second', () => {
     const [files, commands] = [new NodeFileSystem(), new ExecaCommandRunner({ logger: SILENT })];
     const locate = async (signal: AbortSignal): Promise<DatabaseLocation> => await locateDatabase({ files, commands, databaseRoot: undefined }, signal);
     const doctor = new HostDoctor({
-      files, commands, database: new OpenIscsiDatabase({ files, clock: SYSTEM_CLOCK, locate }), clock: SYSTEM_CLOCK, netAddresses: SYSTEM_NET_ADDRESSES, libvirt: new FakeLibvirt(), options: readOptions({}, 'the test'),
+      files, commands, database: new OpenIscsiDatabase({ files, clock: SYSTEM_CLOCK, processes: SYSTEM_PROCESSES, locks: new FakeLocks(), logger: SILENT, locate }), clock: SYSTEM_CLOCK, netAddresses: SYSTEM_NET_ADDRESSES, libvirt: new FakeLibvirt(), options: readOptions({}, 'the test'),
       failedTransports: async () => [],
     });
     expect(await bestOf(() => doctor.examine('the test', new AbortController().signal))).toBeLessThan(1000);
@@ -150,10 +153,18 @@ describe('the database', () => {
   const emptied = (path: string): string => `find ${path} -maxdepth 0 -type f -empty -delete`;
   const aside = (path: string): string => `mv -nvT -- ${path} /root/${path.slice(1).replaceAll('/', '_')}`;
   const sound = captured('nodes/new-style/10.99.1.1,3260,1/default');
+  const next = sound.split('\n').length;
   const automatic = (iface: string, portal: string, startup: string): string =>
     `warning NODE_RECORD_AUTOMATIC the record of iqn.2026-11.org.example:fixtures at ${portal} over ${iface} has node.startup = ${startup}: it logs in by itself at boot, and brings its volumes back | iscsiadm -m node -T iqn.2026-11.org.example:fixtures -p ${shellWords(portal)} -I ${iface} -o update -n node.startup -v manual`;
   const unknown = (folder: string, why: string): string => `warning NODE_RECORD_UNKNOWN the record /etc/iscsi/nodes/${folder}/10.99.1.1,3260,1/default is of no volume that could be connected, and is left alone: ${why} | no command`;
   named([
+    ['a lock of a process of this library that was killed', (host) => {
+      const process = host.sysfs.host.processes.start();
+      host.tree.write(LOCK, ownName(process.identity, 1));
+      process.kill();
+    }, ["warning DATABASE_LOCK_LEFT open-iscsi's database is locked by process 4001 of this library, which was killed: the next volume takes the lock over, and iscsiadm waits for it until then | rm /run/lock/iscsi/lock.write"]],
+    ['a lock of a process of this library that runs', (host) => { host.tree.write(LOCK, ownName(host.sysfs.host.processes.start().identity, 1)); },
+      ["error DATABASE_LOCK_HELD open-iscsi's database has been locked for 0.4 s by process 4001 of this library, which runs, or is in another container | no command"]],
     ['a lock that nobody holds', (host) => { host.tree.write(LOCK, ''); },
       [`error DATABASE_LOCK_STALE open-iscsi's database is locked by nobody: ${LOCK} has been there for 0.4 s, and no iscsiadm or iscsid is stalled with it | rm ${LOCK}`]],
     ['a lock that nobody holds and somebody waits for', (host) => { host.tree.write(LOCK, ''); host.runs('iscsiadm', 900); host.runs('bash', 901, 'T'); },
@@ -164,9 +175,9 @@ describe('the database', () => {
       ["error DATABASE_LOCK_HELD open-iscsi's database is locked, as it seems by iscsiadm (process 900), which is blocked | no command"]],
     ['a record of length zero', (host) => { host.tree.write(record, ''); }, [`error NODE_RECORD_BROKEN the record ${record} is empty | ${emptied(record)}`]],
     ['a record with a broken line, whose secret is not shown', (host) => { host.tree.write(record, `${sound}node.session.auth.password "geheim"\n`); },
-      [`warning LINE_NOT_UNDERSTOOD open-iscsi does not take all of ${record} as it stands there: line 68 (node.session.auth.password) is passed over: it has no "=" behind its first word | no command`]],
+      [`warning LINE_NOT_UNDERSTOOD open-iscsi does not take all of ${record} as it stands there: line ${next} (node.session.auth.password) is passed over: it has no "=" behind its first word | no command`]],
     ['a record with a key that open-iscsi does not have', (host) => { host.tree.write(record, `${sound}node.session.nr_sesions = 1\n`); },
-      [`warning LINE_NOT_UNDERSTOOD open-iscsi does not take all of ${record} as it stands there: line 68 (node.session.nr_sesions) is passed over: open-iscsi has no such key. Until that is mended "iscsiadm -m node" lists nothing | no command`]],
+      [`warning LINE_NOT_UNDERSTOOD open-iscsi does not take all of ${record} as it stands there: line ${next} (node.session.nr_sesions) is passed over: open-iscsi has no such key. Until that is mended "iscsiadm -m node" lists nothing | no command`]],
     ['an iface record with a line that is cut off', (host) => { host.tree.write('/etc/iscsi/ifaces/card', 'iface.transport_name = tcp\niface.net_ifacename = eth1'); },
       ['warning LINE_NOT_UNDERSTOOD open-iscsi does not take all of /etc/iscsi/ifaces/card as it stands there: line 2 is passed over: it is the last line and has no line break at its end | no command']],
     ['an iscsid.conf with lines of another program', (host) => { host.tree.write('/etc/iscsi/iscsid.conf', '[node]\n; old\nnode.startup=manual\nnode.session.timeo.replacement_timeout = 2 min\n\na\nb\niscsid.startup = /bin/true\n'); },

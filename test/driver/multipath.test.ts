@@ -3,6 +3,7 @@ import { VolumeError } from '../../src/base/volume-error.js';
 import { ADDRESSES, commandsOf, failure, INFO, MAP, MULTIPATH, openMultipathWorld, portalsOf, PORTALS } from './multipath-world.js';
 import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 import { ROOT } from '../fakes/fake-release.js';
+import { FakeTarget } from '../fakes/fake-target.js';
 
 describe('connect() with volume_use_multipath', () => {
   test('opens every portal with one iscsiadm and gives the map', async () => {
@@ -56,11 +57,11 @@ describe('connect() with volume_use_multipath', () => {
   });
 
   test('gives what there is where a portal refuses, and says which', async () => {
-    const world = openMultipathWorld();
-    const info = infoFor([...PORTALS.slice(0, 3), '192.0.2.77:3260']);
+    const [world, info] = [openMultipathWorld(), infoFor([...PORTALS.slice(0, 3), '192.0.2.77:3260'])];
+    world.host.targets.push(new FakeTarget({ iqn: `${IQN}.of-another`, portals: portalsOf('tcp', ['192.0.2.77']) })); // which does not have the target
     const { paths, warnings } = await world.driver.connect(info);
     expect(paths).toHaveLength(3);
-    expect(warnings).toEqual([expect.stringMatching(/^3 of 4 paths are open; 192\.0\.2\.77:3260 over default: Cannot log in .*connection timed out/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^3 of 4 paths are open; 192\.0\.2\.77:3260 over default: Cannot log in .*non-retryable iSCSI login failure/)]);
     await world.driver.disconnect(info);
     expect(await world.residue()).toEqual([]);
   });

@@ -63,14 +63,15 @@ test('an iscsid that dies between the logins to four portals keeps nobody waitin
   const world = openMultipathWorld();
   world.host.tree.write(`${ROOT}/nodes/${IQN}/192.0.2.99,3260,1/default`, `node.name = ${IQN}\n`); // an administrator's, so each portal has a login of its own
   const before = await world.residue();
-  const run = world.host.run.bind(world.host);
-  world.host.run = async (command, signal) => {
-    if (logins(world).length === 2) world.host.iscsidRuns = false;
-    return await run(command, signal);
+  const { kernel } = world.host;
+  const addSession = kernel.addSession.bind(kernel);
+  kernel.addSession = (...given) => {
+    const session = addSession(...given);
+    if (kernel.sessions.length === 2) world.host.iscsidRuns = false;
+    return session;
   };
   const { paths, warnings } = await world.driver.connect(infoFor(PORTALS));
   expect({ paths: paths.length, warnings }).toEqual({ paths: 2, warnings: [expect.stringMatching(/^2 of 4 paths are open; .*could not connect to iscsid/)] });
-  world.host.run = run;
   await world.driver.disconnect(infoFor(PORTALS));
   expect(await world.residue()).toEqual(before);
 });

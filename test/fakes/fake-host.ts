@@ -11,7 +11,9 @@ import { formatRecord, parseRecord } from '../../src/iface/record-text.js';
 import { listFakeIfaces } from './fake-iface-mode.js';
 import { FakeKernel, type FakeSession } from './fake-kernel.js';
 import { absentRecordText, type FakeRelease, programText, THIS_RELEASE } from './fake-release.js';
+import { FakeProcessTable } from './fake-processes.js';
 import type { FakeTarget } from './fake-target.js';
+import { FakeToolLock } from './fake-tool-lock.js';
 import { FakeTree } from './fake-tree.js';
 import { addressesMatch, firstAddress, splitPortal } from './open-iscsi-addresses.js';
 
@@ -24,6 +26,9 @@ const ISCSIADM = '/usr/sbin/iscsiadm';
 export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   readonly tree = new FakeTree();
   readonly kernel: FakeKernel;
+  readonly processes = new FakeProcessTable();
+  /** As iscsiadm takes it. */
+  readonly toolLock: FakeToolLock;
   readonly targets: FakeTarget[] = [];
   /** Every command that was run. */
   readonly commands: Command[] = [];
@@ -53,6 +58,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   constructor({ clock, release = THIS_RELEASE }: { readonly clock: Clock; readonly release?: FakeRelease }) {
     this.clock = clock;
     this.release = release;
+    this.toolLock = new FakeToolLock({ tree: this.tree, clock, release: () => this.release });
     this.kernel = new FakeKernel({ tree: this.tree, targets: this.targets });
     for (const folder of ['/run/lock', ...(release.hasFolders ? [`${release.root}/nodes`, `${release.root}/ifaces`] : [])]) this.tree.directory(folder);
     this.tree.write(ISCSIADM, programText(release), 0o755);
@@ -71,7 +77,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   /** What a volume could leave behind, one line each. */
   residue(): readonly string[] {
     const wwids = (this.tree.read('/etc/multipath/wwids') ?? '').split('\n').filter((line) => line.startsWith('/')).map((line) => `wwid ${line}`);
-    const kept = /^\/sys\/class\/iscsi_session\/|^(?:\/etc|\/var\/lib)\/iscsi\/(?:nodes|ifaces|send_targets)\/.|^\/dev\/(?:sd|dm-)|lock\.write$|\/\.libvirt/;
+    const kept = /^\/sys\/class\/iscsi_session\/|^(?:\/etc|\/var\/lib)\/iscsi\/(?:nodes|ifaces|send_targets)\/.|^\/dev\/(?:sd|dm-)|lock\.write$|\/\.?libvirt-volume\./;
     const isState = (path: string): boolean => path.startsWith('/var/lib/libvirt-volume/') && !path.endsWith('/failed-transports.json') && this.tree.kind(path) === 'file';
     return [...this.tree.paths().filter((path) => (kept.test(path) && this.tree.kind(path) !== undefined) || isState(path)), ...wwids];
   }
@@ -115,6 +121,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
 
   /** All at once; the exit status is that of the first that fails, as iscsiadm has it. */
   async #loginAll(places: readonly FakeRecord[]): Promise<CommandResult> {
+    if (!(await this.toolLock.readRecords(this.#recordCount()))) return exit(6, 'iscsiadm: Could not execute operation on all records: encountered iSCSI database failure');
     if (places.length === 0) return exit(21, 'iscsiadm: No records found');
     const vanishing = this.vanishingRecords.shift();
     const failed = exit(6, 'iscsiadm: Could not execute operation on all records: encountered iSCSI database failure');
@@ -128,6 +135,12 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   #logoutAll(sessions: readonly FakeSession[]): CommandResult {
     for (const session of sessions) this.kernel.removeSession(session);
     return sessions.length === 0 ? exit(21, 'iscsiadm: No matching sessions found') : exit(0);
+  }
+
+  /** iscsiadm reads them all, whichever is meant (usr/idbm.c, idbm_for_each_rec). */
+  #recordCount(): number {
+    const below = (folder: string): readonly string[] => this.tree.list(folder).map((name) => `${folder}/${name}`);
+    return below(`${this.root}/nodes`).flatMap(below).flatMap((portal) => (this.tree.kind(portal) === 'file' ? [portal] : below(portal))).length;
   }
 
   async #login({ target: iqn, portal: asked, iface, values: record }: FakeRecord): Promise<CommandResult> {
@@ -229,6 +242,19 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
 
   async replace(path: string, text: string, mode: number, _temporary: string): Promise<void> {
     this.tree.write(path, text, mode);
+  }
+
+  async create(path: string, text: string, mode: number): Promise<void> {
+    if (this.tree.kind(path) !== undefined) throw new Error(`EEXIST: ${path}`);
+    this.tree.write(path, text, mode);
+  }
+
+  async rename(path: string, to: string): Promise<boolean> {
+    const text = this.tree.read(path);
+    if (text === undefined) return false;
+    this.tree.write(to, text, this.tree.mode(path));
+    this.tree.remove(path);
+    return true;
   }
 
   async link(existing: string, path: string): Promise<boolean> {

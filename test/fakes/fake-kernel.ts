@@ -1,5 +1,6 @@
 import type { Portal } from '../../src/connection/portal.js';
 import { FakeMultipathd } from './fake-multipathd.js';
+import { firstFree, letters } from './letters.js';
 import type { FakeTarget } from './fake-target.js';
 import type { FakeTree } from './fake-tree.js';
 import { FakeUdev } from './fake-udev.js';
@@ -106,9 +107,11 @@ export class FakeKernel {
     if (unit === undefined) return;
     const folder = unitFolder(session, lun);
     const [present] = this.#tree.list(`${folder}/block`);
-    const name = present ?? this.#freeName();
+    const index = this.#freeIndex();
+    const name = present ?? `sd${letters(index)}`;
+    const dev = present === undefined ? numberOf(index) : this.#tree.read(`${folder}/block/${present}/dev`)?.trim();
     this.#writeAll(folder, { wwid: unit.wwid, delete: '', rescan: '', state: 'running' });
-    this.#writeAll(`${folder}/block/${name}`, { size: String(unit.sizeBytes / 512n), dev: `8:${16 * (name.charCodeAt(2) - 97)}` });
+    this.#writeAll(`${folder}/block/${name}`, { size: String(unit.sizeBytes / 512n), dev: dev ?? '' });
     this.#tree.blockDevice(`/dev/${name}`);
     this.#tree.symbolicLink(`/sys/class/block/${name}`, `${folder}/block/${name}`);
     this.deeds.push(`show ${name}`);
@@ -133,14 +136,19 @@ export class FakeKernel {
     return this.#tree.list(`${folderOf(session)}/target${session.id}:0:0`).map((name) => Number(name.split(':')[3]));
   }
 
-  #freeName(): string {
-    const taken = new Set(this.#tree.list('/dev'));
-    return Array.from({ length: 26 }, (_unused, index) => `sd${String.fromCharCode(97 + index)}`).find((name) => !taken.has(name)) ?? 'sdz';
+  #freeIndex(): number {
+    return firstFree((index) => this.#tree.kind(`/dev/sd${letters(index)}`) !== undefined);
   }
 
   #writeAll(folder: string, attributes: Readonly<Record<string, string>>): void {
     for (const [name, text] of Object.entries(attributes)) this.#tree.write(`${folder}/${name}`, `${text}\n`);
   }
+}
+
+/** Documentation/admin-guide/devices.txt: sixteen disks a major, of 8 and 65 to 71; from then on wherever there is room (drivers/scsi/sd.c, sd_major). */
+function numberOf(index: number): string {
+  const majors = [8, 65, 66, 67, 68, 69, 70, 71];
+  return `${majors[Math.floor(index / 16)] ?? 128 + Math.floor(index / 16)}:${16 * (index % 16)}`;
 }
 
 function folderOf({ id }: FakeSession): string {

@@ -1,5 +1,6 @@
 import type { CommandResult } from '../../src/host/command.js';
 import { parseSysfsWwid } from '../../src/device/wwid.js';
+import { firstFree, letters } from './letters.js';
 import type { FakeTree } from './fake-tree.js';
 import type { FakeUdev } from './fake-udev.js';
 
@@ -121,8 +122,8 @@ export class FakeMultipathd {
   }
 
   #newMap(wwid: string, size: string): FakeMap {
-    const number = this.#maps.length;
-    const map = { dm: `dm-${number}`, name: `mpath${String.fromCharCode(97 + number)}`, wwid, disks: [], size };
+    const number = firstFree((index) => this.#maps.some(({ dm }) => dm === `dm-${index}`));
+    const map = { dm: `dm-${number}`, name: `mpath${letters(number)}`, wwid, disks: [], size };
     this.#maps.push(map);
     this.#deeds.push(`map ${map.name}`);
     return map;

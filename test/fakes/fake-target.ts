@@ -32,10 +32,11 @@ export class FakeTarget {
     this.units.set(lun, { ...unit, sizeBytes });
   }
 
-  /** iscsiadm's exit status for a login (open-iscsi, include/iscsi_err.h). */
-  loginStatus(portal: { readonly address: string; readonly port: number }, transport: string, record: ReadonlyMap<string, string>): number {
+  /** iscsiadm's exit status for a login (open-iscsi, include/iscsi_err.h); `undefined` for a portal that is not its own. */
+  loginStatus(portal: { readonly address: string; readonly port: number }, transport: string, record: ReadonlyMap<string, string>): number | undefined {
     const found = this.portals.find(({ address, port }) => address === portal.address && port === portal.port);
-    if (found === undefined || found.serves === 'nothing' || (found.serves === 'iser') !== (transport === 'iser')) return 8;
+    if (found === undefined) return undefined;
+    if (found.serves === 'nothing' || (found.serves === 'iser') !== (transport === 'iser')) return 8;
     if (this.chap === undefined) return 0;
     const proven = record.get('node.session.auth.username') === this.chap.username && record.get('node.session.auth.password') === this.chap.password;
     return proven ? 0 : 24;

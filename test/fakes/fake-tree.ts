@@ -6,31 +6,39 @@ type Entry = { readonly kind: 'file'; readonly text: string; readonly mode: numb
 /** A tree of files in memory, with links, as sysfs has them. Parents of an entry are there as long as the entry is. */
 export class FakeTree {
   readonly #entries = new Map<string, Entry>();
+  /** What each folder has: how many entries are at or below each name. */
+  readonly #folders = new Map<string, Map<string, number>>();
 
   write(path: string, text: string, mode = 0o644): void {
-    this.#entries.set(this.resolve(path) ?? this.#under(path), { kind: 'file', text, mode });
+    this.#set(this.resolve(path) ?? this.#under(path), { kind: 'file', text, mode });
   }
 
   directory(path: string): void {
-    if (this.kind(path) === undefined) this.#entries.set(this.#under(path), { kind: 'directory' });
+    if (this.kind(path) === undefined) this.#set(this.#under(path), { kind: 'directory' });
   }
 
   blockDevice(path: string): void {
-    this.#entries.set(path, { kind: 'block-device' });
+    this.#set(path, { kind: 'block-device' });
   }
 
   symbolicLink(path: string, to: string): void {
-    this.#entries.set(path, { kind: 'link', to });
+    this.#set(path, { kind: 'link', to });
   }
 
   /** Removes the entry and all below it. */
   remove(path: string): void {
-    for (const entry of [...this.#entries.keys()]) if (entry === path || entry.startsWith(`${path}/`)) this.#entries.delete(entry);
+    for (const name of [...(this.#folders.get(path)?.keys() ?? [])]) this.remove(`${path}/${name}`);
+    if (this.#entries.delete(path)) this.#count(path, -1);
   }
 
   read(path: string): string | undefined {
     const entry = this.#entries.get(this.resolve(path) ?? '');
     return entry?.kind === 'file' ? entry.text : undefined;
+  }
+
+  mode(path: string): number | undefined {
+    const entry = this.#entries.get(this.resolve(path) ?? '');
+    return entry?.kind === 'file' ? entry.mode : undefined;
   }
 
   kind(path: string): FileKind | undefined {
@@ -43,15 +51,13 @@ export class FakeTree {
   list(path: string): readonly string[] {
     const real = this.resolve(path);
     if (real === undefined) return [];
-    const names = [...this.#entries.keys()].filter((entry) => entry.startsWith(`${real}/`)).map((entry) => entry.slice(real.length + 1).split('/')[0] ?? '');
-    return [...new Set(names)].toSorted();
+    return [...(this.#folders.get(real)?.keys() ?? [])].toSorted();
   }
 
   /** The path with all links followed, or `undefined` when nothing is there. */
   resolve(path: string): string | undefined {
     const real = this.#under(path);
-    const there = this.#entries.has(real) || [...this.#entries.keys()].some((entry) => entry.startsWith(`${real}/`));
-    return there ? real : undefined;
+    return this.#entries.has(real) || this.#folders.has(real) ? real : undefined;
   }
 
   /** Every entry, links as links, parents before what is in them. */
@@ -62,6 +68,25 @@ export class FakeTree {
   /** Every path that is there, for a look at what is left. */
   paths(): readonly string[] {
     return [...this.#entries.keys()].toSorted();
+  }
+
+  #set(path: string, entry: Entry): void {
+    if (!this.#entries.has(path)) this.#count(path, 1);
+    this.#entries.set(path, entry);
+  }
+
+  /** Tells every folder above that there is one more, or less. */
+  #count(path: string, change: 1 | -1): void {
+    for (let child = path; child !== ''; child = child.slice(0, child.lastIndexOf('/'))) {
+      const at = child.lastIndexOf('/');
+      const [folder, name] = [child.slice(0, at), child.slice(at + 1)];
+      const names = this.#folders.get(folder) ?? new Map<string, number>();
+      const count = (names.get(name) ?? 0) + change;
+      if (count === 0) names.delete(name);
+      else names.set(name, count);
+      if (names.size === 0) this.#folders.delete(folder);
+      else this.#folders.set(folder, names);
+    }
   }
 
   #under(path: string): string {

@@ -10,6 +10,7 @@ import { FakeHost } from './fake-host.js';
 import { FakeHostNames } from './fake-host-names.js';
 import { FakeLibvirt } from './fake-libvirt.js';
 import { FakeLocks } from './fake-locks.js';
+import type { FakeProcess } from './fake-processes.js';
 import { FakeTarget } from './fake-target.js';
 import { Interrupter } from './interrupting.js';
 
@@ -18,17 +19,26 @@ const GIB = 1n << 30n;
 export interface FakeWorld extends VolumeWorld {
   readonly host: FakeHost;
   readonly libvirt: FakeLibvirt;
+  /** The driver's. */
+  readonly process: FakeProcess;
   readonly container: Container;
   readonly clock: FakeClock;
   readonly hostNames: FakeHostNames;
 }
 
-/** A made-up host with the real driver on it. @param config the `[libvirt]` table of a config file */
-export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, volumeType: 'iscsi' | 'iser' = 'iscsi', shared?: FakeWorld): FakeWorld {
+/**
+ * A made-up host with the real driver on it.
+ * @param config the `[libvirt]` table of a config file
+ * @param shared a world whose host this one is on
+ * @param besides whether the process of that world goes on, or this one comes after its end
+ */
+export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, volumeType: 'iscsi' | 'iser' = 'iscsi', shared?: FakeWorld, besides: 'in its place' | 'besides it' = 'in its place'): FakeWorld {
   const clock = shared?.clock ?? new FakeClock();
   const host = shared?.host ?? new FakeHost({ clock });
   const libvirt = new FakeLibvirt();
   const hostNames = new FakeHostNames(host.names);
+  if (besides === 'in its place') shared?.process.kill();
+  const process = host.processes.start();
   const interrupter = new Interrupter();
   const locks = new FakeLocks();
   const container = new Container();
@@ -41,11 +51,12 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   container.rebind(TOKENS.hostNames).toConstantValue(hostNames);
   container.rebind(TOKENS.deviceUsers).toConstantValue(interrupter.watch(host));
   container.rebind(TOKENS.locks).toConstantValue(locks);
+  container.rebind(TOKENS.processes).toConstantValue(process);
   container.rebind(TOKENS.libvirt).toConstantValue(interrupter.watch(libvirt));
   const iface = volumeType === 'iser' ? 'iser' : typeof config['iscsi_iface'] === 'string' ? config['iscsi_iface'] : 'default';
   const transport: Transport = iface === 'iser' ? 'iser' : 'tcp';
   return {
-    host, libvirt, container, clock, hostNames, iface, transport,
+    host, libvirt, process, container, clock, hostNames, iface, transport,
     driver: container.get(TOKENS.driverFor)(volumeType),
     deadPortal: '192.0.2.99:3260',
     publish: async (count) => publishOn(host, { count, transport, volumeType }),

@@ -106,6 +106,32 @@ export function fileSystemContract(name: string, files: FileSystem): void {
       expect([readFileSync(`${folder.path}/a`, 'utf8'), modeOf(`${folder.path}/a`)]).toEqual(['new', '600']);
     });
 
+    test('create() writes a file that is not there, with the mode, and leaves one that is', async () => {
+      using folder = temporaryFolder();
+      await files.create(`${folder.path}/a`, 'text', 0o600);
+      await expect(files.create(`${folder.path}/a`, 'other', 0o644)).rejects.toThrow();
+      expect([readFileSync(`${folder.path}/a`, 'utf8'), modeOf(`${folder.path}/a`)]).toEqual(['text', '600']);
+    });
+    test('create() does not follow a link', async () => {
+      using folder = temporaryFolder();
+      symlinkSync(`${folder.path}/elsewhere`, `${folder.path}/a`);
+      await expect(files.create(`${folder.path}/a`, 'secret', 0o600)).rejects.toThrow();
+      expect(existsSync(`${folder.path}/elsewhere`)).toBe(false);
+    });
+    test('rename() gives a file its new name, in place of what has it', async () => {
+      using folder = temporaryFolder();
+      for (const file of ['a', 'b']) writeFileSync(`${folder.path}/${file}`, file);
+      expect(await files.rename(`${folder.path}/a`, `${folder.path}/b`)).toBe(true);
+      expect([readdirSync(folder.path), readFileSync(`${folder.path}/b`, 'utf8')]).toEqual([['b'], 'a']);
+    });
+    test('rename() gives false when the file is gone, and rejects when its place is', async () => {
+      using folder = temporaryFolder();
+      writeFileSync(`${folder.path}/b`, 'b');
+      expect(await files.rename(`${folder.path}/a`, `${folder.path}/b`)).toBe(false);
+      await expect(files.rename(`${folder.path}/b`, `${folder.path}/no/b`)).rejects.toThrow();
+      expect(readFileSync(`${folder.path}/b`, 'utf8')).toBe('b');
+    });
+
     test('link() makes a second name', async () => {
       using folder = temporaryFolder();
       writeFileSync(`${folder.path}/a`, 'text');

@@ -39,6 +39,12 @@ function recordsElsewhere({ root: other, folders, count }: RecordsElsewhere, roo
 /** The lock is a link that belongs to nobody (usr/idbm.c, idbm_lock): one whose maker was killed stays. Up to 2.1.9 the next iscsiadm waits 30 s for it, from 2.1.10 on each fails. */
 function checkLock(lock: DatabaseLockState): readonly Finding[] {
   if (lock.kind === 'free') return [];
+  if (lock.owner?.hasEnded === true) {
+    return [finding('DATABASE_LOCK_LEFT', `open-iscsi's database is locked by process ${lock.owner.pid} of this library, which was killed: the next volume takes the lock over, and iscsiadm waits for it until then`, `rm ${lock.path}`)];
+  }
+  if (lock.owner !== undefined) {
+    return [finding('DATABASE_LOCK_HELD', `open-iscsi's database has been locked for ${lock.forMs / 1000} s by process ${lock.owner.pid} of this library, which runs, or is in another container`)];
+  }
   const suspect = lock.processes.find(({ stalled }) => stalled !== undefined);
   if (suspect !== undefined) {
     const mend = suspect.stalled === 'stopped' ? `kill -CONT ${suspect.pid}` : undefined;

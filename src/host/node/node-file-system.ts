@@ -61,14 +61,24 @@ export class NodeFileSystem implements FileSystem, DeviceUsers {
   async replace(path: string, text: string, mode: number, temporary: string): Promise<void> {
     await allowed(path, async () => {
       await rm(temporary, { force: true });
-      const file = await open(temporary, 'wx', mode);
-      try {
-        await file.writeFile(encodeText(text));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await writeNew(temporary, text, mode);
       await rename(temporary, path);
+    });
+  }
+
+  async create(path: string, text: string, mode: number): Promise<void> {
+    await allowed(path, () => writeNew(path, text, mode));
+  }
+
+  async rename(path: string, to: string): Promise<boolean> {
+    return await allowed(to, async () => {
+      try {
+        await rename(path, to);
+        return true;
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT' && (await unlessGone(path, () => lstat(path))) === undefined) return false;
+        throw error;
+      }
     });
   }
 
@@ -142,6 +152,16 @@ async function readBytesOf(path: string): Promise<Buffer> {
     }
   } finally {
     await closedFile(file);
+  }
+}
+
+async function writeNew(path: string, text: string, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(encodeText(text));
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -52,6 +52,19 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
     await this.#do({ args: ['sh', '-c', script, 'sh', temporary, mode.toString(8), path], input: Buffer.from(encodeText(text)).toString('base64') });
   }
 
+  async create(path: string, text: string, mode: number): Promise<void> {
+    const script = 'umask 077 && set -C && base64 -d > "$1" && chmod "$2" "$1" && sync "$1"';
+    const input = Buffer.from(encodeText(text)).toString('base64');
+    await this.#do({ args: ['sh', '-c', script, 'sh', path, mode.toString(8)], input });
+  }
+
+  async rename(path: string, to: string): Promise<boolean> {
+    const { exitCode, stderr } = await this.#run({ args: ['mv', '-fT', '--', path, to] }, NEVER);
+    if (exitCode === 0) return true;
+    if ((await this.kind(path)) === undefined) return false;
+    throw failed(to, stderr);
+  }
+
   async link(existing: string, path: string): Promise<boolean> {
     const { exitCode, stderr } = await this.#run({ args: ['ln', '-T', '--', existing, path] }, NEVER);
     if (exitCode !== 0 && !stderr.includes('File exists')) throw failed(path, stderr);
