@@ -9,6 +9,7 @@ import type { DeviceUser, DeviceUsers } from '../../src/host/device-users.js';
 import type { FileKind, FileSystem } from '../../src/host/file-system.js';
 import { formatRecord, parseRecord } from '../../src/iface/record-text.js';
 import { listFakeIfaces } from './fake-iface-mode.js';
+import { nameOfFakeIscsid } from './fake-iscsid.js';
 import { FakeKernel, type FakeSession } from './fake-kernel.js';
 import { absentRecordText, type FakeRelease, programText, THIS_RELEASE } from './fake-release.js';
 import { FakeProcessTable } from './fake-processes.js';
@@ -156,7 +157,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     await this.slowPortals.get(portal.address);
     const target = this.targets.find((candidate) => candidate.iqn === iqn);
     const answers = this.targets.some(({ portals }) => portals.some(({ address, port, serves }) => address === portal.address && port === portal.port && serves !== 'nothing'));
-    const status = target?.loginStatus(portal, transport, record) ?? (answers ? 19 : 8);
+    const status = target?.loginStatus(portal, transport, record, record.get('iface.initiatorname') ?? nameOfFakeIscsid(this.tree)) ?? (answers ? 19 : 8);
     const tries = Number(record.get('node.session.initial_login_retry_max') ?? '4');
     if (status === 8) await this.clock.sleep(tries * Number(record.get('node.conn[0].timeo.login_timeout') ?? '30') * 1000, new AbortController().signal);
     const loss = this.losingTransports.get(transport);

@@ -18,6 +18,8 @@ export class FakeTarget {
   readonly portals: readonly FakePortal[];
   readonly units = new Map<number, FakeUnit>();
   chap: { readonly username: string; readonly password: string } | undefined;
+  /** The initiators that it lets in; all when absent. */
+  admits: ReadonlySet<string> | undefined;
 
   constructor({ iqn, portals, chap }: { readonly iqn: string; readonly portals: readonly FakePortal[]; readonly chap?: { readonly username: string; readonly password: string } }) {
     this.iqn = iqn;
@@ -32,11 +34,12 @@ export class FakeTarget {
     this.units.set(lun, { ...unit, sizeBytes });
   }
 
-  /** iscsiadm's exit status for a login (open-iscsi, include/iscsi_err.h); `undefined` for a portal that is not its own. */
-  loginStatus(portal: { readonly address: string; readonly port: number }, transport: string, record: ReadonlyMap<string, string>): number | undefined {
+  /** iscsiadm's exit status for a login (open-iscsi, include/iscsi_err.h); `undefined` for a portal that is not its own. @param initiator the name that it logs in by */
+  loginStatus(portal: { readonly address: string; readonly port: number }, transport: string, record: ReadonlyMap<string, string>, initiator = ''): number | undefined {
     const found = this.portals.find(({ address, port }) => address === portal.address && port === portal.port);
     if (found === undefined) return undefined;
     if (found.serves === 'nothing' || (found.serves === 'iser') !== (transport === 'iser')) return 8;
+    if (this.admits?.has(initiator) === false) return 24;
     if (this.chap === undefined) return 0;
     const proven = record.get('node.session.auth.username') === this.chap.username && record.get('node.session.auth.password') === this.chap.password;
     return proven ? 0 : 24;
