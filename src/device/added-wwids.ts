@@ -1,7 +1,7 @@
 import type { FileSystem } from '../host/file-system.js';
-import type { Wwid } from './wwid.js';
+import type { MapId } from './block-device.js';
 
-/** Which WWIDs this library entered into /etc/multipath/wwids, as one empty file each in `state_directory`: only those are taken out again. */
+/** Which ids of maps this library entered into /etc/multipath/wwids, as one empty file each in `state_directory`: only those are taken out again. */
 export class AddedWwids {
   readonly #files: FileSystem;
   readonly #folder: string;
@@ -11,22 +11,22 @@ export class AddedWwids {
     this.#folder = `${stateDirectory}/wwids`;
   }
 
-  async has(wwid: Wwid): Promise<boolean> {
-    return (await this.#files.kind(this.#file(wwid))) === 'file';
+  async has(id: MapId): Promise<boolean> {
+    return (await this.#files.kind(this.#file(id))) === 'file';
   }
 
   /** @throws {VolumeError} `PERMISSION_DENIED` */
-  async put(wwid: Wwid): Promise<void> {
+  async put(id: MapId): Promise<void> {
     await this.#files.makeDirectory(this.#folder, 0o700);
-    await this.#files.replace(this.#file(wwid), '', 0o600, `${this.#file(wwid)}.new`);
+    await this.#files.replace(this.#file(id), '', 0o600, `${this.#file(id)}.new`);
   }
 
-  async drop(wwid: Wwid): Promise<void> {
-    await this.#files.remove(this.#file(wwid));
+  async drop(id: MapId): Promise<void> {
+    await this.#files.remove(this.#file(id));
   }
 
-  /** A T10 id may hold any character. */
-  #file(wwid: Wwid): string {
-    return `${this.#folder}/${encodeURIComponent(wwid)}`;
+  /** Its name may hold any character. */
+  #file(id: MapId): string {
+    return `${this.#folder}/${encodeURIComponent(id)}`;
   }
 }

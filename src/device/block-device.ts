@@ -14,13 +14,22 @@ export interface ScsiDisk {
   readonly sizeBytes: bigint;
 }
 
+/**
+ * What multipathd calls a volume: the value that udev has for each path under `uid_attribute` (multipath.conf(5)). By default
+ * that is ID_SERIAL, which reads as the WWID does; an administrator may have it be another, so it is never compared with a WWID.
+ */
+export type MapId = Brand<string, 'MapId'>;
+
 /** A device-mapper map over all paths of one volume. */
 export interface MultipathMap {
   readonly kind: 'multipath';
   readonly path: DevicePath;
   /** The map's name below /dev/mapper, which multipathd goes by. */
   readonly name: string;
-  readonly wwid: Wwid;
+  /** As device-mapper has it: its UUID without `mpath-`. */
+  readonly id: MapId;
+  /** The WWID of the paths, by the kernel's word; `undefined` for a map without a path that has one. */
+  readonly wwid: Wwid | undefined;
   readonly sizeBytes: bigint;
   /** The paths below it, as device-mapper has them; empty once all are gone. */
   readonly members: readonly ScsiDisk[];

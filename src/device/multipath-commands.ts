@@ -1,19 +1,19 @@
 import type { Command } from '../host/command.js';
-import type { Wwid } from './wwid.js';
+import type { MapId } from './block-device.js';
 
 /** multipathd answers its clients within 4 s, or with "timeout" (multipath-tools, multipathd/main.c, uxsock_timeout). */
 const ANSWER_MS = 10_000;
 /** Removing a map waits for what is under way on it; the SCSI timeout is 30 s (Linux, drivers/scsi/sd.h, SD_TIMEOUT). */
 const FLUSH_MS = 60_000;
 
-/** Enters the WWID into /etc/multipath/wwids: without it, `find_multipaths` = strict makes no map, and yes makes one of two paths or more only. */
-export function rememberWwidCommand(wwid: Wwid): Command {
-  return ask('multipath', ANSWER_MS, '-a', wwid);
+/** Enters the id into /etc/multipath/wwids: without it, `find_multipaths` = strict makes no map, and yes makes one of two paths or more only. */
+export function rememberIdCommand(id: MapId): Command {
+  return ask('multipath', ANSWER_MS, '-a', id);
 }
 
-/** Takes the WWID out of /etc/multipath/wwids. */
-export function forgetWwidCommand(wwid: Wwid): Command {
-  return ask('multipath', ANSWER_MS, '-w', wwid);
+/** Takes the id out of /etc/multipath/wwids. */
+export function forgetIdCommand(id: MapId): Command {
+  return ask('multipath', ANSWER_MS, '-w', id);
 }
 
 /** Makes multipathd look at a path now, not at its next uevent. It answers `ok`, `fail` or `blacklisted`, always with exit status 0 up to 0.9.4. */
@@ -29,6 +29,11 @@ export function deleteMapCommand(name: string): Command {
 /** Where multipathd does not run, or could not. By the map's name: with friendly names, `multipath -f WWID` does nothing and says that it did (LP1663925). Removes the maps over its partitions as well. */
 export function removeMapCommand(name: string): Command {
   return ask('multipath', FLUSH_MS, '-f', name);
+}
+
+/** The same without asking multipathd at all (multipath/main.c, skip_delegate; 0.8.5 and later, older ones ask it never): for one that hangs, on which `multipath -f` of later releases waits, and then gives up. */
+export function removeMapAloneCommand(name: string): Command {
+  return ask('multipath', FLUSH_MS, '-D', '-f', name);
 }
 
 /** Makes I/O fail where no path is left, rather than wait for one for ever. */
@@ -54,6 +59,12 @@ export function listPathsCommand(): Command {
   return ask('multipathd', ANSWER_MS, 'show', 'paths', 'raw', 'format', '%d');
 }
 
+/** The disks that multipathd watches with what it calls each, as `sda 36001405…` (multipath-tools, libmultipath/print.c, pd[]). */
+export function listPathIdsCommand(): Command {
+  return ask('multipathd', ANSWER_MS, 'show', 'paths', 'raw', 'format', '%d %w');
+}
+
+/** Takes the disk out of its map, which goes on with the others, and has multipathd watch it no more (multipathd/cli_handlers.c, cli_del_path). */
 export function forgetPathCommand(disk: string): Command {
   return ask('multipathd', ANSWER_MS, 'del', 'path', disk);
 }

@@ -1,7 +1,6 @@
 import type { FileSystem } from '../host/file-system.js';
-import type { DevicePath, MultipathMap, ScsiDisk } from './block-device.js';
+import type { DevicePath, MapId, MultipathMap, ScsiDisk } from './block-device.js';
 import { readDiskAt } from './find-disk.js';
-import type { Wwid } from './wwid.js';
 
 const BLOCK = '/sys/class/block';
 const SECTOR = 512n;
@@ -15,13 +14,15 @@ export interface MapView {
   readonly map: MultipathMap;
   /** Not suspended, of a size, with a node in /dev: a guest can have it. */
   readonly ready: boolean;
+  /** The kernel names of all devices below it, also of those that are no whole SCSI disk, or gone. */
+  readonly slaves: readonly string[];
   /** The maps over its partitions. */
   readonly partitions: readonly DevicePath[];
 }
 
 /** The multipath map over a disk: by the kernel's own word of who holds the disk, never by a name. */
 export async function readMapOver(disk: Pick<ScsiDisk, 'path'>, files: FileSystem): Promise<MapView | undefined> {
-  for (const holder of await files.list(`${BLOCK}/${nameOf(disk.path)}/holders`)) {
+  for (const holder of await files.list(`${BLOCK}/${kernelNameOf(disk)}/holders`)) {
     const view = await readMap(holder, files);
     if (view !== undefined) return view;
   }
@@ -36,13 +37,28 @@ export async function readMap(name: string, files: FileSystem): Promise<MapView 
     files.list(`${folder}/slaves`), files.list(`${folder}/holders`), files.kind(`/dev/${name}`),
   ]);
   if (uuid === undefined || mapName === undefined || !uuid.startsWith(UUID_PREFIX)) return undefined;
-  const [members, partitions] = await Promise.all([Promise.all(slaves.map((slave) => readDiskAt(`${BLOCK}/${slave}`, files))), partitionsAmong(holders, files)]);
+  const [disks, partitions] = await Promise.all([Promise.all(slaves.map((slave) => readDiskAt(`${BLOCK}/${slave}`, files))), partitionsAmong(holders, files)]);
+  const members = disks.filter((disk) => disk !== undefined);
   const sizeBytes = BigInt(sectors ?? '0') * SECTOR;
   return {
-    map: { kind: 'multipath', path: `/dev/${name}` as DevicePath, name: mapName, wwid: uuid.slice(UUID_PREFIX.length) as Wwid, sizeBytes, members: members.filter((member) => member !== undefined) },
+    map: {
+      kind: 'multipath', path: `/dev/${name}` as DevicePath, name: mapName, id: uuid.slice(UUID_PREFIX.length) as MapId,
+      wwid: members.find(({ wwid }) => wwid !== undefined)?.wwid, sizeBytes, members,
+    },
     ready: suspended === '0' && sizeBytes > 0n && node === 'block-device',
+    slaves,
     partitions,
   };
+}
+
+/** The maps of these ids, whatever is below them. @param mapped the kernel names of the device-mapper devices; all of the host's when absent */
+export async function readMapsOf(ids: readonly MapId[], files: FileSystem, mapped?: readonly string[]): Promise<readonly MapView[]> {
+  if (ids.length === 0) return [];
+  const names = mapped ?? (await files.list(BLOCK)).filter((name) => /^dm-\d+$/.test(name));
+  const uuids = await Promise.all(names.map(async (name) => await files.readText(`${BLOCK}/${name}/dm/uuid`)));
+  const wanted = new Set(ids.map((id) => `${UUID_PREFIX}${id}`));
+  const views = await Promise.all(names.filter((_name, index) => wanted.has(uuids[index] ?? '')).map(async (name) => await readMap(name, files)));
+  return views.filter((view) => view !== undefined);
 }
 
 async function partitionsAmong(holders: readonly string[], files: FileSystem): Promise<readonly DevicePath[]> {
@@ -50,6 +66,7 @@ async function partitionsAmong(holders: readonly string[], files: FileSystem): P
   return holders.filter((_holder, index) => PARTITION_UUID.test(uuids[index] ?? '')).map((holder) => `/dev/${holder}` as DevicePath);
 }
 
-function nameOf(path: DevicePath): string {
+/** Such as `dm-0` or `sda`. */
+export function kernelNameOf({ path }: { readonly path: DevicePath }): string {
   return path.slice('/dev/'.length);
 }

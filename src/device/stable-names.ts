@@ -1,4 +1,4 @@
-import type { BlockDevice, DevicePath } from './block-device.js';
+import type { BlockDevice, DevicePath, MapId } from './block-device.js';
 import type { Wwid } from './wwid.js';
 
 const BY_ID = '/dev/disk/by-id';
@@ -13,9 +13,15 @@ const NAA = /^3([0-9a-f]{16}|[0-9a-f]{32})$/;
  * (systemd, 60-persistent-storage.rules). Whether one is there, and leads to the device, is for the caller to look.
  * @returns the one to be preferred first; none for a device that does not say who it is
  */
-export function stableNamesOf({ kind, wwid }: Pick<BlockDevice, 'kind' | 'wwid'>): readonly DevicePath[] {
-  if (wwid === undefined || !IN_A_NAME.test(wwid)) return [];
-  return (kind === 'multipath' ? [`dm-uuid-mpath-${wwid}`] : diskNames(wwid)).map((name) => `${BY_ID}/${name}` as DevicePath);
+export function stableNamesOf({ kind, wwid, id }: NamedDevice): readonly DevicePath[] {
+  const name = kind === 'multipath' ? (id ?? wwid) : wwid;
+  if (name === undefined || !IN_A_NAME.test(name)) return [];
+  return (kind === 'multipath' ? [`dm-uuid-mpath-${name}`] : diskNames(name as Wwid)).map((one) => `${BY_ID}/${one}` as DevicePath);
+}
+
+/** A map is named after its id; one of which only the WWID is known, after that, which is the id by default. */
+interface NamedDevice extends Pick<BlockDevice, 'kind' | 'wwid'> {
+  readonly id?: MapId;
 }
 
 function diskNames(wwid: Wwid): readonly string[] {

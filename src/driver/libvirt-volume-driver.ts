@@ -6,6 +6,7 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { DriverVolumeType, IscsiConnection, ListedConnection, VolumeFacts } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { BlockDevice } from '../device/block-device.js';
+import { VolumeNotes } from '../device/volume-notes.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
@@ -81,13 +82,16 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   protected constructor(parts: DriverParts, ifaces: NonEmpty<IfaceSelector>) {
     this.#parts = parts;
     this.#ifaces = ifaces;
+    const notes = new VolumeNotes({ files: parts.files, logger: parts.logger, stateDirectory: parts.options.stateDirectory });
     this.#connector = new VolumeConnector({
       ...parts,
+      notes,
+      joinLater: (connection, ended) => { this.#joinLater(connection, ended); },
       loginTimeoutMs: parts.options.loginTimeoutMs,
       hardware: async () => await this.#hardware(),
     });
-    this.#releaser = new VolumeReleaser(parts);
-    this.#extender = new VolumeExtender(parts);
+    this.#releaser = new VolumeReleaser({ ...parts, notes });
+    this.#extender = new VolumeExtender({ ...parts, notes });
     this.#secrets = new VolumeSecrets(parts);
     this.#inGuest = new VolumeInGuest(parts);
     this.#swapper = new VolumeSwapper({ ...parts, inGuest: this.#inGuest });
@@ -276,7 +280,6 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const opened = await this.#connector.open(connection, plan, signal);
     const { device: { path: device, wwid }, paths, transport: { requested, used } } = opened.volume;
     this.#parts.events.emit({ kind: 'volume-connected', wwid, device, requested, used, paths: paths.length, durationMs: this.#parts.clock.now() - began });
-    if (opened.late !== undefined) this.#joinLater(connection, opened.late);
     return opened;
   }
 

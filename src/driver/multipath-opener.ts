@@ -5,16 +5,21 @@ import { throwIfAborted } from '../base/aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import { formatPortal } from '../connection/portal.js';
-import type { MultipathMap } from '../device/block-device.js';
+import type { MapId, MultipathMap } from '../device/block-device.js';
+import type { Assembly } from '../device/map-assembly.js';
+import { parseMapId } from '../device/multipathd.js';
 import type { MultipathMaps } from '../device/multipath-maps.js';
 import { until } from '../host/until.js';
 import type { PortalLogin } from '../initiator/open-iscsi-initiator.js';
 import { isSessionOf } from '../initiator/session.js';
+import type { NoteKeeper } from './note-keeper.js';
 import { PathAttempt } from './path-attempt.js';
 import { summaryOf } from './path-failures.js';
 import type { OpenerParts, OpenPath, PathOpener, Way } from './path-opener.js';
 import { requireOneVolume } from './require-one-volume.js';
+import { requireSizeOf, sizeWarnings } from './require-size.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
+import type { VolumeGuard } from './volume-guard.js';
 
 export interface MultipathOpenerParts extends OpenerParts {
   readonly maps: MultipathMaps;
@@ -28,14 +33,23 @@ export interface MultipathRequest {
   readonly present: readonly OpenPath[];
   /** Refuses to do without a map. */
   readonly enforce: boolean;
+  readonly guard: VolumeGuard;
+  readonly note: NoteKeeper;
+  /** Hears when the logins that nobody waited for will have ended, also where the volume could not be opened. */
+  readonly onLeft: (ended: Promise<void>) => void;
 }
 
 export interface OpenedPaths {
   readonly paths: NonEmpty<OpenPath>;
   readonly map: MultipathMap | undefined;
   readonly warnings: readonly string[];
-  /** When the logins that nobody waited for have ended; `undefined` when there are none. */
-  readonly late: Promise<void> | undefined;
+}
+
+/** What has to be done without. */
+interface WithoutMap {
+  readonly attempts: readonly PathAttempt[];
+  readonly assembly: Extract<Assembly, { readonly kind: 'none' }>;
+  readonly undo: UndoLog;
 }
 
 /** Once the map is there, a login that is still under way has this long: a dead portal must not hold the volume up. */
@@ -60,27 +74,36 @@ export class MultipathOpener {
    *   `MULTIPATH_UNAVAILABLE` when there is no map, under `enforce`
    */
   async open(ways: readonly Way[], request: MultipathRequest, signal: AbortSignal): Promise<OpenedPaths> {
-    const attempts = await this.#begin(ways, request.chap, signal);
+    const attempts = await this.#begin(ways, request, signal);
     const undo = new UndoLog();
     try {
       const first = request.present[0] ?? (await firstOf(attempts));
-      const map = await this.#assemble(first, undo, signal);
-      await this.#settle(attempts, map === undefined ? undefined : request.present.length === 0 ? LATE_LOGIN_MS : MISSING_LOGIN_MS, signal);
+      const assembly = await this.#assemble(first, request, undo, signal);
+      await this.#settle(attempts, assembly.kind === 'none' ? undefined : request.present.length === 0 ? LATE_LOGIN_MS : MISSING_LOGIN_MS, signal);
+      const mismatch = failuresOf(attempts).find((error) => isVolumeError(error, 'DEVICE_MISMATCH'));
+      if (mismatch !== undefined) throw mismatch;
       const paths = openPaths(request.present, attempts);
-      requireOneVolume(paths.map(({ disk }) => disk));
-      if (map === undefined) return await this.#withoutMap(first, request, { attempts, assembly: undo }, signal);
-      return { paths, map: await this.#parts.maps.join(map, paths.map(({ disk }) => disk), signal), warnings: warningsOf(attempts, paths.length), late: lateOf(attempts) };
+      const disks = paths.map(({ disk }) => disk);
+      requireOneVolume(disks);
+      if (assembly.kind === 'none') return await this.#withoutMap(first, request, { attempts, assembly, undo }, signal);
+      const map = await this.#parts.maps.join(assembly.map, disks, signal);
+      await request.guard.requireOwn(map, first.disk, signal);
+      requireSizeOf(map, disks);
+      this.#leave(attempts, request);
+      return { paths, map, warnings: [...warningsOf(attempts, paths.length), ...sizeWarnings(map, disks)] };
     } catch (error) {
       await Promise.all(attempts.map(({ done }) => done));
       const all = new UndoLog();
       for (const attempt of attempts) all.adopt(attempt.undo);
       all.adopt(undo);
-      throw await all.after(error);
+      const final = await all.after(error);
+      this.#leave(attempts, request);
+      throw final;
     }
   }
 
   /** Every way at once: those over one iface to one target by one login. */
-  async #begin(ways: readonly Way[], chap: ChapCredentials | undefined, signal: AbortSignal): Promise<readonly PathAttempt[]> {
+  async #begin(ways: readonly Way[], { chap, guard }: MultipathRequest, signal: AbortSignal): Promise<readonly PathAttempt[]> {
     const { initiator } = this.#parts;
     const sessions = await initiator.sessions();
     const absent = ways.filter(({ path, iface }) => !sessions.some((session) => isSessionOf(session, { ...path, iface: iface.name })));
@@ -90,20 +113,33 @@ export class MultipathOpener {
       const batch = initiator.loginAll(mapped(group, ({ path }) => path), iface, chap, signal);
       for (const [index, way] of group.entries()) logins.set(way, batch.then((list) => at(list, index)));
     }
-    return ways.map((way) => new PathAttempt(way, logins.get(way), this.#parts, signal));
+    return ways.map((way) => new PathAttempt(way, logins.get(way), { ...this.#parts, guard }, signal));
   }
 
-  async #assemble({ disk }: OpenPath, undo: UndoLog, signal: AbortSignal): Promise<MultipathMap | undefined> {
+  /** The note comes before the map: a map that loses all its disks is found by it. */
+  async #assemble({ disk }: OpenPath, { guard, note }: MultipathRequest, undo: UndoLog, signal: AbortSignal): Promise<Assembly> {
     const { maps } = this.#parts;
-    if ((await maps.over(disk)) === undefined) {
+    const present = await maps.over(disk);
+    if (present === undefined) {
+      await guard.requireAlone(disk, signal);
+      await note.keep(disk, disk.wwid === undefined ? undefined : parseMapId(disk.wwid), undo);
       undo.add(async () => {
-        const late = AbortSignal.timeout(UNDO_MS);
         const made = await maps.over(disk);
-        if (made !== undefined) await maps.remove(made, late);
-        if (disk.wwid !== undefined) await maps.forget(disk.wwid, [], late);
+        if (made !== undefined && (await guard.mayRemove(made))) await maps.remove(made, AbortSignal.timeout(UNDO_MS));
       });
     }
-    return await maps.assemble(disk, signal);
+    const entered = (id: MapId): void => { undo.addFirst(async () => { await maps.forgetIds([id], AbortSignal.timeout(UNDO_MS)); }); };
+    const assembly = await maps.assemble(disk, entered, signal);
+    if (assembly.kind === 'none') return assembly;
+    await guard.requireOwn(assembly.map, disk, signal);
+    await note.keep(disk, assembly.map.id, undo);
+    return assembly;
+  }
+
+  /** Their paths join the volume later, or go where it is gone. */
+  #leave(attempts: readonly PathAttempt[], { onLeft }: MultipathRequest): void {
+    const ended = lateOf(attempts);
+    if (ended !== undefined) onLeft(ended);
   }
 
   /** @param loginMs how long a login may still take; to its end where there is no map, since then all ways but one are taken back */
@@ -119,17 +155,19 @@ export class MultipathOpener {
   }
 
   /** Two disks of one volume without a map would be two ways to corrupt it: one path stays. */
-  async #withoutMap(first: OpenPath, { chap, present, enforce }: MultipathRequest, { attempts, assembly }: { readonly attempts: readonly PathAttempt[]; readonly assembly: UndoLog }, signal: AbortSignal): Promise<OpenedPaths> {
-    const reason = first.disk.wwid === undefined ? `${first.disk.path} does not say who it is` : `multipathd made no map of ${first.disk.wwid}`;
-    if (enforce) throw new VolumeError('MULTIPATH_UNAVAILABLE', `Cannot connect the volume over several paths: ${reason}`, { hint: 'multipathd show config local shows its blacklist; multipathd show paths, what it makes of the disks' });
+  async #withoutMap(first: OpenPath, { chap, present, enforce, note }: MultipathRequest, { attempts, assembly: { reason, hint }, undo: made }: WithoutMap, signal: AbortSignal): Promise<OpenedPaths> {
+    if (enforce) throw new VolumeError('MULTIPATH_UNAVAILABLE', `Cannot connect the volume over several paths: ${reason}`, { hint });
     const kept = attempts.find(({ state }) => state.kind === 'open' && state.path === first);
     const undo = new UndoLog();
     for (const attempt of attempts) if (attempt !== kept) undo.adopt(attempt.undo);
-    undo.adopt(assembly);
+    undo.adopt(made);
     const failures = await undo.run();
     if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot take back the paths that are not used', { cause: new AggregateError(failures) });
-    if (kept !== undefined) await this.#parts.initiator.makeAlone(first.session, kept.way.iface, chap, signal);
-    return { paths: isNonEmpty(present) ? present : [first], map: undefined, warnings: [`the volume has one path only: ${reason}`], late: undefined };
+    if (kept !== undefined) {
+      await note.keep(first.disk, undefined, kept.undo);
+      await this.#parts.initiator.makeAlone(first.session, kept.way.iface, chap, signal);
+    }
+    return { paths: isNonEmpty(present) ? present : [first], map: undefined, warnings: [`the volume has one path only: ${reason}`] };
   }
 
   async #whileAny(attempts: readonly PathAttempt[], kind: 'logging-in' | 'finding-disk', timeoutMs: number, signal: AbortSignal): Promise<void> {
@@ -137,19 +175,19 @@ export class MultipathOpener {
   }
 }
 
-/** @throws the summary of all failures when there is no such path */
+/** @throws the summary of all failures when there is no such path; a `DEVICE_MISMATCH` at once, for it condemns all */
 async function firstOf(attempts: readonly PathAttempt[]): Promise<OpenPath> {
-  try {
-    return await Promise.any(attempts.map(async (attempt) => {
-      await attempt.done;
-      if (attempt.state.kind === 'open') return attempt.state.path;
-      throw new RangeError('Not open');
-    }));
-  } catch {
-    const errors = failuresOf(attempts);
-    const strange = errors.find((error) => error instanceof Error && !isVolumeError(error));
-    throw strange instanceof Error ? strange : summaryOf(errors.filter((error) => isVolumeError(error)));
-  }
+  const first = await Promise.any(attempts.map(async (attempt) => {
+    await attempt.done;
+    const { state } = attempt;
+    if (state.kind === 'open' || (state.kind === 'failed' && isVolumeError(state.error, 'DEVICE_MISMATCH'))) return state;
+    throw new RangeError('Not open');
+  })).catch(() => undefined);
+  if (first?.kind === 'open') return first.path;
+  if (first?.kind === 'failed') throw first.error;
+  const errors = failuresOf(attempts);
+  const strange = errors.find((error) => error instanceof Error && !isVolumeError(error));
+  throw strange instanceof Error ? strange : summaryOf(errors.filter((error) => isVolumeError(error)));
 }
 
 function openPaths(present: readonly OpenPath[], attempts: readonly PathAttempt[]): NonEmpty<OpenPath> {

@@ -3,6 +3,7 @@ import type { OpenIscsiInitiator, PortalLogin } from '../initiator/open-iscsi-in
 import type { Session } from '../initiator/session.js';
 import type { OpenPath, PathOpener, Way } from './path-opener.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
+import type { VolumeGuard } from './volume-guard.js';
 
 export type AttemptState =
   | { readonly kind: 'logging-in' | 'finding-disk' }
@@ -14,6 +15,7 @@ export type AttemptState =
 export interface AttemptParts {
   readonly initiator: OpenIscsiInitiator;
   readonly opener: PathOpener;
+  readonly guard: VolumeGuard;
 }
 
 /** One way that is being opened beside others. What it did is in its undo log; when it fails, that is taken back at once. */
@@ -51,7 +53,8 @@ export class PathAttempt {
       const session = this.#login === undefined ? await this.#parts.opener.sessionOf(this.way, signal) : await this.#loggedIn(await this.#login);
       if (session === undefined) return;
       this.#state = { kind: 'finding-disk' };
-      this.#state = { kind: 'open', path: { path: this.way.path, session, disk: await this.#parts.opener.diskOf(this.way.path, session, this.undo, signal) } };
+      const disk = await this.#parts.opener.diskOf(this.way.path, session, { undo: this.undo, guard: this.#parts.guard }, signal);
+      this.#state = { kind: 'open', path: { path: this.way.path, session, disk } };
     } catch (error) {
       this.#state = { kind: 'failed', error: await this.undo.after(error) };
     }

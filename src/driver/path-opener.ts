@@ -3,7 +3,9 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { ScsiDisk } from '../device/block-device.js';
+import type { Unit } from '../device/find-disk.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
+import type { MultipathMaps } from '../device/multipath-maps.js';
 import type { Clock } from '../host/clock.js';
 import { until } from '../host/until.js';
 import type { Iface } from '../iface/iface.js';
@@ -11,10 +13,12 @@ import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { isSessionOf, type Session } from '../initiator/session.js';
 import { summaryOf } from './path-failures.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
+import type { VolumeGuard } from './volume-guard.js';
 
 export interface OpenerParts {
   readonly initiator: OpenIscsiInitiator;
   readonly devices: LinuxBlockDevices;
+  readonly maps: MultipathMaps;
   readonly clock: Clock;
   readonly loginTimeoutMs: number;
 }
@@ -23,6 +27,14 @@ export interface OpenerParts {
 export interface Way {
   readonly path: TargetPath;
   readonly iface: Iface;
+}
+
+/** How the first path that works is to be opened. */
+export interface FirstPathRequest {
+  readonly chap: ChapCredentials | undefined;
+  readonly guard: VolumeGuard;
+  /** Gets what takes the path away again. */
+  readonly undo: UndoLog;
 }
 
 /** One path, open. */
@@ -41,13 +53,15 @@ export class PathOpener {
   }
 
   /** The first way that works, in their order. */
-  async openFirst(ways: NonEmpty<Way>, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<OpenPath> {
+  async openFirst(ways: NonEmpty<Way>, { chap, guard, undo: all }: FirstPathRequest, signal: AbortSignal): Promise<OpenPath> {
     const failures: VolumeError[] = [];
     for (const way of ways) {
       const undo = new UndoLog();
       try {
         const session = (await this.sessionOf(way, signal)) ?? (await this.#login(way, chap, undo, signal));
-        return { path: way.path, session, disk: await this.diskOf(way.path, session, undo, signal) };
+        const disk = await this.diskOf(way.path, session, { undo, guard }, signal);
+        all.adopt(undo);
+        return { path: way.path, session, disk };
       } catch (error) {
         const final = await undo.after(error);
         if (!isVolumeError(final) || !mayTryNextPath(final)) throw final;
@@ -64,17 +78,31 @@ export class PathOpener {
     return present === undefined ? undefined : await this.#healthy(requireTransport(present, iface), signal);
   }
 
-  /** The disk of the path, with a step in the log that takes it away again when it was not there before. */
-  async diskOf(path: TargetPath, session: Session, undo: UndoLog, signal: AbortSignal): Promise<ScsiDisk> {
+  /**
+   * The disk of the path, with a step in the log that takes it away again when it was not there before.
+   * @throws {VolumeError} as appear(); `DEVICE_MISMATCH` when something else on this host goes by its WWID
+   */
+  async diskOf(path: TargetPath, session: Session, { undo, guard }: { readonly undo: UndoLog; readonly guard: VolumeGuard }, signal: AbortSignal): Promise<ScsiDisk> {
     const { devices } = this.#parts;
     const before = await devices.findUnit(session, path.lun);
     if (before === undefined) { // a unit that was there before may have users
       undo.add(async () => {
         const unit = await devices.findUnit(session, path.lun);
-        if (unit !== undefined) await devices.remove(session, unit.address, AbortSignal.timeout(UNDO_MS));
+        if (unit !== undefined) await this.#remove(session, unit, AbortSignal.timeout(UNDO_MS));
       });
     }
-    return await devices.appear(session, path.lun, signal);
+    const disk = await devices.appear(session, path.lun, signal);
+    await guard.requireAlone(disk, signal);
+    return disk;
+  }
+
+  /** multipathd may have put the disk below a map meanwhile, which others may use: it leaves that first. */
+  async #remove(session: Session, { address, path }: Unit, signal: AbortSignal): Promise<void> {
+    const { devices, maps } = this.#parts;
+    const map = path === undefined ? undefined : await maps.over({ path });
+    if (map !== undefined && path !== undefined) await maps.takeOut(map, { path }, signal);
+    await devices.remove(session, address, signal);
+    if (map !== undefined && path !== undefined) await maps.letGoOf(map, [path], signal);
   }
 
   async #login({ path, iface }: Way, chap: ChapCredentials | undefined, undo: UndoLog, signal: AbortSignal): Promise<Session> {

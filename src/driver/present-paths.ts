@@ -1,10 +1,12 @@
 import type { Logger } from '../base/logger.js';
 import { VolumeError } from '../base/volume-error.js';
-import type { ScsiDisk } from '../device/block-device.js';
+import type { MultipathMap, ScsiDisk } from '../device/block-device.js';
+import type { Wwid } from '../device/wwid.js';
 import type { DeviceUser } from '../host/device-users.js';
 import type { ObserverParts, PathView, VolumeView } from './observe-volume.js';
 import type { OpenPath } from './path-opener.js';
 import { requireOneVolume } from './require-one-volume.js';
+import { mapOfAnother } from './strange-members.js';
 
 export interface PresenceParts extends ObserverParts {
   readonly logger: Logger;
@@ -22,7 +24,11 @@ export function presentPaths({ paths }: VolumeView): readonly OpenPath[] {
  */
 export async function refreshedPaths(view: VolumeView, parts: PresenceParts, signal: AbortSignal): Promise<readonly OpenPath[]> {
   const asked = await Promise.all(view.paths.map(async (path) => ({ path, now: await refreshed(path, parts, signal) })));
-  const changed = asked.flatMap(({ path: { session, unit }, now }) => (session === undefined || unit?.disk === undefined || now === undefined || now.wwid === unit.disk.wwid ? [] : [{ session, before: unit.disk, now }]));
+  const changed = asked.flatMap(({ path: { session, unit }, now }) => {
+    if (session === undefined || unit?.disk === undefined || now === undefined) return [];
+    const before = view.knownWwid ?? unit.disk.wwid;
+    return now.wwid === before ? [] : [{ session, before, now }];
+  });
   if (changed.length === 0) {
     const present = asked.flatMap(({ path, now }) => asOpenPath(path, now));
     requireOneVolume(present.map(({ disk }) => disk));
@@ -33,12 +39,23 @@ export async function refreshedPaths(view: VolumeView, parts: PresenceParts, sig
     const users = view.map !== undefined && isMember(now) ? await parts.maps.usersOf(view.map, signal) : await parts.devices.usersOf(session, now, signal);
     if (users.length > 0) throw mismatch(before, now, users);
   }
-  if (view.map !== undefined && changed.some(({ now }) => isMember(now))) await parts.maps.remove(view.map, signal);
+  if (view.map !== undefined && (view.map.members.length === 0 || changed.some(({ now }) => isMember(now)))) await removeMap(view.map, view, parts, signal);
   for (const { session, before, now } of changed) {
-    parts.logger.warn('Another volume is under a LUN that was left behind', { path: now.path, before: before.wwid, now: now.wwid });
+    parts.logger.warn('Another volume is under a LUN that was left behind', { path: now.path, before, now: now.wwid });
     await parts.devices.remove(session, now.address, signal);
   }
   return asked.flatMap(({ path, now }) => (changed.some((one) => one.now === now) ? [] : asOpenPath(path, now)));
+}
+
+/** Of what was there before. */
+async function removeMap(map: MultipathMap, { note }: VolumeView, { maps }: PresenceParts, signal: AbortSignal): Promise<void> {
+  if (map.members.length === 0) {
+    const users = await maps.usersOf(map, signal);
+    if (users.length > 0) throw mapOfAnother({ path: map.path, wwid: undefined }, map, users);
+    await maps.stopQueueing(map, signal);
+  }
+  await maps.remove(map, signal);
+  await maps.forgetIds([map.id, ...(note?.mapId === undefined ? [] : [note.mapId])], signal);
 }
 
 async function refreshed({ session, lun, unit }: PathView, { devices }: PresenceParts, signal: AbortSignal): Promise<ScsiDisk | undefined> {
@@ -49,10 +66,10 @@ function asOpenPath({ key: { target, portal }, lun, session }: PathView, disk: S
   return session === undefined || disk === undefined ? [] : [{ path: { target, portal, lun }, session, disk }];
 }
 
-function mismatch(before: ScsiDisk, now: ScsiDisk, users: readonly DeviceUser[]): VolumeError {
+function mismatch(before: Wwid | undefined, now: ScsiDisk, users: readonly DeviceUser[]): VolumeError {
   const names = users.map(({ name }) => name).join(', ');
-  return new VolumeError('DEVICE_MISMATCH', `Cannot use ${now.path}: its LUN is now ${now.wwid ?? 'a unit without a name'}, and ${names} has it open as ${before.wwid ?? 'a unit without a name'}`, {
+  return new VolumeError('DEVICE_MISMATCH', `Cannot use ${now.path}: its LUN is now ${now.wwid ?? 'a unit without a name'}, and ${names} has it open as ${before ?? 'a unit without a name'}`, {
     hint: 'the storage put another volume under a LUN that is in use: detach what uses it first',
-    details: { device: now.path, before: before.wwid, now: now.wwid, users },
+    details: { device: now.path, before, now: now.wwid, users },
   });
 }

@@ -16,9 +16,9 @@ const ASK_MS = 15_000;
  * @param wwid as connect() gave it
  * @throws {VolumeError} `DEVICE_MISMATCH` naming both, also for a unit that does not say who it is. Nothing was touched
  */
-export async function proveVolume({ paths, map }: VolumeView, wwid: string, parts: ProofParts, signal: AbortSignal): Promise<void> {
+export async function proveVolume({ paths, map, mapWwid }: VolumeView, wwid: string, parts: ProofParts, signal: AbortSignal): Promise<void> {
   const shown = await Promise.all(paths.map(async (path) => await identityOf(path, parts, signal)));
-  const other = [...shown.flat(), ...(map === undefined ? [] : [{ device: map.path, wwid: map.wwid }])].find((one) => one.wwid !== wwid);
+  const other = [...shown.flat(), ...identityOfMap(map, mapWwid)].find((one) => one.wwid !== wwid);
   if (other === undefined) return;
   throw new VolumeError('DEVICE_MISMATCH', `Cannot take the volume away: ${other.device} ${other.wwid === undefined ? 'does not say who it is' : `is ${other.wwid}`}, and ${wwid} was to be there`, {
     hint: 'nothing was touched: the connection_info is of another host, or the storage has put another volume under the LUN', details: { device: other.device, found: other.wwid, expected: wwid },
@@ -28,6 +28,11 @@ export async function proveVolume({ paths, map }: VolumeView, wwid: string, part
 interface Identity {
   readonly device: string;
   readonly wwid: string | undefined;
+}
+
+/** A map is who it was made of. Where that was not kept, it is its paths; its id is multipathd's affair, and speaks for a map that has none. */
+function identityOfMap(map: VolumeView['map'], mapWwid: VolumeView['mapWwid']): readonly Identity[] {
+  return map === undefined ? [] : [{ device: map.path, wwid: mapWwid ?? (map.members.length === 0 ? map.id : map.wwid) }];
 }
 
 async function identityOf({ session, lun, unit }: PathView, { devices, clock }: ProofParts, signal: AbortSignal): Promise<readonly Identity[]> {

@@ -6,6 +6,6 @@ import { stableNamesOf } from '../device/stable-names.js';
  * disk alike. A guest may have got it as the one and the host have it as the other by now.
  */
 export function sourcePathsOf(device: BlockDevice, disks: readonly DevicePath[]): readonly DevicePath[] {
-  const lasting = (['multipath', 'disk'] as const).flatMap((kind) => stableNamesOf({ kind, wwid: device.wwid }));
+  const lasting = [...(device.kind === 'multipath' ? stableNamesOf(device) : []), ...(['multipath', 'disk'] as const).flatMap((kind) => stableNamesOf({ kind, wwid: device.wwid }))];
   return [...new Set([device.path, ...disks, ...lasting])];
 }

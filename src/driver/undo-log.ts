@@ -11,6 +11,11 @@ export class UndoLog {
     this.#steps.push(step);
   }
 
+  /** A deed that is taken back after all others. */
+  addFirst(step: () => Promise<void>): void {
+    this.#steps.unshift(step);
+  }
+
   /** Takes over what another log holds, as later deeds than its own. */
   adopt(other: UndoLog): void {
     this.#steps.push(...other.#steps.splice(0));

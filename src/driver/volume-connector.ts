@@ -4,72 +4,74 @@ import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import { formatPortal, type Portal, samePortal } from '../connection/portal.js';
+import { formatPortal, samePortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
+import { parseMapId } from '../device/multipathd.js';
 import type { VolumeEvents } from '../events/volume-events.js';
-import { checkReversePath } from '../iface/check-reverse-path.js';
-import type { Hardware } from '../iface/hardware.js';
 import type { Iface } from '../iface/iface.js';
-import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
-import { readReversePath } from '../iface/read-reverse-path.js';
-import type { PortalSearch } from '../initiator/discover-portals.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { describeVolume, fallbackOfPresent, type OpenVolume } from './describe-volume.js';
 import { FailedTransports, type FailedTransportsParts } from './failed-transports.js';
+import { noneOf, reasonCodeOf } from './failed-ways.js';
 import { type IfacePlan, ifaceNamesOf, requestOf } from './iface-plan.js';
 import { MultipathOpener } from './multipath-opener.js';
+import { NoteKeeper } from './note-keeper.js';
+import { OnePathOpener } from './one-path-opener.js';
 import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
+import { PathFinder, type PathFinderParts } from './path-finder.js';
 import { type OpenerParts, type OpenPath, PathOpener, type Way } from './path-opener.js';
 import { presentPaths, refreshedPaths } from './present-paths.js';
+import { requireSizeOf, sizeWarnings } from './require-size.js';
+import { requireOwnMap, strangersWarnings } from './strange-members.js';
 import { isTransportFailure } from './transport-failure.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
 import { usableWays } from './usable-ways.js';
+import { VolumeGuard } from './volume-guard.js';
 import { wantedMap } from './wanted-map.js';
 
-export interface ConnectorParts extends OpenerParts, ObserverParts, FailedTransportsParts {
+export interface ConnectorParts extends OpenerParts, ObserverParts, PathFinderParts, FailedTransportsParts {
   readonly logger: Logger;
   readonly events: VolumeEvents;
   readonly ifaceRecords: IfaceRecords;
-  /** Looks at the host's hardware as it is now. */
-  readonly hardware: () => Promise<Hardware>;
-  /** Asks a portal for all portals of a target. */
-  readonly discover: (search: PortalSearch, signal: AbortSignal) => Promise<readonly Portal[]>;
+  /** Has join() called, under the locks, once logins have ended that nobody waited for. @param connection with every path that was tried, also those that were discovered */
+  readonly joinLater: (connection: IscsiConnection, ended: Promise<void>) => void;
   readonly options: Pick<VolumeOptions, 'useMultipath' | 'enforceMultipath' | 'stateDirectory'>;
 }
-
-/** What is looked at for software TCP without a binding: nothing. */
-const UNSEEN: Hardware = {
-  transports: new Set(), loadedModules: new Set(), loadableModules: new Set(), pci: [], hosts: [], netDevices: [], rdmaPorts: [], iscsiuioRuns: false,
-};
 
 /** The volume, and whether this call is what brought it to the host. */
 export interface OpenedVolume {
   readonly volume: ConnectedVolume;
   readonly opened: boolean;
-  /** When the logins have ended that nobody waited for; `undefined` when there are none. */
-  readonly late: Promise<void> | undefined;
 }
 
 /** One path, or all of them under a map. */
 type Mode = { readonly kind: 'single'; readonly warnings: readonly string[] } | { readonly kind: 'multipath' };
 
-interface Opened extends OpenVolume {
-  readonly late: Promise<void> | undefined;
+/** What goes with the opening of one volume. */
+interface OpenRequest {
+  readonly connection: IscsiConnection;
+  readonly plan: IfacePlan;
+  readonly mode: Mode;
+  readonly guard: VolumeGuard;
+  readonly note: NoteKeeper;
 }
 
 /** The road from a connection to a block device. Everything here but find() runs under the locks of the connection's targets. */
 export class VolumeConnector {
   readonly #parts: ConnectorParts;
   readonly #failed: FailedTransports;
-  readonly #opener: PathOpener;
+  readonly #finder: PathFinder;
+  readonly #single: OnePathOpener;
   readonly #multipath: MultipathOpener;
 
   constructor(parts: ConnectorParts) {
     this.#parts = parts;
     this.#failed = new FailedTransports(parts);
-    this.#opener = new PathOpener(parts);
-    this.#multipath = new MultipathOpener({ ...parts, opener: this.#opener });
+    const opener = new PathOpener(parts);
+    this.#finder = new PathFinder(parts);
+    this.#single = new OnePathOpener({ ...parts, opener });
+    this.#multipath = new MultipathOpener({ ...parts, opener });
   }
 
   /** The volume as it is on this host now, whatever iface it came over. */
@@ -86,23 +88,48 @@ export class VolumeConnector {
   async open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
     const mode = await this.#mode(connection);
     const view = await this.#observe(connection, plan);
+    requireOwnMap('connect', view);
     const present = await refreshedPaths(view, this.#parts, signal);
-    if (isNonEmpty(present)) {
-      const fallback = fallbackOfPresent(present, plan);
-      const { late, ...open } = mode.kind === 'single' ? { ...this.#asOpen(present, view), late: undefined } : await this.#complete(connection, plan, present, signal);
-      return { volume: describeVolume(open, plan, fallback), opened: false, late };
-    }
-    return { ...(await this.#openWithFallback(connection, plan, mode, signal)), opened: true };
+    const guard = new VolumeGuard(view, this.#parts);
+    if (isGone(view)) await this.#dropNote(view, signal);
+    const request = { connection, plan, mode, guard, note: new NoteKeeper(this.#parts.notes, connection, isGone(view) ? undefined : view.note) };
+    if (!isNonEmpty(present)) return { volume: await this.#openWithFallback(request, signal), opened: true };
+    const fallback = fallbackOfPresent(present, plan);
+    const open = mode.kind === 'single' ? await this.#keepPresent(present, view, request) : await this.#complete(present, request, signal);
+    return { volume: describeVolume(open, plan, fallback), opened: false };
+  }
+
+  /** What was noted of a volume of which nothing is here any more, as after a reboot, says nothing of the one that comes. */
+  async #dropNote({ note, lostIds }: VolumeView, signal: AbortSignal): Promise<void> {
+    if (note === undefined) return;
+    const ids = [note.mapId, parseMapId(note.wwid)].filter((id) => id !== undefined);
+    await this.#parts.maps.forgetIds(ids.filter((id) => !lostIds.includes(id)), signal);
+    await this.#parts.notes.drop(note.units);
+  }
+
+  /** The volume as it is here: nothing is added. */
+  async #keepPresent(present: NonEmpty<OpenPath>, view: VolumeView, { note }: OpenRequest): Promise<OpenVolume> {
+    const open = this.#asOpen(present, view);
+    if (open.map !== undefined) requireSizeOf(open.map, present.map(({ disk }) => disk));
+    return { ...open, warnings: [...open.warnings, ...(await this.#single.keepNote(note, present[0], view.map, new UndoLog()))] };
   }
 
   /** After a login that nobody waited for has ended: its path joins the volume, or goes where the volume is gone. */
   async join(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<void> {
-    const view = await this.#observe(connection, plan);
-    if (presentPaths(view).length > 0) {
-      await this.open(connection, plan, signal);
+    if (presentPaths(await this.#observe(connection, plan)).length > 0) {
+      try {
+        await this.open(connection, plan, signal);
+      } catch (error) {
+        await this.#endIdleSessions(connection, plan, signal);
+        throw error;
+      }
       return;
     }
-    for (const { key, session, unit, otherUnits, mayEnd } of view.paths) {
+    await this.#endIdleSessions(connection, plan, signal);
+  }
+
+  async #endIdleSessions(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<void> {
+    for (const { key, session, unit, otherUnits, mayEnd } of (await this.#observe(connection, plan)).paths) {
       if (session === undefined) await this.#parts.initiator.forget(key, signal);
       else if (unit === undefined && otherUnits === 0 && mayEnd === 'always') await this.#parts.initiator.logout(session, signal);
     }
@@ -114,7 +141,7 @@ export class VolumeConnector {
 
   #asOpen(paths: NonEmpty<OpenPath>, view: VolumeView): OpenVolume {
     const map = wantedMap(view, paths.length, this.#parts.options);
-    return { paths: map === undefined ? [paths[0]] : paths, map, warnings: [] };
+    return { paths: map === undefined ? [paths[0]] : paths, map, warnings: map === undefined ? [] : [...strangersWarnings(map, view.strangers), ...sizeWarnings(map, paths.map(({ disk }) => disk))] };
   }
 
   async #mode({ enforceMultipath }: IscsiConnection): Promise<Mode> {
@@ -132,64 +159,80 @@ export class VolumeConnector {
   }
 
   /** The paths that a volume lacks, over the ifaces that it runs over: over the fallback alone where it fell back. */
-  async #complete(connection: IscsiConnection, plan: IfacePlan, present: NonEmpty<OpenPath>, signal: AbortSignal): Promise<Opened> {
+  async #complete(present: NonEmpty<OpenPath>, request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+    const { connection, plan } = request;
     const requested = plan.requested.map(({ iface }) => iface);
     const runsOver = (iface: Iface): boolean => present.some(({ session }) => session.iface === iface.name);
     const ifaces = requested.some(runsOver) ? requested : [plan.fallback].flatMap((iface) => (iface !== undefined && runsOver(iface) ? [iface] : []));
-    const { ways } = usableWays(ifaces, connection.paths, await this.#hardwareFor(ifaces));
+    const { ways } = usableWays(ifaces, connection.paths, await this.#finder.hardwareFor(ifaces));
     const missing = ways.filter(({ path, iface }) => !present.some(({ path: open, session }) => session.iface === iface.name && isSamePath(open, path)));
-    return await this.#multipath.open(missing, { chap: connection.chap, present, enforce: this.#enforces(connection) }, signal);
+    const opened = await this.#openAll(missing, present, request, signal);
+    await request.note.keep(present[0].disk, opened.map?.id, new UndoLog());
+    return opened;
   }
 
-  async #openWithFallback(connection: IscsiConnection, plan: IfacePlan, mode: Mode, signal: AbortSignal): Promise<Omit<OpenedVolume, 'opened'>> {
+  async #openAll(ways: readonly Way[], present: readonly OpenPath[], { connection, guard, note }: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+    const onLeft = (ended: Promise<void>): void => { this.#parts.joinLater(connection, ended); };
+    return await this.#multipath.open(ways, { chap: connection.chap, present, enforce: this.#enforces(connection), guard, note, onLeft }, signal);
+  }
+
+  async #openWithFallback(request: OpenRequest, signal: AbortSignal): Promise<ConnectedVolume> {
+    const { connection, plan } = request;
     const { fallback } = plan;
     try {
-      const { late, ...open } = await this.#openOver(connection, plan, mode, signal);
-      return { volume: describeVolume(open, plan, undefined), late };
+      return describeVolume(await this.#openOver(request, signal), plan, undefined);
     } catch (error) {
       if (fallback === undefined || !isTransportFailure(error)) throw error;
       const why = { code: reasonCodeOf(error), reason: errorChain(error) };
       this.#parts.logger.warn('Falling back to another transport', { requested: requestOf(plan), used: fallback.name, ...why });
-      const { late, ...open } = await this.#openInstead(connection, fallback, mode, { plan, first: error }, signal);
+      const open = await this.#openInstead(fallback, error, request, signal);
       const [{ target, portal }] = connection.paths;
       this.#parts.events.emit({ kind: 'transport-fallback', requested: requestOf(plan), used: fallback.name, ...why, target, portal: formatPortal(portal) });
       await this.#remember(plan, connection, error);
-      return { volume: describeVolume(open, plan, why), late };
+      return describeVolume(open, plan, why);
     }
   }
 
   /** Over the requested ifaces that can work. Those that cannot are told of; where none can, there is nothing to open. */
-  async #openOver(connection: IscsiConnection, plan: IfacePlan, mode: Mode, signal: AbortSignal): Promise<Opened> {
+  async #openOver(request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+    const { connection, plan, mode } = request;
     const ifaces = plan.requested.map(({ iface }) => iface);
-    const hardware = await this.#hardwareFor(ifaces);
+    const hardware = await this.#finder.hardwareFor(ifaces);
     const known = usableWays(ifaces, connection.paths, hardware);
     if (!isNonEmpty(known.ways)) throw noneOf(ifaces, known.refusals);
     if (plan.fallback !== undefined) await this.#requireWorthATry(ifaces, connection);
-    const { paths, warnings: undiscovered } = await this.#allPaths(connection, known.ways[0].iface, mode, signal);
+    const { paths, warnings: undiscovered } = mode.kind === 'single' ? { ...connection, warnings: [] } : await this.#finder.allPaths(connection, known.ways[0].iface, signal);
     const { ways, refusals } = paths.length === connection.paths.length ? known : usableWays(ifaces, paths, hardware);
     if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
-    const warnings = [...plan.requested.flatMap(({ note }) => note ?? []), ...undiscovered, ...refusals.map(({ message }) => message), ...(await this.#reversePathWarnings(ifaces, hardware))];
+    const warnings = [...plan.requested.flatMap(({ note }) => note ?? []), ...undiscovered, ...refusals.map(({ message }) => message), ...(await this.#finder.reversePathWarnings(ifaces, hardware))];
     for (const reason of warnings) this.#parts.logger.warn('Not every iface can be used as it is', { reason });
-    const opened = await this.#withRecords(plan, ways, signal, async () => await this.#openWays(ways, connection, mode, signal));
+    const opened = await this.#withRecords(plan, ways, signal, async () => await this.#openWays(ways, { ...request, connection: { ...connection, paths } }, signal));
     return { ...opened, warnings: [...warnings, ...opened.warnings] };
   }
 
-  async #openWays(ways: NonEmpty<Way>, connection: IscsiConnection, mode: Mode, signal: AbortSignal): Promise<Opened> {
-    const { chap } = connection;
+  async #openWays(ways: NonEmpty<Way>, request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+    const { mode } = request;
     switch (mode.kind) {
       case 'single':
-        return { paths: [await this.#opener.openFirst(ways, chap, signal)], map: undefined, warnings: mode.warnings, late: undefined };
+        return await this.#openOne(ways, request, mode.warnings, signal);
       case 'multipath':
-        return await this.#multipath.open(ways, { chap, present: [], enforce: this.#enforces(connection) }, signal);
+        return await this.#openAll(ways, [], request, signal);
       default:
         return mode satisfies never;
     }
   }
 
-  async #openInstead(connection: IscsiConnection, iface: Iface, mode: Mode, { plan, first }: { readonly plan: IfacePlan; readonly first: VolumeError }, signal: AbortSignal): Promise<Opened> {
+  async #openOne(ways: NonEmpty<Way>, { connection: { chap }, guard, note }: OpenRequest, warnings: readonly string[], signal: AbortSignal): Promise<OpenVolume> {
+    const opened = await this.#single.open(ways, { chap, guard, note }, signal);
+    return { ...opened, warnings: [...warnings, ...opened.warnings] };
+  }
+
+  async #openInstead(iface: Iface, first: VolumeError, request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+    const { connection, plan, mode } = request;
     try {
-      const { paths: [path, ...others], warnings } = await this.#allPaths(connection, iface, mode, signal);
-      const opened = await this.#openWays([{ path, iface }, ...others.map((other) => ({ path: other, iface }))], connection, mode, signal);
+      const { paths, warnings } = mode.kind === 'single' ? { ...connection, warnings: [] } : await this.#finder.allPaths(connection, iface, signal);
+      const [path, ...others] = paths;
+      const opened = await this.#openWays([{ path, iface }, ...others.map((other) => ({ path: other, iface }))], { ...request, connection: { ...connection, paths } }, signal);
       return { ...opened, warnings: [...warnings, ...opened.warnings] };
     } catch (error) {
       if (!isVolumeError(error)) throw error;
@@ -199,7 +242,7 @@ export class VolumeConnector {
   }
 
   /** An iface without a record gets one for the volume, and for those after it; not when the volume cannot be opened over it. */
-  async #withRecords(plan: IfacePlan, ways: readonly Way[], signal: AbortSignal, body: () => Promise<Opened>): Promise<Opened> {
+  async #withRecords(plan: IfacePlan, ways: readonly Way[], signal: AbortSignal, body: () => Promise<OpenVolume>): Promise<OpenVolume> {
     const { ifaceRecords, logger } = this.#parts;
     const undo = new UndoLog();
     try {
@@ -216,30 +259,6 @@ export class VolumeConnector {
     }
   }
 
-  /**
-   * The listed paths; and where one portal is named and all are wanted, those through the target's other portals. Only portals of this very target: others of the array may
-   * be of other volumes. A portal that does not tell costs no volume.
-   */
-  async #allPaths({ paths, namesOnePortal, discoveryChap }: IscsiConnection, iface: Iface, mode: Mode, signal: AbortSignal): Promise<{ readonly paths: NonEmpty<TargetPath>; readonly warnings: readonly string[] }> {
-    if (mode.kind === 'single' || !namesOnePortal) return { paths, warnings: [] };
-    const [first] = paths;
-    try {
-      const portals = await this.#parts.discover({ portal: first.portal, target: first.target, iface: iface.name, chap: discoveryChap }, signal);
-      const others = portals.filter((portal) => !paths.some((path) => samePortal(path.portal, portal)));
-      return { paths: [...paths, ...others.map((portal) => ({ ...first, portal }))], warnings: [] };
-    } catch (error) {
-      if (!isVolumeError(error) || error.code === 'ABORTED') throw error;
-      return { paths, warnings: [`the other portals of the target are not known: ${errorChain(error)}`] };
-    }
-  }
-
-  /** Settings of the kernel that break the sessions of several NICs in one network. */
-  async #reversePathWarnings(ifaces: readonly Iface[], hardware: Hardware): Promise<readonly string[]> {
-    if (ifaces.length < 2) return [];
-    const settings = await readReversePath(this.#parts.files, hardware.netDevices.map(({ name }) => name));
-    return settings === undefined ? [] : checkReversePath(ifaces, hardware, settings).map(({ reason, mend }) => `${reason}: ${mend}`);
-  }
-
   /** An iface over which this portal could not be reached a while ago, and the fallback could, is not waited for again. */
   async #requireWorthATry(ifaces: readonly Iface[], { paths: [{ portal }] }: IscsiConnection): Promise<void> {
     const failures = await Promise.all(ifaces.map((iface) => this.#failed.recall(iface.name, portal)));
@@ -253,23 +272,12 @@ export class VolumeConnector {
     for (const { iface } of requested) await this.#failed.remember(iface.name, portal, error);
   }
 
-  /** The hardware decides over every iface but the default one. */
-  async #hardwareFor(ifaces: readonly Iface[]): Promise<Hardware> {
-    return ifaces.some(({ name }) => name !== DEFAULT_IFACE) ? await this.#parts.hardware() : UNSEEN;
-  }
+}
+
+function isGone({ paths, map }: VolumeView): boolean {
+  return map === undefined && paths.every(({ unit }) => unit === undefined);
 }
 
 function isSamePath(one: TargetPath, other: TargetPath): boolean {
   return one.target === other.target && one.lun === other.lun && samePortal(one.portal, other.portal);
-}
-
-function noneOf(ifaces: readonly Iface[], failures: readonly VolumeError[]): VolumeError {
-  const [first, ...others] = failures;
-  if (first !== undefined && others.length === 0) return first;
-  return new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use any of the ifaces ${ifaces.map(({ name }) => name).join(', ')}`, { cause: new AggregateError(failures), details: { reasonCode: 'NO_IFACE' } });
-}
-
-/** The hardware's own word where it was the hardware that refused. */
-function reasonCodeOf({ code, details }: VolumeError): string {
-  return typeof details['reasonCode'] === 'string' ? details['reasonCode'] : code;
 }

@@ -12,8 +12,9 @@ import type { IfaceName } from '../iface/iface-name.js';
 import type { Session } from '../initiator/session.js';
 import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
 import { agree, type ExtendPlan, type MeasuredPath, planExtend } from './plan-extend.js';
-import { requireOneVolume } from './require-one-volume.js';
+import { requireMadeOf, requireOneVolume } from './require-one-volume.js';
 import { sourcePathsOf } from './source-paths.js';
+import { requireOwnMap } from './strange-members.js';
 import { wantedMap } from './wanted-map.js';
 
 export interface ExtenderParts extends ObserverParts {
@@ -48,10 +49,12 @@ export class VolumeExtender {
     const view = await observeVolume(connection, ifaces, this.#parts);
     const present = presentOf(view);
     if (!isNonEmpty(present)) throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot extend the volume: it is not connected to this host', { hint: 'connect it: that shows it at its size' });
+    requireOwnMap('extend', view);
     requireOneVolume(present.map(({ disk }) => disk));
     const before = wantedMap(view, present.length, this.#parts.options) ?? present[0].disk;
     const paths = await this.#measureUntilTheyAgree(present, signal);
     requireOneVolume([...present, ...paths].map(({ disk }) => disk));
+    requireMadeOf(view, paths.map(({ disk }) => disk));
     const plan = planExtend(paths, view.map, before.sizeBytes);
     const map = await this.#execute(plan, paths, view.map, signal);
     const first = paths.find(({ isUp }) => isUp) ?? paths[0];

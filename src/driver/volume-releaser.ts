@@ -7,7 +7,9 @@ import { observeVolume, type VolumeView } from './observe-volume.js';
 import { type DisconnectStep, planDisconnect } from './plan-disconnect.js';
 import { type ProofParts, proveVolume } from './prove-volume.js';
 import { requireOneVolume } from './require-one-volume.js';
+import { requireOwnMap, strangeMembers } from './strange-members.js';
 import type { DisconnectOptions, ReleasedVolume } from './volume-driver.js';
+import { isOfAnother } from './volume-units.js';
 
 export interface ReleaserParts extends ProofParts {
   readonly logger: Logger;
@@ -41,6 +43,7 @@ export class VolumeReleaser {
     const failed: FailedStep[] = [];
     let found = view.paths.some(({ unit }) => unit !== undefined);
     for (const step of planDisconnect(view, force)) {
+      if (step.kind === 'drop-note' && failed.some((one) => isRemoval(one.step))) continue; // what is left is found by it
       try {
         found = (await this.#execute(step, signal)) || found;
       } catch (error) {
@@ -50,7 +53,7 @@ export class VolumeReleaser {
     }
     const failures = await this.#failuresLeft(failed, signal);
     if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove all of the volume: ${failures.length} steps failed`, { cause: new AggregateError(failures) });
-    return { found, warnings: [], wwid: view.paths.find(({ unit }) => unit?.disk !== undefined)?.unit?.disk?.wwid };
+    return { found, warnings: warningsOf(view), wwid: view.paths.find(({ unit }) => unit?.disk !== undefined)?.unit?.disk?.wwid ?? (found ? view.note?.wwid : undefined) };
   }
 
   /** A map that something waited on, for paths that were all dead, can go once those are gone: that is tried once more, and made good when it does. */
@@ -73,7 +76,9 @@ export class VolumeReleaser {
 
   /** @throws {VolumeError} `DEVICE_IN_USE` when somebody has a device of the volume open; `DEVICE_MISMATCH` */
   async requireUnused(connection: IscsiConnection, ifaces: readonly IfaceName[], signal: AbortSignal): Promise<void> {
-    await this.#unused(await this.#proven(connection, ifaces, undefined, signal), { connection, ifaces, doing: 'write over' }, signal);
+    const view = await this.#proven(connection, ifaces, undefined, signal);
+    requireOwnMap('write over', view);
+    await this.#unused(view, { connection, ifaces, doing: 'write over' }, signal);
   }
 
   /** That what is there is the volume of that WWID; quiet when nothing is there. @throws {VolumeError} `DEVICE_MISMATCH` */
@@ -82,8 +87,9 @@ export class VolumeReleaser {
   }
 
   async #proven(connection: IscsiConnection, ifaces: readonly IfaceName[], wwid: string | undefined, signal: AbortSignal): Promise<VolumeView> {
-    const view = await observeVolume(connection, ifaces, this.#parts);
-    if (wwid !== undefined) await proveVolume(view, wwid, this.#parts, signal);
+    const view = await observeVolume(connection, ifaces, this.#parts, wwid);
+    if (wwid === undefined) requireNotAnother(view, connection);
+    else await proveVolume(view, wwid, this.#parts, signal);
     requireOneVolume(view.paths.flatMap(({ unit }) => unit?.disk ?? []));
     return view;
   }
@@ -102,9 +108,11 @@ export class VolumeReleaser {
   }
 
   /** A device that somebody has open is left as it is, by force too: what is written to it after that would be lost in silence. */
-  async #requireUnused({ paths, map }: VolumeView, doing: Doing, signal: AbortSignal): Promise<void> {
+  async #requireUnused({ paths, map, strangers }: VolumeView, doing: Doing, signal: AbortSignal): Promise<void> {
     const { devices, maps } = this.#parts;
-    if (map !== undefined) requireNone(doing, map.path, await maps.usersOf(map, signal));
+    const users = map === undefined ? [] : await maps.usersOf(map, signal);
+    if (map !== undefined && users.length > 0 && strangers.length > 0) throw strangeMembers(doing, map, strangers, users);
+    if (map !== undefined) requireNone(doing, map.path, users);
     const members = new Set(map?.members.map(({ path }) => path));
     for (const { session, unit } of paths) {
       if (session === undefined || unit?.path === undefined || members.has(unit.path)) continue;
@@ -115,7 +123,7 @@ export class VolumeReleaser {
 
   /** @returns whether there was anything to do */
   async #execute(step: DisconnectStep, signal: AbortSignal): Promise<boolean> {
-    const { devices, initiator, maps } = this.#parts;
+    const { devices, initiator, maps, notes } = this.#parts;
     switch (step.kind) {
       case 'stop-queueing':
         await maps.stopQueueing(step.map, signal);
@@ -132,18 +140,46 @@ export class VolumeReleaser {
       case 'remove':
         await devices.remove(step.session, step.address, signal);
         return true;
-      case 'forget-disks':
-        await maps.forget(step.map.wwid, step.disks, signal);
+      case 'leave-map':
+        await maps.takeOut(step.map, step.disk, signal);
         return true;
+      case 'forget-disks':
+        await maps.forgetDisks(step.disks, signal);
+        return true;
+      case 'forget-ids':
+        await maps.forgetIds(step.ids, signal);
+        return false;
       case 'logout':
         await initiator.logoutAll(step.sessions, signal);
         return true;
       case 'forget':
         return await initiator.forget(step.key, signal);
+      case 'drop-note':
+        await notes.drop(step.units);
+        return false;
       default:
         return step satisfies never;
     }
   }
+}
+
+/** The storage may have given the LUN to another volume, which was connected since. @throws {VolumeError} `DEVICE_MISMATCH` */
+function requireNotAnother({ note, paths, map }: VolumeView, connection: IscsiConnection): void {
+  if (note === undefined || !isOfAnother(note, connection)) return;
+  const isHere = (map !== undefined && map.id === note.mapId) || paths.some(({ unit }) => unit?.disk?.wwid === note.wwid);
+  if (!isHere) return; // an older version of this library may have disconnected it, and left the note
+  throw new VolumeError('DEVICE_MISMATCH', `Cannot take the volume ${connection.volumeId ?? ''} away: what is connected under its LUN is the volume ${note.volumeId ?? ''}`, {
+    hint: 'nothing was touched: the storage has given the LUN to another volume since', details: { found: note.volumeId, expected: connection.volumeId, wwid: note.wwid },
+  });
+}
+
+/** Whether something of the volume is still there when the step has failed. */
+function isRemoval({ kind }: DisconnectStep): boolean {
+  return kind === 'remove-map' || kind === 'remove' || kind === 'leave-map' || kind === 'forget-ids';
+}
+
+function warningsOf({ map, strangers }: VolumeView): readonly string[] {
+  return map === undefined || strangers.length === 0 ? [] : [`the map ${map.name} stays for what is not the volume's: ${strangers.map(({ device, origin }) => `${device} (${origin})`).join(', ')}`];
 }
 
 function requireNone(doing: Doing, device: string, users: readonly DeviceUser[]): void {

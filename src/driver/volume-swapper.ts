@@ -2,7 +2,7 @@ import { throwIfAborted } from '../base/aborted.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
 import { shellWords } from '../base/shell-words.js';
-import { VolumeError } from '../base/volume-error.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { BlockDevice } from '../device/block-device.js';
 import type { VolumeEvents } from '../events/volume-events.js';
@@ -82,7 +82,7 @@ export class VolumeSwapper {
     const began = this.#parts.clock.now();
     const domain = await this.requireRunning(named, signal);
     const { disk, old } = await this.#before(domain, { from, to }, host, signal);
-    const { volume, opened } = await host.open(to, signal);
+    const { volume, opened } = await this.#open({ to, old }, host, signal);
     try {
       if (old !== undefined) requireFitting(disk, old, volume);
       if (old !== undefined && !opened && !isCopiedTo(disk, volume)) await host.requireUnused(to, signal);
@@ -99,6 +99,17 @@ export class VolumeSwapper {
     const { device: { path: device, wwid } } = volume;
     this.#parts.events.emit({ kind: 'volume-swapped', oldWwid: old?.device.wwid, wwid, device, guestResized: swapped.guestResized, oldReleased: swapped.oldReleased, durationMs: this.#parts.clock.now() - began });
     return swapped;
+  }
+
+  /** A volume that has the old one's WWID is the old one, through another target. */
+  async #open({ to, old }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined }, host: HostSide, signal: AbortSignal): Promise<OpenedVolume> {
+    try {
+      return await host.open(to, signal);
+    } catch (error) {
+      const wwid = old?.device.wwid;
+      if (wwid === undefined || !isVolumeError(error, 'DEVICE_MISMATCH') || error.details['wwid'] !== wwid) throw error;
+      throw new VolumeError('USAGE', `Cannot swap a volume for itself: both are ${wwid}`, { cause: error });
+    }
   }
 
   /** A guest that is on the new volume already is what an earlier swap has left that did not come to its end. */

@@ -79,7 +79,7 @@ test('findStableName() waits for a udev that is always at work as long as for a 
 
 test('findStableName() waits for no name of a device that does not say who it is, and ends with the signal', async () => {
   const { clock, find } = openHost();
-  expect([await find({ ...DISK, wwid: undefined } as BlockDevice), clock.now()]).toEqual([undefined, 0]);
+  expect([await find({ ...DISK, wwid: undefined }), clock.now()]).toEqual([undefined, 0]);
   const abort = new AbortController();
   const sleep = clock.sleep.bind(clock);
   clock.sleep = async (...args) => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { deferred } from '../../src/base/deferred.js';
 import { ADDRESSES, commandsOf, openMultipathWorld } from './multipath-world.js';
 import { addTarget, IQN, openRecordedWorld } from './recorded-world.js';
 
@@ -28,6 +29,19 @@ describe('connect() of a volume of which one portal is named', () => {
     world.host.discoveryChap = { username: 'u', password: 'not given' };
     const { paths, warnings } = await world.driver.connect(SINGULAR);
     expect({ paths: paths.length, warnings }).toEqual({ paths: 1, warnings: [expect.stringMatching(/^the other portals of the target are not known: /)] });
+  });
+
+  test('has one of the others join that answers late, and leaves nothing of it at disconnect()', async () => {
+    const world = openMultipathWorld();
+    const answer = deferred<undefined>();
+    world.host.slowPortals.set(ADDRESSES[2] ?? '', answer.promise);
+    const { paths, warnings } = await world.driver.connect(SINGULAR);
+    expect({ paths: paths.length, warnings }).toEqual({ paths: 3, warnings: [expect.stringContaining('it joins when there is one')] });
+    answer.resolve(undefined);
+    await world.driver.settled();
+    expect(world.host.kernel.multipathd.mapOf('sda')?.disks).toHaveLength(4);
+    await world.driver.disconnect(SINGULAR);
+    expect(await world.residue()).toEqual([]);
   });
 
   test('asks nobody for one path', async () => {

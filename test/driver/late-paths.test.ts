@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { deferred } from '../../src/base/deferred.js';
-import { INFO, openMultipathWorld } from './multipath-world.js';
-import { IQN } from './recorded-world.js';
+import { failure, INFO, openMultipathWorld } from './multipath-world.js';
+import { dataChanged, IQN } from './recorded-world.js';
 import { ROOT } from '../fakes/fake-release.js';
 
 describe.each([['', []], [' to a login that had to be run again (R22)', ['before']]] as const)('connect() with a portal that does not answer%s', (_what, vanishing) => {
@@ -59,5 +59,16 @@ describe('connect() with a portal that does not answer', () => {
     answer.resolve(undefined);
     await new Promise((resolve) => setImmediate(resolve));
     expect((await world.driver.connect(INFO)).paths).toHaveLength(4);
+  });
+
+  test('and fails for another of its paths ends that session once it is up', async () => {
+    const world = openMultipathWorld();
+    const answer = deferred<undefined>();
+    world.host.slowPortals.set('192.0.2.12', answer.promise);
+    world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1n << 30n });
+    expect(await failure(world.driver.connect(dataChanged(INFO, { target_luns: [1, 2, 1, 1] })))).toMatchObject({ code: 'DEVICE_MISMATCH' });
+    answer.resolve(undefined);
+    await world.driver.settled();
+    expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({ sessions: [], residue: [] });
   });
 });

@@ -86,6 +86,14 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   async run(command: Command, signal: AbortSignal): Promise<CommandResult> {
     throwIfAborted(signal);
     this.commands.push(command);
+    if (command.program === 'multipathd' && this.kernel.multipathd.hangs) {
+      if (this.kernel.multipathd.askedBy === 'program') {
+        await this.clock.sleep(4_000, signal);
+        return { exitCode: 1, stdout: 'timeout receiving packet\n', stderr: '' };
+      }
+      await this.clock.sleep(command.patience.ms, signal);
+      throw new VolumeError('COMMAND_TIMED_OUT', `Cannot wait any longer for "${printable(command)}"`);
+    }
     if (command.program.startsWith('multipath') || command.program === 'dmsetup') return this.kernel.multipathd.run(command.program, command.args.map(String));
     if (command.program !== 'iscsiadm') throw new VolumeError('COMMAND_NOT_FOUND', `Cannot run ${command.program}`);
     const args = command.args.map((argument) => (typeof argument === 'string' ? argument : argument.reveal()));

@@ -1,7 +1,7 @@
 import type { Portal } from '../../src/connection/portal.js';
 import { FakeMultipathd } from './fake-multipathd.js';
 import { firstFree, letters } from './letters.js';
-import type { FakeTarget } from './fake-target.js';
+import type { FakeTarget, FakeUnit } from './fake-target.js';
 import type { FakeTree } from './fake-tree.js';
 import { FakeUdev } from './fake-udev.js';
 import { kernelAddress } from './open-iscsi-addresses.js';
@@ -92,6 +92,18 @@ export class FakeKernel {
     else if (this.#isUp(session)) this.#showUnit(session, Number(lun));
   }
 
+  /** A disk that open-iscsi has nothing to do with. @param wwid as the kernel shows it. @returns its name */
+  addLocalDisk({ wwid, sizeBytes }: FakeUnit, bus = 'pci0000:00/0000:00:1f.0/host90/rport-90:0-1'): string {
+    const index = this.#freeIndex();
+    const name = `sd${letters(index)}`;
+    const folder = `/sys/devices/${bus}/target90:0:0/90:0:0:${index}`;
+    this.#writeAll(folder, { wwid, state: 'running' });
+    this.#showDisk(`${folder}/block/${name}`, name, { sizeBytes, dev: numberOf(index) });
+    this.udev.diskAppeared(name, wwid);
+    this.multipathd.appeared(name);
+    return name;
+  }
+
   #isUp({ id }: FakeSession): boolean {
     return this.#tree.read(`/sys/class/iscsi_session/session${id}/state`)?.trim() === 'LOGGED_IN';
   }
@@ -111,13 +123,17 @@ export class FakeKernel {
     const name = present ?? `sd${letters(index)}`;
     const dev = present === undefined ? numberOf(index) : this.#tree.read(`${folder}/block/${present}/dev`)?.trim();
     this.#writeAll(folder, { wwid: unit.wwid, delete: '', rescan: '', state: 'running' });
-    this.#writeAll(`${folder}/block/${name}`, { size: String(unit.sizeBytes / 512n), dev: dev ?? '' });
-    this.#tree.blockDevice(`/dev/${name}`);
-    this.#tree.symbolicLink(`/sys/class/block/${name}`, `${folder}/block/${name}`);
+    this.#showDisk(`${folder}/block/${name}`, name, { sizeBytes: unit.sizeBytes, dev: dev ?? '' });
     this.deeds.push(`show ${name}`);
     if (present !== undefined) return;
     this.udev.diskAppeared(name, unit.wwid);
     this.multipathd.appeared(name);
+  }
+
+  #showDisk(folder: string, name: string, { sizeBytes, dev }: { readonly sizeBytes: bigint; readonly dev: string }): void {
+    this.#writeAll(folder, { size: String(sizeBytes / 512n), dev });
+    this.#tree.blockDevice(`/dev/${name}`);
+    this.#tree.symbolicLink(`/sys/class/block/${name}`, folder);
   }
 
   #removeUnit(session: FakeSession, lun: number): void {
