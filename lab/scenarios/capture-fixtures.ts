@@ -1,4 +1,5 @@
 // releases: none
+// takes: 50 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';

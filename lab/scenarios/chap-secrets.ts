@@ -1,3 +1,4 @@
+// takes: 125 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';

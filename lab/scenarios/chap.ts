@@ -1,4 +1,5 @@
 // releases: 13 12
+// takes: 45 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

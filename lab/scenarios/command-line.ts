@@ -1,5 +1,6 @@
 // needs: libvirt
 // releases: 13 12
+// takes: 170 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';

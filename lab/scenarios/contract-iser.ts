@@ -1,4 +1,5 @@
 // releases: 13 12
+// takes: 65 s
 // limit: 900 s
 import { describe, it } from 'node:test';
 import { volumeDriverContract } from '../../src/testing/index.js';

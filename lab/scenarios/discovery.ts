@@ -1,4 +1,5 @@
 // releases: 13 12
+// takes: 16 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // needs: libvirt
+// takes: 65 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { Secret } from '../../src/base/secret.js';

@@ -1,4 +1,5 @@
 // needs: libvirt
+// takes: 105 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { realpathSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // needs: libvirt
+// takes: 18 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { after, before, test } from '../guest/scenario.js';

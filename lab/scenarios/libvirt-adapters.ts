@@ -1,5 +1,6 @@
 // needs: libvirt
 // releases: 13 12
+// takes: 80 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
 // needs: libvirt
+// takes: 100 s
 // limit: 1800 s
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

@@ -1,4 +1,5 @@
 // needs: libvirt
+// takes: 85 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // releases: 13 12
+// takes: 35 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+// takes: 22 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

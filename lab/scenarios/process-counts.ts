@@ -1,4 +1,5 @@
 // needs: libvirt
+// takes: 95 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';

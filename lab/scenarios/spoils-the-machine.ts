@@ -1,5 +1,5 @@
 // spoils: the machine
-// takes: 10 s
+// takes: 5 s
 import assert from 'node:assert/strict';
 import { tryRun } from '../guest/commands.js';
 import { test } from '../guest/scenario.js';

@@ -1,3 +1,4 @@
+// takes: 40 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// takes: 10 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

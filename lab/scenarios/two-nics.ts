@@ -1,3 +1,4 @@
+// takes: 50 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -167,7 +167,10 @@ export class VolumeSwapper {
     };
   }
 
-  /** QEMU copied to as much of the new volume as the guest's disk has. libvirt 9.0.0 cannot widen that while the guest runs ("Cannot resize fixed-size raw disks"): it is asked, for a later one may. */
+  /**
+   * QEMU copied to as much of the new volume as the guest's disk has. libvirt 11.3 widens that while the guest runs,
+   * libvirt 9.0 cannot ("Cannot resize fixed-size raw disks"): lab/scenarios/swap.ts. It is asked.
+   */
   async #resize({ uuid }: Domain, sliceBytes: bigint | undefined, { disk: { targetDev }, volume: { device } }: { readonly disk: GuestDisk; readonly volume: ConnectedVolume }): Promise<Step> {
     if (sliceBytes === undefined) return { done: false, warnings: [] };
     return await step(async () => {
