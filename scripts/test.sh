@@ -6,7 +6,7 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.." || exit 1
 . scripts/able-node.sh
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-trap 'kill $(jobs -p) 2> /dev/null; exit 130' INT TERM
+trap end_all INT TERM
 failed=0 skipped=0
 
 # Usage: stage NAME COMMAND...
@@ -23,7 +23,9 @@ stage() {
 # The same beside others; what it has to say comes when it is waited for. Usage: beside NAME COMMAND...
 declare -A jobs
 beside() {
-  stage "$@" > "$results/$1.log" 2>&1 & jobs[$1]=$!
+  set -m # a process group of its own, so that it can be ended with all that it runs
+  stage "$@" < /dev/null > "$results/$1.log" 2>&1 & jobs[$1]=$!
+  set +m
 }
 
 # Usage: wait_for NAME
@@ -32,6 +34,17 @@ wait_for() {
   wait "${jobs[$1]}" || status=$?
   cat "$results/$1.log" >&2
   return "$status"
+}
+
+# What runs beside gets a minute to clean up.
+end_all() {
+  local groups group tries=600
+  groups=$(jobs -p)
+  for group in $groups; do kill -- "-$group" 2> /dev/null; done
+  for group in $groups; do
+    while kill -0 -- "-$group" 2> /dev/null && [ $((tries -= 1)) -gt 0 ]; do sleep 0.1; done
+  done
+  exit 130
 }
 
 count_failure() { failed=$((failed + 1)); }

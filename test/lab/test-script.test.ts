@@ -1,5 +1,7 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { FakePrograms, type Ended } from './fake-programs.js';
 
@@ -88,6 +90,16 @@ test('test.sh says what a stage beside others had to say', () => {
   script('as-ordinary-user.sh', 'echo "no such user" >&2; exit 1');
   expect(run().stderr).toMatch(/^== user\nno such user\n== user: FAILED after \d+ s$/m);
 });
+
+test('test.sh that is stopped ends what runs beside, which cleans up first', async () => {
+  script('as-ordinary-user.sh', `trap 'sleep 0.2; echo > "$FOLDER/cleaned-up"; exit 130' TERM; echo > "$FOLDER/runs"; sleep 60 & wait`);
+  const child = spawn('/bin/bash', [join(checkout(), 'scripts/test.sh')], { env: { PATH: host.bin, HOME: host.folder }, stdio: 'ignore' });
+  const ended = new Promise((resolve) => { child.once('exit', resolve); });
+  while (!existsSync(join(host.folder, 'runs'))) await sleep(20);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(130);
+  expect(existsSync(join(host.folder, 'cleaned-up'))).toBe(true);
+}, 30_000);
 
 test('test.sh leaves the lab out on LIBVIRT_VOLUME_LAB=skip, aloud, and not on CI', () => {
   const skipped = run({ LIBVIRT_VOLUME_LAB: 'skip' });
