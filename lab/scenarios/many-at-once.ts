@@ -1,0 +1,159 @@
+// needs: libvirt
+// limit: 1500 s
+import assert from 'node:assert/strict';
+import { isVolumeError } from '../../src/base/volume-error.js';
+import { tryRun } from '../guest/commands.js';
+import { connectionInfo } from '../guest/connection-info.js';
+import { Domain } from '../guest/domain.js';
+import { inProcesses } from '../guest/driver-processes.js';
+import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
+import { LioVolume } from '../guest/lio-volume.js';
+import { osBrickAtOnce } from '../guest/os-brick.js';
+import { requireNothingLeft } from '../guest/require-nothing-left.js';
+import { readResidue, type Residue } from '../guest/residue.js';
+import { after, before, test } from '../guest/scenario.js';
+import { libvirtdUp, pauseMultipathd, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { volumeDriver } from '../guest/volume-driver.js';
+
+/** A host that boots starts all of its guests at once: as many volumes, each of a target of its own. */
+const MOST = 32;
+const GUESTS = 4;
+interface Storage {
+  readonly volume: LioVolume;
+  readonly target: LioTarget;
+}
+const storage: Storage[] = [];
+const guests: Domain[] = [];
+let clean: Residue;
+let resume: (() => Promise<void>) | undefined;
+
+before(async () => {
+  resume = await pauseMultipathd();
+  for (let n = 0; n < MOST; n++) {
+    const volume = await LioVolume.create({ name: `many-${n}`, sizeMiB: 8 });
+    const target = new LioTarget({
+      iqn: `iqn.2026-11.org.example:many-${n}`,
+      luns: { 1: volume },
+      portals: TCP_ADDRESSES.map((address) => ({ address })),
+    });
+    storage.push({ volume, target });
+  }
+  await libvirtdUp();
+  for (let n = 0; n < GUESTS; n++) guests.push(await Domain.start({ name: `many-${n}` }));
+  clean = await readResidue();
+});
+
+after(async () => {
+  for (const guest of guests) await guest.stop();
+  for (const { volume, target } of storage) {
+    target.remove();
+    await volume.remove();
+  }
+  await resume?.();
+});
+
+type Info = ReturnType<typeof connectionInfo> & { readonly data: object };
+
+function infosOf(count: number, addresses: readonly [string, ...string[]] = [TCP_ADDRESSES[0]]): readonly Info[] {
+  return storage.slice(0, count).map(({ volume, target }) => connectionInfo(volume, target, 1, addresses) as Info);
+}
+
+/** How long all took at once, in milliseconds. @throws {AssertionError} that lists each that failed */
+async function atOnce<Item>(items: readonly Item[], work: (item: Item, at: number) => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  const results = await Promise.allSettled(items.map(work));
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [wordsOf(result.reason)] : []));
+  assert.deepEqual(failures, []);
+  return performance.now() - began;
+}
+
+function wordsOf(error: unknown): string {
+  return isVolumeError(error) ? `${error.code}: ${error.message}` : String(error);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+test(`attach() and detach() of ${MOST} volumes of ${MOST} targets at once, in one process, leave nothing`, async () => {
+  await using driver = volumeDriver({});
+  const infos = infosOf(MOST);
+  const place = (at: number): { guest: { kind: 'name'; name: string }; dev: string } => ({
+    guest: { kind: 'name', name: `many-${at % GUESTS}` },
+    dev: `sd${String.fromCharCode('b'.charCodeAt(0) + Math.floor(at / GUESTS))}`,
+  });
+  const attachMs = await atOnce(infos, async (info, at) => {
+    await driver.attach(place(at).guest, info, { dev: place(at).dev, bus: 'scsi' });
+  });
+  for (const guest of guests) assert.equal((await guest.disks()).length, MOST / GUESTS);
+  const detachMs = await atOnce(infos, async (info, at) => { await driver.detach(place(at).guest, info); });
+  console.log(`${MOST} volumes into ${GUESTS} guests: attach ${seconds(attachMs)}, detach ${seconds(detachMs)}`);
+  await requireNothingLeft(clean);
+});
+
+for (const count of [8, MOST]) {
+  test(`connect() and disconnect() of ${count} volumes at once take less time than os-brick's`, async () => {
+    const infos = infosOf(count);
+    await using driver = volumeDriver({});
+    const connectMs = await atOnce(infos, async (info) => await driver.connect(info));
+    const disconnectMs = await atOnce(infos, async (info) => await driver.disconnect(info));
+    await requireNothingLeft(clean);
+    const osBrick = await osBrickAtOnce(infos);
+    console.log(`${count} at once: connect ${seconds(connectMs)}, os-brick ${seconds(osBrick.connectMs)}; `
+      + `disconnect ${seconds(disconnectMs)}, os-brick ${seconds(osBrick.disconnectMs)}`);
+    await requireNothingLeft(clean);
+    assert.ok(connectMs < osBrick.connectMs && disconnectMs < osBrick.disconnectMs);
+  });
+}
+
+test(`connect() and disconnect() of ${MOST} volumes at once, spread over four processes, leave nothing`, async () => {
+  const infos = infosOf(MOST);
+  const connected = await inProcesses(4, { call: 'connect', config: {}, infos });
+  assert.deepEqual(connected.failures, []);
+  const disconnected = await inProcesses(4, { call: 'disconnect', config: {}, infos });
+  assert.deepEqual(disconnected.failures, []);
+  console.log(`four processes, with their starts: connect ${seconds(connected.ms)}, disconnect ${seconds(disconnected.ms)}`);
+  await requireNothingLeft(clean);
+});
+
+test('8 volumes at once, over four paths each and a map, leave nothing', async () => {
+  await startMultipathd();
+  try {
+    const infos = infosOf(8, TCP_ADDRESSES);
+    await using driver = volumeDriver({ volume_use_multipath: true, volume_enforce_multipath: true });
+    const connectMs = await atOnce(infos, async (info) => {
+      const { device } = await driver.connect(info);
+      assert.equal(device.kind, 'multipath');
+    });
+    const disconnectMs = await atOnce(infos, async (info) => await driver.disconnect(info));
+    console.log(`8 maps over ${8 * TCP_ADDRESSES.length} paths: connect ${seconds(connectMs)}, disconnect ${seconds(disconnectMs)}`);
+  } finally {
+    await stopMultipathd();
+  }
+  await requireNothingLeft(clean);
+});
+
+test('two processes of the driver and another tool\'s iscsiadm, all at once, hold each other up and harm nobody', async () => {
+  const foreign = 'iqn.2026-11.org.example:of-another-tool';
+  const portal = `${TCP_ADDRESSES[0]}:3260`;
+  const node = ['-m', 'node', '-T', foreign, '-p', portal, '-I', 'default'];
+  const ended = new AbortController();
+  const codes: number[] = [];
+  const loop = (async () => {
+    while (!ended.signal.aborted) {
+      codes.push((await tryRun('iscsiadm', [...node, '-o', 'new'])).code);
+      codes.push((await tryRun('iscsiadm', [...node, '-o', 'update', '-n', 'node.session.scan', '-v', 'manual'])).code);
+      codes.push((await tryRun('iscsiadm', [...node, '-o', 'delete'])).code);
+    }
+  })();
+  const infos = infosOf(16);
+  const connected = await inProcesses(2, { call: 'connect', config: {}, infos });
+  const disconnected = await inProcesses(2, { call: 'disconnect', config: {}, infos });
+  ended.abort();
+  await loop;
+  console.log(`beside ${codes.length} commands of another tool: connect ${seconds(connected.ms)}, disconnect ${seconds(disconnected.ms)}`);
+  assert.deepEqual([...connected.failures, ...disconnected.failures], []);
+  assert.ok(codes.length >= 6, `The other tool ran ${codes.length} commands`);
+  assert.deepEqual(codes.filter((code) => code !== 0), []);
+  await requireNothingLeft(clean);
+});
