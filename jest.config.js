@@ -27,6 +27,7 @@ const reading = files.filter((file) => READS_CAPTURED.test(readFileSync(join(TES
  */
 export default {
   maxWorkers: '100%',
+  testTimeout: 30_000, // a busy machine is slow
   projects: [
     { ...common, displayName: 'unit', testMatch: ['**/*.test.ts'], globals: { OPEN_ISCSI: '2.1.11' } },
     { ...common, displayName: 'open-iscsi 2.1.8', testMatch: reading.map((file) => `<rootDir>/${TESTS}/${file}`), globals: { OPEN_ISCSI: '2.1.8' } },

@@ -102,7 +102,7 @@ function verifyOwnAddress({ name, transport, ipaddress }: Iface, { netDevices }:
   const owner = ipaddress === undefined ? undefined : netDevices.find(({ addresses }) => addresses.includes(ipaddress));
   if (owner === undefined) return undefined;
   return unusable('IPADDRESS_TAKEN', `the iface ${name} names the address ${ipaddress ?? ''}, which the network device ${owner.name} has: ${transport} needs one of its own`,
-    `iscsiadm -m iface -I ${name} -o update -n iface.ipaddress -v ADDRESS`);
+    `iscsiadm -m iface -I ${shellWords(name)} -o update -n iface.ipaddress -v ADDRESS`);
 }
 
 function noIscsiuio({ transport }: Iface): Verdict {

@@ -77,7 +77,7 @@ describe('a command that somebody is told to run', () => {
     expect(text).not.toMatch(/\brm -[a-z]*r/);
     expect(text.replaceAll(/mv -nvT -- /g, '')).not.toMatch(/\bmv /); // over no file
     // a lock that nobody holds, a record of our own
-    if (/\brm /.test(text)) expect(text).toMatch(/rm \$\{shellWords\((?:lock\.path|writeLock)\)\}|rm -f \$\{shellWords\(fileIn\(folders\)\)\}/);
+    if (/\brm /.test(text)) expect(text).toMatch(/rm \$\{shellWords\((?:lock\.path|this\.#path)\)\}|rm -f \$\{shellWords\(fileIn\(folders\)\)\}/);
     if (text.includes('-delete')) expect(text).toContain('-type f -empty -delete');
     if (text.includes('-o delete')) expect(text).toMatch(/>> .* && iscsiadm .* -o delete/);
   });

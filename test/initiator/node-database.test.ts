@@ -158,7 +158,9 @@ describe('the database lock', () => {
   });
   test('is given back after an error', async () => {
     const { host, database } = open();
-    host.replace = () => Promise.reject(new VolumeError('PERMISSION_DENIED', 'Cannot use the file: the file system is read-only'));
+    const refuse = (): Promise<never> => Promise.reject(new VolumeError('PERMISSION_DENIED', 'Cannot use the file: the file system is read-only'));
+    host.replace = refuse;
+    host.rename = refuse;
     await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
     expect(host.residue().filter((path) => path.includes('lock'))).toEqual([]);
   });

@@ -40,7 +40,7 @@ function recordsElsewhere({ root: other, folders, count }: RecordsElsewhere, roo
 function checkLock(lock: DatabaseLockState): readonly Finding[] {
   if (lock.kind === 'free') return [];
   if (lock.owner?.hasEnded === true) {
-    return [finding('DATABASE_LOCK_LEFT', `open-iscsi's database is locked by process ${lock.owner.pid} of this library, which was killed: the next volume takes the lock over, and iscsiadm waits for it until then`, `rm ${lock.path}`)];
+    return [finding('DATABASE_LOCK_LEFT', `open-iscsi's database is locked by process ${lock.owner.pid} of this library, which was killed: the next volume takes the lock over, and iscsiadm waits for it until then`, `rm ${shellWords(lock.path)}`)];
   }
   if (lock.owner !== undefined) {
     return [finding('DATABASE_LOCK_HELD', `open-iscsi's database has been locked for ${lock.forMs / 1000} s by process ${lock.owner.pid} of this library, which runs, or is in another container`)];
