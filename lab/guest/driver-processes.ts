@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { run } from './commands.js';
 
@@ -28,4 +31,14 @@ export async function inProcesses(count: number, { infos, ...work }: Work): Prom
     return JSON.parse(await run(process.execPath, [PROGRAM], { input, timeoutMs: LIMIT_MS })) as Outcome;
   }));
   return { ms: performance.now() - began, failures: outcomes.flatMap(({ failures }) => failures) };
+}
+
+/** Starts a process of the driver and kills it (SIGKILL) so long after it has begun with its volumes. */
+export async function killedProcess(work: Work, afterMs: number): Promise<void> {
+  const child = spawn(process.execPath, [PROGRAM], { stdio: ['pipe', 'ignore', 'pipe'] });
+  child.stdin.end(JSON.stringify(work));
+  await once(child.stderr, 'data');
+  await sleep(afterMs);
+  child.kill('SIGKILL');
+  await once(child, 'close');
 }

@@ -3,7 +3,7 @@
 // takes: 45 s
 // limit: 900 s
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Container } from 'inversify';
 import { SILENT } from '../../src/base/logger.js';
 import type { Finding, FindingCode } from '../../src/doctor/finding.js';
@@ -11,7 +11,7 @@ import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
 import { commandLineInHere } from '../guest/command-line-in-here.js';
 import { run, tryRun } from '../guest/commands.js';
-import { nodesFolder } from '../guest/database-root.js';
+import { databaseRoot, nodesFolder } from '../guest/database-root.js';
 import { documentOf, libvirtVolume } from '../guest/libvirt-volume.js';
 import { TCP_ADDRESSES } from '../guest/lio-target.js';
 import { after, before, test } from '../guest/scenario.js';
@@ -110,6 +110,26 @@ test('a record of length zero is named and removed', async () => {
   await mendWith(mend);
   await requireClean();
   rmSync(`${nodesFolder()}/${IQN}`, { recursive: true });
+});
+
+test('a record where this open-iscsi does not look is a warning, and no more once it has been copied', async () => {
+  const root = databaseRoot();
+  const other = root === '/etc/iscsi' ? '/var/lib/iscsi' : '/etc/iscsi';
+  const record = `nodes/${IQN}/${PORTAL},3260,1/default`;
+  const node = ['-m', 'node', '-T', IQN, '-p', `${PORTAL}:3260,1`, '-I', 'default', '-o'];
+  await run('iscsiadm', [...node, 'new']);
+  const text = readFileSync(`${root}/${record}`, 'utf8');
+  await run('iscsiadm', [...node, 'delete']);
+  const hadRoot = existsSync(other);
+  mkdirSync(`${other}/nodes/${IQN}/${PORTAL},3260,1`, { recursive: true });
+  writeFileSync(`${other}/${record}`, text);
+  const { message, mend } = await requireFinding('DATABASE_RECORDS_ELSEWHERE');
+  assert.match(message, new RegExp(`^${other} has 1 record that open-iscsi never reads: its database is in ${root}, as /usr/sbin/iscsiadm was built$`));
+  await mendWith(mend);
+  assert.equal(readFileSync(`${root}/${record}`, 'utf8'), text);
+  await requireClean();
+  await run('iscsiadm', [...node, 'delete']);
+  rmSync(hadRoot ? `${other}/nodes/${IQN}` : other, { recursive: true });
 });
 
 test('a record that logs in by itself at boot is a warning, and no more after its command', async () => {

@@ -5,7 +5,7 @@ import { isVolumeError } from '../../src/base/volume-error.js';
 import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { Domain } from '../guest/domain.js';
-import { inProcesses } from '../guest/driver-processes.js';
+import { inProcesses, killedProcess } from '../guest/driver-processes.js';
 import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { osBrickAtOnce } from '../guest/os-brick.js';
@@ -155,5 +155,15 @@ test('two processes of the driver and another tool\'s iscsiadm, all at once, hol
   assert.deepEqual([...connected.failures, ...disconnected.failures], []);
   assert.ok(codes.length >= 6, `The other tool ran ${codes.length} commands`);
   assert.deepEqual(codes.filter((code) => code !== 0), []);
+  await requireNothingLeft(clean);
+});
+
+test('processes that are killed while they connect keep no volume from the next', async () => {
+  const infos = infosOf(8);
+  for (const afterMs of [300, 900, 1800]) await killedProcess({ call: 'connect', config: {}, infos }, afterMs);
+  await using driver = volumeDriver({});
+  const connectMs = await atOnce(infos, async (info) => await driver.connect(info));
+  const disconnectMs = await atOnce(infos, async (info) => await driver.disconnect(info));
+  console.log(`8 after three killed processes: connect ${seconds(connectMs)}, disconnect ${seconds(disconnectMs)}`);
   await requireNothingLeft(clean);
 });
