@@ -4,6 +4,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type ArrivedVolume, type DiskReplacement, isVolumeError, type MigratingVolume, migrationXml, Secret } from '../../src/index.js';
+import { SILENT } from '../../src/base/logger.js';
+import { withoutDisksOf } from '../guest/another-host.js';
 import { run, tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { disksOf } from '../guest/disks.js';
@@ -50,8 +52,8 @@ before(async () => {
   onDestination = [connectionInfo(plain, there, 7, [TCP_ADDRESSES[1]]), luks(connectionInfo(encrypted, there, 8, [TCP_ADDRESSES[1]]))];
   await libvirtdUp();
   second = await SecondLibvirt.start();
-  source = volumeDriver(CONFIG);
-  destination = volumeDriver({ ...CONFIG, uri: second.uri });
+  source = volumeDriver(CONFIG, 'iscsi', SILENT, (files) => withoutDisksOf(there.iqn, files));
+  destination = volumeDriver({ ...CONFIG, uri: second.uri }, 'iscsi', SILENT, (files) => withoutDisksOf(here.iqn, files));
   guest = await Domain.start({ name: NAME });
   for (const [index, info] of onSource.entries()) await source.attach(DOMAIN, info, { dev: devOf(index), bus: 'scsi' }, undefined, optionsFor(index));
 });
