@@ -24,6 +24,8 @@ export interface LaneHost {
   consoleEnd(): string;
   event(event: LabEvent, release: string): void;
   ended(report: BootReport): void;
+  /** The run was interrupted: no machine is booted any more. */
+  readonly interrupted?: AbortSignal;
 }
 
 /** A machine that does not come up is tried again this many times in all: then the lane is given up. */
@@ -34,7 +36,7 @@ const BOOT_TRIES = 2;
  * that left it so a failed test; what comes after it runs in a machine booted anew.
  */
 export async function runLane(queue: JobQueue, host: LaneHost, clock = (): number => performance.now()): Promise<void> {
-  for (let failedBoots = 0; failedBoots < BOOT_TRIES;) {
+  for (let failedBoots = 0; failedBoots < BOOT_TRIES && host.interrupted?.aborted !== true;) {
     const release = queue.claim();
     if (release === undefined) return;
     const report = await runBoot(release, queue, host, clock);

@@ -9,7 +9,7 @@ import { laneCount } from './lanes.js';
 import { makeProjectImage } from './project-image.js';
 import { findAccelerator, type Boot } from './qemu.js';
 import { Reporter } from './report.js';
-import { runMachine } from './run-machine.js';
+import { runMachine, STOPPING_SIGNALS } from './run-machine.js';
 import { say } from './say.js';
 import { closingLine, tallyOf } from './tally.js';
 
@@ -42,12 +42,15 @@ export async function runAll(
   say(`Booting ${what} (${way}), Debian ${names}. Consoles: ${OUT}/machine*/console.log`);
   const queue = new JobQueue(jobs);
   const reporter = new Reporter({ isDemo, namesRelease: machines.length > 1 });
+  const interruption = new AbortController();
+  for (const signal of STOPPING_SIGNALS) process.on(signal, () => { interruption.abort(); });
   const begin = performance.now();
   const reports: BootReport[] = [];
   const figures: BootFigures[] = [];
   await Promise.all(Array.from({ length: lanes }, async (_unused, lane) => {
     const out = resolve(OUT, lane === 0 ? 'machine' : `machine-${lane + 1}`);
     await runLane(queue, {
+      interrupted: interruption.signal,
       run: async (release, next, onEvent) => {
         const image = images.get(release);
         if (image === undefined) throw new Error(`There is no machine of Debian ${release}`);

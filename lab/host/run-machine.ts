@@ -81,12 +81,14 @@ export async function runShell(boot: Boot): Promise<void> {
   release();
 }
 
+/** What ends a run. */
+export const STOPPING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 function stopOnSignals(stop: () => void): () => void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, stop);
+  for (const signal of STOPPING_SIGNALS) process.on(signal, stop);
   process.on('exit', stop);
   return () => {
-    for (const signal of signals) process.off(signal, stop);
+    for (const signal of STOPPING_SIGNALS) process.off(signal, stop);
     process.off('exit', stop);
   };
 }

@@ -115,3 +115,14 @@ test('runLane() measures from the start of a machine to its first readiness, and
   await runLane(queueOf('a'), machines, () => (now += 1000));
   expect(machines.reports.map(({ bootSeconds, seconds }) => [bootSeconds, seconds])).toEqual([[1, 2]]);
 });
+
+test('runLane() boots no other machine once it is interrupted', async () => {
+  const interruption = new AbortController();
+  const machines = Object.assign(new FakeMachines({ a: 'dies' }), { interrupted: interruption.signal });
+  const queue = queueOf('a', 'b');
+  const run = runLane(queue, machines);
+  interruption.abort();
+  await run;
+  expect(machines.boots).toBe(1);
+  expect(queue.waiting.map(({ scenario: { name } }) => name)).toEqual(['b']);
+});
