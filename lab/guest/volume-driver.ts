@@ -27,7 +27,8 @@ export function volumeDriver(
   container.rebind(TOKENS.logger).toConstantValue(logger);
   const commands = new RecordedCommands(container.get(TOKENS.commands));
   container.rebind(TOKENS.commands).toConstantValue(commands);
-  container.rebind(TOKENS.fileSystem).toConstantValue(seen(container.get(TOKENS.fileSystem)));
+  const files = seen(container.get(TOKENS.fileSystem));
+  container.rebind(TOKENS.fileSystem).toConstantValue(files);
   const driver = container.get(TOKENS.driverFor)(volumeType);
   return Object.assign(driver, { commands, [Symbol.asyncDispose]: () => container.unbindAllAsync() });
 }
