@@ -7,6 +7,7 @@ import type { DeviceUser, DeviceUsers } from '../device-users.js';
 import type { FileKind, FileSystem } from '../file-system.js';
 import type { BlockingJob } from './blocking-job.js';
 import { BlockingWorkers } from './blocking-workers.js';
+import { whileFilesMayOpen } from './open-files.js';
 
 const openedFile = promisify(openFile);
 const readInto = promisify(readFile);
@@ -31,15 +32,15 @@ const WORKERS = new BlockingWorkers();
 export class NodeFileSystem implements FileSystem, DeviceUsers {
 
   async readText(path: string): Promise<string | undefined> {
-    return (await unlessGone(path, () => readBytesOf(path)))?.toString('utf8').replace(/\n$/, '');
+    return (await unlessGone(path, () => whileFilesMayOpen(() => readBytesOf(path))))?.toString('utf8').replace(/\n$/, '');
   }
 
   async readBytes(path: string): Promise<Uint8Array | undefined> {
-    return await unlessGone(path, () => readBytesOf(path), ABSENT);
+    return await unlessGone(path, () => whileFilesMayOpen(() => readBytesOf(path)), ABSENT);
   }
 
   async list(directory: string): Promise<readonly string[]> {
-    return ((await unlessGone(directory, () => readdir(directory))) ?? []).toSorted();
+    return ((await unlessGone(directory, () => whileFilesMayOpen(() => readdir(directory)))) ?? []).toSorted();
   }
 
   async realPath(path: string): Promise<string | undefined> {
