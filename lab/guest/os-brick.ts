@@ -4,6 +4,8 @@ import { run } from './commands.js';
 export interface OsBrickTimes {
   readonly connectMs: number;
   readonly disconnectMs: number;
+  /** In its own words. */
+  readonly failed: readonly string[];
 }
 
 const LIMIT_MS = 600_000;
@@ -27,17 +29,23 @@ def connector():
     one._execute = one._linuxscsi._execute = execute
     return one
 volumes = json.load(sys.stdin)
+failed = []
 def timed(work, items):
     began = time.monotonic()
+    def tried(item):
+        try:
+            return work(item)
+        except Exception as error:
+            failed.append(repr(error)[:300])
     with ThreadPoolExecutor(len(volumes)) as pool:
-        results = list(pool.map(work, items))
+        results = list(pool.map(tried, items))
     return (time.monotonic() - began) * 1000, results
 connected, devices = timed(lambda data: connector().connect_volume(data), volumes)
 disconnected, _ = timed(lambda pair: connector().disconnect_volume(*pair), list(zip(volumes, devices)))
-print(json.dumps({'connectMs': connected, 'disconnectMs': disconnected}))
+print(json.dumps({'connectMs': connected, 'disconnectMs': disconnected, 'failed': failed}))
 `;
 
-/** Connects the volumes with os-brick, all at once, and disconnects them again. @throws {Error} when it fails at any */
+/** Connects the volumes with os-brick, all at once, and disconnects them again. */
 export async function osBrickAtOnce(infos: readonly { readonly data: object }[]): Promise<OsBrickTimes> {
   const input = JSON.stringify(infos.map(({ data }) => data));
   const lines = (await run('python3', ['-c', PROGRAM], { input, timeoutMs: LIMIT_MS })).trim().split('\n');
