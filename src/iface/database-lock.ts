@@ -68,7 +68,6 @@ export class DatabaseLock {
   #serving: symbol | undefined;
   #heldAt = 0;
   #bodySince: number | undefined;
-  #serial = 0;
 
   constructor(parts: DatabaseLockParts) {
     this.#parts = parts;
@@ -112,7 +111,7 @@ export class DatabaseLock {
   async freeFromDead(): Promise<void> {
     const { processes, folder } = this.#parts;
     if ((await this.#parts.files.readText(this.#path)) === undefined) return;
-    await this.#tookFromDead(`${folder}/${ownName(await processes.self(), ++this.#serial)}.taken`);
+    await this.#tookFromDead(`${folder}/${ownName(await processes.self())}.taken`);
   }
 
   #serve(): void {
@@ -170,7 +169,7 @@ export class DatabaseLock {
   /** @returns `undefined` when nobody waits any more */
   async #take(): Promise<Held | undefined> {
     const { files, clock, processes, folder } = this.#parts;
-    const name = ownName(await processes.self(), ++this.#serial);
+    const name = ownName(await processes.self());
     const held = { path: `${folder}/${name}`, name };
     await files.makeDirectory(folder, 0o770);
     await files.create(held.path, name, 0o644);
@@ -183,7 +182,7 @@ export class DatabaseLock {
           if (await this.#tookFromDead(`${held.path}.taken`)) continue;
         }
         const late = this.#takeLate();
-        if (this.#waiting.length === 0) { await this.#leave(held, late); return; }
+        if (this.#waiting.length === 0) return await this.#leave(held, late);
         await this.#refuse(late);
         await clock.sleep(pause, NEVER);
       }
@@ -197,6 +196,7 @@ export class DatabaseLock {
   async #leave({ path }: Held, late: readonly Waiting[]): Promise<undefined> {
     await this.#parts.files.remove(path);
     await this.#refuse(late);
+    return undefined;
   }
 
   /** Up to open-iscsi 2.1.9 an iscsiadm that has waited for 30 s goes on without the lock, and removes it, whosever it is (usr/idbm.c, idbm_lock): then another may have it by now. */

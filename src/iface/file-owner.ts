@@ -4,9 +4,9 @@ import type { ProcessIdentity } from '../host/processes.js';
 export const OWN_PREFIX = 'libvirt-volume.';
 const PATTERN = /^libvirt-volume\.(?<bootId>[0-9a-f-]*)\.(?<namespaces>(?:\d+\.\d+)?)\.(?<pid>\d+)\.(?<start>\d*)\.\d+(?:\.taken)?$/;
 
-/** A name for a file of this process that no other file has, from which ownerOf() tells whose it is. */
-export function ownName({ bootId, namespaces, pid, start }: ProcessIdentity, serial: number): string {
-  return `${OWN_PREFIX}${bootId}.${namespaces}.${pid}.${start}.${serial}`;
+/** A name for a file of this process that no other file has, also where two libraries or threads are in one process, and from which ownerOf() tells whose it is. */
+export function ownName({ bootId, namespaces, pid, start }: ProcessIdentity): string {
+  return `${OWN_PREFIX}${bootId}.${namespaces}.${pid}.${start}.${Math.floor(Math.random() * 2 ** 48)}`;
 }
 
 /** The process that made the name; `undefined` for what ownName() did not make. */

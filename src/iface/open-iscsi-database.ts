@@ -29,7 +29,7 @@ export interface Draft {
 const NEVER = new AbortController().signal;
 /** Files of killed processes are looked for this often. */
 const SWEEP_MS = 60_000;
-const [READING_MS, READING_MS_A_TARGET] = [2_000, 100];
+const READING_MS_A_TARGET = 100;
 
 /** open-iscsi's database on this host: where it is, its lock, and files on their way into it. One for all who read and write it in this process. */
 export class OpenIscsiDatabase {
@@ -38,7 +38,6 @@ export class OpenIscsiDatabase {
   #location: Promise<DatabaseLocation> | undefined;
   #lock: { readonly folder: string; readonly lock: DatabaseLock } | undefined;
   #sweptAt: number | undefined;
-  #serial = 0;
 
   constructor(parts: DatabaseParts) {
     this.#parts = parts;
@@ -89,7 +88,7 @@ export class OpenIscsiDatabase {
   async withDraft<Result>(text: string, body: (draft: Draft) => Promise<Result>): Promise<Result> {
     const { files, processes } = this.#parts;
     const root = await this.root();
-    const path = `${root}/.${ownName(await processes.self(), ++this.#serial)}`;
+    const path = `${root}/.${ownName(await processes.self())}`;
     await files.makeDirectory(root, 0o770);
     await files.create(path, text, 0o600);
     try {
@@ -109,7 +108,7 @@ export class OpenIscsiDatabase {
 
   /** More than the records take, however many read them at once. */
   async #readingMs(): Promise<number> {
-    return READING_MS + READING_MS_A_TARGET * (await this.#parts.files.list(`${await this.root()}/nodes`)).length;
+    return READING_MS_A_TARGET * (await this.#parts.files.list(`${await this.root()}/nodes`)).length;
   }
 
   /** One for each folder, as calls of this process share it. */

@@ -7,6 +7,8 @@ import type { Clock } from '../host/clock.js';
  * for it for 30 s: with hundreds beside each other some would. With this many none comes near that, and all are done as soon.
  */
 const READERS = 16;
+/** Most logins are done by then. */
+const SOON_MS = 2_000;
 
 interface Waiting {
   readonly go: () => void;
@@ -24,7 +26,7 @@ export class ReaderGate {
 
   /**
    * Runs the body when there is room.
-   * @param readingMs after this long it is taken to have read, and to wait for a target that does not answer: it holds nobody up any more
+   * @param readingMs this long after the first two seconds it is taken to have read, and to wait for a target that does not answer: it holds nobody up any more. Asked for only then
    * @throws {VolumeError} `ABORTED` before the body has begun
    */
   async pass<Result>(readingMs: () => Promise<number>, signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
@@ -42,10 +44,15 @@ export class ReaderGate {
   }
 
   async #leaveAfter(readingMs: () => Promise<number>, ended: AbortSignal): Promise<void> {
-    await readingMs().then(async (ms) => { await this.#clock.sleep(ms, ended); }).catch(() => undefined);
+    await this.#read(readingMs, ended).catch(() => undefined);
     const next = this.#waiting.shift();
     if (next === undefined) this.#reading -= 1;
     else next.go();
+  }
+
+  async #read(readingMs: () => Promise<number>, ended: AbortSignal): Promise<void> {
+    await this.#clock.sleep(SOON_MS, ended);
+    await this.#clock.sleep(await readingMs(), ended);
   }
 
   async #turn(signal: AbortSignal): Promise<void> {

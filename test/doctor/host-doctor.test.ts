@@ -160,10 +160,10 @@ describe('the database', () => {
   named([
     ['a lock of a process of this library that was killed', (host) => {
       const process = host.sysfs.host.processes.start();
-      host.tree.write(LOCK, ownName(process.identity, 1));
+      host.tree.write(LOCK, ownName(process.identity));
       process.kill();
     }, ["warning DATABASE_LOCK_LEFT open-iscsi's database is locked by process 4001 of this library, which was killed: the next volume takes the lock over, and iscsiadm waits for it until then | rm /run/lock/iscsi/lock.write"]],
-    ['a lock of a process of this library that runs', (host) => { host.tree.write(LOCK, ownName(host.sysfs.host.processes.start().identity, 1)); },
+    ['a lock of a process of this library that runs', (host) => { host.tree.write(LOCK, ownName(host.sysfs.host.processes.start().identity)); },
       ["error DATABASE_LOCK_HELD open-iscsi's database has been locked for 0.4 s by process 4001 of this library, which runs, or is in another container | no command"]],
     ['a lock that nobody holds', (host) => { host.tree.write(LOCK, ''); },
       [`error DATABASE_LOCK_STALE open-iscsi's database is locked by nobody: ${LOCK} has been there for 0.4 s, and no iscsiadm or iscsid is stalled with it | rm ${LOCK}`]],

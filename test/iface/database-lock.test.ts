@@ -187,8 +187,8 @@ describe('a lock whose process was killed', () => {
   });
 
   test.each<[string, (owner: { readonly pid: number; readonly start: string }) => string]>([
-    ['a process that has the number of the dead one', ({ pid }) => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', pid, start: '1' }, 1)],
-    ['another boot', ({ pid, start }) => ownName({ bootId: '00000000-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '1.2', pid, start }, 1)],
+    ['a process that has the number of the dead one', ({ pid }) => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', pid, start: '1' })],
+    ['another boot', ({ pid, start }) => ownName({ bootId: '00000000-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '1.2', pid, start })],
   ])('is taken over where it is of %s', async (_what, nameOf) => {
     const scene = new Scene();
     const { identity } = scene.host.processes.start();
@@ -197,10 +197,10 @@ describe('a lock whose process was killed', () => {
   });
 
   test.each<[string, (owner: { readonly pid: number; readonly start: string }) => string]>([
-    ['a process that runs', (owner) => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', ...owner }, 1)],
-    ['another container', () => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026539999.4026531834', pid: 9, start: '1' }, 1)],
-    ['a process of which no namespace was known', () => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '', pid: 9, start: '1' }, 1)],
-    ['a process of which no boot was known', () => ownName({ bootId: '', namespaces: '4026531836.4026531834', pid: 9, start: '1' }, 1)],
+    ['a process that runs', (owner) => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', ...owner })],
+    ['another container', () => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026539999.4026531834', pid: 9, start: '1' })],
+    ['a process of which no namespace was known', () => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '', pid: 9, start: '1' })],
+    ['a process of which no boot was known', () => ownName({ bootId: '', namespaces: '4026531836.4026531834', pid: 9, start: '1' })],
     ['open-iscsi', () => ''],
     ['somebody whose text only looks like ours', () => 'libvirt-volume.8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10.4026531836.4026531834.9.1.1\nrm'],
   ])('is left alone and named where it is of %s', async (_what, nameOf) => {
@@ -230,8 +230,8 @@ describe('a lock whose process was killed', () => {
 
 test('ownerOf() reads what ownName() writes, and nothing else', () => {
   const identity = { bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', pid: 17, start: '123' };
-  expect([ownerOf(ownName(identity, 3)), ownerOf(`${ownName(identity, 3)}.taken`)]).toEqual([identity, identity]);
+  expect([ownerOf(ownName(identity)), ownerOf(`${ownName(identity)}.taken`)]).toEqual([identity, identity]);
   const unknown = { bootId: '', namespaces: '', pid: 17, start: '' };
-  expect(ownerOf(ownName(unknown, 3))).toEqual(unknown);
-  expect(['', 'lock', 'lock.write', 'libvirt-volume.', 'libvirt-volume.x.1.2.3.4.5', `${ownName(identity, 3)}/..`, ` ${ownName(identity, 3)}`].map(ownerOf)).toEqual(Array.from({ length: 7 }, () => undefined));
+  expect(ownerOf(ownName(unknown))).toEqual(unknown);
+  expect(['', 'lock', 'lock.write', 'libvirt-volume.', 'libvirt-volume.x.1.2.3.4.5', `${ownName(identity)}/..`, ` ${ownName(identity)}`].map(ownerOf)).toEqual(Array.from({ length: 7 }, () => undefined));
 });
