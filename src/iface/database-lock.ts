@@ -182,7 +182,10 @@ export class DatabaseLock {
           if (await this.#tookFromDead(`${held.path}.taken`)) continue;
         }
         const late = this.#takeLate();
-        if (this.#waiting.length === 0) return await this.#leave(held, late);
+        if (this.#waiting.length === 0) {
+          await this.#leave(held, late);
+          return undefined;
+        }
         await this.#refuse(late);
         await clock.sleep(pause, NEVER);
       }
@@ -193,10 +196,9 @@ export class DatabaseLock {
   }
 
   /** Nobody waits any more: what is refused is told once nothing is left. */
-  async #leave({ path }: Held, late: readonly Waiting[]): Promise<undefined> {
+  async #leave({ path }: Held, late: readonly Waiting[]): Promise<void> {
     await this.#parts.files.remove(path);
     await this.#refuse(late);
-    return undefined;
   }
 
   /** Up to open-iscsi 2.1.9 an iscsiadm that has waited for 30 s goes on without the lock, and removes it, whosever it is (usr/idbm.c, idbm_lock): then another may have it by now. */
