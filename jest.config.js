@@ -12,17 +12,34 @@ const common = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
-    '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
+    ],
   },
 };
 
 /** Suites of the driver that look at open-iscsi's database: they run on a fake host of each release. */
-const ON_EACH_RELEASE = ['attach', 'chap-secrets', 'connect', 'contract', 'discovery', 'killed-under-lock', 'late-paths', 'many-at-once', 'multipath', 'process-counts', 'several-ifaces', 'unread-record'];
+const ON_EACH_RELEASE = [
+  'attach',
+  'chap-secrets',
+  'connect',
+  'contract',
+  'discovery',
+  'killed-under-lock',
+  'late-paths',
+  'many-at-once',
+  'multipath',
+  'process-counts',
+  'several-ifaces',
+  'unread-record',
+];
 const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
 const reading = files.filter((file) => READS_CAPTURED.test(readFileSync(join(TESTS, file), 'utf8')));
 
 /**
- * Whatever reads captured text runs a second time, over what another release of open-iscsi wrote and said (test/initiator/captured.ts).
+ * Whatever reads captured text runs a second time, over what another release of open-iscsi wrote and said
+ * (test/initiator/captured.ts).
  * @type {import('jest').Config}
  */
 export default {
@@ -30,9 +47,16 @@ export default {
   testTimeout: 30_000, // a busy machine is slow
   projects: [
     { ...common, displayName: 'unit', testMatch: ['**/*.test.ts'], globals: { OPEN_ISCSI: '2.1.11' } },
-    { ...common, displayName: 'open-iscsi 2.1.8', testMatch: reading.map((file) => `<rootDir>/${TESTS}/${file}`), globals: { OPEN_ISCSI: '2.1.8' } },
     {
-      ...common, displayName: 'host with open-iscsi 2.1.11', globals: { OPEN_ISCSI: '2.1.11', FAKE_OPEN_ISCSI: '2.1.11' },
+      ...common,
+      displayName: 'open-iscsi 2.1.8',
+      testMatch: reading.map((file) => `<rootDir>/${TESTS}/${file}`),
+      globals: { OPEN_ISCSI: '2.1.8' },
+    },
+    {
+      ...common,
+      displayName: 'host with open-iscsi 2.1.11',
+      globals: { OPEN_ISCSI: '2.1.11', FAKE_OPEN_ISCSI: '2.1.11' },
       testMatch: ON_EACH_RELEASE.map((name) => `<rootDir>/${TESTS}/driver/${name}.test.ts`),
     },
   ],

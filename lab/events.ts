@@ -7,7 +7,13 @@ export type LabEvent =
   | { readonly kind: 'output'; readonly scenario: string; readonly text: string }
   | TestEvent
   /** `idleMs` of its time the machine's processors had nothing to do. */
-  | { readonly kind: 'scenario-ended'; readonly scenario: string; readonly exitCode: number; readonly ms: number; readonly idleMs: number }
+  | {
+      readonly kind: 'scenario-ended';
+      readonly scenario: string;
+      readonly exitCode: number;
+      readonly ms: number;
+      readonly idleMs: number;
+    }
   /** The machine ends, for this scenario has left it so that no other can be run in it. */
   | { readonly kind: 'unfit'; readonly scenario: string }
   | { readonly kind: 'end' };
@@ -41,7 +47,8 @@ export type LabOrder = { readonly kind: 'run'; readonly scenario: Scenario } | {
 export function parseEvent(line: string): LabEvent {
   try {
     const event: unknown = JSON.parse(line);
-    if (typeof event === 'object' && event !== null && 'kind' in event && typeof event.kind === 'string') return event as LabEvent;
+    if (typeof event === 'object' && event !== null && 'kind' in event && typeof event.kind === 'string')
+      return event as LabEvent;
   } catch (cause) {
     throw new SyntaxError(`Cannot read "${line}" as an event of the lab machine`, { cause });
   }

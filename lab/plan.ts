@@ -26,21 +26,31 @@ const DEFAULT_SECONDS = 30;
  */
 export function parseScenario(name: string, text: string, releases: readonly [string, ...string[]]): Scenario {
   const textOf = (key: string): string => new RegExp(`^// ${key}: (.*)$`, 'm').exec(text)?.[1] ?? '';
-  const wordsOf = (key: string): readonly string[] => textOf(key).split(/[ ,]+/).filter((word) => word !== '');
+  const wordsOf = (key: string): readonly string[] =>
+    textOf(key)
+      .split(/[ ,]+/)
+      .filter((word) => word !== '');
   const services = wordsOf('needs').map((word) => {
     const service = SERVICES.find((known) => known === word);
-    if (service === undefined) throw new SyntaxError(`Cannot read what scenario ${name} needs: "${word}" is none of ${SERVICES.join(', ')}`);
+    if (service === undefined)
+      throw new SyntaxError(`Cannot read what scenario ${name} needs: "${word}" is none of ${SERVICES.join(', ')}`);
     return service;
   });
   const isByName = textOf('releases') === 'none';
   const own = isByName ? [] : wordsOf('releases');
   const unknown = own.find((word) => !releases.includes(word));
   if (unknown !== undefined) {
-    throw new SyntaxError(`Cannot read the releases of scenario ${name}: "${unknown}" is none of ${releases.join(', ')}`);
+    throw new SyntaxError(
+      `Cannot read the releases of scenario ${name}: "${unknown}" is none of ${releases.join(', ')}`,
+    );
   }
   const secondsOf = (key: string, otherwise: number): number => Number(/^(\d+) s$/.exec(textOf(key))?.[1] ?? otherwise);
   return {
-    name, services, releases: own.length === 0 && !isByName ? [releases[0]] : own, spoils: textOf('spoils') === 'the machine',
-    seconds: secondsOf('takes', DEFAULT_SECONDS), limitSeconds: secondsOf('limit', DEFAULT_LIMIT_SECONDS),
+    name,
+    services,
+    releases: own.length === 0 && !isByName ? [releases[0]] : own,
+    spoils: textOf('spoils') === 'the machine',
+    seconds: secondsOf('takes', DEFAULT_SECONDS),
+    limitSeconds: secondsOf('limit', DEFAULT_LIMIT_SECONDS),
   };
 }

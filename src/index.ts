@@ -1,6 +1,16 @@
 export { volumeDriverModule, type ConfigurationSource } from './module.js';
 export { TOKENS } from './tokens.js';
-export type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, SwapOptions, SwappedVolume, SwapProgress, VolumeDriver } from './driver/volume-driver.js';
+export type {
+  AttachedVolume,
+  DisconnectOptions,
+  ExtendedVolume,
+  ExtendOptions,
+  ReleasedVolume,
+  SwapOptions,
+  SwappedVolume,
+  SwapProgress,
+  VolumeDriver,
+} from './driver/volume-driver.js';
 export type { AttachOptions } from './driver/attach-options.js';
 export type { MigratingVolume } from './driver/migrating-volume.js';
 export type { ArrivedVolume, MigrationHooks } from './driver/migration-hooks.js';
@@ -32,7 +42,16 @@ export type { Locks } from './host/locks.js';
 export type { ProcessIdentity, Processes } from './host/processes.js';
 export { type DiskReplacement, type DiskSource, migrationXml } from './libvirt/migration-xml.js';
 export { formatDomainRef, parseDomainRef } from './libvirt/libvirt.js';
-export type { BlockJob, DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from './libvirt/libvirt.js';
+export type {
+  BlockJob,
+  DeviceRemoved,
+  DeviceScope,
+  Domain,
+  DomainRef,
+  Libvirt,
+  ListedDomain,
+  SecretUsage,
+} from './libvirt/libvirt.js';
 export type { DatabaseLocation, LocationProof } from './iface/database-location.js';
 export { type DatabaseParts, type Draft, OpenIscsiDatabase } from './iface/open-iscsi-database.js';
 export { TRANSPORTS, type Transport } from './iface/transport.js';

@@ -54,67 +54,177 @@ import { RpcLibvirt } from './libvirt/rpc/rpc-libvirt.js';
 import { VirshLibvirt } from './libvirt/virsh/virsh-libvirt.js';
 import { TOKENS } from './tokens.js';
 
-/** Where the configuration comes from: a file, the `[libvirt]` table as an object, or options that were read already. */
-export type ConfigurationSource = { readonly configFile?: string } | { readonly config: unknown } | { readonly options: VolumeOptions };
+/**
+ * Where the configuration comes from: a file, the `[libvirt]` table as an object, or options that were read already.
+ */
+export type ConfigurationSource =
+  { readonly configFile?: string } | { readonly config: unknown } | { readonly options: VolumeOptions };
 
-/** An operation waits this long for another one on the same target: the longest login, device wait and undo together. */
+/**
+ * An operation waits this long for another one on the same target: the longest login, device wait and undo together.
+ */
 const LOCK_WAIT_MS = 300_000;
 
 /**
  * Everything a compute service needs to attach volumes, for its InversifyJS container:
- * `container.load(volumeDriverModule({ configFile }))`, then `container.get(TOKENS.driverFor)('iscsi')`. Each port can be bound anew
- * before the first driver is asked for.
+ * `container.load(volumeDriverModule({ configFile }))`, then `container.get(TOKENS.driverFor)('iscsi')`. Each port can
+ * be bound anew before the first driver is asked for.
  * @throws {VolumeError} `CONFIG_INVALID`, when the container first needs the options
  */
 export function volumeDriverModule(source: ConfigurationSource = {}): ContainerModule {
   return new ContainerModule(({ bind }) => {
-    bind(TOKENS.options).toResolvedValue(() => optionsOf(source)).inSingletonScope();
-    bind(TOKENS.logger).toResolvedValue(() => winstonLogger('info')).inSingletonScope();
-    bind(TOKENS.counters).toResolvedValue(() => new VolumeCounters()).inSingletonScope();
+    bind(TOKENS.options)
+      .toResolvedValue(() => optionsOf(source))
+      .inSingletonScope();
+    bind(TOKENS.logger)
+      .toResolvedValue(() => winstonLogger('info'))
+      .inSingletonScope();
+    bind(TOKENS.counters)
+      .toResolvedValue(() => new VolumeCounters())
+      .inSingletonScope();
     bind(TOKENS.events).toResolvedValue(countedEvents, [TOKENS.logger, TOKENS.counters]).inSingletonScope();
     bind(TOKENS.clock).toConstantValue(SYSTEM_CLOCK);
-    bind(TOKENS.commands).toResolvedValue((logger, { rootHelper }) => new MultipathdCommands({ commands: new ExecaCommandRunner({ logger, rootHelper }), logger }), [TOKENS.logger, TOKENS.options]).inSingletonScope();
-    bind(TOKENS.fileSystem).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
-    bind(TOKENS.deviceUsers).toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands]).inSingletonScope();
+    bind(TOKENS.commands)
+      .toResolvedValue(
+        (logger, { rootHelper }) =>
+          new MultipathdCommands({ commands: new ExecaCommandRunner({ logger, rootHelper }), logger }),
+        [TOKENS.logger, TOKENS.options],
+      )
+      .inSingletonScope();
+    bind(TOKENS.fileSystem)
+      .toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands])
+      .inSingletonScope();
+    bind(TOKENS.deviceUsers)
+      .toResolvedValue(({ rootHelper }, commands) => hostFiles(rootHelper, commands), [TOKENS.options, TOKENS.commands])
+      .inSingletonScope();
     bind(TOKENS.netAddresses).toConstantValue(SYSTEM_NET_ADDRESSES);
     bind(TOKENS.hostNames).toConstantValue(SYSTEM_HOST_NAMES);
     bind(TOKENS.hostIdentity).toConstantValue(SYSTEM_HOST_IDENTITY);
     bind(TOKENS.processes).toConstantValue(SYSTEM_PROCESSES);
-    bind(TOKENS.locks).toResolvedValue(({ lockDirectory, rootHelper }) => new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }), [TOKENS.options]).inSingletonScope();
-    bind(TOKENS.libvirt).toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger]).inSingletonScope().onDeactivation((libvirt) => libvirt.close());
-    bind(TOKENS.database).toResolvedValue(hostDatabase, [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.options, TOKENS.processes, TOKENS.locks, TOKENS.logger]).inSingletonScope();
-    bind(TOKENS.ifaces).toResolvedValue((files, database) => new HostIfaceReports({ files, database }), [TOKENS.fileSystem, TOKENS.database]).inSingletonScope();
-    bind(TOKENS.ifaceRecords).toResolvedValue((files, database) => new IfaceRecords({ files, database }), [TOKENS.fileSystem, TOKENS.database]).inSingletonScope();
+    bind(TOKENS.locks)
+      .toResolvedValue(
+        ({ lockDirectory, rootHelper }) =>
+          new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }),
+        [TOKENS.options],
+      )
+      .inSingletonScope();
+    bind(TOKENS.libvirt)
+      .toResolvedValue(({ uri }, logger) => libvirtAt(uri, logger), [TOKENS.options, TOKENS.logger])
+      .inSingletonScope()
+      .onDeactivation((libvirt) => libvirt.close());
+    bind(TOKENS.database)
+      .toResolvedValue(hostDatabase, [
+        TOKENS.fileSystem,
+        TOKENS.commands,
+        TOKENS.clock,
+        TOKENS.options,
+        TOKENS.processes,
+        TOKENS.locks,
+        TOKENS.logger,
+      ])
+      .inSingletonScope();
+    bind(TOKENS.ifaces)
+      .toResolvedValue(
+        (files, database) => new HostIfaceReports({ files, database }),
+        [TOKENS.fileSystem, TOKENS.database],
+      )
+      .inSingletonScope();
+    bind(TOKENS.ifaceRecords)
+      .toResolvedValue((files, database) => new IfaceRecords({ files, database }), [TOKENS.fileSystem, TOKENS.database])
+      .inSingletonScope();
     bind(TOKENS.ifaceGenerator)
-      .toResolvedValue((commands, files, database) => new IfaceGenerator({ commands, files, database }), [TOKENS.commands, TOKENS.fileSystem, TOKENS.database])
+      .toResolvedValue(
+        (commands, files, database) => new IfaceGenerator({ commands, files, database }),
+        [TOKENS.commands, TOKENS.fileSystem, TOKENS.database],
+      )
       .inSingletonScope();
     bind(TOKENS.doctor)
-      .toResolvedValue(hostDoctor, [TOKENS.fileSystem, TOKENS.commands, TOKENS.clock, TOKENS.netAddresses, TOKENS.libvirt, TOKENS.options, TOKENS.locks, TOKENS.logger, TOKENS.database])
+      .toResolvedValue(hostDoctor, [
+        TOKENS.fileSystem,
+        TOKENS.commands,
+        TOKENS.clock,
+        TOKENS.netAddresses,
+        TOKENS.libvirt,
+        TOKENS.options,
+        TOKENS.locks,
+        TOKENS.logger,
+        TOKENS.database,
+      ])
       .inSingletonScope();
     bind(TOKENS.connector)
-      .toResolvedValue((files, database, netAddresses, hostIdentity, logger, options) => new HostConnector({ files, database, netAddresses, hostIdentity, logger, options }),
-        [TOKENS.fileSystem, TOKENS.database, TOKENS.netAddresses, TOKENS.hostIdentity, TOKENS.logger, TOKENS.options])
+      .toResolvedValue(
+        (files, database, netAddresses, hostIdentity, logger, options) =>
+          new HostConnector({ files, database, netAddresses, hostIdentity, logger, options }),
+        [TOKENS.fileSystem, TOKENS.database, TOKENS.netAddresses, TOKENS.hostIdentity, TOKENS.logger, TOKENS.options],
+      )
       .inSingletonScope();
     bind(TOKENS.driverParts)
-      .toResolvedValue(driverParts, [TOKENS.options, TOKENS.logger, TOKENS.commands, TOKENS.fileSystem, TOKENS.deviceUsers, TOKENS.clock, TOKENS.netAddresses, TOKENS.hostNames, TOKENS.locks, TOKENS.libvirt, TOKENS.events, TOKENS.database])
+      .toResolvedValue(driverParts, [
+        TOKENS.options,
+        TOKENS.logger,
+        TOKENS.commands,
+        TOKENS.fileSystem,
+        TOKENS.deviceUsers,
+        TOKENS.clock,
+        TOKENS.netAddresses,
+        TOKENS.hostNames,
+        TOKENS.locks,
+        TOKENS.libvirt,
+        TOKENS.events,
+        TOKENS.database,
+      ])
       .inSingletonScope();
-    bind(TOKENS.iscsiDriver).toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
-    bind(TOKENS.iserDriver).toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts]).inSingletonScope().onDeactivation(closeDriver);
-    bind(TOKENS.driverFor).toDynamicValue((context) => (volumeType) => driverFor(volumeType, { iscsi: () => context.get(TOKENS.iscsiDriver), iser: () => context.get(TOKENS.iserDriver) }));
+    bind(TOKENS.iscsiDriver)
+      .toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts])
+      .inSingletonScope()
+      .onDeactivation(closeDriver);
+    bind(TOKENS.iserDriver)
+      .toResolvedValue((parts) => new LibvirtISERVolumeDriver(parts), [TOKENS.driverParts])
+      .inSingletonScope()
+      .onDeactivation(closeDriver);
+    bind(TOKENS.driverFor).toDynamicValue(
+      (context) => (volumeType) =>
+        driverFor(volumeType, {
+          iscsi: () => context.get(TOKENS.iscsiDriver),
+          iser: () => context.get(TOKENS.iserDriver),
+        }),
+    );
   });
 }
 
 function hostDatabase(
-  files: FileSystem, commands: CommandRunner, clock: Clock, { databaseRoot }: VolumeOptions, processes: Processes, locks: Locks, logger: Logger,
+  files: FileSystem,
+  commands: CommandRunner,
+  clock: Clock,
+  { databaseRoot }: VolumeOptions,
+  processes: Processes,
+  locks: Locks,
+  logger: Logger,
 ): OpenIscsiDatabase {
-  return new OpenIscsiDatabase({ files, clock, processes, locks, logger, locate: async (signal) => await locateDatabase({ files, commands, databaseRoot }, signal) });
+  return new OpenIscsiDatabase({
+    files,
+    clock,
+    processes,
+    locks,
+    logger,
+    locate: async (signal) => await locateDatabase({ files, commands, databaseRoot }, signal),
+  });
 }
 
 function hostDoctor(
-  files: FileSystem, commands: CommandRunner, clock: Clock, netAddresses: NetAddresses, libvirt: Libvirt, options: VolumeOptions, locks: Locks, logger: Logger, database: OpenIscsiDatabase,
+  files: FileSystem,
+  commands: CommandRunner,
+  clock: Clock,
+  netAddresses: NetAddresses,
+  libvirt: Libvirt,
+  options: VolumeOptions,
+  locks: Locks,
+  logger: Logger,
+  database: OpenIscsiDatabase,
 ): Doctor {
   const failed = new FailedTransports({ files, locks, clock, logger, options });
-  const failedTransports = async (): Promise<readonly FailedTransport[]> => (await failed.list()).map((failure) => ({ ...failure, portal: formatPortal(failure.portal) }));
+  const failedTransports = async (): Promise<readonly FailedTransport[]> =>
+    (await failed.list()).map((failure) => ({ ...failure, portal: formatPortal(failure.portal) }));
   return new HostDoctor({ files, database, commands, clock, netAddresses, libvirt, options, failedTransports });
 }
 
@@ -143,22 +253,62 @@ function hostFiles(rootHelper: readonly string[], commands: CommandRunner): File
 
 /** virsh asks libvirt as this user, without `root_helper`: libvirt has rights of its own. */
 function libvirtAt(uri: string, logger: Logger): Libvirt {
-  return adapterFor(uri) === 'rpc' ? new RpcLibvirt({ uri, logger }) : new VirshLibvirt({ uri, logger, runner: new ExecaCommandRunner({ logger }) });
+  return adapterFor(uri) === 'rpc'
+    ? new RpcLibvirt({ uri, logger })
+    : new VirshLibvirt({ uri, logger, runner: new ExecaCommandRunner({ logger }) });
 }
 
 function driverParts(
-  options: VolumeOptions, logger: Logger, commands: CommandRunner, files: FileSystem, users: DeviceUsers, clock: Clock, netAddresses: NetAddresses, hostNames: HostNames, locks: Locks, libvirt: Libvirt,
-  events: VolumeEvents, database: OpenIscsiDatabase,
+  options: VolumeOptions,
+  logger: Logger,
+  commands: CommandRunner,
+  files: FileSystem,
+  users: DeviceUsers,
+  clock: Clock,
+  netAddresses: NetAddresses,
+  hostNames: HostNames,
+  locks: Locks,
+  libvirt: Libvirt,
+  events: VolumeEvents,
+  database: OpenIscsiDatabase,
 ): DriverParts {
-  const { chapSecrets, deviceTimeoutMs, loginAttempts, loginTimeoutMs, multipathReplacementTimeoutSeconds, stateDirectory } = options;
+  const {
+    chapSecrets,
+    deviceTimeoutMs,
+    loginAttempts,
+    loginTimeoutMs,
+    multipathReplacementTimeoutSeconds,
+    stateDirectory,
+  } = options;
   const chapByArgument = chapSecrets === 'argv' ? new ChapByArgument({ commands, logger }) : undefined;
   return {
-    initiator: new OpenIscsiInitiator({ commands, files, database, clock, logger, events, loginTimeoutMs, loginAttempts, multipathReplacementTimeoutSeconds, chapByArgument }),
+    initiator: new OpenIscsiInitiator({
+      commands,
+      files,
+      database,
+      clock,
+      logger,
+      events,
+      loginTimeoutMs,
+      loginAttempts,
+      multipathReplacementTimeoutSeconds,
+      chapByArgument,
+    }),
     devices: new LinuxBlockDevices({ files, clock, users, logger, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users, logger, deviceTimeoutMs, stateDirectory }),
     guestDisks: new GuestDisks({ libvirt, clock, logger, timeoutMs: deviceTimeoutMs }),
     ifaceRecords: new IfaceRecords({ files, database }),
-    discover: async (search, signal) => await discoverPortals({ commands, files, database, clock, hostNames, logger, loginTimeoutMs }, search, signal),
-    libvirt, locks, files, database, clock, netAddresses, hostNames, logger, events, options,
+    discover: async (search, signal) =>
+      await discoverPortals({ commands, files, database, clock, hostNames, logger, loginTimeoutMs }, search, signal),
+    libvirt,
+    locks,
+    files,
+    database,
+    clock,
+    netAddresses,
+    hostNames,
+    logger,
+    events,
+    options,
   };
 }

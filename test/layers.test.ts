@@ -2,7 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect, test } from '@jest/globals';
 
-/** Who may lean on whom: this table is the architecture. A folder may import itself and the folders listed, nothing else. */
+/**
+ * Who may lean on whom: this table is the architecture. A folder may import itself and the folders listed, nothing
+ * else.
+ */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   connection: ['base'],
@@ -17,8 +20,35 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   doctor: ['base', 'connection', 'host', 'iface', 'config', 'initiator', 'libvirt'],
   driver: ['base', 'connection', 'host', 'events', 'iface', 'config', 'initiator', 'device', 'disk', 'libvirt'],
   testing: ['base', 'connection', 'iface', 'device', 'disk', 'libvirt', 'driver'],
-  '.': ['base', 'connection', 'host', 'events', 'iface', 'config', 'initiator', 'device', 'disk', 'libvirt', 'doctor', 'driver'],
-  cli: ['.', 'base', 'connection', 'host', 'events', 'iface', 'config', 'initiator', 'device', 'disk', 'libvirt', 'doctor', 'driver'],
+  '.': [
+    'base',
+    'connection',
+    'host',
+    'events',
+    'iface',
+    'config',
+    'initiator',
+    'device',
+    'disk',
+    'libvirt',
+    'doctor',
+    'driver',
+  ],
+  cli: [
+    '.',
+    'base',
+    'connection',
+    'host',
+    'events',
+    'iface',
+    'config',
+    'initiator',
+    'device',
+    'disk',
+    'libvirt',
+    'doctor',
+    'driver',
+  ],
 };
 
 /** Packages with one home each. `node:` is the operating system: only its ports' real sides reach it. */
@@ -39,15 +69,22 @@ const HOME_OF: Readonly<Record<string, RegExp>> = {
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 const folderOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '.') : '.');
 const importsOf = (file: string): readonly string[] =>
-  [...readFileSync(join('src', file), 'utf8').matchAll(/(?:from|import) '([^']+)'/g)].map(([, specifier]) => specifier ?? '');
+  [...readFileSync(join('src', file), 'utf8').matchAll(/(?:from|import) '([^']+)'/g)].map(
+    ([, specifier]) => specifier ?? '',
+  );
 
 test.each(files)('%s stays in its layer', (file) => {
   for (const specifier of importsOf(file)) {
     if (specifier.startsWith('.')) {
       const target = folderOf(normalize(join(dirname(file), specifier)));
-      expect({ [`${file} imports`]: target, allowed: [folderOf(file), ...(MAY_IMPORT[folderOf(file)] ?? [])].includes(target) }).toMatchObject({ allowed: true });
+      expect({
+        [`${file} imports`]: target,
+        allowed: [folderOf(file), ...(MAY_IMPORT[folderOf(file)] ?? [])].includes(target),
+      }).toMatchObject({ allowed: true });
     } else {
-      const home = Object.entries(HOME_OF).find(([name]) => specifier === name || specifier.startsWith(name.endsWith(':') ? name : `${name}/`));
+      const home = Object.entries(HOME_OF).find(
+        ([name]) => specifier === name || specifier.startsWith(name.endsWith(':') ? name : `${name}/`),
+      );
       expect({ specifier, known: home !== undefined }).toMatchObject({ known: true });
       expect({ specifier, importedBy: file, home: home?.[1].test(file) }).toMatchObject({ home: true });
     }

@@ -1,10 +1,24 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
-/** What `npm pack` makes, unpacked twice: alone, and where a service would have it, beside the packages that it depends on. */
+/**
+ * What `npm pack` makes, unpacked twice: alone, and where a service would have it, beside the packages that it depends
+ * on.
+ */
 const folder = mkdtempSync(join(tmpdir(), 'package-'));
 const alone = join(folder, 'alone/package');
 const service = join(folder, 'services/one');
@@ -16,7 +30,10 @@ const SERVICES = { newest: 'inversify', oldest: 'inversify-8.0' } as const;
 beforeAll(() => {
   execFileSync('npm', ['pack', '--silent', '--pack-destination', folder]);
   const [tarball = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
-  for (const [into, words] of [[join(folder, 'alone'), []], [installed, ['--strip-components=1']]] as const) {
+  for (const [into, words] of [
+    [join(folder, 'alone'), []],
+    [installed, ['--strip-components=1']],
+  ] as const) {
     mkdirSync(into, { recursive: true });
     execFileSync('tar', ['-xzf', join(folder, tarball), '-C', into, ...words]);
   }
@@ -24,14 +41,19 @@ beforeAll(() => {
   for (const [name, inversify] of Object.entries(SERVICES)) makeService(name, inversify);
 }, 120_000);
 
-afterAll(() => { rmSync(folder, { recursive: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 
 test('the command is one file that needs no package beside it', () => {
   const { bin, version } = manifest();
   const command = join(alone, bin['libvirt-volume'] ?? '');
   expect(statSync(command).mode & 0o111).toBe(0o111);
   expect(execFileSync(command, ['--version'], { encoding: 'utf8' }).trim()).toBe(version);
-  expect(JSON.parse(execFileSync(command, ['disk-xml', ...inputs(), '--json'], { encoding: 'utf8' }))).toMatchObject({ device: '/dev/sdq', diskXml: expect.stringContaining('<target dev="vdb" bus="virtio"/>') });
+  expect(JSON.parse(execFileSync(command, ['disk-xml', ...inputs(), '--json'], { encoding: 'utf8' }))).toMatchObject({
+    device: '/dev/sdq',
+    diskXml: expect.stringContaining('<target dev="vdb" bus="virtio"/>'),
+  });
 });
 
 test('the command runs on this Node, and says nothing beside what it is asked for', () => {
@@ -45,8 +67,16 @@ test('the command runs on this Node, and says nothing beside what it is asked fo
   const files = ['--connection-info', broken, '--disk-info', broken];
   expect(run('--help')).toEqual({ status: 0, stdout: expect.stringContaining('Usage: libvirt-volume'), stderr: '' });
   expect(run('disk-xml', ...inputs())).toEqual({ status: 0, stdout: expect.stringContaining('<disk '), stderr: '' });
-  expect(run('disk-xml', ...files)).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(`Cannot read ${broken}`) });
-  expect(run('disk-xml', ...files, '--json')).toEqual({ status: 2, stdout: expect.stringMatching(/^\{"error":\{"code":"USAGE".*\}\}\n$/), stderr: '' });
+  expect(run('disk-xml', ...files)).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: expect.stringContaining(`Cannot read ${broken}`),
+  });
+  expect(run('disk-xml', ...files, '--json')).toEqual({
+    status: 2,
+    stdout: expect.stringMatching(/^\{"error":\{"code":"USAGE".*\}\}\n$/),
+    stderr: '',
+  });
 });
 
 test('the command finds the worker that it starts beside itself', () => {
@@ -63,34 +93,73 @@ test('the command carries the terms of the packages that are in it', () => {
 
 test('the library is ES modules with types, and has its packages from the service', () => {
   expect(readFileSync(join(installed, 'dist/index.js'), 'utf8')).toContain("from './module.js'");
-  expect(importKeys('libvirt-volume-drivers')).toEqual(expect.arrayContaining(['TOKENS', 'volumeDriverModule', 'VolumeError']));
+  expect(importKeys('libvirt-volume-drivers')).toEqual(
+    expect.arrayContaining(['TOKENS', 'volumeDriverModule', 'VolumeError']),
+  );
   expect(importKeys('libvirt-volume-drivers/testing')).toEqual(['volumeDriverContract']);
-  for (const types of ['dist/index.d.ts', 'dist/testing/index.d.ts']) expect(existsSync(join(installed, types))).toBe(true);
+  for (const types of ['dist/index.d.ts', 'dist/testing/index.d.ts'])
+    expect(existsSync(join(installed, types))).toBe(true);
 });
 
 test('nothing is left in it of what only builds and checks it', () => {
-  expect(readdirSync(join(alone, 'dist'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.map') && !name.startsWith('cli/'))).toEqual([]);
-  expect(readdirSync(alone).toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'config', 'dist', 'docs', 'package.json']);
-  expect(readdirSync(join(alone, 'dist/cli')).toSorted()).toEqual(['LICENSES.txt', 'blocking-worker.js', 'blocking-worker.js.map', 'main.js', 'main.js.map']);
+  expect(
+    readdirSync(join(alone, 'dist'), { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.map') && !name.startsWith('cli/'),
+    ),
+  ).toEqual([]);
+  expect(readdirSync(alone).toSorted()).toEqual([
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'config',
+    'dist',
+    'docs',
+    'package.json',
+  ]);
+  expect(readdirSync(join(alone, 'dist/cli')).toSorted()).toEqual([
+    'LICENSES.txt',
+    'blocking-worker.js',
+    'blocking-worker.js.map',
+    'main.js',
+    'main.js.map',
+  ]);
 });
 
 test.each([
   ['newest', 'nodenext', 'nodenext'],
   ['newest', 'esnext', 'bundler'],
   ['oldest', 'nodenext', 'nodenext'],
-])('its types hold in a service with the %s inversify, module %s, resolution %s', (name, module, moduleResolution) => {
-  const files = module === 'nodenext' ? ['service.ts', 'service.cts'] : ['service.ts'];
-  const flags = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2023', '--lib', 'es2023', '--types', 'node'];
-  const words = [...flags, '--module', module, '--moduleResolution', moduleResolution, ...files];
-  const compiler = join(process.cwd(), 'node_modules/typescript/bin/tsc');
-  expect(spawnSync(process.execPath, [compiler, ...words], { cwd: join(folder, 'services', name), encoding: 'utf8' }))
-    .toMatchObject({ stdout: '', status: 0 });
-}, 60_000);
+])(
+  'its types hold in a service with the %s inversify, module %s, resolution %s',
+  (name, module, moduleResolution) => {
+    const files = module === 'nodenext' ? ['service.ts', 'service.cts'] : ['service.ts'];
+    const flags = [
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      'false',
+      '--target',
+      'es2023',
+      '--lib',
+      'es2023',
+      '--types',
+      'node',
+    ];
+    const words = [...flags, '--module', module, '--moduleResolution', moduleResolution, ...files];
+    const compiler = join(process.cwd(), 'node_modules/typescript/bin/tsc');
+    expect(
+      spawnSync(process.execPath, [compiler, ...words], { cwd: join(folder, 'services', name), encoding: 'utf8' }),
+    ).toMatchObject({ stdout: '', status: 0 });
+  },
+  60_000,
+);
 
 test('a CommonJS service loads it with require()', () => {
-  const script = "const { TOKENS, volumeDriverModule } = require('libvirt-volume-drivers');"
-    + "const { Container } = require('inversify'); const container = new Container();"
-    + "container.load(volumeDriverModule({ config: {} })); console.log(container.get(TOKENS.driverFor)('iscsi').volumeType)";
+  const script =
+    "const { TOKENS, volumeDriverModule } = require('libvirt-volume-drivers');" +
+    "const { Container } = require('inversify'); const container = new Container();" +
+    'container.load(volumeDriverModule({ config: {} })); ' +
+    "console.log(container.get(TOKENS.driverFor)('iscsi').volumeType)";
   const words = ['--disable-warning=ExperimentalWarning', '--input-type=commonjs', '--eval', script];
   expect(execFileSync(process.execPath, words, { cwd: service, encoding: 'utf8' })).toBe('iscsi\n');
 });
@@ -121,7 +190,8 @@ container.load(volumeDriverModule({ configFile: '/etc/libvirt-volume/config.toml
 export const driver: VolumeDriver = container.get(TOKENS.driverFor)('iscsi');
 export async function attach(connectionInfo: unknown): Promise<string> {
   try {
-    const { volume } = await driver.attach({ kind: 'name', name: 'web1' }, connectionInfo, { dev: 'vdb', bus: 'virtio' });
+    const guest = { kind: 'name', name: 'web1' } as const;
+    const { volume } = await driver.attach(guest, connectionInfo, { dev: 'vdb', bus: 'virtio' });
     return volume.device.path;
   } catch (error) {
     if (error instanceof VolumeError) return error.code;
@@ -137,10 +207,19 @@ function manifest(): Manifest {
 
 function inputs(): readonly string[] {
   const [connection, disk] = [join(folder, 'connection.json'), join(folder, 'disk.json')];
-  writeFileSync(connection, JSON.stringify({
-    driver_volume_type: 'iscsi', serial: 'volume-1',
-    data: { target_portal: '192.0.2.1:3260', target_iqn: 'iqn.2010-10.org.openstack:volume-1', target_lun: 1, device_path: '/dev/sdq' },
-  }));
+  writeFileSync(
+    connection,
+    JSON.stringify({
+      driver_volume_type: 'iscsi',
+      serial: 'volume-1',
+      data: {
+        target_portal: '192.0.2.1:3260',
+        target_iqn: 'iqn.2010-10.org.openstack:volume-1',
+        target_lun: 1,
+        device_path: '/dev/sdq',
+      },
+    }),
+  );
   writeFileSync(disk, JSON.stringify({ dev: 'vdb', bus: 'virtio' }));
   return ['--connection-info', connection, '--disk-info', disk];
 }
@@ -148,5 +227,7 @@ function inputs(): readonly string[] {
 /** What a service's import of it gives, in a process of its own. */
 function importKeys(specifier: string): unknown {
   const script = `console.log(JSON.stringify(Object.keys(await import('${specifier}'))))`;
-  return JSON.parse(execFileSync(process.execPath, ['--input-type=module', '--eval', script], { cwd: service, encoding: 'utf8' }));
+  return JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '--eval', script], { cwd: service, encoding: 'utf8' }),
+  );
 }

@@ -34,7 +34,10 @@ export class ComputeService {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Takes no more requests, lets those that run end, and aborts them after the time of grace: the driver undoes what it began. */
+  /**
+   * Takes no more requests, lets those that run end, and aborts them after the time of grace: the driver undoes what it
+   * began.
+   */
   async stop(): Promise<void> {
     const grace = setTimeout(() => {
       this.#stopping.abort(new VolumeError('ABORTED', 'The service is shutting down'));
@@ -54,20 +57,30 @@ export class ComputeService {
 
   async #answer(request: IncomingMessage): Promise<Reply> {
     const [, domain] = VOLUMES.exec(new URL(request.url ?? '/', 'http://service').pathname) ?? [];
-    if (domain === undefined) return { status: 404, body: { error: { code: 'NOT_FOUND', message: 'There is only /domains/:domain/volumes' } } };
+    if (domain === undefined)
+      return { status: 404, body: { error: { code: 'NOT_FOUND', message: 'There is only /domains/:domain/volumes' } } };
     switch (request.method) {
       case 'POST':
         return this.#attach(asDomain(domain), await readBody(request));
       case 'DELETE':
         return this.#detach(asDomain(domain), await readBody(request));
       default:
-        return { status: 405, headers: { allow: 'POST, DELETE' }, body: { error: { code: 'METHOD_NOT_ALLOWED', message: 'Use POST or DELETE' } } };
+        return {
+          status: 405,
+          headers: { allow: 'POST, DELETE' },
+          body: { error: { code: 'METHOD_NOT_ALLOWED', message: 'Use POST or DELETE' } },
+        };
     }
   }
 
   async #attach(domain: DomainRef, body: Readonly<Record<string, unknown>>): Promise<Reply> {
     const info = body['connection_info'];
-    const { volume, diskXml } = await this.#driverFor(info).attach(domain, info, body['disk_info'], this.#stopping.signal);
+    const { volume, diskXml } = await this.#driverFor(info).attach(
+      domain,
+      info,
+      body['disk_info'],
+      this.#stopping.signal,
+    );
     return {
       status: 201,
       body: { device: volume.device.path, disk_xml: diskXml, transport: volume.transport, warnings: volume.warnings },
@@ -82,7 +95,11 @@ export class ComputeService {
 
   #driverFor(info: unknown): VolumeDriver {
     const type = (info as { readonly driver_volume_type?: unknown } | null | undefined)?.driver_volume_type;
-    if (typeof type !== 'string') throw new VolumeError('CONNECTION_INFO_INVALID', 'connection_info.driver_volume_type is missing: expected a text such as "iscsi"');
+    if (typeof type !== 'string')
+      throw new VolumeError(
+        'CONNECTION_INFO_INVALID',
+        'connection_info.driver_volume_type is missing: expected a text such as "iscsi"',
+      );
     return this.#parts.driverFor(type);
   }
 }

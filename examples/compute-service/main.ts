@@ -9,7 +9,9 @@ const [configFile = '/etc/libvirt-volume/config.toml', port = '8774'] = process.
 const container = new Container();
 container.load(volumeDriverModule({ configFile }));
 const driverFor = container.get(TOKENS.driverFor);
-logFallbacks(container.get(TOKENS.events), (line) => { console.error(line); });
+logFallbacks(container.get(TOKENS.events), (line) => {
+  console.error(line);
+});
 
 const service = new ComputeService({ driverFor, graceMs: 30_000 });
 // Asking for the options here lets a wrong config file stop the service before its first request.

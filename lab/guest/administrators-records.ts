@@ -4,7 +4,10 @@ import { nodesFolder } from './database-root.js';
 import { setUp } from './undo.js';
 
 export interface AdministratorsRecord {
-  /** The portal group tag. Without one open-iscsi makes a plain file in place of the portal's folder (usr/idbm.c, idbm_rec_write_old). */
+  /**
+   * The portal group tag. Without one open-iscsi makes a plain file in place of the portal's folder (usr/idbm.c,
+   * idbm_rec_write_old).
+   */
   readonly tag?: number;
   /** `default` when absent. */
   readonly iface?: string;
@@ -20,7 +23,11 @@ export class AdministratorsRecords implements AsyncDisposable {
     // made by create()
   }
 
-  static async create(iqn: string, address: string, records: readonly AdministratorsRecord[]): Promise<AdministratorsRecords> {
+  static async create(
+    iqn: string,
+    address: string,
+    records: readonly AdministratorsRecord[],
+  ): Promise<AdministratorsRecords> {
     const all = new AdministratorsRecords();
     return await setUp(async (undo) => {
       undo.add(() => all[Symbol.asyncDispose]());
@@ -36,7 +43,12 @@ export class AdministratorsRecords implements AsyncDisposable {
       await run('iscsiadm', [...node, '-o', 'new']);
       const portal = `${nodesFolder()}/${iqn}/${address},3260`;
       this.#made.push({ file: tag === undefined ? portal : `${portal},${tag}/${iface}`, node });
-      await run('iscsiadm', [...node, '-o', 'update', ...Object.entries(settings).flatMap(([key, value]) => ['-n', key, '-v', value])]);
+      await run('iscsiadm', [
+        ...node,
+        '-o',
+        'update',
+        ...Object.entries(settings).flatMap(([key, value]) => ['-n', key, '-v', value]),
+      ]);
     }
   }
 

@@ -2,7 +2,10 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { tryRun } from './commands.js';
 import { nodesFolder, sendTargetsFolder } from './database-root.js';
 
-/** Ends guests, maps, sessions and records that a failed scenario left, as well as it can, so that the next one is not blamed for them. */
+/**
+ * Ends guests, maps, sessions and records that a failed scenario left, as well as it can, so that the next one is not
+ * blamed for them.
+ */
 export async function cleanUp(): Promise<void> {
   for (const guest of xmlNames('/run/libvirt/qemu')) await virsh('destroy', guest);
   for (const guest of xmlNames('/etc/libvirt/qemu')) await virsh('undefine', guest);
@@ -11,7 +14,8 @@ export async function cleanUp(): Promise<void> {
   await tryRun('multipath', ['-F'], { timeoutMs: 10_000 });
   await tryRun('iscsiadm', ['-m', 'node', '--logoutall=all'], { timeoutMs: 30_000 });
   await tryRun('iscsiadm', ['-m', 'session', '--logout'], { timeoutMs: 30_000 });
-  for (const folder of [nodesFolder(), sendTargetsFolder(), '/run/lock/libvirt-volume', '/var/lib/libvirt-volume']) rmSync(folder, { recursive: true, force: true });
+  for (const folder of [nodesFolder(), sendTargetsFolder(), '/run/lock/libvirt-volume', '/var/lib/libvirt-volume'])
+    rmSync(folder, { recursive: true, force: true });
   await tryRun('targetcli', ['clearconfig', 'confirm=True'], { timeoutMs: 30_000 });
 }
 
@@ -20,5 +24,9 @@ async function virsh(...words: readonly string[]): Promise<void> {
 }
 
 function xmlNames(folder: string): readonly string[] {
-  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.xml')).map((name) => name.slice(0, -'.xml'.length)) : [];
+  return existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith('.xml'))
+        .map((name) => name.slice(0, -'.xml'.length))
+    : [];
 }

@@ -21,12 +21,17 @@ export interface RunOptions {
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const answer = await tryRun(program, args, options);
   if (answer.code !== 0) {
-    throw new Error(`"${[program, ...args].join(' ')}" ended with ${answer.code}: ${answer.stderr.trim() || answer.stdout.trim()}`);
+    throw new Error(
+      `"${[program, ...args].join(' ')}" ended with ${answer.code}: ${answer.stderr.trim() || answer.stdout.trim()}`,
+    );
   }
   return answer.stdout;
 }
 
-/** As run(), but a failure is an answer as well. Exit status 124 stands for a time limit that passed, 127 for a missing program. */
+/**
+ * As run(), but a failure is an answer as well. Exit status 124 stands for a time limit that passed, 127 for a missing
+ * program.
+ */
 export function tryRun(program: string, args: readonly string[], options: RunOptions = {}): Promise<Answer> {
   const { timeoutMs = 60_000, signal, input = '', env } = options;
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });

@@ -9,7 +9,7 @@ let found: string | undefined;
  * NODE_CONFIG_DIR). The scenarios' own reading of it: what the product takes for the root is for them to prove.
  */
 export function databaseRoot(): string {
-  return found ??= rootIn(readFileSync(ISCSIADM));
+  return (found ??= rootIn(readFileSync(ISCSIADM)));
 }
 
 export const nodesFolder = (): string => `${databaseRoot()}/nodes`;

@@ -26,7 +26,14 @@ export async function disksOf(iqn: string, lun: number): Promise<readonly LabDis
   const disks = list(SESSIONS)
     .filter((session) => read(`${SESSIONS}/${session}/targetname`) === iqn)
     .flatMap((session) => namesBelow(session, lun).map((name) => ({ session, name })));
-  return Promise.all(disks.map(async ({ session, name }) => ({ name, device: `/dev/${name}`, wwid: await wwidOf(name), transport: transportOf(session) })));
+  return Promise.all(
+    disks.map(async ({ session, name }) => ({
+      name,
+      device: `/dev/${name}`,
+      wwid: await wwidOf(name),
+      transport: transportOf(session),
+    })),
+  );
 }
 
 /** Reads a device as a program of the host would. */
@@ -43,7 +50,11 @@ function namesBelow(session: string, lun: number): readonly string[] {
   const folder = `${SESSIONS}/${session}/device`;
   return list(folder)
     .filter((entry) => entry.startsWith('target'))
-    .flatMap((target) => list(`${folder}/${target}`).filter((unit) => unit.endsWith(`:${lun}`)).flatMap((unit) => list(`${folder}/${target}/${unit}/block`)));
+    .flatMap((target) =>
+      list(`${folder}/${target}`)
+        .filter((unit) => unit.endsWith(`:${lun}`))
+        .flatMap((unit) => list(`${folder}/${target}/${unit}/block`)),
+    );
 }
 
 async function wwidOf(name: string): Promise<string> {

@@ -20,15 +20,18 @@ export interface LibvirtHost {
 const THIS_HOST: LibvirtHost = { virsh, logFolder: '/var/log/libvirt/qemu' };
 
 /**
- * A libvirt guest without an operating system: up in half a second. Disks on its virtio-scsi controller come and go without its help;
- * a virtio-blk disk does not go, because nobody answers the unplug.
+ * A libvirt guest without an operating system: up in half a second. Disks on its virtio-scsi controller come and go
+ * without its help; a virtio-blk disk does not go, because nobody answers the unplug.
  */
 export class Domain implements AsyncDisposable {
   readonly name: string;
   readonly #isPersistent: boolean;
   readonly #host: LibvirtHost;
 
-  protected constructor(name: string, { isPersistent = false, host = THIS_HOST }: { readonly isPersistent?: boolean; readonly host?: LibvirtHost } = {}) {
+  protected constructor(
+    name: string,
+    { isPersistent = false, host = THIS_HOST }: { readonly isPersistent?: boolean; readonly host?: LibvirtHost } = {},
+  ) {
     this.name = name;
     this.#isPersistent = isPersistent;
     this.#host = host;
@@ -56,7 +59,9 @@ export class Domain implements AsyncDisposable {
 
   /** What it has on its buses now, as libvirt describes it, or what it will have at its next start. */
   async diskElements(which: 'live' | 'config'): Promise<readonly GuestDisk[]> {
-    return parseGuestDisks(which === 'live' ? await this.xml() : await this.#host.virsh('dumpxml', this.name, '--inactive'));
+    return parseGuestDisks(
+      which === 'live' ? await this.xml() : await this.#host.virsh('dumpxml', this.name, '--inactive'),
+    );
   }
 
   /** The target names of its disks, such as `sdb`. */
@@ -66,7 +71,8 @@ export class Domain implements AsyncDisposable {
 
   /**
    * Writes through the guest's own device, as the guest itself would: QEMU's `qemu-io` command, by device id.
-   * @param alias the disk's alias in libvirt's XML, such as `scsi0-0-0-1` or `ua-…`; that of a virtio disk with `/virtio-backend` behind it, for the device on PCI has no bytes
+   * @param alias the disk's alias in libvirt's XML, such as `scsi0-0-0-1` or `ua-…`; that of a virtio disk with
+   * `/virtio-backend` behind it, for the device on PCI has no bytes
    */
   async write(alias: string, pattern: number, offset: number, length: number): Promise<void> {
     await this.#io(alias, `write -P ${pattern} ${offset} ${length}`, `wrote ${length}/${length} bytes`);
@@ -117,10 +123,16 @@ export class Domain implements AsyncDisposable {
 
   async #io(alias: string, command: string, done: string): Promise<void> {
     const before = this.#log().length;
-    const answer = await this.#host.virsh('qemu-monitor-command', this.name, '--hmp', `qemu-io -d ${alias} "${command}"`);
+    const answer = await this.#host.virsh(
+      'qemu-monitor-command',
+      this.name,
+      '--hmp',
+      `qemu-io -d ${alias} "${command}"`,
+    );
     // Its exit status says nothing of how the command fared, and what it finds goes to QEMU's own output.
     const words = `${answer}${this.#log().slice(before)}`.trim();
-    if (!words.includes(done) || /error|fail|cannot|not found|read-only/i.test(words)) throw new Error(`qemu-io ${alias} "${command}": ${words}`);
+    if (!words.includes(done) || /error|fail|cannot|not found|read-only/i.test(words))
+      throw new Error(`qemu-io ${alias} "${command}": ${words}`);
   }
 }
 
@@ -144,7 +156,9 @@ export async function createDomain(name: string, parts: DomainParts): Promise<vo
 /** @returns the file with the guest's description */
 export function writeDomain(name: string, { memoryMiB = 64, os = '', devices, type = 'qemu' }: DomainParts): string {
   const file = `/run/lab/${name}.xml`;
-  writeFileSync(file, `<domain type='${type}'>
+  writeFileSync(
+    file,
+    `<domain type='${type}'>
   <name>${name}</name><memory unit='MiB'>${memoryMiB}</memory><vcpu>1</vcpu><iothreads>1</iothreads>
   <os><type arch='x86_64' machine='q35'>hvm</type>${os}</os><features><acpi/></features>
   <cpu mode='custom' match='exact' check='none'><model fallback='allow'>qemu64</model></cpu>
@@ -155,6 +169,7 @@ export function writeDomain(name: string, { memoryMiB = 64, os = '', devices, ty
     <controller type='scsi' model='virtio-scsi'/><controller type='usb' model='none'/><memballoon model='none'/>
     ${devices}
   </devices>
-</domain>`);
+</domain>`,
+  );
   return file;
 }

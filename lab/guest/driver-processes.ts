@@ -26,10 +26,12 @@ const LIMIT_MS = 300_000;
 export async function inProcesses(count: number, { infos, ...work }: Work): Promise<Outcome> {
   const began = performance.now();
   const shares = Array.from({ length: count }, (_unused, share) => infos.filter((_info, at) => at % count === share));
-  const outcomes = await Promise.all(shares.map(async (share) => {
-    const input = JSON.stringify({ ...work, infos: share } satisfies Work);
-    return JSON.parse(await run(process.execPath, [PROGRAM], { input, timeoutMs: LIMIT_MS })) as Outcome;
-  }));
+  const outcomes = await Promise.all(
+    shares.map(async (share) => {
+      const input = JSON.stringify({ ...work, infos: share } satisfies Work);
+      return JSON.parse(await run(process.execPath, [PROGRAM], { input, timeoutMs: LIMIT_MS })) as Outcome;
+    }),
+  );
   return { ms: performance.now() - began, failures: outcomes.flatMap(({ failures }) => failures) };
 }
 

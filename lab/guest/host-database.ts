@@ -10,4 +10,11 @@ import { locateDatabase } from '../../src/initiator/locate-database.js';
 const [files, commands] = [new NodeFileSystem(), new ExecaCommandRunner({ logger: SILENT })];
 
 /** The database of the machine's own open-iscsi, as this library finds it. */
-export const HOST_DATABASE = new OpenIscsiDatabase({ files, clock: SYSTEM_CLOCK, processes: SYSTEM_PROCESSES, locks: new FlockLocks({ directory: '/run/lock/libvirt-volume', waitMs: 60_000 }), logger: SILENT, locate: async (signal) => await locateDatabase({ files, commands, databaseRoot: undefined }, signal) });
+export const HOST_DATABASE = new OpenIscsiDatabase({
+  files,
+  clock: SYSTEM_CLOCK,
+  processes: SYSTEM_PROCESSES,
+  locks: new FlockLocks({ directory: '/run/lock/libvirt-volume', waitMs: 60_000 }),
+  logger: SILENT,
+  locate: async (signal) => await locateDatabase({ files, commands, databaseRoot: undefined }, signal),
+});

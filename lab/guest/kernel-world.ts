@@ -36,7 +36,15 @@ export interface KernelWorld extends VolumeWorld {
 }
 
 /** The machine's own kernel, initiator and target, with the real driver on them. */
-export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serves = 'tcp', iface = serves === 'iser' ? 'iser' : 'default', transport = serves, portals = 1, processLimits }: KernelWorldOptions = {}): Promise<KernelWorld> {
+export async function openKernelWorld({
+  config = {},
+  volumeType = 'iscsi',
+  serves = 'tcp',
+  iface = serves === 'iser' ? 'iser' : 'default',
+  transport = serves,
+  portals = 1,
+  processLimits,
+}: KernelWorldOptions = {}): Promise<KernelWorld> {
   const before = await readResidue();
   const disposables: (() => Promise<void>)[] = [];
   const volumes: LioVolume[] = [];
@@ -58,15 +66,27 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
     },
   });
   return {
-    container, volumes, iface, transport,
+    container,
+    volumes,
+    iface,
+    transport,
     ...(processLimits === undefined ? {} : { processLimits }),
     driver: container.get(TOKENS.driverFor)(volumeType),
     deadPortal: serves === 'iser' ? '10.98.0.99:3260' : '10.99.1.99:3260',
     publish: async (count) => {
       const addresses = serves === 'iser' ? [ISER_ADDRESS] : TCP_ADDRESSES.slice(0, portals);
-      const iqn = `iqn.2026-11.org.example:${container.get(TOKENS.options).iscsiIface.length}-${volumes.length}-${Date.now()}`;
-      const made = await Promise.all(Array.from({ length: count }, (_unused, index) => LioVolume.create({ name: `kernel-world-${volumes.length + index}`, sizeMiB: SIZE_MIB })));
-      const target = new LioTarget({ iqn, luns: Object.fromEntries(made.map((volume, lun) => [lun, volume])), portals: addresses.map((address) => ({ address, iser: serves === 'iser' })) });
+      const ifaces = container.get(TOKENS.options).iscsiIface.length;
+      const iqn = `iqn.2026-11.org.example:${ifaces}-${volumes.length}-${Date.now()}`;
+      const made = await Promise.all(
+        Array.from({ length: count }, (_unused, index) =>
+          LioVolume.create({ name: `kernel-world-${volumes.length + index}`, sizeMiB: SIZE_MIB }),
+        ),
+      );
+      const target = new LioTarget({
+        iqn,
+        luns: Object.fromEntries(made.map((volume, lun) => [lun, volume])),
+        portals: addresses.map((address) => ({ address, iser: serves === 'iser' })),
+      });
       volumes.push(...made);
       disposables.push(async () => {
         target.remove();
@@ -74,7 +94,11 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
       });
       return made.map((volume, lun): PublishedVolume => ({
         sizeBytes: BigInt(SIZE_MIB) << 20n,
-        connectionInfo: { driver_volume_type: volumeType, serial: volume.serial, data: { ...pathsTo(iqn, lun, addresses), volume_id: volume.name } },
+        connectionInfo: {
+          driver_volume_type: volumeType,
+          serial: volume.serial,
+          data: { ...pathsTo(iqn, lun, addresses), volume_id: volume.name },
+        },
       }));
     },
     grow: async ({ connectionInfo }, sizeBytes) => {
@@ -83,7 +107,8 @@ export async function openKernelWorld({ config = {}, volumeType = 'iscsi', serve
     },
     holdOpen,
     abortAfter: (uses) => interrupter.abortAfter(uses),
-    residue: async () => compareResidue(before, await readResidue()).filter((line) => !/^\+ (?:target|network device lo)/.test(line)),
+    residue: async () =>
+      compareResidue(before, await readResidue()).filter((line) => !/^\+ (?:target|network device lo)/.test(line)),
     processesStarted: () => commands.processes.length + lockHelpers,
     [Symbol.asyncDispose]: async () => {
       for (const dispose of disposables.toReversed()) await dispose();

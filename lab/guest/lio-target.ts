@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import type { LioVolume } from './lio-volume.js';
 
 const FABRIC = '/sys/kernel/config/target/iscsi';
@@ -36,8 +45,9 @@ export interface LioTargetOptions {
 }
 
 /**
- * A target of the machine's own kernel (LIO), written into configfs. Portals and LUNs can come and go while it serves; dispose of it
- * with `using`, or by remove(). Names follow `iqn.YYYY-MM.a.b:name`: LIO refuses a domain part without a dot.
+ * A target of the machine's own kernel (LIO), written into configfs. Portals and LUNs can come and go while it serves;
+ * dispose of it with `using`, or by remove(). Names follow `iqn.YYYY-MM.a.b:name`: LIO refuses a domain part without a
+ * dot.
  */
 export class LioTarget implements Disposable {
   readonly iqn: string;
@@ -51,7 +61,8 @@ export class LioTarget implements Disposable {
     mkdirSync(this.#group, { recursive: true });
     try {
       this.#setAccess(chap, initiators);
-      if (mutualChap !== undefined) this.#write('auth', { userid_mutual: mutualChap.username, password_mutual: mutualChap.password });
+      if (mutualChap !== undefined)
+        this.#write('auth', { userid_mutual: mutualChap.username, password_mutual: mutualChap.password });
       for (const [lun, volume] of Object.entries(luns)) this.addLun(Number(lun), volume);
       for (const initiator of initiators ?? []) this.#addInitiator(initiator, chap);
       for (const portal of portals) this.addPortal(portal);
@@ -79,7 +90,12 @@ export class LioTarget implements Disposable {
   /** How many logins there were, by their end: `accepts`, `authenticate_fails` and the like. */
   loginCounts(): Readonly<Record<string, number>> {
     const folder = `${FABRIC}/${this.iqn}/fabric_statistics/iscsi_login_stats`;
-    return Object.fromEntries(['accepts', 'authenticate_fails', 'authorize_fails', 'negotiate_fails', 'other_fails'].map((name) => [name, Number(readFileSync(`${folder}/${name}`, 'utf8'))]));
+    return Object.fromEntries(
+      ['accepts', 'authenticate_fails', 'authorize_fails', 'negotiate_fails', 'other_fails'].map((name) => [
+        name,
+        Number(readFileSync(`${folder}/${name}`, 'utf8')),
+      ]),
+    );
   }
 
   addLun(lun: number, volume: LioVolume): void {
@@ -95,7 +111,8 @@ export class LioTarget implements Disposable {
   addPortal({ address, port = 3260, iser = false, namespace }: LioPortal): void {
     const portal = this.#portal(address, port);
     if (namespace === undefined) mkdirSync(portal);
-    else execFileSync('nsenter', [`--net=/run/netns/${namespace}`, 'mkdir', portal]); // LIO listens where the maker of the folder is (drivers/target/iscsi/iscsi_target_login.c, iscsit_setup_np)
+    // LIO listens where the maker of the folder is (drivers/target/iscsi/iscsi_target_login.c, iscsit_setup_np)
+    else execFileSync('nsenter', [`--net=/run/netns/${namespace}`, 'mkdir', portal]);
     if (iser) writeFileSync(`${portal}/iser`, '1');
   }
 
@@ -105,14 +122,16 @@ export class LioTarget implements Disposable {
 
   /** How many logins it has refused, for want of a right or of the right password. */
   get refusedLogins(): number {
-    const count = (what: string): number => Number(readFileSync(`${FABRIC}/${this.iqn}/fabric_statistics/iscsi_login_stats/${what}`, 'utf8'));
+    const count = (what: string): number =>
+      Number(readFileSync(`${FABRIC}/${this.iqn}/fabric_statistics/iscsi_login_stats/${what}`, 'utf8'));
     return count('authorize_fails') + count('authenticate_fails');
   }
 
   remove(): void {
     this.disable();
     for (const initiator of listed(`${this.#group}/acls`)) {
-      for (const lun of listed(`${this.#group}/acls/${initiator}`).filter((name) => name.startsWith('lun_'))) removeMapping(`${this.#group}/acls/${initiator}/${lun}`);
+      for (const lun of listed(`${this.#group}/acls/${initiator}`).filter((name) => name.startsWith('lun_')))
+        removeMapping(`${this.#group}/acls/${initiator}/${lun}`);
       rmdirSync(`${this.#group}/acls/${initiator}`);
     }
     for (const lun of listed(`${this.#group}/lun`)) this.removeLun(Number(lun.slice('lun_'.length)));
@@ -127,7 +146,12 @@ export class LioTarget implements Disposable {
 
   #setAccess(chap: Chap | undefined, initiators: readonly string[] | undefined): void {
     const anyone = initiators === undefined ? '1' : '0';
-    const attributes = { authentication: chap === undefined ? '0' : '1', generate_node_acls: anyone, cache_dynamic_acls: anyone, demo_mode_write_protect: '0' };
+    const attributes = {
+      authentication: chap === undefined ? '0' : '1',
+      generate_node_acls: anyone,
+      cache_dynamic_acls: anyone,
+      demo_mode_write_protect: '0',
+    };
     this.#write('attrib', attributes);
     if (chap !== undefined) this.setChap(chap);
   }
@@ -162,7 +186,8 @@ function listed(folder: string): readonly string[] {
 
 function removeMapping(mapping: string): void {
   for (const entry of readdirSync(mapping, { withFileTypes: true })) {
-    if (entry.isSymbolicLink() && readlinkSync(`${mapping}/${entry.name}`) !== '') unlinkSync(`${mapping}/${entry.name}`);
+    if (entry.isSymbolicLink() && readlinkSync(`${mapping}/${entry.name}`) !== '')
+      unlinkSync(`${mapping}/${entry.name}`);
   }
   rmdirSync(mapping);
 }

@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readSync, rmdirSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { run } from './commands.js';
 import { setUp } from './undo.js';
 
@@ -15,8 +25,8 @@ export interface LioVolumeOptions {
 }
 
 /**
- * One volume of the lab's target: a file behind a loop device behind a LIO fileio backstore, so that it can grow while in use and its
- * bytes can be read where the target keeps them. Dispose of it after the targets that show it.
+ * One volume of the lab's target: a file behind a loop device behind a LIO fileio backstore, so that it can grow while
+ * in use and its bytes can be read where the target keeps them. Dispose of it after the targets that show it.
  */
 export class LioVolume implements AsyncDisposable {
   readonly name: string;
@@ -37,14 +47,18 @@ export class LioVolume implements AsyncDisposable {
     mkdirSync(FOLDER, { recursive: true });
     const file = `${FOLDER}/${name}.img`;
     return await setUp(async (undo) => {
-      undo.add(() => { rmSync(file); });
+      undo.add(() => {
+        rmSync(file);
+      });
       writeFileSync(file, '');
       truncateSync(file, sizeMiB * 2 ** 20);
       const loop = (await run('losetup', ['--find', '--show', file])).trim();
       undo.add(() => run('losetup', ['--detach', loop]));
       const volume = new LioVolume(name, serial, loop);
       mkdirSync(volume.backstore, { recursive: true });
-      undo.add(() => { rmdirSync(volume.backstore); });
+      undo.add(() => {
+        rmdirSync(volume.backstore);
+      });
       writeFileSync(`${volume.backstore}/control`, `fd_dev_name=${loop},fd_dev_size=${sizeMiB * 2 ** 20}`);
       writeFileSync(`${volume.backstore}/enable`, '1');
       writeFileSync(`${volume.backstore}/wwn/vpd_unit_serial`, serial);
@@ -52,9 +66,16 @@ export class LioVolume implements AsyncDisposable {
     });
   }
 
-  /** The identifier udev and multipath read from page 0x83 (drivers/target/target_core_spc.c, spc_gen_naa_6h_vendor_specific). */
+  /**
+   * The identifier udev and multipath read from page 0x83 (drivers/target/target_core_spc.c,
+   * spc_gen_naa_6h_vendor_specific).
+   */
   get wwid(): string {
-    return `36001405${this.serial.replaceAll(/[^0-9a-f]/gi, '').toLowerCase().padEnd(25, '0').slice(0, 25)}`;
+    return `36001405${this.serial
+      .replaceAll(/[^0-9a-f]/gi, '')
+      .toLowerCase()
+      .padEnd(25, '0')
+      .slice(0, 25)}`;
   }
 
   /** The bytes as the target keeps them. */

@@ -1,7 +1,10 @@
 import { Domain, writeDomain } from './domain.js';
 import { virsh } from './services.js';
 
-/** A guest that libvirt keeps while it does not run: shut off and started again, it has the disks of its stored configuration. */
+/**
+ * A guest that libvirt keeps while it does not run: shut off and started again, it has the disks of its stored
+ * configuration.
+ */
 export class PersistentDomain extends Domain {
   static async define(name: string): Promise<PersistentDomain> {
     await virsh('define', writeDomain(name, { devices: '' }));

@@ -11,13 +11,16 @@ export interface Sampled {
 }
 
 /**
- * A thread that does little but go through /proc. A new process is read at each look, as its arguments come with its exec(2); one that stays is read again at each twentieth.
- * What is looked for comes in by memory, so that the looking itself shows it nowhere.
+ * A thread that does little but go through /proc. A new process is read at each look, as its arguments come with its
+ * exec(2); one that stays is read again at each twentieth. What is looked for comes in by memory, so that the looking
+ * itself shows it nowhere.
  */
 const SAMPLER = `
 const { readdirSync, readFileSync } = require('node:fs');
 const { parentPort, workerData: { texts, stop } } = require('node:worker_threads');
-const quietly = (file) => { try { return readFileSync(file, 'latin1').replaceAll('\\0', ' ').trim(); } catch { return ''; } };
+const quietly = (file) => {
+  try { return readFileSync(file, 'latin1').replaceAll('\\0', ' ').trim(); } catch { return ''; }
+};
 const young = 5;
 const ages = new Map();
 const found = new Set();
@@ -47,12 +50,23 @@ for (const key of programs.keys()) { const name = key.slice(key.indexOf(' ') + 1
 parentPort.postMessage({ found: [...found], seen, looks });
 `;
 
-/** Looks for the texts in the arguments and the environment of every process of the machine, again and again, as long as the work takes. */
+/**
+ * Looks for the texts in the arguments and the environment of every process of the machine, again and again, as long as
+ * the work takes.
+ */
 export async function sampleProcesses(texts: readonly string[], work: () => Promise<unknown>): Promise<Sampled> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(SAMPLER, { eval: true, workerData: { texts, stop } });
-  const failed = new Promise<never>((_resolve, reject) => { worker.once('error', reject); });
-  const message = (): Promise<unknown> => Promise.race([failed, new Promise((resolve) => { worker.once('message', resolve); })]);
+  const failed = new Promise<never>((_resolve, reject) => {
+    worker.once('error', reject);
+  });
+  const message = (): Promise<unknown> =>
+    Promise.race([
+      failed,
+      new Promise((resolve) => {
+        worker.once('message', resolve);
+      }),
+    ]);
   try {
     await message();
     const result = message();

@@ -10,7 +10,10 @@ const CLONE_THREAD = 0x10000;
 /** One process: the programs that it became, in order. Without one it is a copy of the process that it comes from. */
 export type TracedProcess = readonly string[];
 
-/** Every process that this one starts, and that those start in turn: by the kernel's own word (tracefs), which no short life escapes. */
+/**
+ * Every process that this one starts, and that those start in turn: by the kernel's own word (tracefs), which no short
+ * life escapes.
+ */
 export class ProcessTrace implements Disposable {
   static async open(): Promise<ProcessTrace> {
     if (!existsSync(`${TRACING}/set_event_pid`)) await run('mount', ['-t', 'tracefs', 'tracefs', TRACING]);

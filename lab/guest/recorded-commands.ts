@@ -28,12 +28,15 @@ export class RecordedCommands implements CommandRunner {
 
   /** The iface of each login that was tried, in order. */
   get logins(): readonly string[] {
-    return this.ran.filter(({ args }) => args.includes('--login')).map(({ args }) => String(args[args.indexOf('-I') + 1]));
+    return this.ran
+      .filter(({ args }) => args.includes('--login'))
+      .map(({ args }) => String(args[args.indexOf('-I') + 1]));
   }
 
   /** @throws {Error} when an iscsiadm ran without `-I` */
   requireIface(): void {
     const bare = this.ran.filter(({ program, args }) => program === 'iscsiadm' && !args.includes('-I'));
-    if (bare.length > 0) throw new Error(`iscsiadm ran without -I: ${bare.map(({ args }) => args.join(' ')).join('; ')}`);
+    if (bare.length > 0)
+      throw new Error(`iscsiadm ran without -I: ${bare.map(({ args }) => args.join(' ')).join('; ')}`);
   }
 }

@@ -9,11 +9,18 @@ interface NodeTestEvent {
     readonly name?: string;
     readonly skip?: string | boolean;
     readonly todo?: string | boolean;
-    readonly details?: { readonly duration_ms?: number; readonly type?: string; readonly error?: { readonly failureType?: string; readonly cause?: unknown } };
+    readonly details?: {
+      readonly duration_ms?: number;
+      readonly type?: string;
+      readonly error?: { readonly failureType?: string; readonly cause?: unknown };
+    };
   };
 }
 
-/** Reporter for node:test that writes one marked JSON line for each test, as soon as it ends. A suite counts only when it fails by itself. */
+/**
+ * Reporter for node:test that writes one marked JSON line for each test, as soon as it ends. A suite counts only when
+ * it fails by itself.
+ */
 export default async function* report(source: AsyncIterable<NodeTestEvent>): AsyncGenerator<string> {
   for await (const { type, data } of source) {
     const reported = type === 'test:pass' ? passed(data) : type === 'test:fail' ? failed(data) : undefined;

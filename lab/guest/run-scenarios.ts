@@ -1,7 +1,26 @@
-import { appendFileSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, readSync, statSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FITNESS_TEST, REPORT_MARK, RESIDUE_TEST, SPOILED_TEST, type LabEvent, type LabOrder, type TestEvent } from '../events.js';
+import {
+  FITNESS_TEST,
+  REPORT_MARK,
+  RESIDUE_TEST,
+  SPOILED_TEST,
+  type LabEvent,
+  type LabOrder,
+  type TestEvent,
+} from '../events.js';
 import type { Scenario } from '../plan.js';
 import { cleanUp } from './clean-up.js';
 import { bootedServices, unfitness } from './fitness.js';
@@ -9,13 +28,16 @@ import { compareResidue, readResidue, type Residue } from './residue.js';
 import { LATE, runScenarioProcess } from './scenario-process.js';
 import { readSettings } from './settings.js';
 
-/** Runs inside the lab machine: one scenario after another, as the host gives them, with a look at what each leaves behind. */
+/**
+ * Runs inside the lab machine: one scenario after another, as the host gives them, with a look at what each leaves
+ * behind.
+ */
 const port = openSync('/dev/ttyS1', 'r+');
 const LOGS = '/run/lab/log';
 
 while (!existsSync('/run/lab/ready')) await sleep(50);
 let order = ask();
-while (order.kind === 'run' && await runScenario(order.scenario)) order = ask();
+while (order.kind === 'run' && (await runScenario(order.scenario))) order = ask();
 tell({ kind: 'end' });
 
 /** @returns whether another can be run in the same machine */
@@ -34,15 +56,22 @@ async function runScenario({ name: scenario, limitSeconds, spoils }: Scenario): 
       appendFileSync(`${folder}/output.log`, `${printed}\n`);
       tell({ kind: 'output', scenario, text: printed });
     }
-    if (reported !== undefined) tests.push(tellTest({ scenario, ...(JSON.parse(reported) as Omit<TestEvent, 'kind' | 'scenario'>) }));
+    if (reported !== undefined)
+      tests.push(tellTest({ scenario, ...(JSON.parse(reported) as Omit<TestEvent, 'kind' | 'scenario'>) }));
   });
   judgeEnd(scenario, limitSeconds, exitCode, tests);
   const left = await checkResidue(scenario, before);
-  const wrong = [...left, ...await unfitness(bootedServices())];
+  const wrong = [...left, ...(await unfitness(bootedServices()))];
   const fit = wrong.length === 0;
   tellFitness(scenario, spoils, wrong);
   keepLogs(folder, logs);
-  tell({ kind: 'scenario-ended', scenario, exitCode, ms: Math.round(performance.now() - begin), idleMs: idleMs() - idleBefore });
+  tell({
+    kind: 'scenario-ended',
+    scenario,
+    exitCode,
+    ms: Math.round(performance.now() - begin),
+    idleMs: idleMs() - idleBefore,
+  });
   if (!fit) tell({ kind: 'unfit', scenario });
   return fit;
 }
@@ -51,7 +80,8 @@ async function runScenario({ name: scenario, limitSeconds, spoils }: Scenario): 
 function tellFitness(scenario: string, spoils: boolean, wrong: readonly string[]): void {
   const fit = wrong.length === 0;
   const test = { scenario, name: spoils ? SPOILED_TEST : FITNESS_TEST, ms: 0 };
-  if (spoils && fit) tellTest({ ...test, outcome: 'failed', detail: 'Every daemon answers, and nothing is left behind' });
+  if (spoils && fit)
+    tellTest({ ...test, outcome: 'failed', detail: 'Every daemon answers, and nothing is left behind' });
   else if (spoils) tellTest({ ...test, outcome: 'passed' });
   else if (!fit) tellTest({ ...test, outcome: 'failed', detail: wrong.join('\n') });
 }
@@ -63,7 +93,7 @@ function tellFitness(scenario: string, spoils: boolean, wrong: readonly string[]
 function idleMs(): number {
   const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
   const [idle = 0, iowait = 0] = line.trim().split(/ +/).slice(4, 6).map(Number);
-  return Math.round((idle + iowait) * 10 / availableParallelism());
+  return Math.round(((idle + iowait) * 10) / availableParallelism());
 }
 
 /** A process that fails outside its tests, or has none, must not pass for one that went well. */
@@ -72,7 +102,8 @@ function judgeEnd(scenario: string, limitSeconds: number, exitCode: number, test
     tellTest({ scenario, name, outcome: 'failed', ms: 0, detail });
   };
   if (exitCode === LATE) fail('it ends within its time limit', `It was stopped after ${limitSeconds} s`);
-  else if (exitCode !== 0 && !tests.some(({ outcome }) => outcome === 'failed')) fail('its process ends with 0', `Exit status ${exitCode}`);
+  else if (exitCode !== 0 && !tests.some(({ outcome }) => outcome === 'failed'))
+    fail('its process ends with 0', `Exit status ${exitCode}`);
   else if (tests.length === 0) fail('it has tests', 'It ran none');
 }
 
@@ -97,12 +128,13 @@ async function checkResidue(scenario: string, before: Residue): Promise<readonly
 
 /** Everything that must be the same before and after a scenario. */
 async function readMachine(): Promise<Residue> {
-  return [...await readResidue(), ...readSettings()];
+  return [...(await readResidue()), ...readSettings()];
 }
 
 /** Copies what the daemons wrote since the scenario began. */
 function keepLogs(folder: string, sizesBefore: ReadonlyMap<string, number>): void {
-  for (const log of readdirSync(LOGS)) appendFileSync(`${folder}/${log}`, readFileSync(`${LOGS}/${log}`).subarray(sizesBefore.get(log) ?? 0));
+  for (const log of readdirSync(LOGS))
+    appendFileSync(`${folder}/${log}`, readFileSync(`${LOGS}/${log}`).subarray(sizesBefore.get(log) ?? 0));
   if (existsSync('/var/log/libvirt/qemu')) cpSync('/var/log/libvirt/qemu', `${folder}/qemu`, { recursive: true });
 }
 

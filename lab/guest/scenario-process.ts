@@ -8,7 +8,11 @@ export const LATE = 124;
  * Runs a scenario in a process of its own and gives each line that it or its reporter prints.
  * @returns its exit status
  */
-export async function runScenarioProcess(scenario: string, limitSeconds: number, onLine: (line: string) => void): Promise<number> {
+export async function runScenarioProcess(
+  scenario: string,
+  limitSeconds: number,
+  onLine: (line: string) => void,
+): Promise<number> {
   const reporter = ['--test-reporter=/project/build/lab/machine/reporter.js', '--test-reporter-destination=stdout'];
   const child = spawn(process.execPath, ['--max-semi-space-size=64', ...reporter, `build/lab/machine/${scenario}.js`], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -17,16 +21,28 @@ export async function runScenarioProcess(scenario: string, limitSeconds: number,
   });
   const streams = [child.stdout, child.stderr].map((stream) => {
     const lines = new Lines(onLine);
-    stream.setEncoding('utf8').on('data', (text: string) => { lines.push(text); });
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      lines.push(text);
+    });
     return lines;
   });
   const limit = AbortSignal.timeout(limitSeconds * 1000);
-  limit.addEventListener('abort', () => { endGroup(child.pid); });
+  limit.addEventListener('abort', () => {
+    endGroup(child.pid);
+  });
   const exitCode = await new Promise<number>((resolve) => {
-    child.on('error', () => { resolve(127); });
-    child.on('close', (code) => { resolve(code ?? 137); });
+    child.on('error', () => {
+      resolve(127);
+    });
+    child.on('close', (code) => {
+      resolve(code ?? 137);
+    });
     // What a scenario left running keeps its output open: it is given a moment, not for ever.
-    child.on('exit', (code) => { setTimeout(() => { resolve(code ?? 137); }, 2000).unref(); });
+    child.on('exit', (code) => {
+      setTimeout(() => {
+        resolve(code ?? 137);
+      }, 2000).unref();
+    });
   });
   for (const lines of streams) lines.end();
   return exitCode === 137 && limit.aborted ? LATE : exitCode;

@@ -6,11 +6,18 @@ import { waitFor } from './wait-for.js';
 
 const FOLDER = '/run/lab/second-libvirt';
 /** Where a system libvirtd keeps what is its own, and where the second one has that. */
-const FOLDERS = { '/run/libvirt': 'run', '/var/lib/libvirt': 'lib', '/var/cache/libvirt': 'cache', '/var/log/libvirt': 'log', '/etc/libvirt': 'etc' };
+const FOLDERS = {
+  '/run/libvirt': 'run',
+  '/var/lib/libvirt': 'lib',
+  '/var/cache/libvirt': 'cache',
+  '/var/log/libvirt': 'log',
+  '/etc/libvirt': 'etc',
+};
 
 /**
- * A second libvirtd with guests and secrets of its own: another host's, as far as libvirt can tell, by its own host name and host UUID. It shares the kernel with the first one, and so the block devices: a volume
- * that shall be two hosts' is shown by two targets.
+ * A second libvirtd with guests and secrets of its own: another host's, as far as libvirt can tell, by its own host
+ * name and host UUID. It shares the kernel with the first one, and so the block devices: a volume that shall be two
+ * hosts' is shown by two targets.
  */
 export class SecondLibvirt implements LibvirtHost, AsyncDisposable {
   readonly uri = `qemu+unix:///system?socket=${FOLDER}/run/libvirt-sock`;
@@ -29,13 +36,24 @@ export class SecondLibvirt implements LibvirtHost, AsyncDisposable {
       if (name !== 'run' && name !== 'log') await run('cp', ['-a', `${original}/.`, `${FOLDER}/${name}`]);
     }
     mkdirSync(`${FOLDER}/log/qemu`);
-    const configuration = readFileSync('/project/lab/machine/libvirtd.conf', 'utf8').replace('libvirtd.log', 'second-libvirtd.log');
+    const configuration = readFileSync('/project/lab/machine/libvirtd.conf', 'utf8').replace(
+      'libvirtd.log',
+      'second-libvirtd.log',
+    );
     writeFileSync(`${FOLDER}/libvirtd.conf`, `${configuration}host_uuid = "0e9b1a4e-6a7e-4d0c-9a55-5c1f7f2d3b10"\n`);
     const mounts = Object.entries(FOLDERS).map(([original, name]) => `mount --bind ${FOLDER}/${name} ${original}`);
-    const steps = ['hostname second', ...mounts, `exec libvirtd -d -f ${FOLDER}/libvirtd.conf -p ${FOLDER}/run/libvirtd.pid`];
+    const steps = [
+      'hostname second',
+      ...mounts,
+      `exec libvirtd -d -f ${FOLDER}/libvirtd.conf -p ${FOLDER}/run/libvirtd.pid`,
+    ];
     await run('unshare', ['--mount', '--uts', 'sh', '-c', steps.join(' && ')]);
     const second = new SecondLibvirt();
-    await waitFor('the second libvirtd', async () => (await tryRun('virsh', ['-c', second.uri, 'version'])).code === 0, 120_000);
+    await waitFor(
+      'the second libvirtd',
+      async () => (await tryRun('virsh', ['-c', second.uri, 'version'])).code === 0,
+      120_000,
+    );
     return second;
   }
 

@@ -10,7 +10,11 @@ export function virsh(...words: readonly string[]): Promise<string> {
 
 /** Waits for the libvirtd that the machine starts for a scenario that `needs: libvirt`. */
 export async function libvirtdUp(): Promise<void> {
-  await waitFor('libvirtd', async () => (await tryRun('virsh', ['-c', 'qemu:///system', 'version'])).code === 0, 60_000);
+  await waitFor(
+    'libvirtd',
+    async () => (await tryRun('virsh', ['-c', 'qemu:///system', 'version'])).code === 0,
+    60_000,
+  );
 }
 
 export async function stopLibvirtd(): Promise<void> {
@@ -33,11 +37,16 @@ export async function stopMultipathd(): Promise<void> {
   await stop('multipathd');
 }
 
-/** Stops multipathd where it runs, which would put a map over a single path too. @returns what has it run again, for the scenarios that come after */
+/**
+ * Stops multipathd where it runs, which would put a map over a single path too.
+ * @returns what has it run again, for the scenarios that come after
+ */
 export async function pauseMultipathd(): Promise<() => Promise<void>> {
   const ran = (await tryRun('pidof', ['multipathd'])).code === 0;
   await stopMultipathd();
-  return async () => { if (ran) await startMultipathd(); };
+  return async () => {
+    if (ran) await startMultipathd();
+  };
 }
 
 export async function stopIscsid(): Promise<void> {

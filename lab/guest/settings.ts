@@ -4,7 +4,11 @@ import { networkInterfaces } from 'node:os';
 import type { Residue } from './residue.js';
 
 const FILES = [
-  '/etc/iscsi/iscsid.conf', '/etc/iscsi/initiatorname.iscsi', '/etc/multipath.conf', '/usr/sbin/iscsid', '/usr/sbin/iscsiadm',
+  '/etc/iscsi/iscsid.conf',
+  '/etc/iscsi/initiatorname.iscsi',
+  '/etc/multipath.conf',
+  '/usr/sbin/iscsid',
+  '/usr/sbin/iscsiadm',
 ];
 /** Of the stand-in for an offload card, and what it takes the place of. iscsiadm may load the others for good. */
 const TRANSPORTS = ['tcp', 'iser', 'ocs'];
@@ -23,7 +27,8 @@ export function readSettings(): Residue {
 /** Link-local ones come and go by themselves. */
 function addresses(): readonly string[] {
   return Object.entries(networkInterfaces()).flatMap(([device, all = []]) =>
-    all.filter(({ scopeid = 0 }) => scopeid === 0).map(({ cidr }) => `address ${cidr ?? '?'} of ${device}`));
+    all.filter(({ scopeid = 0 }) => scopeid === 0).map(({ cidr }) => `address ${cidr ?? '?'} of ${device}`),
+  );
 }
 
 function contentOf(file: string): string {

@@ -9,6 +9,8 @@ const target = new LioTarget({
   portals: [...TCP_ADDRESSES.map((address) => ({ address })), { address: ISER_ADDRESS, iser: true }],
 });
 process.stdout.write(`
-Target ${target.iqn}, LUN 1, at ${TCP_ADDRESSES.join(', ')} over TCP and at ${ISER_ADDRESS} over iSER. multipathd and libvirtd are up.
-The project is in /project (its programs: /project/build/lab/machine), the results folder in /out. Leave the shell to power the machine off.
+Target ${target.iqn}, LUN 1, at ${TCP_ADDRESSES.join(', ')} over TCP and at ${ISER_ADDRESS} over iSER.
+multipathd and libvirtd are up.
+The project is in /project (its programs: /project/build/lab/machine), the results folder in /out.
+Leave the shell to power the machine off.
 `);

@@ -6,8 +6,8 @@ export const NICS = ['nic0', 'nic1'] as const;
 export type Nic = (typeof NICS)[number];
 
 /**
- * Two NICs, on a wire each, to a target's network (a namespace of its own). The portal is behind both, and the host's routes prefer the first:
- * what goes out of the second was bound to it.
+ * Two NICs, on a wire each, to a target's network (a namespace of its own). The portal is behind both, and the host's
+ * routes prefer the first: what goes out of the second was bound to it.
  */
 export class TwoNics implements AsyncDisposable {
   readonly namespace = 'far';
@@ -32,7 +32,17 @@ export class TwoNics implements AsyncDisposable {
         await far('address', 'add', `10.97.${number}.1/24`, 'dev', `far${number}`);
         await far('link', 'set', `far${number}`, 'up');
         await run('ip', ['link', 'set', nic, 'up']);
-        await run('ip', ['route', 'add', `${net.portal}/32`, 'via', `10.97.${number}.1`, 'dev', nic, 'metric', String(100 * (number + 1))]);
+        await run('ip', [
+          'route',
+          'add',
+          `${net.portal}/32`,
+          'via',
+          `10.97.${number}.1`,
+          'dev',
+          nic,
+          'metric',
+          String(100 * (number + 1)),
+        ]);
       }
       return net;
     });
@@ -49,7 +59,9 @@ export class TwoNics implements AsyncDisposable {
 
   /** All that has gone over it so far, in either direction. */
   bytesOf(nic: Nic): number {
-    return ['rx', 'tx'].map((way) => Number(readFileSync(`/sys/class/net/${nic}/statistics/${way}_bytes`, 'utf8'))).reduce((one, other) => one + other);
+    return ['rx', 'tx']
+      .map((way) => Number(readFileSync(`/sys/class/net/${nic}/statistics/${way}_bytes`, 'utf8')))
+      .reduce((one, other) => one + other);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

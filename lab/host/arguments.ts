@@ -17,7 +17,8 @@ export interface LabArguments {
  * @throws {TypeError} naming the option that there is not
  */
 export function readArguments(
-  words: readonly string[], env: Readonly<Record<string, string | undefined>> = process.env,
+  words: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = process.env,
 ): LabArguments {
   const flag = { type: 'boolean' } as const;
   const value = { type: 'string' } as const;

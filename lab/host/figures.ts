@@ -38,21 +38,31 @@ interface ScenarioFigures {
 }
 
 export function figuresOf(boots: readonly BootFigures[], seconds: number): Figures {
-  const scenarios = boots.flatMap(({ release, lane, events }) => events.flatMap((event): readonly ScenarioFigures[] => {
-    if (event.kind !== 'scenario-ended') return [];
-    const { scenario, ms, idleMs } = event;
-    return [{ scenario, release, lane, seconds: tenths(ms / 1000), idleSeconds: tenths(idleMs / 1000) }];
-  }));
+  const scenarios = boots.flatMap(({ release, lane, events }) =>
+    events.flatMap((event): readonly ScenarioFigures[] => {
+      if (event.kind !== 'scenario-ended') return [];
+      const { scenario, ms, idleMs } = event;
+      return [{ scenario, release, lane, seconds: tenths(ms / 1000), idleSeconds: tenths(idleMs / 1000) }];
+    }),
+  );
   const lanes = [...new Set(boots.map(({ lane }) => lane))].sort((a, b) => a - b);
   return {
     seconds: tenths(seconds),
     scenarios: scenarios.sort((a, b) => b.seconds - a.seconds),
-    boots: boots.map(({ lane, release, bootSeconds, end }) =>
-      ({ lane, release, ...(bootSeconds === undefined ? {} : { seconds: tenths(bootSeconds) }), end })),
+    boots: boots.map(({ lane, release, bootSeconds, end }) => ({
+      lane,
+      release,
+      ...(bootSeconds === undefined ? {} : { seconds: tenths(bootSeconds) }),
+      end,
+    })),
     lanes: lanes.map((lane) => ({
       lane,
-      scenarioSeconds: tenths(sum(scenarios.filter((scenario) => scenario.lane === lane).map((scenario) => scenario.seconds))),
-      waitSeconds: tenths(seconds - Math.max(...boots.filter((boot) => boot.lane === lane).map((boot) => boot.endedAt))),
+      scenarioSeconds: tenths(
+        sum(scenarios.filter((scenario) => scenario.lane === lane).map((scenario) => scenario.seconds)),
+      ),
+      waitSeconds: tenths(
+        seconds - Math.max(...boots.filter((boot) => boot.lane === lane).map((boot) => boot.endedAt)),
+      ),
     })),
   };
 }
@@ -67,10 +77,12 @@ export function figuresTable({ seconds, scenarios, boots, lanes }: Figures): str
   return [
     row('scenario', 'release', 'lane', 'seconds', 'idle'),
     ...scenarios.map(({ scenario, release, lane, seconds: took, idleSeconds }) =>
-      row(scenario, release, lane, took.toFixed(1), percent(idleSeconds, took))),
+      row(scenario, release, lane, took.toFixed(1), percent(idleSeconds, took)),
+    ),
     row('all scenarios', '', '', spent.toFixed(1), percent(idle, spent)),
     ...boots.map(({ release, lane, end, seconds: took }) =>
-      row(`boot${end === 'done' ? '' : `, ${end}`}`, release, lane, took?.toFixed(1) ?? 'never up', '')),
+      row(`boot${end === 'done' ? '' : `, ${end}`}`, release, lane, took?.toFixed(1) ?? 'never up', ''),
+    ),
     ...lanes.map((lane) => row('waiting for other lanes', '', lane.lane, lane.waitSeconds.toFixed(1), '')),
     row('the whole run', '', '', seconds.toFixed(1), ''),
   ].join('\n');

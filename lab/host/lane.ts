@@ -11,8 +11,8 @@ export interface BootReport {
   /** From the start of QEMU to its end. */
   readonly seconds: number;
   /**
-   * `done`: there was no scenario left. `unfit`: a scenario left it so that no other could be run. `died`: it stopped by
-   * itself, or was stopped.
+   * `done`: there was no scenario left. `unfit`: a scenario left it so that no other could be run. `died`: it stopped
+   * by itself, or was stopped.
    */
   readonly end: 'done' | 'unfit' | 'died';
 }

@@ -14,11 +14,21 @@ const MOST = 3;
  */
 export function laneCount(accelerator: Accelerator, scenarios: number): number {
   const wish = process.env['LIBVIRT_VOLUME_LAB_LANES'];
-  if (wish !== undefined && !/^[1-9]\d?$/.test(wish)) throw new Error(`Cannot use LIBVIRT_VOLUME_LAB_LANES=${wish}: it is the number of machines, 1 or more`);
-  const most = wish === undefined ? lanesOf({ accelerator, cpus: availableParallelism(), freeBytes: freemem() }) : Number(wish);
+  if (wish !== undefined && !/^[1-9]\d?$/.test(wish))
+    throw new Error(`Cannot use LIBVIRT_VOLUME_LAB_LANES=${wish}: it is the number of machines, 1 or more`);
+  const most =
+    wish === undefined ? lanesOf({ accelerator, cpus: availableParallelism(), freeBytes: freemem() }) : Number(wish);
   return Math.max(1, Math.min(most, scenarios));
 }
 
-export function lanesOf({ accelerator, cpus, freeBytes }: { readonly accelerator: Accelerator; readonly cpus: number; readonly freeBytes: number }): number {
+export function lanesOf({
+  accelerator,
+  cpus,
+  freeBytes,
+}: {
+  readonly accelerator: Accelerator;
+  readonly cpus: number;
+  readonly freeBytes: number;
+}): number {
   return accelerator === 'kvm' ? 1 : Math.max(1, Math.min(MOST, cpus + 1, Math.floor(freeBytes / MACHINE_BYTES)));
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 
-/** The files of lab/machine that decide what the machine's images hold. init.sh is not one: it travels with the project. */
+/**
+ * The files of lab/machine that decide what the machine's images hold. init.sh is not one: it travels with the project.
+ */
 export const MACHINE_INPUTS = ['build.sh', 'guest-init.sh', 'machine-init.sh', 'packages.txt'] as const;
 
 /** A short name for images made from these inputs: another byte, another name. */
@@ -10,8 +12,16 @@ export function machineKey(inputs: readonly (readonly [name: string, content: st
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Of what lies in the cache, the images that those of this name take the place of: the same release's. Those of a time without releases have none in their names. */
+/**
+ * Of what lies in the cache, the images that those of this name take the place of: the same release's. Those of a time
+ * without releases have none in their names.
+ */
 export function outdatedImages(names: readonly string[], name: string): readonly string[] {
   const [release] = name.split('-');
-  return names.filter((other) => other !== name && /^(?:\d+-)?[0-9a-f]{16}$/.test(other) && (other.startsWith(`${release ?? ''}-`) || !other.includes('-')));
+  return names.filter(
+    (other) =>
+      other !== name &&
+      /^(?:\d+-)?[0-9a-f]{16}$/.test(other) &&
+      (other.startsWith(`${release ?? ''}-`) || !other.includes('-')),
+  );
 }

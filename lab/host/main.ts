@@ -14,7 +14,9 @@ const SCENARIOS = 'lab/scenarios';
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`\nThe lab cannot run. ${error instanceof Error ? error.message : String(error)}\nUsage: ${USAGE}\n`);
+  process.stderr.write(
+    `\nThe lab cannot run. ${error instanceof Error ? error.message : String(error)}\nUsage: ${USAGE}\n`,
+  );
   process.exitCode = 1;
 }
 
@@ -26,7 +28,10 @@ async function main(words: readonly string[]): Promise<number> {
   if (task === 'list') {
     for (const { name, services, limitSeconds, releases: own } of all) {
       const needs = services.length > 0 ? `, needs ${services.join(' and ')}` : '';
-      process.stdout.write(`${name.padEnd(28)} limit ${limitSeconds} s, ${own.length > 0 ? `Debian ${own.join(' and ')}` : 'by name alone'}${needs}\n`);
+      process.stdout.write(
+        `${name.padEnd(28)} limit ${limitSeconds} s, ` +
+          `${own.length > 0 ? `Debian ${own.join(' and ')}` : 'by name alone'}${needs}\n`,
+      );
     }
     return 0;
   }
@@ -44,13 +49,16 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 /**
- * Those that are named, in that order and in every release; without names, in each release what says that it runs there.
+ * Those that are named, in that order and in every release; without names, in each release what says that it runs
+ * there.
  * @throws {RangeError} naming the scenarios there are
  */
 function jobsOf(all: readonly Scenario[], releases: readonly Release[], names: readonly string[]): readonly Job[] {
   const unknown = names.filter((name) => !all.some((scenario) => scenario.name === name));
   if (unknown.length > 0) {
-    throw new RangeError(`There is no scenario ${unknown.join(', ')}. Those there are: ${all.map(({ name }) => name).join(', ')}`);
+    throw new RangeError(
+      `There is no scenario ${unknown.join(', ')}. Those there are: ${all.map(({ name }) => name).join(', ')}`,
+    );
   }
   const named = names.flatMap((name) => all.filter((scenario) => scenario.name === name));
   const inEach = (choose: (release: string) => readonly Scenario[]): readonly Job[] =>

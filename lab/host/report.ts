@@ -26,7 +26,8 @@ export class Reporter {
   }
 
   #report(event: LabEvent, release: string): void {
-    const of = 'scenario' in event ? `${event.scenario}${this.#options.namesRelease ? ` (Debian ${release})` : ''}` : '';
+    const of =
+      'scenario' in event ? `${event.scenario}${this.#options.namesRelease ? ` (Debian ${release})` : ''}` : '';
     switch (event.kind) {
       case 'ready':
         return;
@@ -34,15 +35,19 @@ export class Reporter {
         say(`-- ${of}`);
         return;
       case 'output':
-        this.#printed.set(of, [...this.#printed.get(of) ?? [], event.text].slice(-60));
+        this.#printed.set(of, [...(this.#printed.get(of) ?? []), event.text].slice(-60));
         if (process.env['LIBVIRT_VOLUME_LAB_VERBOSE'] === '1') say(`     | ${event.text}`);
         return;
       case 'test':
         say(`${MARK[event.outcome]} ${of}: ${event.name} (${Math.round(event.ms)} ms)`);
-        if (event.detail !== undefined) process.stderr.write(`${indented(withSourcePlaces(event.detail), '              ')}\n`);
+        if (event.detail !== undefined)
+          process.stderr.write(`${indented(withSourcePlaces(event.detail), '              ')}\n`);
         return;
       case 'scenario-ended':
-        if (event.exitCode !== 0) process.stderr.write(`${indented(withSourcePlaces(`${of} printed:\n${(this.#printed.get(of) ?? []).join('\n')}`), '              | ')}\n`);
+        if (event.exitCode !== 0) {
+          const printed = `${of} printed:\n${(this.#printed.get(of) ?? []).join('\n')}`;
+          process.stderr.write(`${indented(withSourcePlaces(printed), '              | ')}\n`);
+        }
         return;
       case 'unfit':
         say(`-- ${of} left the machine unfit for another scenario: it is booted anew if there is one`);
@@ -57,10 +62,14 @@ export class Reporter {
   #reportDemo(event: LabEvent, release: string): void {
     if (event.kind === 'output') process.stdout.write(`${event.text}\n`);
     if (event.kind === 'test' && event.outcome === 'failed') this.#report(event, release);
-    if (event.kind === 'test' && event.outcome === 'passed' && event.name === RESIDUE_TEST) process.stdout.write('\nDone. Sessions, records, disks and guests are as they were before.\n');
+    if (event.kind === 'test' && event.outcome === 'passed' && event.name === RESIDUE_TEST)
+      process.stdout.write('\nDone. Sessions, records, disks and guests are as they were before.\n');
   }
 }
 
 function indented(text: string, margin: string): string {
-  return text.split('\n').map((line) => `${margin}${line}`).join('\n');
+  return text
+    .split('\n')
+    .map((line) => `${margin}${line}`)
+    .join('\n');
 }

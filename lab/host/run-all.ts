@@ -28,13 +28,17 @@ export interface RunOptions {
 
 /** Runs all jobs, in as many machines side by side as the host has room for. @returns the exit status */
 export async function runAll(
-  machines: readonly [ReleaseMachine, ...ReleaseMachine[]], jobs: readonly Job[], { isDemo, tallyFile }: RunOptions,
+  machines: readonly [ReleaseMachine, ...ReleaseMachine[]],
+  jobs: readonly Job[],
+  { isDemo, tallyFile }: RunOptions,
 ): Promise<number> {
   const accelerator = findAccelerator(machines[0].folder);
   const lanes = laneCount(accelerator, jobs.length);
-  const images = new Map(machines.map(({ release, folder }) =>
-    [release, { machine: folder, projectImage: makeImage(release, folder) }]));
-  for (const name of readdirSync(OUT)) if (/^machine(?:-\d+)?$/.test(name)) rmSync(join(OUT, name), { recursive: true });
+  const images = new Map(
+    machines.map(({ release, folder }) => [release, { machine: folder, projectImage: makeImage(release, folder) }]),
+  );
+  for (const name of readdirSync(OUT))
+    if (/^machine(?:-\d+)?$/.test(name)) rmSync(join(OUT, name), { recursive: true });
   for (const { release, scenario } of jobs) rmSync(join(OUT, release, scenario.name), { recursive: true, force: true });
   const what = lanes > 1 ? `${lanes} lab machines side by side` : 'the lab machine';
   const way = accelerator === 'kvm' ? 'KVM' : 'software emulation';
@@ -43,36 +47,43 @@ export async function runAll(
   const queue = new JobQueue(jobs);
   const reporter = new Reporter({ isDemo, namesRelease: machines.length > 1 });
   const interruption = new AbortController();
-  for (const signal of STOPPING_SIGNALS) process.on(signal, () => { interruption.abort(); });
+  for (const signal of STOPPING_SIGNALS)
+    process.on(signal, () => {
+      interruption.abort();
+    });
   const begin = performance.now();
   const reports: BootReport[] = [];
   const figures: BootFigures[] = [];
-  await Promise.all(Array.from({ length: lanes }, async (_unused, lane) => {
-    const out = resolve(OUT, lane === 0 ? 'machine' : `machine-${lane + 1}`);
-    await runLane(queue, {
-      interrupted: interruption.signal,
-      run: async (release, next, onEvent) => {
-        const image = images.get(release);
-        if (image === undefined) throw new Error(`There is no machine of Debian ${release}`);
-        rmSync(out, { recursive: true, force: true });
-        mkdirSync(join(out, 'log'), { recursive: true });
-        const needed = jobs.filter((job) => job.release === release).flatMap((job) => job.scenario.services);
-        const services = SERVICES.filter((service) => needed.includes(service));
-        const boot = { accelerator, cpus: lanes > 1 ? 1 : 2, ...image, out, mode: 'run', services } as const;
-        await runMachine(boot, next, onEvent);
-      },
-      consoleEnd: () => consoleEnd(join(out, 'console.log')),
-      event: (event, release) => { reporter.report(event, release); },
-      ended: (report) => {
-        reports.push(report);
-        figures.push({ ...report, lane: lane + 1, endedAt: (performance.now() - begin) / 1000 });
-        keepCapabilities(out, images.get(report.release)?.machine);
-        for (const event of report.events) {
-          if (event.kind === 'scenario-started') collect(out, report.release, event.scenario, report.events);
-        }
-      },
-    });
-  }));
+  await Promise.all(
+    Array.from({ length: lanes }, async (_unused, lane) => {
+      const out = resolve(OUT, lane === 0 ? 'machine' : `machine-${lane + 1}`);
+      await runLane(queue, {
+        interrupted: interruption.signal,
+        run: async (release, next, onEvent) => {
+          const image = images.get(release);
+          if (image === undefined) throw new Error(`There is no machine of Debian ${release}`);
+          rmSync(out, { recursive: true, force: true });
+          mkdirSync(join(out, 'log'), { recursive: true });
+          const needed = jobs.filter((job) => job.release === release).flatMap((job) => job.scenario.services);
+          const services = SERVICES.filter((service) => needed.includes(service));
+          const boot = { accelerator, cpus: lanes > 1 ? 1 : 2, ...image, out, mode: 'run', services } as const;
+          await runMachine(boot, next, onEvent);
+        },
+        consoleEnd: () => consoleEnd(join(out, 'console.log')),
+        event: (event, release) => {
+          reporter.report(event, release);
+        },
+        ended: (report) => {
+          reports.push(report);
+          figures.push({ ...report, lane: lane + 1, endedAt: (performance.now() - begin) / 1000 });
+          keepCapabilities(out, images.get(report.release)?.machine);
+          for (const event of report.events) {
+            if (event.kind === 'scenario-started') collect(out, report.release, event.scenario, report.events);
+          }
+        },
+      });
+    }),
+  );
   const events = [...reports.flatMap((report) => report.events), ...queue.waiting.map(neverRan)];
   for (const { release, scenario } of queue.waiting) reporter.report(neverRan({ release, scenario }), release);
   const tally = tallyOf(events);
@@ -128,5 +139,13 @@ export function shellBoot({ release, folder }: ReleaseMachine): Boot {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(join(out, 'log'), { recursive: true });
   const projectImage = makeImage(release, folder);
-  return { accelerator: findAccelerator(folder), cpus: 2, machine: folder, projectImage, out, mode: 'shell', services: SERVICES };
+  return {
+    accelerator: findAccelerator(folder),
+    cpus: 2,
+    machine: folder,
+    projectImage,
+    out,
+    mode: 'shell',
+    services: SERVICES,
+  };
 }

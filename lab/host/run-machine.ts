@@ -16,7 +16,11 @@ const BETWEEN_MS = 120_000;
  * @param next until there is none
  * @throws {Error} when the machine cannot start, stops before its end, or takes longer for something than that may take
  */
-export async function runMachine(boot: Boot, next: () => Scenario | undefined, onEvent: (event: LabEvent) => void): Promise<void> {
+export async function runMachine(
+  boot: Boot,
+  next: () => Scenario | undefined,
+  onEvent: (event: LabEvent) => void,
+): Promise<void> {
   const qemu = spawn(QEMU, qemuArguments(boot), { stdio: ['pipe', 'pipe', 'pipe'] });
   const seen = { ended: false, complaint: '' };
   const stops: string[] = [];
@@ -27,7 +31,9 @@ export async function runMachine(boot: Boot, next: () => Scenario | undefined, o
   let limit: NodeJS.Timeout | undefined;
   const mayTake = (ms: number, what: string): void => {
     clearTimeout(limit);
-    limit = setTimeout(() => { stop(`${what} took more than ${ms / 1000} s`); }, ms);
+    limit = setTimeout(() => {
+      stop(`${what} took more than ${ms / 1000} s`);
+    }, ms);
   };
   let current: Scenario | undefined;
   const lines = new Lines((line) => {
@@ -39,8 +45,10 @@ export async function runMachine(boot: Boot, next: () => Scenario | undefined, o
       qemu.stdin.write(`${JSON.stringify(orderFor(current))}\n`);
     }
     // The machine itself ends a scenario that is late; this is for a machine that does not.
-    if (event.kind === 'scenario-started') mayTake((current?.limitSeconds ?? 0) * 1000 + BETWEEN_MS, `scenario ${event.scenario}`);
-    if (event.kind === 'ready' || event.kind === 'scenario-ended') mayTake(BETWEEN_MS, 'what comes between two scenarios');
+    if (event.kind === 'scenario-started')
+      mayTake((current?.limitSeconds ?? 0) * 1000 + BETWEEN_MS, `scenario ${event.scenario}`);
+    if (event.kind === 'ready' || event.kind === 'scenario-ended')
+      mayTake(BETWEEN_MS, 'what comes between two scenarios');
     if (event.kind === 'end' || event.kind === 'unfit') {
       seen.ended = true;
       mayTake(BETWEEN_MS, 'the power-off');
@@ -55,18 +63,30 @@ export async function runMachine(boot: Boot, next: () => Scenario | undefined, o
     }
   });
   qemu.stdin.on('error', () => undefined); // it ended, which is said below
-  qemu.stderr.setEncoding('utf8').on('data', (text: string) => { seen.complaint += text; });
+  qemu.stderr.setEncoding('utf8').on('data', (text: string) => {
+    seen.complaint += text;
+  });
   mayTake(BOOT_MS, 'the boot');
-  const release = stopOnSignals(() => { stop('it was interrupted'); });
+  const release = stopOnSignals(() => {
+    stop('it was interrupted');
+  });
   const status = await new Promise<number>((resolve) => {
-    qemu.on('error', (error) => { seen.complaint += error.message; resolve(-1); });
-    qemu.on('close', (code) => { resolve(code ?? -1); });
+    qemu.on('error', (error) => {
+      seen.complaint += error.message;
+      resolve(-1);
+    });
+    qemu.on('close', (code) => {
+      resolve(code ?? -1);
+    });
   });
   clearTimeout(limit);
   release();
   const [stopped] = stops;
   if (stopped !== undefined) throw new Error(`The lab machine was stopped: ${stopped}`);
-  if (!seen.ended) throw new Error(`The lab machine ended before its scenarios did (QEMU's exit status ${status}) ${seen.complaint.trim()}`);
+  if (!seen.ended)
+    throw new Error(
+      `The lab machine ended before its scenarios did (QEMU's exit status ${status}) ${seen.complaint.trim()}`,
+    );
 }
 
 function orderFor(scenario: Scenario | undefined): LabOrder {

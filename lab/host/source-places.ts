@@ -8,8 +8,9 @@ const PLACE = /(?:file:\/\/)?\/project\/build\/lab\/machine\/([\w-]+\.js):(\d+):
 const maps = new Map<string, SourceMap | undefined>();
 
 /**
- * Puts lines of the TypeScript source in the place of those of the programs. Node could do so in the machine (`--enable-source-maps`), where the reading of a map costs each scenario
- * two seconds under emulation, and each error a search in it.
+ * Puts lines of the TypeScript source in the place of those of the programs. Node could do so in the machine
+ * (`--enable-source-maps`), where the reading of a map costs each scenario two seconds under emulation, and each error
+ * a search in it.
  * @param programs the folder with the programs and their maps
  */
 export function withSourcePlaces(text: string, programs = PROGRAMS): string {
@@ -21,6 +22,12 @@ export function withSourcePlaces(text: string, programs = PROGRAMS): string {
 }
 
 function mapOf(file: string): SourceMap | undefined {
-  if (!maps.has(file)) maps.set(file, existsSync(file) ? new SourceMap(JSON.parse(readFileSync(file, 'utf8')) as ConstructorParameters<typeof SourceMap>[0]) : undefined);
+  if (!maps.has(file))
+    maps.set(
+      file,
+      existsSync(file)
+        ? new SourceMap(JSON.parse(readFileSync(file, 'utf8')) as ConstructorParameters<typeof SourceMap>[0])
+        : undefined,
+    );
   return maps.get(file);
 }

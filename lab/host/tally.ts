@@ -10,12 +10,16 @@ export const NOTHING: Tally = { passed: 0, failed: 0, skipped: 0 };
 
 /** Counts what a run of the lab machine reported. */
 export function tallyOf(events: readonly LabEvent[]): Tally {
-  const count = (outcome: TestEvent['outcome']): number => events.filter((event) => event.kind === 'test' && event.outcome === outcome).length;
+  const count = (outcome: TestEvent['outcome']): number =>
+    events.filter((event) => event.kind === 'test' && event.outcome === outcome).length;
   return { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
 }
 
 export function sum(tallies: readonly Tally[]): Tally {
-  return tallies.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }), NOTHING);
+  return tallies.reduce(
+    (a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }),
+    NOTHING,
+  );
 }
 
 /** What a stage of `npm test` took, and whether it went well. */
@@ -27,10 +31,16 @@ export interface Stage {
 
 /** Reads what scripts/test.sh notes: `12 passed lint`, `3 FAILED types`, one a line. */
 export function parseStages(text: string): readonly Stage[] {
-  return Array.from(text.matchAll(/^(\d+) (passed|FAILED) (.+)$/gm), ([, seconds, outcome, name = '']) => ({ name, seconds: Number(seconds), failed: outcome === 'FAILED' }));
+  return Array.from(text.matchAll(/^(\d+) (passed|FAILED) (.+)$/gm), ([, seconds, outcome, name = '']) => ({
+    name,
+    seconds: Number(seconds),
+    failed: outcome === 'FAILED',
+  }));
 }
 
-/** A stage that failed without a failed test, such as one whose process died behind its last test, is a failure as well. */
+/**
+ * A stage that failed without a failed test, such as one whose process died behind its last test, is a failure as well.
+ */
 export function withStages(tally: Tally, stages: readonly Stage[]): Tally {
   const failed = stages.filter((stage) => stage.failed).length;
   return tally.failed === 0 && failed > 0 ? { ...tally, failed } : tally;

@@ -16,7 +16,10 @@ import { after, before, test } from '../guest/scenario.js';
 import { startIscsid, stopIscsid } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
-/** Fifty volumes with CHAP while every process of the machine is watched and every log is at its most talkative. The scenario chap has the kinds of CHAP. */
+/**
+ * Fifty volumes with CHAP while every process of the machine is watched and every log is at its most talkative. The
+ * scenario chap has the kinds of CHAP.
+ */
 const LANES = 2;
 const ROUNDS = 25;
 /** One round in ten. */
@@ -25,7 +28,10 @@ const WRONG_ROUNDS = Array.from({ length: ROUNDS }, (_unused, round) => round).f
 const LUN = 1;
 const MARK = 'Hush-';
 const ISCSID_LOG = '/run/lab/log/iscsid.log';
-/** open-iscsi, usr/initiator_common.c, iscsi_session_set_params, and usr/log.c, log_debug: from this level on iscsid prints each value that it gives to the kernel, the secret among them. */
+/**
+ * open-iscsi, usr/initiator_common.c, iscsi_session_set_params, and usr/log.c, log_debug: from this level on iscsid
+ * prints each value that it gives to the kernel, the secret among them.
+ */
 const TELLS_SECRETS = 4;
 const lanes: { readonly volume: LioVolume; readonly target: LioTarget; readonly secret: string }[] = [];
 let clean: Residue;
@@ -34,7 +40,12 @@ before(async () => {
   for (let lane = 0; lane < LANES; lane++) {
     const volume = await LioVolume.create({ name: `chap-secrets-${lane}`, sizeMiB: 8 });
     const secret = `${MARK}lane-${lane}`;
-    const target = new LioTarget({ iqn: `iqn.2026-11.org.example:chap-secrets-${lane}`, luns: { [LUN]: volume }, portals: [{ address: TCP_ADDRESSES[0] }], chap: { username: 'volumes', password: secret } });
+    const target = new LioTarget({
+      iqn: `iqn.2026-11.org.example:chap-secrets-${lane}`,
+      luns: { [LUN]: volume },
+      portals: [{ address: TCP_ADDRESSES[0] }],
+      chap: { username: 'volumes', password: secret },
+    });
     lanes.push({ volume, target, secret });
   }
   await restartIscsid(TELLS_SECRETS - 1);
@@ -64,9 +75,15 @@ function infoOf(lane: number, password = lanes[lane]?.secret ?? ''): unknown {
 /** Everything that a driver said, at every level. */
 class ToldTexts {
   readonly texts: string[] = [];
-  readonly debug = (...said: readonly unknown[]): void => { this.add(said); };
-  readonly info = (...said: readonly unknown[]): void => { this.add(said); };
-  readonly warn = (...said: readonly unknown[]): void => { this.add(said); };
+  readonly debug = (...said: readonly unknown[]): void => {
+    this.add(said);
+  };
+  readonly info = (...said: readonly unknown[]): void => {
+    this.add(said);
+  };
+  readonly warn = (...said: readonly unknown[]): void => {
+    this.add(said);
+  };
 
   add(value: unknown): void {
     this.texts.push(inspect(value, { depth: null, showHidden: true }));
@@ -95,14 +112,28 @@ test(`${LANES * ROUNDS} volumes with CHAP come and go, a tenth with a wrong secr
     }
   };
   const begin = performance.now();
-  const sampled = await sampleProcesses([MARK], async () => await Promise.all(lanes.map(async (_lane, index) => { await attachIn(index); })));
+  const sampled = await sampleProcesses(
+    [MARK],
+    async () =>
+      await Promise.all(
+        lanes.map(async (_lane, index) => {
+          await attachIn(index);
+        }),
+      ),
+  );
   const ran = driver.commands.processes.filter(({ program }) => program === 'iscsiadm').length;
   note('the record files', sampled, ran, begin);
-  assert.deepEqual([ends.filter((end) => end === 'connected').length, ends.filter((end) => end === 'LOGIN_AUTH_FAILED').length], [LANES * (ROUNDS - WRONG_ROUNDS), LANES * WRONG_ROUNDS]);
+  assert.deepEqual(
+    [ends.filter((end) => end === 'connected').length, ends.filter((end) => end === 'LOGIN_AUTH_FAILED').length],
+    [LANES * (ROUNDS - WRONG_ROUNDS), LANES * WRONG_ROUNDS],
+  );
   assert.deepEqual(sampled.found, []);
   assert.ok((sampled.seen['iscsiadm'] ?? 0) >= ran / 2, 'too few iscsiadm were seen for a proof');
   assert.deepEqual(told.telling, []);
-  assert.ok(told.texts.some((text) => text.includes('Ran a command') && text.includes('--login')), 'the log was on');
+  assert.ok(
+    told.texts.some((text) => text.includes('Ran a command') && text.includes('--login')),
+    'the log was on',
+  );
   const iscsid = readFileSync(ISCSID_LOG).subarray(logAt).toString();
   assert.ok(iscsid.includes('connection') && !iscsid.includes(MARK), 'iscsid told a secret, or nothing at all');
   assert.equal((await run('dmesg', [])).includes(MARK), false);
@@ -123,25 +154,43 @@ test('the same eyes do see a secret: in the arguments of iscsiadm with chap_secr
     }
   });
   note('arguments', sampled, driver.commands.processes.filter(({ program }) => program === 'iscsiadm').length, begin);
-  assert.ok(sampled.found.some((line) => /^arguments of iscsiadm .*node\.session\.auth\.password/.test(line)), sampled.found.join('; '));
-  assert.ok(sampled.found.every((line) => line.startsWith('arguments of iscsiadm ')), sampled.found.join('; '));
+  assert.ok(
+    sampled.found.some((line) => /^arguments of iscsiadm .*node\.session\.auth\.password/.test(line)),
+    sampled.found.join('; '),
+  );
+  assert.ok(
+    sampled.found.every((line) => line.startsWith('arguments of iscsiadm ')),
+    sampled.found.join('; '),
+  );
   assert.deepEqual(told.telling, []); // the driver's own log has it as *** even so
   assert.ok(readFileSync(ISCSID_LOG).subarray(logAt).toString().includes(MARK), 'iscsid told no secret');
   await requireNothingLeft(clean);
 });
 
 function note(way: string, { found, seen, looks }: Sampled, ran: number, begin: number): void {
-  console.log(`by ${way}: ${looks} looks in ${Math.round(performance.now() - begin)} ms, ${seen['iscsiadm'] ?? 0} of ${ran} iscsiadm seen, ${found.length} with a secret`);
+  console.log(
+    `by ${way}: ${looks} looks in ${Math.round(performance.now() - begin)} ms, ${seen['iscsiadm'] ?? 0} of ${ran} ` +
+      `iscsiadm seen, ${found.length} with a secret`,
+  );
 }
 
 /** While volumes are there. */
 async function requireRecordsAlone(): Promise<void> {
   const files = await filesWithSecrets();
   assert.ok(files.length > 0, 'no record has a secret');
-  for (const file of files) assert.ok(file.startsWith(`${databaseRoot()}/`) && (statSync(file, { throwIfNoEntry: false })?.mode ?? 0o100600) === 0o100600, file);
+  for (const file of files)
+    assert.ok(
+      file.startsWith(`${databaseRoot()}/`) &&
+        (statSync(file, { throwIfNoEntry: false })?.mode ?? 0o100600) === 0o100600,
+      file,
+    );
 }
 
 async function filesWithSecrets(): Promise<readonly string[]> {
-  const { stdout } = await tryRun('grep', ['-rlsF', '--devices=skip', '--exclude-dir=volumes', '--file=-', '/etc', '/run', '/tmp', '/var/lib', '/var/log'], { input: `${MARK}\n` }); // as an argument it would be seen
+  const { stdout } = await tryRun(
+    'grep',
+    ['-rlsF', '--devices=skip', '--exclude-dir=volumes', '--file=-', '/etc', '/run', '/tmp', '/var/lib', '/var/log'],
+    { input: `${MARK}\n` },
+  ); // as an argument it would be seen
   return stdout.split('\n').filter((file) => file !== '');
 }

@@ -14,7 +14,10 @@ import { compareResidue, readResidue, type Residue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
-/** The kinds of CHAP, each with the real initiator and target: one-way and mutual, every digest, a secret that changes, and the secret by argument. */
+/**
+ * The kinds of CHAP, each with the real initiator and target: one-way and mutual, every digest, a secret that changes,
+ * and the secret by argument.
+ */
 const LUN = 1;
 const MINE: Chap = { username: 'volumes', password: 'Volume-Secret-4711' };
 const CHANGED: Chap = { username: 'volumes', password: 'Changed-Secret-4712' };
@@ -35,8 +38,16 @@ before(async () => {
   cleanUps.push(() => volume.remove());
   const common = { luns: { [LUN]: volume }, chap: MINE };
   oneWay = new LioTarget({ ...common, iqn: 'iqn.2026-11.org.example:chap', portals: [{ address: TCP }] });
-  mutual = new LioTarget({ ...common, iqn: MUTUAL_IQN, mutualChap: THEIRS, portals: [{ address: TCP_ADDRESSES[1] }, { address: ISER_ADDRESS, iser: true }] });
-  for (const target of [oneWay, mutual]) cleanUps.push(() => { target.remove(); });
+  mutual = new LioTarget({
+    ...common,
+    iqn: MUTUAL_IQN,
+    mutualChap: THEIRS,
+    portals: [{ address: TCP_ADDRESSES[1] }, { address: ISER_ADDRESS, iser: true }],
+  });
+  for (const target of [oneWay, mutual])
+    cleanUps.push(() => {
+      target.remove();
+    });
   clean = await readResidue();
 });
 
@@ -45,7 +56,10 @@ after(async () => {
   for (const cleanUp of cleanUps.toReversed()) await cleanUp();
 });
 
-for (const [iface, address] of [['default', TCP_ADDRESSES[1]], ['iser', ISER_ADDRESS]] as const) {
+for (const [iface, address] of [
+  ['default', TCP_ADDRESSES[1]],
+  ['iser', ISER_ADDRESS],
+] as const) {
   test(`mutual over ${iface}: a target that proves itself as iscsid.conf demands is used`, async () => {
     demandOfTargets(THEIRS);
     await roundTrip(info(mutual, address), iface);
@@ -53,8 +67,9 @@ for (const [iface, address] of [['default', TCP_ADDRESSES[1]], ['iser', ISER_ADD
 }
 
 /**
- * iscsid has one status for whatever it does not like itself (usr/initiator.c): it does not say that the target's proof was wrong. Over tcp alone: an iSER login that the
- * initiator leaves half way keeps LIO's portal for ever, and its removal would never end.
+ * iscsid has one status for whatever it does not like itself (usr/initiator.c): it does not say that the target's proof
+ * was wrong. Over tcp alone: an iSER login that the initiator leaves half way keeps LIO's portal for ever, and its
+ * removal would never end.
  */
 test('mutual: a target that proves itself with another secret is refused in one login, and nothing is tried instead', async () => {
   demandOfTargets({ ...THEIRS, password: 'Wrong-Array-Secret' });
@@ -64,11 +79,13 @@ test('mutual: a target that proves itself with another secret is refused in one 
 for (const digests of ['SHA1', 'SHA256', 'SHA3-256', 'SHA3-256,SHA256,SHA1,MD5']) {
   test(`the digests ${digests}, as iscsid.conf offers them`, async () => {
     writeFileSync(ISCSID_CONF, `${shipped}\nnode.session.auth.chap_algs = ${digests}\n`);
-    await roundTrip(info(oneWay, TCP), 'default', (record) => { assert.match(record, new RegExp(`^node\\.session\\.auth\\.chap_algs = ${digests}$`, 'm')); });
+    await roundTrip(info(oneWay, TCP), 'default', (record) => {
+      assert.match(record, new RegExp(`^node\\.session\\.auth\\.chap_algs = ${digests}$`, 'm'));
+    });
   });
 }
 
-test('a secret that has changed is applied, the old one is refused, also where an administrator\'s record has it, which stays as it is', async () => {
+test("a secret that has changed is applied, the old one is refused, also where an administrator's record has it, which stays as it is", async () => {
   writeFileSync(ISCSID_CONF, shipped);
   await roundTrip(info(oneWay, TCP), 'default');
   oneWay.setChap(CHANGED);
@@ -76,7 +93,8 @@ test('a secret that has changed is applied, the old one is refused, also where a
   await roundTrip(info(oneWay, TCP, CHANGED), 'default');
   const node = ['-m', 'node', '-T', oneWay.iqn, '-p', `${TCP}:3260,1`, '-I', 'default'];
   await run('iscsiadm', [...node, '-o', 'new']);
-  for (const [key, value] of Object.entries({ authmethod: 'CHAP', username: MINE.username, password: MINE.password })) await run('iscsiadm', [...node, '-o', 'update', '-n', `node.session.auth.${key}`, '-v', value]);
+  for (const [key, value] of Object.entries({ authmethod: 'CHAP', username: MINE.username, password: MINE.password }))
+    await run('iscsiadm', [...node, '-o', 'update', '-n', `node.session.auth.${key}`, '-v', value]);
   const theirs = recordOf(oneWay);
   await using driver = volumeDriver({});
   await driver.connect(info(oneWay, TCP, CHANGED));
@@ -90,12 +108,23 @@ test('a secret that has changed is applied, the old one is refused, also where a
 
 test('chap_secrets = "argv": the secret is an argument of one iscsiadm, and the record is ours all the same', async () => {
   writeFileSync(CONFIG_FILE, '[libvirt]\nchap_secrets = "argv"\n', { mode: 0o600 });
-  cleanUps.push(() => { rmSync(CONFIG_FILE); });
+  cleanUps.push(() => {
+    rmSync(CONFIG_FILE);
+  });
   await using driver = volumeDriver({});
   try {
-    const connected = await libvirtVolume(['connect', '--connection-info', '-', '--config', CONFIG_FILE, '--json'], { input: JSON.stringify(info(oneWay, TCP)), env: { LIBVIRT_VOLUME_LOG: 'debug' } });
+    const connected = await libvirtVolume(['connect', '--connection-info', '-', '--config', CONFIG_FILE, '--json'], {
+      input: JSON.stringify(info(oneWay, TCP)),
+      env: { LIBVIRT_VOLUME_LOG: 'debug' },
+    });
     assert.equal(connected.status, 0, connected.stdout);
-    assert.equal(commandsIn(connected, 'iscsiadm').filter(({ command }) => command.endsWith('-I default -o update -n node.session.auth.password -v ***')).length, 1, connected.stderr);
+    assert.equal(
+      commandsIn(connected, 'iscsiadm').filter(({ command }) =>
+        command.endsWith('-I default -o update -n node.session.auth.password -v ***'),
+      ).length,
+      1,
+      connected.stderr,
+    );
     assert.match(connected.stderr, /A CHAP secret goes into the arguments of iscsiadm/);
     assert.equal(`${connected.stdout}${connected.stderr}`.includes(MINE.password), false);
     const record = recordOf(oneWay);
@@ -113,10 +142,17 @@ function info(target: LioTarget, address: string, { username, password }: Chap =
 }
 
 /** Connects, looks at the record, disconnects: nothing is left. */
-async function roundTrip(connection: object, iface: string, look: (record: string) => void = () => undefined): Promise<void> {
+async function roundTrip(
+  connection: object,
+  iface: string,
+  look: (record: string) => void = () => undefined,
+): Promise<void> {
   const begin = performance.now();
   await using driver = volumeDriver({ iscsi_iface: iface });
-  const { paths: [path], transport } = await driver.connect(connection);
+  const {
+    paths: [path],
+    transport,
+  } = await driver.connect(connection);
   assert.deepEqual({ iface: path.iface, fallback: transport.fallback }, { iface, fallback: undefined });
   look(readFileSync(`${nodesFolder()}/${path.target}/${path.portal.address},3260,1/${iface}`, 'utf8'));
   await driver.disconnect(connection);
@@ -124,22 +160,43 @@ async function roundTrip(connection: object, iface: string, look: (record: strin
   assert.deepEqual(compareResidue(clean, await readResidue()), []);
 }
 
-/** By the target or by the initiator: after one login at most that the target has seen, without a fallback, and nothing is left. */
-async function refused(target: LioTarget, connection: object, { iface, code }: { readonly iface: string; readonly code: string }): Promise<void> {
+/**
+ * By the target or by the initiator: after one login at most that the target has seen, without a fallback, and nothing
+ * is left.
+ */
+async function refused(
+  target: LioTarget,
+  connection: object,
+  { iface, code }: { readonly iface: string; readonly code: string },
+): Promise<void> {
   const before = target.loginCounts();
   const begin = performance.now();
   await using driver = volumeDriver({ iscsi_iface: iface });
-  const error: unknown = await driver.connect(connection).then(() => new Error('It was not refused'), (reason: unknown) => reason);
-  const seen = Object.entries(target.loginCounts()).flatMap(([name, count]) => (count === before[name] ? [] : [`${count - (before[name] ?? 0)} ${name}`]));
+  const error: unknown = await driver.connect(connection).then(
+    () => new Error('It was not refused'),
+    (reason: unknown) => reason,
+  );
+  const seen = Object.entries(target.loginCounts()).flatMap(([name, count]) =>
+    count === before[name] ? [] : [`${count - (before[name] ?? 0)} ${name}`],
+  );
   if (!isVolumeError(error)) throw error instanceof Error ? error : new Error(String(error));
-  console.log(`${error.code} after ${Math.round(performance.now() - begin)} ms, exit status ${String(error.details['exitCode'])}, ${seen.join(', ') || 'nothing counted'}: ${error.message}`);
+  console.log(
+    `${error.code} after ${Math.round(performance.now() - begin)} ms, exit status ` +
+      `${String(error.details['exitCode'])}, ${seen.join(', ') || 'nothing counted'}: ${error.message}`,
+  );
   assert.equal(error.code, code);
-  assert.ok(seen.every((count) => /^1 \w+_fails$/.test(count)), seen.join()); // LIO counts one refused login as authenticate_fails and as negotiate_fails
+  assert.ok(
+    seen.every((count) => /^1 \w+_fails$/.test(count)),
+    seen.join(),
+  ); // LIO counts one refused login as authenticate_fails and as negotiate_fails
   assert.deepEqual(compareResidue(clean, await readResidue()), []);
 }
 
 function demandOfTargets({ username, password }: Chap): void {
-  writeFileSync(ISCSID_CONF, `${shipped}\nnode.session.auth.username_in = ${username}\nnode.session.auth.password_in = ${password}\n`);
+  writeFileSync(
+    ISCSID_CONF,
+    `${shipped}\nnode.session.auth.username_in = ${username}\nnode.session.auth.password_in = ${password}\n`,
+  );
 }
 
 function recordOf(target: LioTarget): string {

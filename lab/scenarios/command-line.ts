@@ -11,7 +11,15 @@ import { commandLineInHere } from '../guest/command-line-in-here.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { nodesFolder } from '../guest/database-root.js';
 import { Domain } from '../guest/domain.js';
-import { commandsIn, documentOf, errorOf, libvirtVolume, type Outcome, processesWith, type RunAs } from '../guest/libvirt-volume.js';
+import {
+  commandsIn,
+  documentOf,
+  errorOf,
+  libvirtVolume,
+  type Outcome,
+  processesWith,
+  type RunAs,
+} from '../guest/libvirt-volume.js';
 import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { requireNothingLeft } from '../guest/require-nothing-left.js';
@@ -60,12 +68,28 @@ before(async () => {
   const chapVolume = await LioVolume.create({ name: 'command-line-chap' });
   cleanUps.push(() => chapVolume.remove());
   const target = new LioTarget({ iqn: IQN, luns: { [LUN]: volume }, portals: [{ address: TCP }] });
-  const iserTarget = new LioTarget({ iqn: ISER_IQN, luns: { [LUN]: iserVolume }, portals: [{ address: ISER_ADDRESS, iser: true }] });
-  const chapTarget = new LioTarget({ iqn: CHAP_IQN, luns: { [LUN]: chapVolume }, portals: [{ address: TCP_ADDRESSES[1] }], chap: { username: 'volumes', password: SECRET } });
-  for (const one of [target, iserTarget, chapTarget]) cleanUps.push(async () => { one.remove(); });
+  const iserTarget = new LioTarget({
+    iqn: ISER_IQN,
+    luns: { [LUN]: iserVolume },
+    portals: [{ address: ISER_ADDRESS, iser: true }],
+  });
+  const chapTarget = new LioTarget({
+    iqn: CHAP_IQN,
+    luns: { [LUN]: chapVolume },
+    portals: [{ address: TCP_ADDRESSES[1] }],
+    chap: { username: 'volumes', password: SECRET },
+  });
+  for (const one of [target, iserTarget, chapTarget])
+    cleanUps.push(async () => {
+      one.remove();
+    });
   info = connectionInfo(volume, target, LUN, [TCP]) as Info;
   iserInfo = connectionInfo(iserVolume, iserTarget, LUN, [ISER_ADDRESS]) as Info;
-  chapInfo = withData(connectionInfo(chapVolume, chapTarget, LUN, [TCP_ADDRESSES[1]]) as Info, { auth_method: 'CHAP', auth_username: 'volumes', auth_password: SECRET });
+  chapInfo = withData(connectionInfo(chapVolume, chapTarget, LUN, [TCP_ADDRESSES[1]]) as Info, {
+    auth_method: 'CHAP',
+    auth_username: 'volumes',
+    auth_password: SECRET,
+  });
   await libvirtdUp();
   guest = await Domain.start({ name: GUEST });
   cleanUps.push(() => guest.stop());
@@ -91,14 +115,23 @@ test('root_helper: a user who is not root connects and disconnects', async () =>
   await run('useradd', ['--system', '--user-group', '--no-create-home', USER]);
   cleanUps.push(() => run('userdel', [USER]));
   writeFileSync(SUDOERS, `${USER} ALL=(root) NOPASSWD: ALL\n`, { mode: 0o440 });
-  cleanUps.push(async () => { rmSync(SUDOERS); });
+  cleanUps.push(async () => {
+    rmSync(SUDOERS);
+  });
   const config = configFile('helper', 'root_helper = ["sudo", "-n"]\n');
   const words = ['--connection-info', infoFile('tcp', info), '--config', config, '--json'];
   const asUser = { user: USER, env: { LIBVIRT_VOLUME_LOG: 'debug' } };
   const connected = await succeed(['connect', ...words], asUser);
-  note(`with sudo: connect ${connected.ms} ms, ${commandsIn(connected, '').map(({ command, ms }) => `${ms} ms ${command}`).join('; ')}`);
+  note(
+    `with sudo: connect ${connected.ms} ms, ${commandsIn(connected, '')
+      .map(({ command, ms }) => `${ms} ms ${command}`)
+      .join('; ')}`,
+  );
   const { device, session } = asConnected(documentOf(connected));
-  assert.deepEqual(documentOf(connected), connectedDocument({ device, session, address: TCP, iface: 'default', transport: 'tcp' }));
+  assert.deepEqual(
+    documentOf(connected),
+    connectedDocument({ device, session, address: TCP, iface: 'default', transport: 'tcp' }),
+  );
   const disconnected = await succeed(['disconnect', ...words], asUser);
   assert.deepEqual(documentOf(disconnected), { disconnected: true, warnings: [] });
   note(`with sudo: disconnect ${disconnected.ms} ms, ${commandsIn(disconnected, '').length} commands`);
@@ -106,9 +139,15 @@ test('root_helper: a user who is not root connects and disconnects', async () =>
 });
 
 test('SIGINT, as a terminal sends it to every process of the command, in the middle of a login and of the wait for a disk: all is undone', async () => {
-  const login = interrupt(infoFile('dead', withData(info, { target_portal: DEAD_PORTAL })), 'iscsiadm to run', async () => (await tryRun('pidof', ['iscsiadm'])).code === 0);
+  const login = interrupt(
+    infoFile('dead', withData(info, { target_portal: DEAD_PORTAL })),
+    'iscsiadm to run',
+    async () => (await tryRun('pidof', ['iscsiadm'])).code === 0,
+  );
   assert.equal((await login).status, 1);
-  const wait = await interrupt(infoFile('lun', withData(info, { target_lun: 77 })), 'the session', () => readFileSyncs('/sys/class/iscsi_session', 'state').includes('LOGGED_IN'));
+  const wait = await interrupt(infoFile('lun', withData(info, { target_lun: 77 })), 'the session', () =>
+    readFileSyncs('/sys/class/iscsi_session', 'state').includes('LOGGED_IN'),
+  );
   assert.deepEqual({ status: wait.status, code: errorOf(wait).code }, { status: 1, code: 'ABORTED' });
   assert.match(wait.stderr, /^libvirt-volume: SIGINT: stopping, and undoing what was begun\n$/);
   await requireNothingLeft(clean);
@@ -120,38 +159,99 @@ async function connectOverTcp(): Promise<void> {
   const first = documentOf(await succeed(['connect', '--connection-info', file, '--json']));
   const { device, session } = asConnected(first);
   assert.deepEqual(first, connectedDocument({ device, session, address: TCP, iface: 'default', transport: 'tcp' }));
-  assert.deepEqual(documentOf(await succeed(['connect', '--connection-info', '-', '--json'], { input: JSON.stringify(info) })), first);
-  const described = documentOf(await succeed(['disk-xml', '--connection-info', file, '--disk-info', '-', '--json'], { input: '{"dev":"vdb","bus":"virtio"}' })) as { device: string; diskXml: string };
+  assert.deepEqual(
+    documentOf(await succeed(['connect', '--connection-info', '-', '--json'], { input: JSON.stringify(info) })),
+    first,
+  );
+  const described = documentOf(
+    await succeed(['disk-xml', '--connection-info', file, '--disk-info', '-', '--json'], {
+      input: '{"dev":"vdb","bus":"virtio"}',
+    }),
+  ) as { device: string; diskXml: string };
   assert.equal(described.device, device);
   assert.match(described.diskXml, new RegExp(`<source dev="${device}"/>`));
   assert.match(described.diskXml, /<target dev="vdb" bus="virtio"\/>/);
-  assert.deepEqual(documentOf(await succeed(['disconnect', '--connection-info', file, '--json'])), { disconnected: true, warnings: [] });
-  assert.deepEqual(documentOf(await succeed(['disconnect', '--connection-info', file, '--json'])), { disconnected: false, warnings: [] });
+  assert.deepEqual(documentOf(await succeed(['disconnect', '--connection-info', file, '--json'])), {
+    disconnected: true,
+    warnings: [],
+  });
+  assert.deepEqual(documentOf(await succeed(['disconnect', '--connection-info', file, '--json'])), {
+    disconnected: false,
+    warnings: [],
+  });
 }
 
 /** By a config file of iscsi_iface = "iser": what the guest writes is on the target. */
 async function attachOverIser(): Promise<void> {
-  const { ifaces } = documentOf(await succeed(['ifaces', '--json'])) as { readonly ifaces: readonly Readonly<Record<string, unknown>>[] };
-  for (const [name, transport] of [['default', 'tcp'], ['iser', 'iser']]) {
-    assert.deepEqual(ifaces.filter((iface) => iface['name'] === name), [{ name, transport, hwaddress: null, ipaddress: null, netIfacename: null, builtIn: true, usable: true, code: null, reason: null, findings: [] }]);
+  const { ifaces } = documentOf(await succeed(['ifaces', '--json'])) as {
+    readonly ifaces: readonly Readonly<Record<string, unknown>>[];
+  };
+  for (const [name, transport] of [
+    ['default', 'tcp'],
+    ['iser', 'iser'],
+  ]) {
+    assert.deepEqual(
+      ifaces.filter((iface) => iface['name'] === name),
+      [
+        {
+          name,
+          transport,
+          hwaddress: null,
+          ipaddress: null,
+          netIfacename: null,
+          builtIn: true,
+          usable: true,
+          code: null,
+          reason: null,
+          findings: [],
+        },
+      ],
+    );
   }
   const config = configFile('iser', 'iscsi_iface = "iser"\niscsi_iface_fallback = "none"\n');
   const file = infoFile('iser', iserInfo);
-  const attached = documentOf(await succeed(['attach', GUEST, '--connection-info', file, '--dev', 'sdb', '--bus', 'scsi', '--config', config, '--json'])) as Readonly<Record<string, unknown>>;
+  const attached = documentOf(
+    await succeed([
+      'attach',
+      GUEST,
+      '--connection-info',
+      file,
+      '--dev',
+      'sdb',
+      '--bus',
+      'scsi',
+      '--config',
+      config,
+      '--json',
+    ]),
+  ) as Readonly<Record<string, unknown>>;
   const { device, session } = asConnected(attached);
   const { diskXml, domain, ...connected } = attached;
-  assert.deepEqual(connected, connectedDocument({ device, session, address: ISER_ADDRESS, iface: 'iser', transport: 'iser' }, ISER_IQN, iserVolume));
+  assert.deepEqual(
+    connected,
+    connectedDocument(
+      { device, session, address: ISER_ADDRESS, iface: 'iser', transport: 'iser' },
+      ISER_IQN,
+      iserVolume,
+    ),
+  );
   assert.equal(domain, GUEST);
   assert.match(String(diskXml), new RegExp(`<source dev="${device}"/>`));
   await guestWrites(iserInfo, 0xb2);
-  assert.deepEqual(documentOf(await succeed(['detach', GUEST, '--connection-info', file, '--config', config, '--json'])), { detached: true, warnings: [] });
+  assert.deepEqual(
+    documentOf(await succeed(['detach', GUEST, '--connection-info', file, '--config', config, '--json'])),
+    { detached: true, warnings: [] },
+  );
   assert.deepEqual(await guest.disks(), []);
 }
 
 async function attachForPeople(): Promise<void> {
   const file = infoFile('tcp', info);
   const attached = await succeed(['attach', GUEST, '--connection-info', file, '--dev', 'sdb', '--bus', 'scsi']);
-  assert.match(attached.stdout, /^Attached to command-line as sdb\n\/dev\/sd[a-z]+ {2}disk, 64 MiB, wwid 36001405\w+\niface default\nDISK /);
+  assert.match(
+    attached.stdout,
+    /^Attached to command-line as sdb\n\/dev\/sd[a-z]+ {2}disk, 64 MiB, wwid 36001405\w+\niface default\nDISK /,
+  );
   await guestWrites(info, 0xa1);
   assert.equal((await succeed(['detach', GUEST, '--connection-info', file])).stdout, 'Detached from command-line\n');
 }
@@ -159,7 +259,10 @@ async function attachForPeople(): Promise<void> {
 /** A wrong secret fails at once, the right one works, and neither is seen anywhere but in the record file. */
 async function attachWithChap(): Promise<void> {
   const debug = { env: { LIBVIRT_VOLUME_LOG: 'debug' } };
-  const wrong = libvirtVolume(['connect', '--connection-info', infoFile('wrong', withData(chapInfo, { auth_password: WRONG_SECRET })), '--json'], debug);
+  const wrong = libvirtVolume(
+    ['connect', '--connection-info', infoFile('wrong', withData(chapInfo, { auth_password: WRONG_SECRET })), '--json'],
+    debug,
+  );
   assert.deepEqual(await processesWith(WRONG_SECRET, wrong), []);
   const refused = await wrong;
   assert.equal(errorOf(refused).code, 'LOGIN_AUTH_FAILED');
@@ -168,13 +271,18 @@ async function attachWithChap(): Promise<void> {
   assert.ok(login !== undefined && login.ms < 10_000, `the login took ${String(login?.ms)} ms: it was tried again`);
   note(`a login with a wrong CHAP secret: ${login.ms} ms`);
   const file = infoFile('chap', chapInfo);
-  const attaching = libvirtVolume(['attach', GUEST, '--connection-info', file, '--dev', 'sdc', '--bus', 'scsi', '--json'], debug);
+  const attaching = libvirtVolume(
+    ['attach', GUEST, '--connection-info', file, '--dev', 'sdc', '--bus', 'scsi', '--json'],
+    debug,
+  );
   assert.deepEqual(await processesWith(SECRET, attaching), []);
   const attached = await attaching;
   assert.equal(attached.status, 0, attached.stderr);
   assert.equal(`${attached.stdout}${attached.stderr}`.includes(SECRET), false);
   assert.ok(attached.stderr.includes('Ran a command'), 'the log was on');
-  const [record = ''] = readdirSync(`${nodesFolder()}/${CHAP_IQN}`, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('/default')).map((name) => join(nodesFolder(), CHAP_IQN, name));
+  const [record = ''] = readdirSync(`${nodesFolder()}/${CHAP_IQN}`, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('/default'))
+    .map((name) => join(nodesFolder(), CHAP_IQN, name));
   assert.ok(readFileSync(record, 'utf8').includes(SECRET));
   assert.equal(statSync(record).mode & 0o777, 0o600);
   assert.equal((await guest.xml()).includes(SECRET), false);
@@ -191,23 +299,109 @@ interface BadInput {
 
 /** What is wrong, and what would be right, each in one line. */
 function badInputs(): readonly BadInput[] {
-  const connect = (name: string, given: unknown, says: RegExp): BadInput =>
-    ({ what: name, args: ['connect', '--connection-info', infoFile(name.replaceAll(/\W+/g, '-'), given)], code: 'CONNECTION_INFO_INVALID', status: 2, says });
-  const attach = (domain: string, bus: string): readonly string[] => ['attach', domain, '--connection-info', infoFile('tcp', info), '--dev', 'sdb', '--bus', bus];
+  const connect = (name: string, given: unknown, says: RegExp): BadInput => ({
+    what: name,
+    args: ['connect', '--connection-info', infoFile(name.replaceAll(/\W+/g, '-'), given)],
+    code: 'CONNECTION_INFO_INVALID',
+    status: 2,
+    says,
+  });
+  const attach = (domain: string, bus: string): readonly string[] => [
+    'attach',
+    domain,
+    '--connection-info',
+    infoFile('tcp', info),
+    '--dev',
+    'sdb',
+    '--bus',
+    bus,
+  ];
   writeFileSync(`${FOLDER}/malformed.json`, '{\n  "driver_volume_type": "iscsi",\n  "data": {"target_lun": 1,, }\n}\n');
   return [
     connect('a missing key', withData(info, { target_iqn: undefined }), /data\.target_iqn is missing/),
-    connect('unequal lists', withData(info, { target_portals: [`${TCP}:3260`, '10.99.2.1:3260'], target_iqns: [IQN, IQN], target_luns: [LUN] }), /data\.target_luns has 1 entries and data\.target_portals has 2: expected one for each portal/),
-    connect('port 0', withData(info, { target_portal: `${TCP}:0` }), /data\.target_portal: .*"10\.99\.1\.1:0".* expected .* a port from 1 to 65535/),
-    connect('an IQN with two dots', withData(info, { target_iqn: 'iqn.2026-11.org.example:../../etc' }), /data\.target_iqn: .* expected the form iqn\./),
-    connect('an IQN with a newline', withData(info, { target_iqn: `${IQN}\nnode.startup = automatic` }), /data\.target_iqn: expected text without control characters, not ".*\\n/),
-    connect('LUN -1', withData(info, { target_lun: -1 }), /data\.target_lun: .*-1.* expected a whole number from 0 to 16383/),
-    { what: 'a bus that there is not', args: attach(GUEST, 'floppy'), code: 'USAGE', status: 2, says: /'floppy' is invalid\. Allowed choices are .*virtio/ },
-    { what: 'a domain that there is not', args: attach('nobody', 'scsi'), code: 'DOMAIN_NOT_FOUND', status: 1, says: /nobody/ },
-    { what: 'a misspelt option', args: ['connect', '--connection-info', infoFile('tcp', info), '--config', configFile('misspelt', 'iscsi_ifce = "iser"\n')], code: 'CONFIG_INVALID', status: 2, says: /iscsi_ifce.*iscsi_iface/ },
-    { what: 'malformed JSON', args: ['connect', '--connection-info', `${FOLDER}/malformed.json`], code: 'USAGE', status: 2, says: /malformed\.json as JSON: it goes wrong at line 3, column 28/ },
-    { what: 'a dead portal', args: ['connect', '--connection-info', infoFile('dead', withData(info, { target_portal: DEAD_PORTAL })), '--config', configFile('quick', '')], code: 'PORTAL_UNREACHABLE', status: 1, says: /10\.99\.1\.99:3260/ },
-    { what: 'a wrong CHAP secret', args: ['connect', '--connection-info', infoFile('wrong', withData(chapInfo, { auth_password: WRONG_SECRET }))], code: 'LOGIN_AUTH_FAILED', status: 1, says: /authorization failure/ },
+    connect(
+      'unequal lists',
+      withData(info, {
+        target_portals: [`${TCP}:3260`, '10.99.2.1:3260'],
+        target_iqns: [IQN, IQN],
+        target_luns: [LUN],
+      }),
+      /data\.target_luns has 1 entries and data\.target_portals has 2: expected one for each portal/,
+    ),
+    connect(
+      'port 0',
+      withData(info, { target_portal: `${TCP}:0` }),
+      /data\.target_portal: .*"10\.99\.1\.1:0".* expected .* a port from 1 to 65535/,
+    ),
+    connect(
+      'an IQN with two dots',
+      withData(info, { target_iqn: 'iqn.2026-11.org.example:../../etc' }),
+      /data\.target_iqn: .* expected the form iqn\./,
+    ),
+    connect(
+      'an IQN with a newline',
+      withData(info, { target_iqn: `${IQN}\nnode.startup = automatic` }),
+      /data\.target_iqn: expected text without control characters, not ".*\\n/,
+    ),
+    connect(
+      'LUN -1',
+      withData(info, { target_lun: -1 }),
+      /data\.target_lun: .*-1.* expected a whole number from 0 to 16383/,
+    ),
+    {
+      what: 'a bus that there is not',
+      args: attach(GUEST, 'floppy'),
+      code: 'USAGE',
+      status: 2,
+      says: /'floppy' is invalid\. Allowed choices are .*virtio/,
+    },
+    {
+      what: 'a domain that there is not',
+      args: attach('nobody', 'scsi'),
+      code: 'DOMAIN_NOT_FOUND',
+      status: 1,
+      says: /nobody/,
+    },
+    {
+      what: 'a misspelt option',
+      args: [
+        'connect',
+        '--connection-info',
+        infoFile('tcp', info),
+        '--config',
+        configFile('misspelt', 'iscsi_ifce = "iser"\n'),
+      ],
+      code: 'CONFIG_INVALID',
+      status: 2,
+      says: /iscsi_ifce.*iscsi_iface/,
+    },
+    {
+      what: 'malformed JSON',
+      args: ['connect', '--connection-info', `${FOLDER}/malformed.json`],
+      code: 'USAGE',
+      status: 2,
+      says: /malformed\.json as JSON: it goes wrong at line 3, column 28/,
+    },
+    {
+      what: 'a dead portal',
+      args: [
+        'connect',
+        '--connection-info',
+        infoFile('dead', withData(info, { target_portal: DEAD_PORTAL })),
+        '--config',
+        configFile('quick', ''),
+      ],
+      code: 'PORTAL_UNREACHABLE',
+      status: 1,
+      says: /10\.99\.1\.99:3260/,
+    },
+    {
+      what: 'a wrong CHAP secret',
+      args: ['connect', '--connection-info', infoFile('wrong', withData(chapInfo, { auth_password: WRONG_SECRET }))],
+      code: 'LOGIN_AUTH_FAILED',
+      status: 1,
+      says: /authorization failure/,
+    },
   ];
 }
 
@@ -223,7 +417,12 @@ test('libvirtd down: LIBVIRT_UNAVAILABLE before anything is done', async () => {
   const attach = ['attach', GUEST, '--connection-info', infoFile('tcp', info), '--dev', 'sdb', '--bus', 'scsi'];
   await stopLibvirtd();
   try {
-    await refuse(attach, { programs: libvirtVolume, code: 'LIBVIRT_UNAVAILABLE', status: 1, says: /Cannot connect to libvirt at \/run\/libvirt\/libvirt-sock/ });
+    await refuse(attach, {
+      programs: libvirtVolume,
+      code: 'LIBVIRT_UNAVAILABLE',
+      status: 1,
+      says: /Cannot connect to libvirt at \/run\/libvirt\/libvirt-sock/,
+    });
   } finally {
     await startLibvirtd();
   }
@@ -232,15 +431,37 @@ test('libvirtd down: LIBVIRT_UNAVAILABLE before anything is done', async () => {
 test('iscsid down: INITIATOR_UNAVAILABLE, with the command that starts it', async () => {
   await killIscsid();
   try {
-    const outcome = await refuse(['connect', '--connection-info', infoFile('tcp', info)], { programs: libvirtVolume, code: 'INITIATOR_UNAVAILABLE', status: 1, says: /could not (?:connect to|communicate with) iscsid/ }, { env: { LIBVIRT_VOLUME_LOG: 'debug' } });
-    note(`iscsiadm without iscsid: ${commandsIn(outcome, 'iscsiadm').map(({ ms }) => ms).join(', ')} ms`);
+    const outcome = await refuse(
+      ['connect', '--connection-info', infoFile('tcp', info)],
+      {
+        programs: libvirtVolume,
+        code: 'INITIATOR_UNAVAILABLE',
+        status: 1,
+        says: /could not (?:connect to|communicate with) iscsid/,
+      },
+      { env: { LIBVIRT_VOLUME_LOG: 'debug' } },
+    );
+    note(
+      `iscsiadm without iscsid: ${commandsIn(outcome, 'iscsiadm')
+        .map(({ ms }) => ms)
+        .join(', ')} ms`,
+    );
   } finally {
     await startIscsid();
   }
 });
 
 test('not root: PERMISSION_DENIED with what to do', async () => {
-  await refuse(['connect', '--connection-info', infoFile('tcp', info)], { programs: libvirtVolume, code: 'PERMISSION_DENIED', status: 1, says: /Cannot (?:use|lock) .*\nhint: run as root/ }, { user: '65534' });
+  await refuse(
+    ['connect', '--connection-info', infoFile('tcp', info)],
+    {
+      programs: libvirtVolume,
+      code: 'PERMISSION_DENIED',
+      status: 1,
+      says: /Cannot (?:use|lock) .*\nhint: run as root/,
+    },
+    { user: '65534' },
+  );
 });
 
 /** Runs the command to a good end. */
@@ -252,12 +473,19 @@ async function succeed(args: readonly string[], as: RunAs = {}): Promise<Outcome
 }
 
 /**
- * Runs the command that must fail, for people and for programs. A process of its own takes seconds to load under emulation, so the form for people has one
- * only where it is another user's. @returns the form for programs
+ * Runs the command that must fail, for people and for programs. A process of its own takes seconds to load under
+ * emulation, so the form for people has one only where it is another user's. @returns the form for programs
  */
-async function refuse(args: readonly string[], { code, status, says, programs }: Omit<BadInput, 'what' | 'args'> & { readonly programs: typeof libvirtVolume }, as: RunAs = {}): Promise<Outcome> {
+async function refuse(
+  args: readonly string[],
+  { code, status, says, programs }: Omit<BadInput, 'what' | 'args'> & { readonly programs: typeof libvirtVolume },
+  as: RunAs = {},
+): Promise<Outcome> {
   const people = as.user === undefined ? commandLineInHere : libvirtVolume;
-  const [forPeople, forPrograms] = await Promise.all([people(args, { ...as, env: {} }), programs([...args, '--json'], as)]);
+  const [forPeople, forPrograms] = await Promise.all([
+    people(args, { ...as, env: {} }),
+    programs([...args, '--json'], as),
+  ]);
   note(`${code}, ${forPeople.ms} ms: ${forPeople.stderr.trimEnd().replaceAll('\n', ' | ')}`);
   assert.deepEqual({ status: forPeople.status, stdout: forPeople.stdout }, { status, stdout: '' }, forPeople.stderr);
   assert.match(forPeople.stderr, says);
@@ -273,7 +501,12 @@ async function refuse(args: readonly string[], { code, status, says, programs }:
 
 async function interrupt(file: string, what: string, ready: () => Promise<boolean> | boolean): Promise<Outcome> {
   let child: ChildProcess | undefined;
-  const outcome = libvirtVolume(['connect', '--connection-info', file, '--json'], { ownGroup: true, started: (process) => { child = process; } });
+  const outcome = libvirtVolume(['connect', '--connection-info', file, '--json'], {
+    ownGroup: true,
+    started: (process) => {
+      child = process;
+    },
+  });
   await waitFor(what, ready, 60_000);
   assert.ok(child?.pid !== undefined);
   process.kill(-child.pid, 'SIGINT');
@@ -288,9 +521,22 @@ async function guestWrites({ data }: Info, pattern: number): Promise<void> {
 }
 
 /** The form of docs/command-line.md, whole: no key more and none less. */
-function connectedDocument({ device, session, address, iface, transport }: Readonly<Record<'device' | 'address' | 'iface' | 'transport', string>> & { readonly session: number }, target = IQN, { wwid } = volume): object {
+function connectedDocument(
+  {
+    device,
+    session,
+    address,
+    iface,
+    transport,
+  }: Readonly<Record<'device' | 'address' | 'iface' | 'transport', string>> & { readonly session: number },
+  target = IQN,
+  { wwid } = volume,
+): object {
   return {
-    device, kind: 'disk', wwid, sizeBytes: 64 * MIB,
+    device,
+    kind: 'disk',
+    wwid,
+    sizeBytes: 64 * MIB,
     paths: [{ disk: device, portal: `${address}:3260`, target, lun: LUN, iface, transport, session }],
     transport: { requested: iface, used: iface, fallback: null },
     warnings: [],
@@ -298,7 +544,10 @@ function connectedDocument({ device, session, address, iface, transport }: Reado
 }
 
 function asConnected(document: unknown): { readonly device: string; readonly session: number } {
-  const { device, paths: [path] } = document as { readonly device: string; readonly paths: readonly [{ readonly session: number }] };
+  const {
+    device,
+    paths: [path],
+  } = document as { readonly device: string; readonly paths: readonly [{ readonly session: number }] };
   assert.match(device, /^\/dev\/sd[a-z]+$/);
   assert.ok(path.session > 0);
   return { device, session: path.session };
@@ -314,11 +563,17 @@ function infoFile(name: string, given: unknown): string {
 }
 
 function configFile(name: string, options: string): string {
-  writeFileSync(`${FOLDER}/${name}.toml`, `[libvirt]\nlogin_timeout_seconds = 3\ndevice_timeout_seconds = 30\n${options}`);
+  writeFileSync(
+    `${FOLDER}/${name}.toml`,
+    `[libvirt]\nlogin_timeout_seconds = 3\ndevice_timeout_seconds = 30\n${options}`,
+  );
   return `${FOLDER}/${name}.toml`;
 }
 
-/** A killed iscsid leaves its sessions to the kernel; there are none. On SIGTERM it ends its whole process group, which is not its own. */
+/**
+ * A killed iscsid leaves its sessions to the kernel; there are none. On SIGTERM it ends its whole process group, which
+ * is not its own.
+ */
 async function killIscsid(): Promise<void> {
   await tryRun('pkill', ['-KILL', '-x', 'iscsid']);
   await waitFor('the end of iscsid', async () => (await tryRun('pidof', ['iscsid'])).code !== 0);

@@ -6,5 +6,8 @@ import { volumeDriverContract } from '../../src/testing/index.js';
 import { openKernelWorld } from '../guest/kernel-world.js';
 
 /** That LibvirtISERVolumeDriver does the same is told by either-iser-driver. */
-volumeDriverContract('LibvirtISCSIVolumeDriver on the kernel, iscsi_iface = "iser"', { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) }, async () =>
-  await openKernelWorld({ serves: 'iser', config: { iscsi_iface: 'iser', iscsi_iface_fallback: 'none' } }));
+volumeDriverContract(
+  'LibvirtISCSIVolumeDriver on the kernel, iscsi_iface = "iser"',
+  { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) },
+  async () => await openKernelWorld({ serves: 'iser', config: { iscsi_iface: 'iser', iscsi_iface_fallback: 'none' } }),
+);

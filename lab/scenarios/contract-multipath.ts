@@ -8,8 +8,20 @@ import { ASKS_BY_SOCKET } from '../guest/recorded-commands.js';
 import { after, before } from '../guest/scenario.js';
 import { startMultipathd, stopMultipathd } from '../guest/services.js';
 
-before(async () => { await startMultipathd(); });
-after(async () => { await stopMultipathd(); });
+before(async () => {
+  await startMultipathd();
+});
+after(async () => {
+  await stopMultipathd();
+});
 
-volumeDriverContract('LibvirtISCSIVolumeDriver on the kernel, two paths and a map', { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) }, async () =>
-  await openKernelWorld({ portals: 2, config: { volume_use_multipath: true, volume_enforce_multipath: true, device_timeout_seconds: 12 }, processLimits: { connect: 5, disconnect: ASKS_BY_SOCKET ? 3 : 5 } }));
+volumeDriverContract(
+  'LibvirtISCSIVolumeDriver on the kernel, two paths and a map',
+  { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) },
+  async () =>
+    await openKernelWorld({
+      portals: 2,
+      config: { volume_use_multipath: true, volume_enforce_multipath: true, device_timeout_seconds: 12 },
+      processLimits: { connect: 5, disconnect: ASKS_BY_SOCKET ? 3 : 5 },
+    }),
+);

@@ -5,4 +5,8 @@ import { describe, it } from 'node:test';
 import { volumeDriverContract } from '../../src/testing/index.js';
 import { openKernelWorld } from '../guest/kernel-world.js';
 
-volumeDriverContract('LibvirtISCSIVolumeDriver on the kernel, tcp', { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) }, async () => await openKernelWorld());
+volumeDriverContract(
+  'LibvirtISCSIVolumeDriver on the kernel, tcp',
+  { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) },
+  async () => await openKernelWorld(),
+);

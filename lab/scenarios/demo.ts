@@ -9,7 +9,10 @@ import { after, test } from '../guest/scenario.js';
 import { libvirtdUp } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
-/** A volume goes from a storage target into a running guest and back, over TCP and over iSER, and says each step as it is done. */
+/**
+ * A volume goes from a storage target into a running guest and back, over TCP and over iSER, and says each step as it
+ * is done.
+ */
 const IQN = 'iqn.2026-11.org.example:demo';
 const LUN = 1;
 const BLOCK = 4096;
@@ -23,9 +26,18 @@ test('a volume goes into a running guest and back, over TCP and over iSER', asyn
   heading('The stage');
   const volume = await step('A volume of 64 MiB on the storage side', () => LioVolume.create({ name: 'demo' }));
   cleanUps.push(() => volume.remove());
-  const target = await step(`A target that shows it: TCP at ${TCP_ADDRESSES[0]}, iSER at ${ISER_ADDRESS}`, () =>
-    new LioTarget({ iqn: IQN, luns: { [LUN]: volume }, portals: [{ address: TCP_ADDRESSES[0] }, { address: ISER_ADDRESS, iser: true }] }));
-  cleanUps.push(() => { target.remove(); });
+  const target = await step(
+    `A target that shows it: TCP at ${TCP_ADDRESSES[0]}, iSER at ${ISER_ADDRESS}`,
+    () =>
+      new LioTarget({
+        iqn: IQN,
+        luns: { [LUN]: volume },
+        portals: [{ address: TCP_ADDRESSES[0] }, { address: ISER_ADDRESS, iser: true }],
+      }),
+  );
+  cleanUps.push(() => {
+    target.remove();
+  });
   await step('libvirtd answers', libvirtdUp);
   const guest = await step('A running guest, without a disk', () => Domain.start({ name: 'demo' }));
   cleanUps.push(() => guest.stop());
@@ -40,20 +52,36 @@ interface Way {
   readonly pattern: number;
 }
 
-async function show({ iface, transport, address, pattern }: Way, volume: LioVolume, target: LioTarget, guest: Domain): Promise<void> {
+async function show(
+  { iface, transport, address, pattern }: Way,
+  volume: LioVolume,
+  target: LioTarget,
+  guest: Domain,
+): Promise<void> {
   heading(`iscsi_iface = "${iface}"`);
   const connection = connectionInfo(volume, target, LUN, [address]);
   const domain = { kind: 'name', name: guest.name } as const;
-  await using driver = await step('The driver, out of its container', () => volumeDriver({ iscsi_iface: iface, iscsi_iface_fallback: 'none' }));
+  await using driver = await step('The driver, out of its container', () =>
+    volumeDriver({ iscsi_iface: iface, iscsi_iface_fallback: 'none' }),
+  );
   volume.write(0, Buffer.alloc(BLOCK, 0x5a));
-  const attached = await step('attach: session, device, guest', () => driver.attach(domain, connection, { dev: 'sdb', bus: 'scsi' }));
-  const { device, paths: [path] } = attached.volume;
+  const attached = await step('attach: session, device, guest', () =>
+    driver.attach(domain, connection, { dev: 'sdb', bus: 'scsi' }),
+  );
+  const {
+    device,
+    paths: [path],
+  } = attached.volume;
   assert.equal(path.transport, transport);
   note(`${path.transport} session ${path.session} to ${address}, iface ${path.iface}: ${device.path}`);
   note(attached.diskXml.trim());
   const alias = await aliasOf(guest, 'sdb');
-  await step('The guest reads the bytes that the target holds (5a 5a 5a ...)', () => guest.verify(alias, 0x5a, 0, BLOCK));
-  await step(`The guest writes ${BLOCK} bytes of ${pattern.toString(16)} through its own device`, () => guest.write(alias, pattern, BLOCK, BLOCK));
+  await step('The guest reads the bytes that the target holds (5a 5a 5a ...)', () =>
+    guest.verify(alias, 0x5a, 0, BLOCK),
+  );
+  await step(`The guest writes ${BLOCK} bytes of ${pattern.toString(16)} through its own device`, () =>
+    guest.write(alias, pattern, BLOCK, BLOCK),
+  );
   const bytes = await step('The same bytes, read on the target', () => volume.read(BLOCK, BLOCK));
   assert.deepEqual(bytes, Buffer.alloc(BLOCK, pattern));
   note(`${bytes.subarray(0, 16).toString('hex').replaceAll(/../g, '$& ')}...`);
@@ -80,5 +108,10 @@ function heading(text: string): void {
 }
 
 function note(text: string): void {
-  process.stdout.write(text.split('\n').map((line) => `      ${line}\n`).join(''));
+  process.stdout.write(
+    text
+      .split('\n')
+      .map((line) => `      ${line}\n`)
+      .join(''),
+  );
 }

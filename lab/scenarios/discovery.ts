@@ -24,20 +24,35 @@ import { type Chap, ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-
 import { faultyPortal } from '../guest/portal-faults.js';
 import { after, before, test } from '../guest/scenario.js';
 
-/** Which portals a target has, asked of the machine's own targets with the real open-iscsi; and what is left of the asking in its database: nothing. */
+/**
+ * Which portals a target has, asked of the machine's own targets with the real open-iscsi; and what is left of the
+ * asking in its database: nothing.
+ */
 const IQN = 'iqn.2026-11.org.example:discovery';
 const OTHER_IQN = 'iqn.2026-11.org.example:discovery-other';
 const [FIRST, SECOND, SILENT_ADDRESS, ABSENT] = TCP_ADDRESSES;
 const FINDER: Chap = { username: 'finder', password: 'Finder-Secret-42' };
 const WRONG: Chap = { username: 'finder', password: 'Wrong-Secret-0815' };
-const PARTS = { commands: new ExecaCommandRunner({ logger: SILENT }), files: new NodeFileSystem(), database: HOST_DATABASE, clock: SYSTEM_CLOCK, hostNames: SYSTEM_HOST_NAMES, logger: SILENT, loginTimeoutMs: 3000 };
+const PARTS = {
+  commands: new ExecaCommandRunner({ logger: SILENT }),
+  files: new NodeFileSystem(),
+  database: HOST_DATABASE,
+  clock: SYSTEM_CLOCK,
+  hostNames: SYSTEM_HOST_NAMES,
+  logger: SILENT,
+  loginTimeoutMs: 3000,
+};
 const targets: LioTarget[] = [];
 let clean: readonly string[];
 
 before(() => {
   clean = database();
   targets.push(
-    new LioTarget({ iqn: IQN, luns: {}, portals: [{ address: FIRST }, { address: SECOND, port: 3261 }, { address: ISER_ADDRESS, iser: true }] }),
+    new LioTarget({
+      iqn: IQN,
+      luns: {},
+      portals: [{ address: FIRST }, { address: SECOND, port: 3261 }, { address: ISER_ADDRESS, iser: true }],
+    }),
     new LioTarget({ iqn: OTHER_IQN, luns: {}, portals: [{ address: FIRST }, { address: SILENT_ADDRESS }] }),
   );
 });
@@ -75,7 +90,11 @@ test('a portal that refuses fails at once, a silent one after one login timeout'
 test('discovery CHAP, over tcp and iser: the right secret finds, a wrong one and none are refused at once, and no process ever has a secret in its arguments or environment', async () => {
   await during(demandDiscoveryAuth(FINDER), async () => {
     const right = async (): Promise<void> => {
-      assert.deepEqual(await discover(FIRST, { chap: FINDER }), [`${FIRST}:3260`, `${SECOND}:3261`, `${ISER_ADDRESS}:3260`]);
+      assert.deepEqual(await discover(FIRST, { chap: FINDER }), [
+        `${FIRST}:3260`,
+        `${SECOND}:3261`,
+        `${ISER_ADDRESS}:3260`,
+      ]);
       assert.deepEqual(await discover(ISER_ADDRESS, { chap: FINDER, iface: 'iser' }), [`${ISER_ADDRESS}:3260`]);
     };
     const wrong = async (): Promise<void> => {
@@ -83,7 +102,8 @@ test('discovery CHAP, over tcp and iser: the right secret finds, a wrong one and
         const begin = performance.now();
         const code = await refusal(discover(iface === 'iser' ? ISER_ADDRESS : FIRST, { chap: WRONG, iface }));
         assert.ok(performance.now() - begin < 6_000, 'it was tried again');
-        // LIO ends the connection right behind its refusal, which soft RoCE may lose with it: this end then sees a portal that does not answer.
+        // LIO ends the connection right behind its refusal, which soft RoCE may lose with it: this end then sees a
+        // portal that does not answer.
         assert.ok(code === 'LOGIN_AUTH_FAILED' || (iface === 'iser' && code === 'PORTAL_UNREACHABLE'), code);
       }
     };
@@ -94,24 +114,35 @@ test('discovery CHAP, over tcp and iser: the right secret finds, a wrong one and
   });
 });
 
-test('two discoveries of one portal at once, one with the right secret and one with a wrong one, do not take each other\'s', async () => {
+test("two discoveries of one portal at once, one with the right secret and one with a wrong one, do not take each other's", async () => {
   await during(demandDiscoveryAuth(FINDER), async () => {
-    const [found, code] = await Promise.all([discover(FIRST, { chap: FINDER }), refusal(discover(FIRST, { chap: WRONG, target: OTHER_IQN }))]);
+    const [found, code] = await Promise.all([
+      discover(FIRST, { chap: FINDER }),
+      refusal(discover(FIRST, { chap: WRONG, target: OTHER_IQN })),
+    ]);
     assert.equal(found.length, 3);
     assert.equal(code, 'LOGIN_AUTH_FAILED');
     assert.deepEqual(database(), clean);
   });
 });
 
-test('an administrator\'s records of the same portal are neither used nor changed, byte for byte', async () => {
+test("an administrator's records of the same portal are neither used nor changed, byte for byte", async () => {
   await during(demandDiscoveryAuth(FINDER), async () => {
     const record = ['-m', 'discoverydb', '-t', 'sendtargets', '-p', `${FIRST}:3260`];
     await run('iscsiadm', [...record, '-o', 'new']);
     try {
-      for (const [key, value] of [['authmethod', 'CHAP'], ['username', FINDER.username], ['password', FINDER.password]] as const) await run('iscsiadm', [...record, '-o', 'update', '-n', `discovery.sendtargets.auth.${key}`, '-v', value]);
+      for (const [key, value] of [
+        ['authmethod', 'CHAP'],
+        ['username', FINDER.username],
+        ['password', FINDER.password],
+      ] as const)
+        await run('iscsiadm', [...record, '-o', 'update', '-n', `discovery.sendtargets.auth.${key}`, '-v', value]);
       await run('iscsiadm', [...record, '-I', 'default', '--discover']);
       const theirs = database();
-      assert.ok(theirs.some((line) => line.includes(FINDER.password)) && theirs.some((line) => line.includes('/nodes/')), theirs.join('\n'));
+      assert.ok(
+        theirs.some((line) => line.includes(FINDER.password)) && theirs.some((line) => line.includes('/nodes/')),
+        theirs.join('\n'),
+      );
       assert.equal(await refusal(discover(FIRST)), 'LOGIN_AUTH_FAILED');
       assert.equal(await refusal(discover(FIRST, { chap: WRONG })), 'LOGIN_AUTH_FAILED');
       assert.equal((await discover(FIRST, { chap: FINDER })).length, 3);
@@ -123,9 +154,21 @@ test('an administrator\'s records of the same portal are neither used nor change
   });
 });
 
-async function discover(address: string, { target = IQN, iface = 'default', chap }: { readonly target?: string; readonly iface?: string; readonly chap?: Chap } = {}): Promise<readonly string[]> {
+async function discover(
+  address: string,
+  {
+    target = IQN,
+    iface = 'default',
+    chap,
+  }: { readonly target?: string; readonly iface?: string; readonly chap?: Chap } = {},
+): Promise<readonly string[]> {
   const begin = performance.now();
-  const search = { portal: parsePortal(address), target: parseTargetName(target), iface: parseIfaceName(iface), chap: chap === undefined ? undefined : { username: chap.username, password: new Secret(chap.password) } };
+  const search = {
+    portal: parsePortal(address),
+    target: parseTargetName(target),
+    iface: parseIfaceName(iface),
+    chap: chap === undefined ? undefined : { username: chap.username, password: new Secret(chap.password) },
+  };
   try {
     return (await discoverPortals(PARTS, search, AbortSignal.timeout(60_000))).map(formatPortal);
   } finally {
@@ -148,7 +191,10 @@ async function during(state: Disposable | AsyncDisposable, body: () => Promise<v
 }
 
 async function refusal(work: Promise<unknown>): Promise<string> {
-  const error: unknown = await work.then(() => 'it was not refused', (reason: unknown) => reason);
+  const error: unknown = await work.then(
+    () => 'it was not refused',
+    (reason: unknown) => reason,
+  );
   if (!isVolumeError(error)) throw error instanceof Error ? error : new Error(String(error));
   console.log(`${error.code}: ${error.message}`);
   return error.code;
@@ -156,7 +202,10 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 
 /** Every file of open-iscsi's database: where it is, its mode, its text; and the sessions. */
 function database(): readonly string[] {
-  const files = [...['nodes', 'send_targets', 'static', 'ifaces'].map((name) => `${databaseRoot()}/${name}`), '/run/lock/iscsi'].flatMap((folder) => below(folder));
+  const files = [
+    ...['nodes', 'send_targets', 'static', 'ifaces'].map((name) => `${databaseRoot()}/${name}`),
+    '/run/lock/iscsi',
+  ].flatMap((folder) => below(folder));
   return [...files, ...entries('/sys/class/iscsi_session')].toSorted();
 }
 
@@ -164,7 +213,11 @@ function below(folder: string): readonly string[] {
   return entries(folder).flatMap((name) => {
     const path = join(folder, name);
     const { mode } = statSync(path);
-    return [`${path} ${mode.toString(8)}${(mode & 0o170_000) === 0o100_000 ? ` ${JSON.stringify(readFileSync(path, 'utf8'))}` : ''}`, ...((mode & 0o170_000) === 0o040_000 ? below(path) : [])];
+    const isFile = (mode & 0o170_000) === 0o100_000;
+    return [
+      [path, mode.toString(8), ...(isFile ? [JSON.stringify(readFileSync(path, 'utf8'))] : [])].join(' '),
+      ...((mode & 0o170_000) === 0o040_000 ? below(path) : []),
+    ];
   });
 }
 

@@ -12,24 +12,47 @@ import { test } from '../guest/scenario.js';
 import { libvirtdUp } from '../guest/services.js';
 import { type LabDriver, volumeDriver } from '../guest/volume-driver.js';
 
-/** One story over RDMA, for the driver that is told iscsi_iface = "iser" and for the one that always goes that way. contract-iser.ts has their promises one by one. */
-const WAYS = { iscsi: { iscsi_iface: 'iser', iscsi_iface_fallback: 'none' }, iser: { iscsi_iface_fallback: 'none' } } as const;
+/**
+ * One story over RDMA, for the driver that is told iscsi_iface = "iser" and for the one that always goes that way.
+ * contract-iser.ts has their promises one by one.
+ */
+const WAYS = {
+  iscsi: { iscsi_iface: 'iser', iscsi_iface_fallback: 'none' },
+  iser: { iscsi_iface_fallback: 'none' },
+} as const;
 
 test('two volumes of one target in a guest are told and described alike by LibvirtISCSIVolumeDriver with iscsi_iface = "iser" and by LibvirtISERVolumeDriver (R17)', async () => {
   await libvirtdUp();
   await using one = await LioVolume.create({ name: 'either-iser-driver-one' });
   await using two = await LioVolume.create({ name: 'either-iser-driver-two' });
-  using target = new LioTarget({ iqn: 'iqn.2026-11.org.example:either-iser-driver', luns: { 1: one, 10: two }, portals: [{ address: ISER_ADDRESS, iser: true }] });
+  using target = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:either-iser-driver',
+    luns: { 1: one, 10: two },
+    portals: [{ address: ISER_ADDRESS, iser: true }],
+  });
   await using guest = await Domain.start({ name: 'either-iser-driver' });
   const told: unknown[] = [];
   for (const [index, volumeType] of (['iscsi', 'iser'] as const).entries()) {
     await using driver = volumeDriver(WAYS[volumeType], volumeType);
     const volumes = [
-      { info: { ...connectionInfo(one, target, 1, [ISER_ADDRESS]), driver_volume_type: volumeType }, dev: 'sdb', alias: `ua-${one.name}`, pattern: 0xd0 + index },
-      { info: { ...connectionInfo(two, target, 10, [ISER_ADDRESS]), driver_volume_type: volumeType }, dev: 'sdc', alias: `ua-${two.name}`, pattern: 0xe0 + index },
+      {
+        info: { ...connectionInfo(one, target, 1, [ISER_ADDRESS]), driver_volume_type: volumeType },
+        dev: 'sdb',
+        alias: `ua-${one.name}`,
+        pattern: 0xd0 + index,
+      },
+      {
+        info: { ...connectionInfo(two, target, 10, [ISER_ADDRESS]), driver_volume_type: volumeType },
+        dev: 'sdc',
+        alias: `ua-${two.name}`,
+        pattern: 0xe0 + index,
+      },
     ];
     told.push(await attachAndDetach(driver, guest, volumes));
-    assert.deepEqual([one, two].map((volume) => volume.read(8192, 4096)), volumes.map(({ pattern }) => Buffer.alloc(4096, pattern)));
+    assert.deepEqual(
+      [one, two].map((volume) => volume.read(8192, 4096)),
+      volumes.map(({ pattern }) => Buffer.alloc(4096, pattern)),
+    );
   }
   assert.deepEqual(told[1], told[0]);
 });
@@ -50,7 +73,10 @@ async function attachAndDetach(driver: LabDriver, guest: Domain, volumes: readon
   for (const { info, dev } of volumes) attached.push(await driver.attach(domain, info, { dev, bus: 'scsi' }));
   assert.equal(new Set(attached.map(({ volume }) => volume.paths[0].session)).size, 1);
   assert.deepEqual(driver.commands.logins, ['iser']);
-  assert.deepEqual(await guest.disks(), volumes.map(({ dev }) => dev));
+  assert.deepEqual(
+    await guest.disks(),
+    volumes.map(({ dev }) => dev),
+  );
   for (const { alias, pattern } of volumes) await guest.write(alias, pattern, 8192, 4096);
   for (const { info } of volumes) assert.deepEqual(await driver.detach(domain, info), { found: true, warnings: [] });
   assert.deepEqual(await guest.disks(), []);

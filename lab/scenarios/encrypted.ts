@@ -24,7 +24,10 @@ const MIB = 2 ** 20;
 const PASSPHRASE = 'a passphrase of the lab';
 const RIGHT: AttachOptions = { encryption: { passphrase: new Secret(PASSPHRASE) } };
 const SDB = { dev: 'sdb', bus: 'scsi' };
-const WAYS = [{ iface: 'default', address: TCP_ADDRESSES[0] }, { iface: 'iser', address: ISER_ADDRESS }] as const;
+const WAYS = [
+  { iface: 'default', address: TCP_ADDRESSES[0] },
+  { iface: 'iser', address: ISER_ADDRESS },
+] as const;
 type Way = (typeof WAYS)[number];
 let volume: LioVolume;
 let target: LioTarget;
@@ -32,7 +35,11 @@ let guest: Domain;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'encrypted', sizeMiB: 16 });
-  target = new LioTarget({ iqn: 'iqn.2026-11.org.example:encrypted', luns: { [LUN]: volume }, portals: [{ address: TCP_ADDRESSES[0] }, { address: ISER_ADDRESS, iser: true }] });
+  target = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:encrypted',
+    luns: { [LUN]: volume },
+    portals: [{ address: TCP_ADDRESSES[0] }, { address: ISER_ADDRESS, iser: true }],
+  });
   await writeLuks(volume, PASSPHRASE, Buffer.alloc(MIB, 0x5a));
   await libvirtdUp();
   guest = await Domain.start({ name: 'encrypted', persistent: true });
@@ -61,13 +68,19 @@ for (const way of WAYS) {
   test(`attach() has the guest read and write plain bytes where the target and this host see none, and detach() takes the secret along, over iface ${way.iface}`, async () => {
     await using driver = open(way);
     const since = await readResidue();
-    const { volume: { device, paths }, diskXml } = await driver.attach(refOf(guest), infoFor(way), SDB, undefined, RIGHT);
+    const {
+      volume: { device, paths },
+      diskXml,
+    } = await driver.attach(refOf(guest), infoFor(way), SDB, undefined, RIGHT);
     assert.equal(paths[0].iface, way.iface);
     const [, uuid = 'none'] = /<secret type="passphrase" uuid="([^"]+)"/.exec(diskXml) ?? [];
     assert.equal(await secrets(), `${uuid} volume ${volume.name}`);
     await guest.verify(`ua-${volume.name}`, 0x5a, 0, MIB);
     await guest.write(`ua-${volume.name}`, 0xb2, MIB, BLOCK);
-    assert.ok(!(await readDevice(device.path, 0, 8 * MIB)).includes(Buffer.alloc(16, 0xb2)), 'this host sees plain bytes');
+    assert.ok(
+      !(await readDevice(device.path, 0, 8 * MIB)).includes(Buffer.alloc(16, 0xb2)),
+      'this host sees plain bytes',
+    );
     await volume.flush();
     assert.ok(!volume.read(0, 16 * MIB).includes(Buffer.alloc(16, 0xb2)), 'the target keeps plain bytes');
     await verifyLuks(volume, PASSPHRASE, 0xb2, MIB, BLOCK);
@@ -94,12 +107,15 @@ test('a guest starts again without the key manager, also after libvirt itself di
   await guest.powerOn();
 });
 
-test('attach() with a wrong passphrase, of LUKS 2, and of a volume that is no LUKS is refused in QEMU\'s words, and leaves no secret and nothing else, and every byte as it was', async () => {
+test("attach() with a wrong passphrase, of LUKS 2, and of a volume that is no LUKS is refused in QEMU's words, and leaves no secret and nothing else, and every byte as it was", async () => {
   await using driver = open(WAYS[1]);
   const since = await readResidue();
   const refused = async (options: AttachOptions, words: RegExp): Promise<void> => {
     const kept = volume.read(0, 4 * MIB);
-    const error: unknown = await driver.attach(refOf(guest), infoFor(WAYS[1]), SDB, undefined, options).then(() => 'it was done', (reason: unknown) => reason);
+    const error: unknown = await driver.attach(refOf(guest), infoFor(WAYS[1]), SDB, undefined, options).then(
+      () => 'it was done',
+      (reason: unknown) => reason,
+    );
     assert.ok(isVolumeError(error, 'LIBVIRT_REFUSED'), String(error));
     assert.match(error.message, words);
     assert.equal(await secrets(), '');

@@ -27,7 +27,11 @@ let resumeMultipathd: () => Promise<void>;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'extend', sizeMiB: 64 });
-  target = new LioTarget({ iqn: 'iqn.2026-11.org.example:extend', luns: { 2: volume }, portals: TCP_ADDRESSES.map((address) => ({ address })) });
+  target = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:extend',
+    luns: { 2: volume },
+    portals: TCP_ADDRESSES.map((address) => ({ address })),
+  });
   onePath = connectionInfo(volume, target, 2, [TCP_ADDRESSES[0]]);
   fourPaths = connectionInfo(volume, target, 2, TCP_ADDRESSES);
   resumeMultipathd = await pauseMultipathd(); // it would put a map over the one path
@@ -57,12 +61,21 @@ test('extend() over one path shows the new end of the volume, starts no process,
   volume.write(90 * MIB, Buffer.alloc(4096, 0x3c));
   const before = driver.commands.ran.length;
   const extended = await driver.extend(onePath);
-  assert.deepEqual([extended.device.path, extended.oldSizeBytes, extended.newSizeBytes, extended.warnings], [device.path, mib(64), mib(96), []]);
+  assert.deepEqual(
+    [extended.device.path, extended.oldSizeBytes, extended.newSizeBytes, extended.warnings],
+    [device.path, mib(64), mib(96), []],
+  );
   assert.equal(driver.commands.ran.length, before);
   assert.deepEqual(await readDevice(device.path, 90 * MIB, 4096), Buffer.alloc(4096, 0x3c));
   await volume.resize(80);
-  const error: unknown = await driver.extend(onePath).then(() => undefined, (reason: unknown) => reason);
-  assert.ok(isVolumeError(error, 'RESIZE_FAILED') && error.message.includes(`${mib(96)} bytes and has ${mib(80)}`), String(error));
+  const error: unknown = await driver.extend(onePath).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.ok(
+    isVolumeError(error, 'RESIZE_FAILED') && error.message.includes(`${mib(96)} bytes and has ${mib(80)}`),
+    String(error),
+  );
   await volume.resize(96);
   await driver.disconnect(onePath);
 });
@@ -91,8 +104,16 @@ test('extend() of a map grows all four paths, the map and the guest, by one proc
   const { device, warnings } = await driver.extend(fourPaths, { domain });
   context.diagnostic(`extend of four paths and a guest: ${Math.round(performance.now() - began)} ms`);
   assert.deepEqual([device.path, device.sizeBytes, warnings], [attached.device.path, mib(160), []]);
-  assert.deepEqual(device.kind === 'multipath' ? device.members.map(({ sizeBytes }) => sizeBytes) : [], [mib(160), mib(160), mib(160), mib(160)]);
-  assert.deepEqual(driver.commands.ran.slice(before).map(({ args }) => args.slice(0, 2).join(' ')), ['resize map']);
+  assert.deepEqual(device.kind === 'multipath' ? device.members.map(({ sizeBytes }) => sizeBytes) : [], [
+    mib(160),
+    mib(160),
+    mib(160),
+    mib(160),
+  ]);
+  assert.deepEqual(
+    driver.commands.ran.slice(before).map(({ args }) => args.slice(0, 2).join(' ')),
+    ['resize map'],
+  );
   assert.equal(await capacity('sdb'), 160 * MIB);
   await guest.write(`ua-${volume.name}`, 0xb2, 150 * MIB, 4096);
   await driver.detach(domain, fourPaths);
@@ -110,9 +131,18 @@ test('extend() with a path down grows the others, and connect() brings it back i
   assert.deepEqual([device.sizeBytes, device.kind === 'multipath' ? device.members.length : 0], [mib(192), 3]);
   assert.match(warnings.join(), /^10\.99\.3\.1:3260 over default: \/dev\/sd[a-z] is down and left the map/);
   await fault[Symbol.asyncDispose]();
-  await waitFor('the session to be back', () => sessionStates().length === 4 && sessionStates().every((state) => state === 'LOGGED_IN'), 60_000);
+  await waitFor(
+    'the session to be back',
+    () => sessionStates().length === 4 && sessionStates().every((state) => state === 'LOGGED_IN'),
+    60_000,
+  );
   const again = await driver.connect(fourPaths);
   assert.deepEqual([again.paths.length, again.device.sizeBytes], [4, mib(192)]);
-  assert.deepEqual(again.device.kind === 'multipath' ? again.device.members.map(({ sizeBytes }) => sizeBytes) : [], [mib(192), mib(192), mib(192), mib(192)]);
+  assert.deepEqual(again.device.kind === 'multipath' ? again.device.members.map(({ sizeBytes }) => sizeBytes) : [], [
+    mib(192),
+    mib(192),
+    mib(192),
+    mib(192),
+  ]);
   await driver.disconnect(fourPaths);
 });

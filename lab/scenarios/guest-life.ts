@@ -17,8 +17,9 @@ import { libvirtdUp, virsh } from '../guest/services.js';
 import { type LabDriver, volumeDriver } from '../guest/volume-driver.js';
 
 /**
- * A volume comes to a guest that runs, is paused or is shut off, and leaves it; as a disk, a cdrom and a lun, on each bus. The guests have no operating system: a SCSI disk leaves
- * them all the same, a virtio disk only when they end. What a guest with a system does, linux-guest.ts shows.
+ * A volume comes to a guest that runs, is paused or is shut off, and leaves it; as a disk, a cdrom and a lun, on each
+ * bus. The guests have no operating system: a SCSI disk leaves them all the same, a virtio disk only when they end.
+ * What a guest with a system does, linux-guest.ts shows.
  */
 const LUN = 4;
 const SECOND_LUN = 5;
@@ -33,7 +34,11 @@ let transient: Domain;
 before(async () => {
   volume = await LioVolume.create({ name: 'guest-life' });
   second = await LioVolume.create({ name: 'guest-life-second' });
-  target = new LioTarget({ iqn: 'iqn.2026-11.org.example:guest-life', luns: { [LUN]: volume, [SECOND_LUN]: second }, portals: [{ address: TCP_ADDRESSES[0] }, { address: ISER_ADDRESS, iser: true }] });
+  target = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:guest-life',
+    luns: { [LUN]: volume, [SECOND_LUN]: second },
+    portals: [{ address: TCP_ADDRESSES[0] }, { address: ISER_ADDRESS, iser: true }],
+  });
   await libvirtdUp();
   stored = await Domain.start({ name: 'guest-life', persistent: true });
   transient = await Domain.start({ name: 'guest-life-transient' });
@@ -58,7 +63,8 @@ const ISER: Way = { iface: 'iser', address: ISER_ADDRESS };
 const refOf = ({ name }: Domain): { readonly kind: 'name'; readonly name: string } => ({ kind: 'name', name });
 const infoFor = ({ address }: Way): object => connectionInfo(volume, target, LUN, [address]);
 const infoOfSecond = (): object => connectionInfo(second, target, SECOND_LUN, [ISER_ADDRESS]);
-const open = ({ iface }: Way, more = {}): LabDriver => volumeDriver({ iscsi_iface: iface, iscsi_iface_fallback: 'none', ...more });
+const open = ({ iface }: Way, more = {}): LabDriver =>
+  volumeDriver({ iscsi_iface: iface, iscsi_iface_fallback: 'none', ...more });
 
 /** What the guest has of the volume, now or at its next start. */
 async function disksOf(guest: Domain, which: 'live' | 'config'): Promise<readonly GuestDisk[]> {
@@ -75,7 +81,10 @@ async function requireData(guest: Domain, pattern: number, device = `ua-${volume
 }
 
 async function failure(code: VolumeErrorCode, call: Promise<unknown>): Promise<VolumeError> {
-  const error: unknown = await call.then(() => 'it was done', (reason: unknown) => reason);
+  const error: unknown = await call.then(
+    () => 'it was done',
+    (reason: unknown) => reason,
+  );
   assert.ok(isVolumeError(error, code), String(error));
   return error;
 }
@@ -92,7 +101,14 @@ interface Life {
 const nothing = async (): Promise<void> => undefined;
 const LIVES: readonly Life[] = [
   { state: 'that runs', guest: () => stored, enter: nothing, leave: nothing, live: 1, config: 1 },
-  { state: 'that is paused', guest: () => stored, enter: (guest) => guest.suspend(), leave: (guest) => guest.resume(), live: 1, config: 1 },
+  {
+    state: 'that is paused',
+    guest: () => stored,
+    enter: (guest) => guest.suspend(),
+    leave: (guest) => guest.resume(),
+    live: 1,
+    config: 1,
+  },
   { state: 'without a stored description', guest: () => transient, enter: nothing, leave: nothing, live: 1, config: 0 },
 ];
 
@@ -102,7 +118,9 @@ for (const { state, guest: guestOf, enter, leave, live, config } of LIVES) {
     const guest = guestOf();
     await enter(guest);
     const since = await readResidue();
-    const { volume: { device } } = await driver.attach(refOf(guest), infoFor(TCP), SDB);
+    const {
+      volume: { device },
+    } = await driver.attach(refOf(guest), infoFor(TCP), SDB);
     const now = await disksOf(guest, 'live');
     // Of a guest without a stored description, libvirt gives that of the running one for both.
     const next = config === 0 ? [] : await disksOf(guest, 'config');
@@ -123,10 +141,18 @@ for (const way of [TCP, ISER]) {
   test(`attach() of the type lun has the guest talk to the storage itself, over iface ${way.iface}`, async () => {
     await using driver = open(way);
     const since = await readResidue();
-    const { volume: { paths } } = await driver.attach(refOf(stored), infoFor(way), { dev: 'sdc', bus: 'scsi', type: 'lun', unit: 5 });
+    const {
+      volume: { paths },
+    } = await driver.attach(refOf(stored), infoFor(way), { dev: 'sdc', bus: 'scsi', type: 'lun', unit: 5 });
     assert.equal(paths[0].iface, way.iface);
-    assert.deepEqual((await disksOf(stored, 'live')).map(({ device, targetDev }) => [device, targetDev]), [['lun', 'sdc']]);
-    assert.match(await virsh('qemu-monitor-command', stored.name, '--hmp', 'info qtree'), /dev: scsi-block, id "ua-guest-life"/);
+    assert.deepEqual(
+      (await disksOf(stored, 'live')).map(({ device, targetDev }) => [device, targetDev]),
+      [['lun', 'sdc']],
+    );
+    assert.match(
+      await virsh('qemu-monitor-command', stored.name, '--hmp', 'info qtree'),
+      /dev: scsi-block, id "ua-guest-life"/,
+    );
     await requireData(stored, 0xc0);
     assert.deepEqual(await driver.detach(refOf(stored), infoFor(way)), { found: true, warnings: [] });
     await requireNothingLeft(since);
@@ -145,7 +171,10 @@ test('a cdrom and a disk on sata come to a guest that is shut off; while it runs
   await stored.verify(`ua-${volume.name}`, 0xd0, 0, BLOCK);
   await assert.rejects(stored.write(`ua-${volume.name}`, 0xd1, 0, BLOCK), /read-only/);
   await stored.write(`ua-${second.name}`, 0xd2, 0, BLOCK);
-  for (const detach of [() => overTcp.detach(refOf(stored), infoFor(TCP)), () => overIser.detach(refOf(stored), infoOfSecond())]) {
+  for (const detach of [
+    () => overTcp.detach(refOf(stored), infoFor(TCP)),
+    () => overIser.detach(refOf(stored), infoOfSecond()),
+  ]) {
     const { message, hint = '', cause } = await failure('LIBVIRT_REFUSED', detach());
     console.log(`${message}; ${hint}; ${String(cause)}`);
     assert.match(hint, /Shut the guest down and detach again/);
@@ -162,10 +191,22 @@ test('a cdrom and a disk on sata come to a guest that is shut off; while it runs
 
 test('attach() of a disk on sata to a guest that runs says so before a login, as QEMU would after it', async () => {
   await using driver = open(TCP);
-  const { message } = await failure('DISK_INFO_INVALID', driver.attach(refOf(stored), infoFor(TCP), { dev: 'sdd', bus: 'sata' }));
+  const { message } = await failure(
+    'DISK_INFO_INVALID',
+    driver.attach(refOf(stored), infoFor(TCP), { dev: 'sdd', bus: 'sata' }),
+  );
   assert.match(message, /guest "guest-life" runs/);
   assert.deepEqual(driver.commands.ran, []);
-  const refused = await tryRun('virsh', ['-c', 'qemu:///system', 'attach-disk', stored.name, volume.file, 'sdd', '--targetbus', 'sata']);
+  const refused = await tryRun('virsh', [
+    '-c',
+    'qemu:///system',
+    'attach-disk',
+    stored.name,
+    volume.file,
+    'sdd',
+    '--targetbus',
+    'sata',
+  ]);
   assert.match(refused.stderr, /does not support hotplugging|cannot be hotplugged/);
 });
 
@@ -173,7 +214,10 @@ test('attach() of a cdrom on scsi to a guest that runs gives it a drive, which d
   await using driver = open(TCP);
   await virsh('attach-disk', transient.name, second.file, 'sda', '--targetbus', 'scsi', '--type', 'cdrom');
   const since = await readResidue();
-  const { message } = await failure('DISK_INFO_INVALID', driver.attach(refOf(transient), infoFor(TCP), { dev: 'sda', bus: 'scsi', type: 'cdrom' }));
+  const { message } = await failure(
+    'DISK_INFO_INVALID',
+    driver.attach(refOf(transient), infoFor(TCP), { dev: 'sda', bus: 'scsi', type: 'cdrom' }),
+  );
   assert.match(message, /"sda", a drive that the guest has/);
   await requireNothingLeft(since);
   await driver.attach(refOf(transient), infoFor(TCP), { dev: 'sdd', bus: 'scsi', type: 'cdrom' });
@@ -181,7 +225,10 @@ test('attach() of a cdrom on scsi to a guest that runs gives it a drive, which d
   await transient.verify(`ua-${volume.name}`, 0xd4, 0, BLOCK);
   assert.deepEqual(await driver.detach(refOf(transient), infoFor(TCP)), { found: true, warnings: [] });
   await requireNothingLeft(since);
-  assert.deepEqual((await transient.diskElements('live')).map(({ targetDev, sourcePath }) => [targetDev, sourcePath]), [['sda', second.file]]);
+  assert.deepEqual(
+    (await transient.diskElements('live')).map(({ targetDev, sourcePath }) => [targetDev, sourcePath]),
+    [['sda', second.file]],
+  );
   await virsh('detach-disk', transient.name, 'sda');
 });
 
@@ -190,9 +237,15 @@ test('attach() to a target that is taken for the next start alone is refused by 
   await virsh('attach-disk', stored.name, volume.file, 'sdb', '--targetbus', 'scsi', '--config');
   try {
     await using driver = open(TCP);
-    const error = await failure('LIBVIRT_REFUSED', driver.attach(refOf(stored), infoFor(TCP), { dev: 'sdb', bus: 'scsi' }));
+    const error = await failure(
+      'LIBVIRT_REFUSED',
+      driver.attach(refOf(stored), infoFor(TCP), { dev: 'sdb', bus: 'scsi' }),
+    );
     assert.match(error.message, /target sdb already exists/);
-    assert.deepEqual([await stored.diskElements('live'), (await stored.diskElements('config')).map(({ sourcePath }) => sourcePath)], [[], [volume.file]]);
+    assert.deepEqual(
+      [await stored.diskElements('live'), (await stored.diskElements('config')).map(({ sourcePath }) => sourcePath)],
+      [[], [volume.file]],
+    );
     await requireNothingLeft(since);
   } finally {
     await virsh('detach-disk', stored.name, 'sdb', '--config');

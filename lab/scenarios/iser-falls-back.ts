@@ -18,8 +18,12 @@ const CONFIG = { iscsi_iface: 'iser', login_timeout_seconds: 5 };
 const PORTAL = { address: ISER_ADDRESS };
 let volume: LioVolume;
 
-before(async () => { volume = await LioVolume.create({ name: 'iser-falls-back' }); });
-after(async () => { await volume.remove(); });
+before(async () => {
+  volume = await LioVolume.create({ name: 'iser-falls-back' });
+});
+after(async () => {
+  await volume.remove();
+});
 
 function open(options: Omit<LioTargetOptions, 'iqn' | 'luns'>): LioTarget {
   return new LioTarget({ iqn: IQN, luns: { 1: volume }, ...options });
@@ -32,9 +36,18 @@ test('a portal that does not speak iSER is reached over TCP, and the next proces
   for (const logins of [['iser', 'default'], ['default']]) {
     await using driver = volumeDriver(CONFIG); // one of its own: the memory is in state_directory
     const begin = performance.now();
-    const { paths: [path], transport, warnings } = await driver.connect(info);
-    console.log(`${logins.join(', then ')}: ${Math.round(performance.now() - begin)} ms: ${transport.fallback?.reason ?? ''}`);
-    assert.deepEqual([path.iface, path.transport, transport.requested, transport.used, transport.fallback?.code], ['default', 'tcp', 'iser', 'default', 'PORTAL_UNREACHABLE']);
+    const {
+      paths: [path],
+      transport,
+      warnings,
+    } = await driver.connect(info);
+    console.log(
+      `${logins.join(', then ')}: ${Math.round(performance.now() - begin)} ms: ${transport.fallback?.reason ?? ''}`,
+    );
+    assert.deepEqual(
+      [path.iface, path.transport, transport.requested, transport.used, transport.fallback?.code],
+      ['default', 'tcp', 'iser', 'default', 'PORTAL_UNREACHABLE'],
+    );
     assert.match(warnings.join(), /^default is used and not iser: /);
     assert.deepEqual(driver.commands.logins, logins);
     await driver.disconnect(info);
@@ -50,15 +63,32 @@ test('an RDMA port that is down is passed by without a login, and used again onc
   const before = await readResidue();
   await run('ip', ['link', 'set', 'rdma1', 'down']);
   try {
-    const { paths: [path], transport } = await driver.connect(info);
+    const {
+      paths: [path],
+      transport,
+    } = await driver.connect(info);
     console.log(JSON.stringify(transport));
-    assert.deepEqual([path.iface, path.transport, transport.fallback], ['default', 'tcp', { code: 'RDMA_PORT_DOWN', reason: 'Cannot use the iface iser: no RDMA port that could reach it is active: port 1 of rxe0 on rdma0, down' }]);
+    assert.deepEqual(
+      [path.iface, path.transport, transport.fallback],
+      [
+        'default',
+        'tcp',
+        {
+          code: 'RDMA_PORT_DOWN',
+          reason:
+            'Cannot use the iface iser: no RDMA port that could reach it is active: port 1 of rxe0 on rdma0, down',
+        },
+      ],
+    );
   } finally {
     await run('ip', ['link', 'set', 'rdma1', 'up']);
   }
   await driver.disconnect(info);
   await requireNothingLeft(before);
-  const { paths: [path], transport } = await driver.connect(info);
+  const {
+    paths: [path],
+    transport,
+  } = await driver.connect(info);
   assert.deepEqual([path.iface, path.transport, transport.fallback], ['iser', 'iser', undefined]);
   assert.deepEqual(driver.commands.logins, ['default', 'iser']);
   await driver.disconnect(info);
@@ -66,9 +96,17 @@ test('an RDMA port that is down is passed by without a login, and used again onc
 });
 
 const REFUSALS = {
-  'a target that does not let this initiator in': { options: { initiators: ['iqn.2026-11.org.example:somebody-else'] }, data: {}, codes: ['LOGIN_AUTH_FAILED'], logins: ['iser', 'iser,default'] },
+  'a target that does not let this initiator in': {
+    options: { initiators: ['iqn.2026-11.org.example:somebody-else'] },
+    data: {},
+    codes: ['LOGIN_AUTH_FAILED'],
+    logins: ['iser', 'iser,default'],
+  },
   'a target that wants another password': {
-    options: { chap: { username: 'volumes', password: 'right-secret-1' } }, data: { auth_method: 'CHAP', auth_username: 'volumes', auth_password: 'wrong-secret-1' }, codes: ['LOGIN_AUTH_FAILED', 'LOGIN_REFUSED'], logins: ['iser'],
+    options: { chap: { username: 'volumes', password: 'right-secret-1' } },
+    data: { auth_method: 'CHAP', auth_username: 'volumes', auth_password: 'wrong-secret-1' },
+    codes: ['LOGIN_AUTH_FAILED', 'LOGIN_REFUSED'],
+    logins: ['iser'],
   },
 } as const;
 for (const [what, { options, data, codes, logins: expected }] of Object.entries(REFUSALS)) {
@@ -80,10 +118,17 @@ for (const [what, { options, data, codes, logins: expected }] of Object.entries(
     const begin = performance.now();
     const outcome = await driver.connect({ ...info, data: { ...info.data, ...data } }).catch((error: unknown) => error);
     const { logins } = driver.commands;
-    console.log(`${what}: ${Math.round(performance.now() - begin)} ms, ${logins.join(', ')}, ${target.refusedLogins} refused: ${String(outcome)}`);
+    console.log(
+      `${what}: ${Math.round(performance.now() - begin)} ms, ${logins.join(', ')}, ${target.refusedLogins} ` +
+        `refused: ${String(outcome)}`,
+    );
     assert.ok(isVolumeError(outcome, ...codes), String(outcome));
-    // LIO ends the connection right behind its refusal, which soft RoCE may lose with it. Where a secret was given that counts as a refusal; where none was, TCP is asked, and refused.
-    assert.ok(expected.some((list) => list === logins.join(',')), logins.join(','));
+    // LIO ends the connection right behind its refusal, which soft RoCE may lose with it. Where a secret was given that
+    // counts as a refusal; where none was, TCP is asked, and refused.
+    assert.ok(
+      expected.some((list) => list === logins.join(',')),
+      logins.join(','),
+    );
     assert.equal(target.refusedLogins, logins.length, 'a login was tried again');
     await requireNothingLeft(before);
   });
@@ -100,10 +145,15 @@ for (const [what, record] of [
     const before = await readResidue();
     await using driver = volumeDriver(CONFIG);
     const info = connectionInfo(volume, target, 1, [ISER_ADDRESS]);
-    const { paths: [path] } = await driver.connect(info);
+    const {
+      paths: [path],
+    } = await driver.connect(info);
     assert.deepEqual([path.iface, path.transport], ['iser', 'iser']);
     assert.deepEqual(present.read(), texts);
-    assert.deepEqual(compareResidue(before, await readResidue()).filter((line) => line.startsWith('+ session')), [`+ session ${IQN} at ${ISER_ADDRESS} over iser`]);
+    assert.deepEqual(
+      compareResidue(before, await readResidue()).filter((line) => line.startsWith('+ session')),
+      [`+ session ${IQN} at ${ISER_ADDRESS} over iser`],
+    );
     assert.deepEqual(await driver.disconnect(info), { found: true, warnings: [] });
     assert.deepEqual(present.read(), texts);
     await requireNothingLeft(before);

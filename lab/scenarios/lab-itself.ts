@@ -18,7 +18,11 @@ let target: LioTarget;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'lab-itself' });
-  target = new LioTarget({ iqn: IQN, luns: { 3: volume }, portals: [{ address: '10.99.1.1' }, { address: ISER_ADDRESS, iser: true }] });
+  target = new LioTarget({
+    iqn: IQN,
+    luns: { 3: volume },
+    portals: [{ address: '10.99.1.1' }, { address: ISER_ADDRESS, iser: true }],
+  });
 });
 
 after(async () => {
@@ -26,7 +30,10 @@ after(async () => {
   await volume.remove();
 });
 
-for (const [iface, address] of [['default', '10.99.1.1'], ['iser', ISER_ADDRESS]] as const) {
+for (const [iface, address] of [
+  ['default', '10.99.1.1'],
+  ['iser', ISER_ADDRESS],
+] as const) {
   test(`a target is reached over iface ${iface}, and its disk has the volume's wwn and bytes`, async () => {
     const node = ['-m', 'node', '-T', IQN, '-p', `${address}:3260`, '-I', iface];
     volume.write(4096, Buffer.from(`bytes for ${iface}`.padEnd(20)));
@@ -50,7 +57,10 @@ test('readResidue() sees a session, its record and its disk', async () => {
   const during = compareResidue(before, await readResidue());
   assert.ok(during.includes(`+ session ${IQN} at 10.99.1.1 over default`), during.join('\n'));
   assert.ok(during.includes(`+ disk ${name}`), during.join('\n'));
-  assert.ok(during.some((line) => line.startsWith(`+ file ${nodesFolder()}/${IQN}/10.99.1.1`)), during.join('\n'));
+  assert.ok(
+    during.some((line) => line.startsWith(`+ file ${nodesFolder()}/${IQN}/10.99.1.1`)),
+    during.join('\n'),
+  );
   await run('iscsiadm', [...node, '--logout']);
   await run('iscsiadm', [...node, '-o', 'delete']);
   assert.deepEqual(compareResidue(before, await readResidue()), []);
@@ -64,7 +74,20 @@ test('what a guest writes through its own device is on the target', async () => 
   const { device } = await diskOf(IQN, 3);
   const guest = await Domain.start({ name: 'lab-itself' });
   try {
-    await virsh('attach-disk', guest.name, device, 'sdb', '--targetbus', 'scsi', '--sourcetype', 'block', '--subdriver', 'raw', '--cache', 'none');
+    await virsh(
+      'attach-disk',
+      guest.name,
+      device,
+      'sdb',
+      '--targetbus',
+      'scsi',
+      '--sourcetype',
+      'block',
+      '--subdriver',
+      'raw',
+      '--cache',
+      'none',
+    );
     const alias = /<target dev='sdb'[^]*?<alias name='([^']+)'/.exec(await guest.xml())?.[1] ?? '';
     await guest.write(alias, 0xab, 8192, 4096);
     await guest.verify(alias, 0xab, 8192, 4096);

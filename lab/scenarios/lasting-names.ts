@@ -26,7 +26,11 @@ let guest: PersistentDomain;
 before(async () => {
   volume = await LioVolume.create({ name: 'lasting' });
   other = await LioVolume.create({ name: 'lasting-other' });
-  target = new LioTarget({ iqn: IQN, luns: { 1: volume, 2: other }, portals: [{ address: TCP_ADDRESSES[0] }, { address: TCP_ADDRESSES[1] }] });
+  target = new LioTarget({
+    iqn: IQN,
+    luns: { 1: volume, 2: other },
+    portals: [{ address: TCP_ADDRESSES[0] }, { address: TCP_ADDRESSES[1] }],
+  });
   await libvirtdUp();
   guest = await PersistentDomain.define(GUEST);
 });
@@ -46,21 +50,45 @@ interface Way {
   readonly diskInfo: object;
   /** What libvirt shall keep of the disk_info. */
   readonly kept: readonly RegExp[];
-  /** What QEMU knows the disk by; a virtio disk has its backend in a device below its own (QEMU, hw/virtio/virtio.c, virtio_instance_init_common). */
+  /**
+   * What QEMU knows the disk by; a virtio disk has its backend in a device below its own (QEMU, hw/virtio/virtio.c,
+   * virtio_instance_init_common).
+   */
   readonly device: (alias: string) => string;
   readonly pattern: number;
 }
 
 const WAYS: readonly Way[] = [
   {
-    over: 'a disk', addresses: [TCP_ADDRESSES[0]], config: {}, prefix: 'scsi-', device: (alias) => alias, pattern: 0xa7,
-    diskInfo: { dev: 'sdb', bus: 'scsi', error_policy: 'report', rerror_policy: 'stop', detect_zeroes: 'on', rotation_rate: 1 },
-    kept: [/error_policy='report' rerror_policy='stop'/, /detect_zeroes='on'/, /<target dev='sdb' bus='scsi' rotation_rate='1'\/>/],
+    over: 'a disk',
+    addresses: [TCP_ADDRESSES[0]],
+    config: {},
+    prefix: 'scsi-',
+    device: (alias) => alias,
+    pattern: 0xa7,
+    diskInfo: {
+      dev: 'sdb',
+      bus: 'scsi',
+      error_policy: 'report',
+      rerror_policy: 'stop',
+      detect_zeroes: 'on',
+      rotation_rate: 1,
+    },
+    kept: [
+      /error_policy='report' rerror_policy='stop'/,
+      /detect_zeroes='on'/,
+      /<target dev='sdb' bus='scsi' rotation_rate='1'\/>/,
+    ],
   },
   {
-    over: 'a map', addresses: [TCP_ADDRESSES[0], TCP_ADDRESSES[1]], config: { volume_use_multipath: true, volume_enforce_multipath: true }, prefix: 'dm-uuid-mpath-',
-    device: (alias) => `/machine/peripheral/${alias}/virtio-backend`, pattern: 0xb8,
-    diskInfo: { dev: 'vdb', bus: 'virtio', iothread: 1, queues: 2 }, kept: [/iothread='1' queues='2'/],
+    over: 'a map',
+    addresses: [TCP_ADDRESSES[0], TCP_ADDRESSES[1]],
+    config: { volume_use_multipath: true, volume_enforce_multipath: true },
+    prefix: 'dm-uuid-mpath-',
+    device: (alias) => `/machine/peripheral/${alias}/virtio-backend`,
+    pattern: 0xb8,
+    diskInfo: { dev: 'vdb', bus: 'virtio', iothread: 1, queues: 2 },
+    kept: [/iothread='1' queues='2'/],
   },
 ];
 
@@ -84,18 +112,33 @@ for (const way of WAYS) {
         for (const kept of way.kept) assert.match(xml, kept);
       }
       await guest.write(way.device(`ua-${volume.name}`), way.pattern, BLOCK, BLOCK);
-      assert.ok(isVolumeError(await driver.disconnect(info).then(() => undefined, (error: unknown) => error), 'DEVICE_IN_USE'));
+      assert.ok(
+        isVolumeError(
+          await driver.disconnect(info).then(
+            () => undefined,
+            (error: unknown) => error,
+          ),
+          'DEVICE_IN_USE',
+        ),
+      );
 
       await guest.shutOff();
       await driver.disconnect(info);
-      const now = await waitFor('the volumes to come under other names', async () => {
-        const first = await driver.connect(otherInfo);
-        const second = await driver.connect(info);
-        if (first.device.path === attached.volume.device.path) return { first, second };
-        for (const one of [otherInfo, info]) await driver.disconnect(one);
-        return undefined;
-      }, 120_000);
-      console.log(`${way.over}: ${attached.volume.device.path} before; now ${now.second.device.path}, and ${now.first.device.path} is another volume`);
+      const now = await waitFor(
+        'the volumes to come under other names',
+        async () => {
+          const first = await driver.connect(otherInfo);
+          const second = await driver.connect(info);
+          if (first.device.path === attached.volume.device.path) return { first, second };
+          for (const one of [otherInfo, info]) await driver.disconnect(one);
+          return undefined;
+        },
+        120_000,
+      );
+      console.log(
+        `${way.over}: ${attached.volume.device.path} before; now ${now.second.device.path}, and ` +
+          `${now.first.device.path} is another volume`,
+      );
       await run('udevadm', ['settle']); // connect() does not wait for the name, and libvirt starts no guest without it
       await guest.boot();
       await guest.verify(way.device(`ua-${volume.name}`), way.pattern, BLOCK, BLOCK);

@@ -21,7 +21,10 @@ import { run, tryRun } from '../guest/commands.js';
 import { after, before, test } from '../guest/scenario.js';
 import { libvirtdUp, startLibvirtd, virsh } from '../guest/services.js';
 
-/** Both adapters against a real libvirtd with a real QEMU. The guest has no operating system: its SCSI disks leave at once, its virtio disks never. */
+/**
+ * Both adapters against a real libvirtd with a real QEMU. The guest has no operating system: its SCSI disks leave at
+ * once, its virtio disks never.
+ */
 const URI = 'qemu:///system';
 const GUEST = { name: 'adapters', uuid: '5ad4f0a5-31ae-4a3c-8d6e-6f0c3b1a2e01' };
 const STOPPED_UUID = '5ad4f0a5-31ae-4a3c-8d6e-6f0c3b1a2e02';
@@ -31,24 +34,32 @@ const HEARD_WITHIN_MS = 10_000;
 let folder = '';
 let guestNumber = '';
 
-const domainXml = (name: string, uuid: string): string => `<domain type="qemu"><name>${name}</name><uuid>${uuid}</uuid><memory unit="MiB">64</memory><vcpu>1</vcpu>
+const domainXml = (
+  name: string,
+  uuid: string,
+): string => `<domain type="qemu"><name>${name}</name><uuid>${uuid}</uuid><memory unit="MiB">64</memory><vcpu>1</vcpu>
 <os><type arch="x86_64" machine="q35">hvm</type></os><features><acpi/></features>
 <metadata><own:disk xmlns:own="urn:example:own"><disk/></own:disk></metadata>
 <cpu mode="custom" match="exact" check="none"><model fallback="allow">qemu64</model></cpu>
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type="pci" model="pcie-root"/>${PCI_PORTS}
-<controller type="scsi" model="virtio-scsi"/><controller type="usb" model="none"/><memballoon model="none"/></devices></domain>`;
+<controller type="scsi" model="virtio-scsi"/><controller type="usb" model="none"/>
+<memballoon model="none"/></devices></domain>`;
 
 const diskXml = (targetDev: string, serial: string): string =>
-  `<disk type="file" device="disk"><driver name="qemu" type="raw"/><source file="${imageOf(targetDev)}"/><target dev="${targetDev}" bus="${targetDev.startsWith('v') ? 'virtio' : 'scsi'}"/><serial>${serial}</serial></disk>`;
+  `<disk type="file" device="disk"><driver name="qemu" type="raw"/><source file="${imageOf(targetDev)}"/><target ` +
+  `dev="${targetDev}" bus="${targetDev.startsWith('v') ? 'virtio' : 'scsi'}"/><serial>${serial}</serial></disk>`;
 
-const copyTarget = (name: string): { readonly xml: string; readonly path: string } =>
-  ({ xml: `<disk type="file"><driver type="raw"/><source file="${imageOf(name)}"/></disk>`, path: imageOf(name) });
+const copyTarget = (name: string): { readonly xml: string; readonly path: string } => ({
+  xml: `<disk type="file"><driver type="raw"/><source file="${imageOf(name)}"/></disk>`,
+  path: imageOf(name),
+});
 
 const imageOf = (targetDev: string): string => join(folder, `${targetDev}.img`);
 
 const adapters: Readonly<Record<'RpcLibvirt' | 'VirshLibvirt', () => Libvirt>> = {
   RpcLibvirt: () => new RpcLibvirt({ uri: URI, logger: SILENT }),
-  VirshLibvirt: () => new VirshLibvirt({ uri: URI, runner: new ExecaCommandRunner({ logger: SILENT }), logger: SILENT }),
+  VirshLibvirt: () =>
+    new VirshLibvirt({ uri: URI, runner: new ExecaCommandRunner({ logger: SILENT }), logger: SILENT }),
 };
 
 before(async () => {
@@ -74,7 +85,15 @@ after(async () => {
 for (const name of ['RpcLibvirt', 'VirshLibvirt'] as const) {
   libvirtContract(name, { describe, it }, async () => {
     const libvirt = adapters[name]();
-    return { libvirt, guest: GUEST, stoppedGuest: { name: guestNumber, uuid: STOPPED_UUID }, diskXml, copyTarget, hearsEvents: name === 'RpcLibvirt', close: () => libvirt.close() };
+    return {
+      libvirt,
+      guest: GUEST,
+      stoppedGuest: { name: guestNumber, uuid: STOPPED_UUID },
+      diskXml,
+      copyTarget,
+      hearsEvents: name === 'RpcLibvirt',
+      close: () => libvirt.close(),
+    };
   });
 
   test(`${name}: GuestDisks.detach() says DETACH_UNCONFIRMED of a guest that does not answer, and the guest still has its disk`, async () => {
@@ -84,9 +103,18 @@ for (const name of ['RpcLibvirt', 'VirshLibvirt'] as const) {
     const ref = { kind: 'name', name: GUEST.name } as const;
     const disks = new GuestDisks({ libvirt, clock: SYSTEM_CLOCK, logger: SILENT, timeoutMs: 7_000 });
     await disks.attach(ref, diskXml(targetDev, 'deaf'), signal);
-    await rejects('DETACH_UNCONFIRMED', disks.detach(ref, { serial: 'deaf', sourcePaths: [imageOf(targetDev)] }, signal));
-    assert.ok((await disks.disks(ref, signal)).some((disk) => disk.targetDev === targetDev), 'the disk is still reported');
-    assert.ok(!parseGuestDisks(await libvirt.domainXml(ref, 'config', signal)).some((disk) => disk.targetDev === targetDev), 'the next start is without it');
+    await rejects(
+      'DETACH_UNCONFIRMED',
+      disks.detach(ref, { serial: 'deaf', sourcePaths: [imageOf(targetDev)] }, signal),
+    );
+    assert.ok(
+      (await disks.disks(ref, signal)).some((disk) => disk.targetDev === targetDev),
+      'the disk is still reported',
+    );
+    assert.ok(
+      !parseGuestDisks(await libvirt.domainXml(ref, 'config', signal)).some((disk) => disk.targetDev === targetDev),
+      'the next start is without it',
+    );
     await libvirt.close();
   });
 }
@@ -99,7 +127,9 @@ test('RpcLibvirt rejects the call under way as the daemon dies, then connects an
   await libvirt.onDeviceRemoved((event) => heard.push(event), signal);
   await libvirt.attachDevice(ref, diskXml('sdg', 'restart'), { live: true, config: false }, signal);
   // The daemon waits 5 s for the guest in this call, so it dies in the middle of it.
-  const underWay = libvirt.detachDevice(ref, diskXml('vdb', 'deaf'), { live: true, config: false }, signal).catch((error: unknown) => error);
+  const underWay = libvirt
+    .detachDevice(ref, diskXml('vdb', 'deaf'), { live: true, config: false }, signal)
+    .catch((error: unknown) => error);
   await sleep(300);
   await killDaemon();
   const killed = performance.now();
@@ -109,7 +139,8 @@ test('RpcLibvirt rejects the call under way as the daemon dies, then connects an
   await startLibvirtd();
   assert.equal((await libvirt.lookupDomain(ref, signal)).uuid, GUEST.uuid);
   await libvirt.detachDevice(ref, diskXml('sdg', 'restart'), { live: true, config: false }, signal);
-  for (const start = performance.now(); heard.length === 0 && performance.now() - start < HEARD_WITHIN_MS;) await sleep(20);
+  for (const start = performance.now(); heard.length === 0 && performance.now() - start < HEARD_WITHIN_MS;)
+    await sleep(20);
   assert.equal(heard.at(0)?.domainUuid, GUEST.uuid);
   await libvirt.close();
 });

@@ -16,7 +16,10 @@ import { sessionStates } from '../guest/session-states.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
 
-/** A guest with an operating system gets a volume while it runs: it reads, it writes, it sees it grow, and it answers the unplug. */
+/**
+ * A guest with an operating system gets a volume while it runs: it reads, it writes, it sees it grow, and it answers
+ * the unplug.
+ */
 const IQN = 'iqn.2026-11.org.example:linux-guest';
 const LUN = 1;
 const LUKS_LUN = 2;
@@ -40,7 +43,9 @@ before(async () => {
   undo.unshift(() => encrypted.remove());
   const portals = [{ address: TCP_ADDRESSES[0] }, { address: TCP_ADDRESSES[1] }, { address: ISER_ADDRESS, iser: true }];
   target = new LioTarget({ iqn: IQN, luns: { [LUN]: volume, [LUKS_LUN]: encrypted }, portals });
-  undo.unshift(() => { target.remove(); });
+  undo.unshift(() => {
+    target.remove();
+  });
   undo.unshift(await pauseMultipathd()); // it would put a map over the one path
   await libvirtdUp();
   guest = await LinuxDomain.boot('linux-guest', 900_000);
@@ -64,7 +69,15 @@ async function requireBytes(seen: string, bytes: Buffer): Promise<void> {
 }
 
 for (const { iface, address, bus, dev, seen, type, vendor } of [
-  { iface: 'default', address: TCP_ADDRESSES[0], bus: 'virtio', dev: 'vdb', seen: 'vda', type: 'disk', vendor: undefined },
+  {
+    iface: 'default',
+    address: TCP_ADDRESSES[0],
+    bus: 'virtio',
+    dev: 'vdb',
+    seen: 'vda',
+    type: 'disk',
+    vendor: undefined,
+  },
   { iface: 'iser', address: ISER_ADDRESS, bus: 'virtio', dev: 'vdb', seen: 'vda', type: 'disk', vendor: undefined },
   { iface: 'default', address: TCP_ADDRESSES[0], bus: 'scsi', dev: 'sdb', seen: 'sda', type: 'disk', vendor: 'QEMU' },
   { iface: 'iser', address: ISER_ADDRESS, bus: 'scsi', dev: 'sdb', seen: 'sda', type: 'lun', vendor: 'LIO-ORG' },
@@ -74,14 +87,20 @@ for (const { iface, address, bus, dev, seen, type, vendor } of [
     const connection = connectionInfo(volume, target, LUN, [address]);
     const bytes = Buffer.alloc(MIB, `what the target holds for ${iface} as ${seen} `);
     volume.write(0, bytes);
-    const { volume: { paths } } = await driver.attach(DOMAIN, connection, { dev, bus, type });
+    const {
+      volume: { paths },
+    } = await driver.attach(DOMAIN, connection, { dev, bus, type });
     assert.equal(paths[0].iface, iface);
     await waitFor(`/dev/${seen} in the guest`, () => hasDevice(seen), PATIENCE_MS);
     // A lun shows the guest the storage's own name, a disk that of QEMU.
-    if (vendor !== undefined) assert.equal((await guest.shell(`cat /sys/block/${seen}/device/vendor`)).stdout.trim(), vendor);
+    if (vendor !== undefined)
+      assert.equal((await guest.shell(`cat /sys/block/${seen}/device/vendor`)).stdout.trim(), vendor);
 
     await requireBytes(seen, bytes);
-    const write = await guest.shell(`yes 'written by the guest over ${iface}' | head -c ${BLOCK} | dd of=/dev/${seen} bs=${BLOCK} seek=512 oflag=direct conv=fsync`);
+    const write = await guest.shell(
+      `yes 'written by the guest over ${iface}' | head -c ${BLOCK} | dd of=/dev/${seen} bs=${BLOCK} seek=512 ` +
+        'oflag=direct conv=fsync',
+    );
     assert.equal(write.code, 0, write.stdout);
     await volume.flush();
     assert.deepEqual(volume.read(512 * BLOCK, BLOCK), Buffer.alloc(BLOCK, `written by the guest over ${iface}\n`));
@@ -89,7 +108,11 @@ for (const { iface, address, bus, dev, seen, type, vendor } of [
     sizeMiB += 8;
     await volume.resize(sizeMiB);
     assert.equal((await driver.extend(connection, { domain: DOMAIN })).guestResized, true);
-    await waitFor(`/dev/${seen} to have grown in the guest`, async () => Number((await guest.shell(`cat /sys/block/${seen}/size`)).stdout) * 512 === sizeMiB * MIB, PATIENCE_MS);
+    await waitFor(
+      `/dev/${seen} to have grown in the guest`,
+      async () => Number((await guest.shell(`cat /sys/block/${seen}/size`)).stdout) * 512 === sizeMiB * MIB,
+      PATIENCE_MS,
+    );
 
     assert.equal((await driver.detach(DOMAIN, connection)).found, true);
     assert.deepEqual(await guest.disks(), []);
@@ -104,10 +127,14 @@ test('a Linux guest reads and writes an encrypted volume as if it were none', as
   const passphrase = 'a passphrase of the lab';
   const plain = Buffer.alloc(MIB, 'what nobody but the guest shall see ');
   await writeLuks(encrypted, passphrase, plain);
-  await driver.attach(DOMAIN, connection, { dev: 'vdb', bus: 'virtio' }, undefined, { encryption: { passphrase: new Secret(passphrase) } });
+  await driver.attach(DOMAIN, connection, { dev: 'vdb', bus: 'virtio' }, undefined, {
+    encryption: { passphrase: new Secret(passphrase) },
+  });
   await waitFor('/dev/vda in the guest', () => hasDevice('vda'), PATIENCE_MS);
   await requireBytes('vda', plain);
-  const write = await guest.shell(`yes ZZZ | tr -d '\\n' | head -c ${BLOCK} | dd of=/dev/vda bs=${BLOCK} seek=512 oflag=direct conv=fsync`);
+  const write = await guest.shell(
+    `yes ZZZ | tr -d '\\n' | head -c ${BLOCK} | dd of=/dev/vda bs=${BLOCK} seek=512 oflag=direct conv=fsync`,
+  );
   assert.equal(write.code, 0, write.stdout);
   assert.equal((await driver.detach(DOMAIN, connection)).found, true);
   await encrypted.flush();
@@ -120,11 +147,17 @@ test('a Linux guest that writes to a map goes on when a path is cut, and every b
   try {
     await using driver = volumeDriver({ ...CONFIG, volume_use_multipath: true, volume_enforce_multipath: true });
     const connection = connectionInfo(volume, target, LUN, [TCP_ADDRESSES[0], TCP_ADDRESSES[1]]);
-    const { volume: { device, paths } } = await driver.attach(DOMAIN, connection, { dev: 'vdb', bus: 'virtio' });
+    const {
+      volume: { device, paths },
+    } = await driver.attach(DOMAIN, connection, { dev: 'vdb', bus: 'virtio' });
     assert.deepEqual([device.kind, paths.length], ['multipath', 2]);
     await waitFor('/dev/vda in the guest', () => hasDevice('vda'), PATIENCE_MS);
     await guest.shell('rm -f /stop /failed; echo 0 > /count');
-    await guest.shell(`(n=0; while [ ! -e /stop ]; do yes "block $n" | head -c ${BLOCK} | dd of=/dev/vda bs=${BLOCK} seek=$n oflag=direct conv=fsync 2>/dev/null || echo $n >> /failed; n=$((n + 1)); echo $n > /count; done; echo done > /stop) > /dev/null 2>&1 &`);
+    await guest.shell(
+      `(n=0; while [ ! -e /stop ]; do yes "block $n" | head -c ${BLOCK} | dd of=/dev/vda bs=${BLOCK} seek=$n ` +
+        'oflag=direct conv=fsync 2>/dev/null || echo $n >> /failed; n=$((n + 1)); echo $n > /count; done; echo done ' +
+        '> /stop) > /dev/null 2>&1 &',
+    );
     const written = async (): Promise<number> => Number((await guest.shell('cat /count')).stdout);
     await waitFor('the guest to write', async () => (await written()) > 2, PATIENCE_MS);
     await using fault = await faultyPortal(TCP_ADDRESSES[1], 'reject');
@@ -138,7 +171,8 @@ test('a Linux guest that writes to a map goes on when a path is cut, and every b
     const blocks = await written();
     assert.equal((await driver.detach(DOMAIN, connection)).found, true);
     await volume.flush();
-    for (let block = 0; block < blocks; block++) assert.deepEqual(volume.read(block * BLOCK, BLOCK), Buffer.alloc(BLOCK, `block ${block}\n`));
+    for (let block = 0; block < blocks; block++)
+      assert.deepEqual(volume.read(block * BLOCK, BLOCK), Buffer.alloc(BLOCK, `block ${block}\n`));
     console.log(`${blocks} blocks`);
   } finally {
     await stopMultipathd();

@@ -3,7 +3,14 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type ArrivedVolume, type DiskReplacement, isVolumeError, type MigratingVolume, migrationXml, Secret } from '../../src/index.js';
+import {
+  type ArrivedVolume,
+  type DiskReplacement,
+  isVolumeError,
+  type MigratingVolume,
+  migrationXml,
+  Secret,
+} from '../../src/index.js';
 import { SILENT } from '../../src/base/logger.js';
 import { withoutDisksOf } from '../guest/another-host.js';
 import { run, tryRun } from '../guest/commands.js';
@@ -18,8 +25,8 @@ import { libvirtdUp, pauseMultipathd, virsh } from '../guest/services.js';
 import { type LabDriver, volumeDriver } from '../guest/volume-driver.js';
 
 /**
- * A real live migration between two libvirtds, of a guest with two volumes, one of them encrypted. Both run on this kernel, so each "host" has a target of its own for the volumes, with other LUN
- * numbers: the same WWIDs, other disks.
+ * A real live migration between two libvirtds, of a guest with two volumes, one of them encrypted. Both run on this
+ * kernel, so each "host" has a target of its own for the volumes, with other LUN numbers: the same WWIDs, other disks.
  */
 const NAME = 'live-migration';
 const DOMAIN = { kind: 'name', name: NAME } as const;
@@ -43,19 +50,40 @@ let onDestination: readonly object[];
 
 before(async () => {
   resumeMultipathd = await pauseMultipathd(); // it would put one map over the disks of both "hosts"
-  [plain, encrypted, other] = await Promise.all([LioVolume.create({ name: 'migration-plain' }), LioVolume.create({ name: 'migration-encrypted' }), LioVolume.create({ name: 'migration-other' })]);
+  [plain, encrypted, other] = await Promise.all([
+    LioVolume.create({ name: 'migration-plain' }),
+    LioVolume.create({ name: 'migration-encrypted' }),
+    LioVolume.create({ name: 'migration-other' }),
+  ]);
   await format(encrypted);
-  const here = new LioTarget({ iqn: 'iqn.2026-11.org.example:migration-source', luns: { 1: plain, 2: encrypted, 7: other }, portals: [{ address: TCP_ADDRESSES[0] }] });
-  const there = new LioTarget({ iqn: 'iqn.2026-11.org.example:migration-destination', luns: { 7: plain, 8: encrypted }, portals: [{ address: TCP_ADDRESSES[1] }] });
+  const here = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:migration-source',
+    luns: { 1: plain, 2: encrypted, 7: other },
+    portals: [{ address: TCP_ADDRESSES[0] }],
+  });
+  const there = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:migration-destination',
+    luns: { 7: plain, 8: encrypted },
+    portals: [{ address: TCP_ADDRESSES[1] }],
+  });
   targets = [here, there];
-  onSource = [connectionInfo(plain, here, 1, [TCP_ADDRESSES[0]]), luks(connectionInfo(encrypted, here, 2, [TCP_ADDRESSES[0]]))];
-  onDestination = [connectionInfo(plain, there, 7, [TCP_ADDRESSES[1]]), luks(connectionInfo(encrypted, there, 8, [TCP_ADDRESSES[1]]))];
+  onSource = [
+    connectionInfo(plain, here, 1, [TCP_ADDRESSES[0]]),
+    luks(connectionInfo(encrypted, here, 2, [TCP_ADDRESSES[0]])),
+  ];
+  onDestination = [
+    connectionInfo(plain, there, 7, [TCP_ADDRESSES[1]]),
+    luks(connectionInfo(encrypted, there, 8, [TCP_ADDRESSES[1]])),
+  ];
   await libvirtdUp();
   second = await SecondLibvirt.start();
   source = volumeDriver(CONFIG, 'iscsi', SILENT, (files) => withoutDisksOf(there.iqn, files));
-  destination = volumeDriver({ ...CONFIG, uri: second.uri }, 'iscsi', SILENT, (files) => withoutDisksOf(here.iqn, files));
+  destination = volumeDriver({ ...CONFIG, uri: second.uri }, 'iscsi', SILENT, (files) =>
+    withoutDisksOf(here.iqn, files),
+  );
   guest = await Domain.start({ name: NAME });
-  for (const [index, info] of onSource.entries()) await source.attach(DOMAIN, info, { dev: devOf(index), bus: 'scsi' }, undefined, optionsFor(index));
+  for (const [index, info] of onSource.entries())
+    await source.attach(DOMAIN, info, { dev: devOf(index), bus: 'scsi' }, undefined, optionsFor(index));
 });
 
 after(async () => {
@@ -72,7 +100,9 @@ test('a migration that fails leaves the guest its volumes on the source, and can
   await guest.write(aliasOf(plain), 0x11, BLOCK, BLOCK);
   await guest.write(aliasOf(encrypted), 0x22, BLOCK, BLOCK);
   const { volumes, arrived } = await prepare();
-  const failed = await migrate(arrived.map(({ disk }) => ({ ...disk, to: { ...disk.to, path: '/dev/there-is-none' } })));
+  const failed = await migrate(
+    arrived.map(({ disk }) => ({ ...disk, to: { ...disk.to, path: '/dev/there-is-none' } })),
+  );
   assert.notEqual(failed.code, 0);
   console.log(`libvirt says: ${failed.stderr.trim()}`);
 
@@ -87,7 +117,10 @@ test('a migration that fails leaves the guest its volumes on the source, and can
 
 test('a guest moves to another libvirtd with its volumes, one of them encrypted, and reads and writes them there', async () => {
   const { volumes, arrived } = await prepare();
-  assert.deepEqual(arrived.map(({ volume }) => volume.device.wwid), [plain.wwid, encrypted.wwid]);
+  assert.deepEqual(
+    arrived.map(({ volume }) => volume.device.wwid),
+    [plain.wwid, encrypted.wwid],
+  );
   assert.ok(arrived.every(({ disk }) => disk.from.path !== disk.to.path));
   assert.notEqual(arrived[1]?.disk.to.secretUuid, arrived[1]?.disk.from.secretUuid);
   const early = await source.finishMigration(onSource[0], at(volumes, 0)).catch((error: unknown) => error);
@@ -116,11 +149,18 @@ test('a guest moves to another libvirtd with its volumes, one of them encrypted,
   await plain.flush();
   assert.deepEqual(plain.read(BLOCK, 2 * BLOCK), Buffer.concat([Buffer.alloc(BLOCK, 0x11), Buffer.alloc(BLOCK, 0x33)]));
 
-  for (const [index, info] of onDestination.entries()) assert.deepEqual(await destination.detach(DOMAIN, info, { wwid: at(volumes, index).wwid }), { found: true, warnings: [] });
+  for (const [index, info] of onDestination.entries())
+    assert.deepEqual(await destination.detach(DOMAIN, info, { wwid: at(volumes, index).wwid }), {
+      found: true,
+      warnings: [],
+    });
   assert.deepEqual([await there.disks(), await disksOfTarget(1), await secrets(second.uri)], [[], 0, 0]);
 });
 
-/** With a connection_info whose LUN is another volume on this host, as the other host's may be, finishMigration() touches nothing, though nobody has that volume open (R45, R46). */
+/**
+ * With a connection_info whose LUN is another volume on this host, as the other host's may be, finishMigration()
+ * touches nothing, though nobody has that volume open (R45, R46).
+ */
 async function requireProof(volume: MigratingVolume): Promise<void> {
   const [here] = targets;
   assert.ok(here !== undefined);
@@ -134,7 +174,10 @@ async function requireProof(volume: MigratingVolume): Promise<void> {
 }
 
 /** The calls before the migration, as JSON goes from host to host. */
-async function prepare(): Promise<{ readonly volumes: readonly MigratingVolume[]; readonly arrived: readonly ArrivedVolume[] }> {
+async function prepare(): Promise<{
+  readonly volumes: readonly MigratingVolume[];
+  readonly arrived: readonly ArrivedVolume[];
+}> {
   const volumes: MigratingVolume[] = [];
   const arrived: ArrivedVolume[] = [];
   for (const [index, info] of onSource.entries()) {
@@ -149,7 +192,11 @@ async function migrate(disks: readonly DiskReplacement[]): ReturnType<typeof try
   const file = `/run/lab/${NAME}-destination.xml`;
   writeFileSync(file, migrationXml(await virsh('dumpxml', '--migratable', NAME), disks));
   try {
-    return await tryRun('virsh', ['-q', '-c', 'qemu:///system', 'migrate', '--live', NAME, second.uri, ...MIGRATE_URI, '--xml', file], { timeoutMs: 180_000 });
+    return await tryRun(
+      'virsh',
+      ['-q', '-c', 'qemu:///system', 'migrate', '--live', NAME, second.uri, ...MIGRATE_URI, '--xml', file],
+      { timeoutMs: 180_000 },
+    );
   } finally {
     rmSync(file);
   }
@@ -158,7 +205,18 @@ async function migrate(disks: readonly DiskReplacement[]): ReturnType<typeof try
 /** LUKS version 1, as Cinder formats an encrypted volume: its header is written where the target keeps the volume. */
 async function format(volume: LioVolume): Promise<void> {
   const file = '/run/lab/migration-luks.img';
-  await run('qemu-img', ['create', '-q', '-f', 'luks', '--object', `secret,id=s,data=${PASSPHRASE}`, '-o', 'key-secret=s,iter-time=10', file, '1M']);
+  await run('qemu-img', [
+    'create',
+    '-q',
+    '-f',
+    'luks',
+    '--object',
+    `secret,id=s,data=${PASSPHRASE}`,
+    '-o',
+    'key-secret=s,iter-time=10',
+    file,
+    '1M',
+  ]);
   volume.write(0, readFileSync(file));
   await volume.flush();
   rmSync(file);
@@ -190,7 +248,10 @@ function at<Item>(list: readonly Item[], index: number): Item {
 /** How many disks of a target the kernel has. */
 async function disksOfTarget(index: number): Promise<number> {
   const { iqn } = at(targets, index);
-  return (await Promise.all([1, 2, 7, 8].map(async (lun) => (await disksOf(iqn, lun)).length))).reduce((sum, count) => sum + count, 0);
+  return (await Promise.all([1, 2, 7, 8].map(async (lun) => (await disksOf(iqn, lun)).length))).reduce(
+    (sum, count) => sum + count,
+    0,
+  );
 }
 
 async function secrets(uri: string): Promise<number> {

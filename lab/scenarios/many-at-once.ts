@@ -59,7 +59,10 @@ function infosOf(count: number, addresses: readonly [string, ...string[]] = [TCP
 }
 
 /** How long all took at once, in milliseconds. @throws {AssertionError} that lists each that failed */
-async function atOnce<Item>(items: readonly Item[], work: (item: Item, at: number) => Promise<unknown>): Promise<number> {
+async function atOnce<Item>(
+  items: readonly Item[],
+  work: (item: Item, at: number) => Promise<unknown>,
+): Promise<number> {
   const began = performance.now();
   const results = await Promise.allSettled(items.map(work));
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [wordsOf(result.reason)] : []));
@@ -86,7 +89,9 @@ test(`attach() and detach() of ${MOST} volumes of ${MOST} targets at once, in on
     await driver.attach(place(at).guest, info, { dev: place(at).dev, bus: 'scsi' });
   });
   for (const guest of guests) assert.equal((await guest.disks()).length, MOST / GUESTS);
-  const detachMs = await atOnce(infos, async (info, at) => { await driver.detach(place(at).guest, info); });
+  const detachMs = await atOnce(infos, async (info, at) => {
+    await driver.detach(place(at).guest, info);
+  });
   console.log(`${MOST} volumes into ${GUESTS} guests: attach ${seconds(attachMs)}, detach ${seconds(detachMs)}`);
   await requireNothingLeft(clean);
 });
@@ -99,8 +104,10 @@ for (const count of [8, MOST]) {
     const disconnectMs = await atOnce(infos, async (info) => await driver.disconnect(info));
     await requireNothingLeft(clean);
     const osBrick = await osBrickAtOnce(infos);
-    console.log(`${count} at once: connect ${seconds(connectMs)}, os-brick ${seconds(osBrick.connectMs)}; `
-      + `disconnect ${seconds(disconnectMs)}, os-brick ${seconds(osBrick.disconnectMs)}`);
+    console.log(
+      `${count} at once: connect ${seconds(connectMs)}, os-brick ${seconds(osBrick.connectMs)}; ` +
+        `disconnect ${seconds(disconnectMs)}, os-brick ${seconds(osBrick.disconnectMs)}`,
+    );
     console.log(`os-brick: ${osBrick.failed.length} failed ${osBrick.failed[0] ?? ''}`);
     for (const { target } of storage) {
       await tryRun('iscsiadm', ['-m', 'node', '-T', target.iqn, '--logout']);
@@ -117,7 +124,9 @@ test(`connect() and disconnect() of ${MOST} volumes at once, spread over four pr
   assert.deepEqual(connected.failures, []);
   const disconnected = await inProcesses(4, { call: 'disconnect', config: {}, infos });
   assert.deepEqual(disconnected.failures, []);
-  console.log(`four processes, with their starts: connect ${seconds(connected.ms)}, disconnect ${seconds(disconnected.ms)}`);
+  console.log(
+    `four processes, with their starts: connect ${seconds(connected.ms)}, disconnect ${seconds(disconnected.ms)}`,
+  );
   await requireNothingLeft(clean);
 });
 
@@ -131,14 +140,17 @@ test('8 volumes at once, over four paths each and a map, leave nothing', async (
       assert.equal(device.kind, 'multipath');
     });
     const disconnectMs = await atOnce(infos, async (info) => await driver.disconnect(info));
-    console.log(`8 maps over ${8 * TCP_ADDRESSES.length} paths: connect ${seconds(connectMs)}, disconnect ${seconds(disconnectMs)}`);
+    console.log(
+      `8 maps over ${8 * TCP_ADDRESSES.length} paths: connect ${seconds(connectMs)}, disconnect ` +
+        seconds(disconnectMs),
+    );
   } finally {
     await stopMultipathd();
   }
   await requireNothingLeft(clean);
 });
 
-test('two processes of the driver and another tool\'s iscsiadm, all at once, hold each other up and harm nobody', async () => {
+test("two processes of the driver and another tool's iscsiadm, all at once, hold each other up and harm nobody", async () => {
   const foreign = 'iqn.2026-11.org.example:of-another-tool';
   const portal = `${TCP_ADDRESSES[0]}:3260`;
   const node = ['-m', 'node', '-T', foreign, '-p', portal, '-I', 'default'];
@@ -156,10 +168,16 @@ test('two processes of the driver and another tool\'s iscsiadm, all at once, hol
   const disconnected = await inProcesses(2, { call: 'disconnect', config: {}, infos });
   ended.abort();
   await loop;
-  console.log(`beside ${codes.length} commands of another tool: connect ${seconds(connected.ms)}, disconnect ${seconds(disconnected.ms)}`);
+  console.log(
+    `beside ${codes.length} commands of another tool: connect ${seconds(connected.ms)}, disconnect ` +
+      seconds(disconnected.ms),
+  );
   assert.deepEqual([...connected.failures, ...disconnected.failures], []);
   assert.ok(codes.length >= 6, `The other tool ran ${codes.length} commands`);
-  assert.deepEqual(codes.filter((code) => code !== 0), []);
+  assert.deepEqual(
+    codes.filter((code) => code !== 0),
+    [],
+  );
   await requireNothingLeft(clean);
 });
 

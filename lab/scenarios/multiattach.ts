@@ -24,7 +24,11 @@ let resumeMultipathd: () => Promise<void>;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'multiattach' });
-  target = new LioTarget({ iqn: 'iqn.2026-11.org.example:multiattach', luns: { [LUN]: volume }, portals: TCP_ADDRESSES.slice(0, 2).map((address) => ({ address })) });
+  target = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:multiattach',
+    luns: { [LUN]: volume },
+    portals: TCP_ADDRESSES.slice(0, 2).map((address) => ({ address })),
+  });
   resumeMultipathd = await pauseMultipathd(); // it could put a map over the one path
   await libvirtdUp();
   one = await Domain.start({ name: 'multiattach-one' });
@@ -41,7 +45,10 @@ after(async () => {
 
 const ONE = { kind: 'name', name: 'multiattach-one' } as const;
 const OTHER = { kind: 'name', name: 'multiattach-other' } as const;
-const STAYS_FOR = (name: string): object => ({ found: true, warnings: [`the volume stays on this host for the guests that have it too: ${name}`] });
+const STAYS_FOR = (name: string): object => ({
+  found: true,
+  warnings: [`the volume stays on this host for the guests that have it too: ${name}`],
+});
 
 function shared(...addresses: readonly [string, ...string[]]): object {
   return { ...connectionInfo(volume, target, LUN, addresses), multiattach: true };
@@ -57,7 +64,13 @@ async function requireShared(pattern: number): Promise<void> {
 
 for (const { over, info, config, kind, pattern } of [
   { over: 'one path', info: () => shared(TCP_ADDRESSES[0]), config: {}, kind: 'disk', pattern: 0x11 },
-  { over: 'a map of two paths', info: () => shared(TCP_ADDRESSES[0], TCP_ADDRESSES[1]), config: { volume_use_multipath: true, volume_enforce_multipath: true }, kind: 'multipath', pattern: 0x21 },
+  {
+    over: 'a map of two paths',
+    info: () => shared(TCP_ADDRESSES[0], TCP_ADDRESSES[1]),
+    config: { volume_use_multipath: true, volume_enforce_multipath: true },
+    kind: 'multipath',
+    pattern: 0x21,
+  },
 ] as const) {
   test(`two guests read what the other one writes over ${over}; the first one out leaves it to the other, the last one takes it along`, async () => {
     if (kind === 'multipath') await startMultipathd();
@@ -66,8 +79,15 @@ for (const { over, info, config, kind, pattern } of [
       const since = await readResidue();
       const first = await driver.attach(ONE, info(), SDB);
       const second = await driver.attach(OTHER, info(), SDB);
-      assert.deepEqual([first.volume.device.kind, second.volume.device.path, driver.commands.logins.length], [kind, first.volume.device.path, 1]);
-      for (const { xml, driver: { cache } } of [...(await one.diskElements('live')), ...(await other.diskElements('live'))]) assert.deepEqual([xml.includes('<shareable/>'), cache], [true, 'none']);
+      assert.deepEqual(
+        [first.volume.device.kind, second.volume.device.path, driver.commands.logins.length],
+        [kind, first.volume.device.path, 1],
+      );
+      for (const {
+        xml,
+        driver: { cache },
+      } of [...(await one.diskElements('live')), ...(await other.diskElements('live'))])
+        assert.deepEqual([xml.includes('<shareable/>'), cache], [true, 'none']);
       await requireShared(pattern);
       assert.deepEqual(await driver.detach(ONE, info()), STAYS_FOR(other.name));
       await other.verify(ALIAS, pattern, 0, BLOCK);
@@ -103,8 +123,14 @@ test('of two detach() at the same time, each by a service of its own, exactly on
   const since = await readResidue();
   for (const domain of [ONE, OTHER]) await driver.attach(domain, info, SDB);
   const released = await Promise.all([driver.detach(ONE, info), another.detach(OTHER, info)]);
-  assert.deepEqual(released.map(({ found }) => found), [true, true]);
-  assert.equal([...driver.commands.ran, ...another.commands.ran].filter(({ args }) => args.includes('--logout')).length, 1);
+  assert.deepEqual(
+    released.map(({ found }) => found),
+    [true, true],
+  );
+  assert.equal(
+    [...driver.commands.ran, ...another.commands.ran].filter(({ args }) => args.includes('--logout')).length,
+    1,
+  );
   assert.deepEqual([await one.disks(), await other.disks()], [[], []]);
   await requireNothingLeft(since);
 });

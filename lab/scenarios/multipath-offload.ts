@@ -16,7 +16,10 @@ import { addSecondRdmaAddress, SECOND_ISER_ADDRESS } from '../guest/second-rdma-
 import { startMultipathd, stopMultipathd } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
-/** Several paths over transports that are not tcp, and what a refusal over them is: iSER, and then the stand-in for the offload transport ocs. */
+/**
+ * Several paths over transports that are not tcp, and what a refusal over them is: iSER, and then the stand-in for the
+ * offload transport ocs.
+ */
 const LUN = 4;
 const IQN = 'iqn.2026-11.org.example:multipath-offload';
 const CHAP = { username: 'volumes', password: 'right-secret-1' };
@@ -29,39 +32,76 @@ before(async () => {
   volume = await LioVolume.create({ name: 'multipath-offload' });
   cleanUps.push(() => volume.remove());
   const address = await addSecondRdmaAddress();
-  cleanUps.push(async () => { await address[Symbol.asyncDispose](); });
+  cleanUps.push(async () => {
+    await address[Symbol.asyncDispose]();
+  });
   await startMultipathd();
   cleanUps.push(stopMultipathd);
   clean = await readResidue();
 });
 
-after(async () => { for (const cleanUp of cleanUps.toReversed()) await cleanUp(); });
+after(async () => {
+  for (const cleanUp of cleanUps.toReversed()) await cleanUp();
+});
 
-test('iser: two portals are two sessions over iser under one map, which goes on when one is cut; nothing is left', async () => { await twoPaths('iser', 'iser', 0xa5); });
+test('iser: two portals are two sessions over iser under one map, which goes on when one is cut; nothing is left', async () => {
+  await twoPaths('iser', 'iser', 0xa5);
+});
 
-for (const round of [1, 2]) test(`iser: a wrong secret is refused by its own code after one login, without a fallback, and nothing is left (${round})`, async () => { await refused('iser'); });
+for (const round of [1, 2])
+  test(`iser: a wrong secret is refused by its own code after one login, without a fallback, and nothing is left (${round})`, async () => {
+    await refused('iser');
+  });
 
 test('the stand-in is in place', async () => {
   const standIn = await OffloadStandIn.install();
-  cleanUps.push(async () => { await standIn[Symbol.asyncDispose](); });
+  cleanUps.push(async () => {
+    await standIn[Symbol.asyncDispose]();
+  });
   clean = await readResidue(); // the iface record of the stand-in
 });
 
-test('ocs: two portals are two sessions over ocs under one map, which goes on when one is cut; nothing is left', async () => { await twoPaths(OFFLOAD_IFACE, 'ocs', 0xc3); });
+test('ocs: two portals are two sessions over ocs under one map, which goes on when one is cut; nothing is left', async () => {
+  await twoPaths(OFFLOAD_IFACE, 'ocs', 0xc3);
+});
 
-for (const round of [1, 2]) test(`ocs: a wrong secret is refused by its own code after one login, without a fallback, and nothing is left (${round})`, async () => { await refused(OFFLOAD_IFACE); });
+for (const round of [1, 2])
+  test(`ocs: a wrong secret is refused by its own code after one login, without a fallback, and nothing is left (${round})`, async () => {
+    await refused(OFFLOAD_IFACE);
+  });
 
-/** Each portal is a target of its own, so that one can be cut: what a port of soft RoCE sends to itself passes no firewall. */
+/**
+ * Each portal is a target of its own, so that one can be cut: what a port of soft RoCE sends to itself passes no
+ * firewall.
+ */
 async function twoPaths(iface: string, transport: string, pattern: number): Promise<void> {
   {
-    using kept = new LioTarget({ iqn: `${IQN}-a`, luns: { [LUN]: volume }, portals: [{ address: ISER_ADDRESS, iser: true }] });
-    using cut = new LioTarget({ iqn: `${IQN}-b`, luns: { [LUN]: volume }, portals: [{ address: SECOND_ISER_ADDRESS, iser: true }] });
-    const { data, ...top } = connectionInfo(volume, kept, LUN, [ISER_ADDRESS, SECOND_ISER_ADDRESS]) as { readonly data: object };
+    using kept = new LioTarget({
+      iqn: `${IQN}-a`,
+      luns: { [LUN]: volume },
+      portals: [{ address: ISER_ADDRESS, iser: true }],
+    });
+    using cut = new LioTarget({
+      iqn: `${IQN}-b`,
+      luns: { [LUN]: volume },
+      portals: [{ address: SECOND_ISER_ADDRESS, iser: true }],
+    });
+    const { data, ...top } = connectionInfo(volume, kept, LUN, [ISER_ADDRESS, SECOND_ISER_ADDRESS]) as {
+      readonly data: object;
+    };
     const info = { ...top, data: { ...data, target_iqns: [kept.iqn, cut.iqn] } };
-    await using driver = volumeDriver({ iscsi_iface: iface, iscsi_iface_fallback: 'none', volume_use_multipath: true, volume_enforce_multipath: true });
+    await using driver = volumeDriver({
+      iscsi_iface: iface,
+      iscsi_iface_fallback: 'none',
+      volume_use_multipath: true,
+      volume_enforce_multipath: true,
+    });
     const { device, paths, warnings } = await driver.connect(info);
     const ways = paths.map((path) => [path.portal.address, path.iface, path.transport]);
-    assert.deepEqual([device.kind, device.wwid, ways, warnings], ['multipath', volume.wwid, [ISER_ADDRESS, SECOND_ISER_ADDRESS].map((address) => [address, iface, transport]), []]);
+    assert.deepEqual(
+      [device.kind, device.wwid, ways, warnings],
+      ['multipath', volume.wwid, [ISER_ADDRESS, SECOND_ISER_ADDRESS].map((address) => [address, iface, transport]), []],
+    );
     assert.equal(device.kind === 'multipath' ? device.members.length : 0, 2);
     await writeThrough(device.path, pattern, 0);
     cut.disable();
@@ -78,14 +118,35 @@ async function twoPaths(iface: string, transport: string, pattern: number): Prom
 /** Wherever the refusal gets lost: see `refusal` in docs/transports.md. */
 async function refused(iface: string): Promise<void> {
   {
-    using target = new LioTarget({ iqn: `${IQN}-chap`, luns: { [LUN]: volume }, portals: [{ address: ISER_ADDRESS, iser: true }], chap: CHAP });
+    using target = new LioTarget({
+      iqn: `${IQN}-chap`,
+      luns: { [LUN]: volume },
+      portals: [{ address: ISER_ADDRESS, iser: true }],
+      chap: CHAP,
+    });
     const { data, ...top } = connectionInfo(volume, target, LUN, [ISER_ADDRESS]) as { readonly data: object };
     await using driver = volumeDriver({ iscsi_iface: iface, login_timeout_seconds: 8 });
     const begin = performance.now();
-    const error: unknown = await driver.connect({ ...top, data: { ...data, auth_method: 'CHAP', auth_username: CHAP.username, auth_password: 'wrong-secret-1' } }).catch((reason: unknown) => reason);
+    const error: unknown = await driver
+      .connect({
+        ...top,
+        data: { ...data, auth_method: 'CHAP', auth_username: CHAP.username, auth_password: 'wrong-secret-1' },
+      })
+      .catch((reason: unknown) => reason);
     if (!isVolumeError(error)) throw new Error(`It was not refused: ${String(error)}`);
-    console.log(`over ${iface}: ${error.code}, exit status ${String(error.details['exitCode'])} after ${Math.round(performance.now() - begin)} ms: ${errorChain(error)}`);
-    assert.deepEqual([['LOGIN_AUTH_FAILED', 24], ['LOGIN_REFUSED', 11], ['LOGIN_REFUSED', 8]].some(([code, status]) => error.code === code && error.details['exitCode'] === status), true, `${error.code}: ${error.message}`);
+    console.log(
+      `over ${iface}: ${error.code}, exit status ${String(error.details['exitCode'])} after ` +
+        `${Math.round(performance.now() - begin)} ms: ${errorChain(error)}`,
+    );
+    assert.deepEqual(
+      [
+        ['LOGIN_AUTH_FAILED', 24],
+        ['LOGIN_REFUSED', 11],
+        ['LOGIN_REFUSED', 8],
+      ].some(([code, status]) => error.code === code && error.details['exitCode'] === status),
+      true,
+      `${error.code}: ${error.message}`,
+    );
     assert.deepEqual([driver.commands.logins, target.refusedLogins], [[iface], 1]);
   }
   await requireNothingLeft(clean);

@@ -24,7 +24,12 @@ import { waitFor } from '../guest/wait-for.js';
 
 /** Four portals of one target, multipathd's map over them, on a real kernel. */
 const IQN = 'iqn.2026-11.org.example:multipath';
-const CONFIG = { volume_use_multipath: true, volume_enforce_multipath: true, login_timeout_seconds: 6, device_timeout_seconds: 30 };
+const CONFIG = {
+  volume_use_multipath: true,
+  volume_enforce_multipath: true,
+  login_timeout_seconds: 6,
+  device_timeout_seconds: 30,
+};
 const WWIDS = '/etc/multipath/wwids';
 const given = readFileSync('/etc/multipath.conf', 'utf8');
 let volume: LioVolume;
@@ -54,13 +59,17 @@ async function configureMultipathd(text: string): Promise<void> {
 
 async function requireNothing(): Promise<void> {
   await requireNothingLeft(clean);
-  const wwids = readFileSync(WWIDS, 'utf8').split('\n').filter((line) => line === `/${volume.wwid}/`); // multipath -w makes a comment of the line
+  const wwids = readFileSync(WWIDS, 'utf8')
+    .split('\n')
+    .filter((line) => line === `/${volume.wwid}/`); // multipath -w makes a comment of the line
   assert.deepEqual(wwids, []);
 }
 
 for (const setting of ['strict', 'no', 'yes', 'greedy', 'smart']) {
   test(`connect() gives a map of four paths with find_multipaths ${setting}, and disconnect() leaves nothing of it`, async () => {
-    await configureMultipathd(`defaults {\n find_multipaths ${setting}\n user_friendly_names yes\n skip_kpartx yes\n}\n`);
+    await configureMultipathd(
+      `defaults {\n find_multipaths ${setting}\n user_friendly_names yes\n skip_kpartx yes\n}\n`,
+    );
     await using driver = volumeDriver(CONFIG);
     volume.write(8192, Buffer.alloc(4096, 0x5a));
     const began = performance.now();
@@ -71,7 +80,9 @@ for (const setting of ['strict', 'no', 'yes', 'greedy', 'smart']) {
     assert.deepEqual(await readDevice(device.path, 8192, 4096), Buffer.alloc(4096, 0x5a));
     const released = performance.now();
     assert.equal((await driver.disconnect(info)).found, true);
-    console.log(`connect ${Math.round(connected - began)} ms, disconnect ${Math.round(performance.now() - released)} ms`);
+    console.log(
+      `connect ${Math.round(connected - began)} ms, disconnect ${Math.round(performance.now() - released)} ms`,
+    );
     await requireNothing();
   });
 }
@@ -83,7 +94,10 @@ test('a silent portal of four holds nothing up, and its path joins the map when 
   const began = performance.now();
   const { paths, warnings } = await driver.connect(info);
   console.log(`connect with a silent portal: ${Math.round(performance.now() - began)} ms`);
-  assert.deepEqual([paths.length, warnings], [3, ['3 of 4 paths are open; 10.99.3.1:3260 over default: no answer yet, it joins when there is one']]);
+  assert.deepEqual(
+    [paths.length, warnings],
+    [3, ['3 of 4 paths are open; 10.99.3.1:3260 over default: no answer yet, it joins when there is one']],
+  );
   await fault[Symbol.asyncDispose]();
   await driver.settled();
   assert.equal((await driver.find(info))?.paths.length, 4);
@@ -95,7 +109,9 @@ test('the command line waits for a silent portal no longer than the driver does,
   const config = '/run/lab/multipath.toml';
   writeFileSync(config, '[libvirt]\nvolume_use_multipath = true\nlogin_timeout_seconds = 150\n');
   const connect = async (): Promise<number> => {
-    const outcome = await libvirtVolume(['--config', config, 'connect', '--connection-info', '-', '--json'], { input: JSON.stringify(info) });
+    const outcome = await libvirtVolume(['--config', config, 'connect', '--connection-info', '-', '--json'], {
+      input: JSON.stringify(info),
+    });
     console.log(`libvirt-volume connect: ${outcome.ms} ms`);
     assert.ok(outcome.status === 0 && outcome.ms < 100_000, outcome.stderr);
     return (documentOf(outcome) as { readonly paths: readonly unknown[] }).paths.length;
@@ -104,7 +120,11 @@ test('the command line waits for a silent portal no longer than the driver does,
   assert.equal(await connect(), 3);
   await fault[Symbol.asyncDispose]();
   // TCP asks a silent portal again 15, 31 and 63 s after the first time.
-  await waitFor('the late session', () => sessionStates().filter((state) => state === 'LOGGED_IN').length === 4, 90_000);
+  await waitFor(
+    'the late session',
+    () => sessionStates().filter((state) => state === 'LOGGED_IN').length === 4,
+    90_000,
+  );
   assert.equal(await connect(), 4);
   await using driver = volumeDriver(CONFIG);
   await driver.disconnect(info);
@@ -135,7 +155,12 @@ test('two ifaces have a session each to each portal, and one map over all', asyn
     const two = connectionInfo(volume, target, 3, [TCP_ADDRESSES[0], TCP_ADDRESSES[1]]);
     await using driver = volumeDriver({ ...CONFIG, iscsi_iface: ['lab.one', 'lab.two'] });
     const { device, paths } = await driver.connect(two);
-    assert.deepEqual(paths.map(({ iface, portal }) => `${iface} ${portal.address}`).toSorted(), ['lab.one 10.99.1.1', 'lab.one 10.99.2.1', 'lab.two 10.99.1.1', 'lab.two 10.99.2.1']);
+    assert.deepEqual(paths.map(({ iface, portal }) => `${iface} ${portal.address}`).toSorted(), [
+      'lab.one 10.99.1.1',
+      'lab.one 10.99.2.1',
+      'lab.two 10.99.1.1',
+      'lab.two 10.99.2.1',
+    ]);
     assert.equal(device.kind === 'multipath' ? device.members.length : 0, 4);
     await using later = volumeDriver({}); // the configuration has changed by then
     assert.equal((await later.disconnect(two)).found, true);
@@ -153,7 +178,15 @@ test('a map goes into a guest, loses a path there without harm, and comes out', 
     const domain = { kind: 'name', name: guest.name } as const;
     const { volume: attached, diskXml } = await driver.attach(domain, info, { dev: 'sdb', bus: 'scsi' });
     assert.match(diskXml, new RegExp(`dev="${attached.device.path}"`));
-    assert.ok(isVolumeError(await driver.disconnect(info).then(() => undefined, (error: unknown) => error), 'DEVICE_IN_USE'));
+    assert.ok(
+      isVolumeError(
+        await driver.disconnect(info).then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+        'DEVICE_IN_USE',
+      ),
+    );
     target.removePortal({ address: TCP_ADDRESSES[3] });
     try {
       await guest.write(`ua-${volume.name}`, 0xd7, 4096, 4096);
@@ -173,7 +206,11 @@ test('disconnect() of a map that queues and whose portals are all silent ends', 
   const faults: AsyncDisposable[] = [];
   try {
     for (const address of TCP_ADDRESSES) faults.push(await faultyPortal(address, 'drop'));
-    await waitFor('dead sessions', () => Promise.resolve(sessionStates().every((state) => state !== 'LOGGED_IN') || undefined), 60_000);
+    await waitFor(
+      'dead sessions',
+      () => Promise.resolve(sessionStates().every((state) => state !== 'LOGGED_IN') || undefined),
+      60_000,
+    );
     const began = performance.now();
     await driver.disconnect(info, { force: true });
     console.log(`disconnect of a dead map: ${Math.round(performance.now() - began)} ms`);
@@ -187,12 +224,25 @@ test('without multipathd an enforced map is refused before a login, and else one
   await stopMultipathd();
   try {
     await using enforcing = volumeDriver(CONFIG);
-    assert.ok(isVolumeError(await enforcing.connect(info).then(() => undefined, (error: unknown) => error), 'MULTIPATH_UNAVAILABLE'));
+    assert.ok(
+      isVolumeError(
+        await enforcing.connect(info).then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+        'MULTIPATH_UNAVAILABLE',
+      ),
+    );
     await requireNothing();
     await using driver = volumeDriver({ ...CONFIG, volume_enforce_multipath: false });
-    const { device, paths: [{ session }], warnings } = await driver.connect(info);
+    const {
+      device,
+      paths: [{ session }],
+      warnings,
+    } = await driver.connect(info);
     assert.equal(device.kind, 'disk');
-    assert.equal(readFileSync(`/sys/class/iscsi_session/session${session}/recovery_tmo`, 'utf8'), '120\n'); // as iscsid.conf says: it has nowhere else to go
+    // as iscsid.conf says: it has nowhere else to go
+    assert.equal(readFileSync(`/sys/class/iscsi_session/session${session}/recovery_tmo`, 'utf8'), '120\n');
     assert.match(warnings.join(), /multipathd does not run/);
     await driver.disconnect(info);
   } finally {

@@ -10,7 +10,10 @@ import { OFFLOAD_IFACE, OffloadStandIn } from '../guest/offload-stand-in.js';
 import { after, before, test } from '../guest/scenario.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
-/** The same attach over the same offload transport, by OpenStack's os-brick and by this driver: one never returns, one does. */
+/**
+ * The same attach over the same offload transport, by OpenStack's os-brick and by this driver: one never returns, one
+ * does.
+ */
 const IQN = 'iqn.2026-11.org.example:versus';
 /** os-brick is given this time, and more on a slow host, until it has run that many commands. */
 const OS_BRICK_MS = 25_000;
@@ -36,8 +39,12 @@ print(connector.connect_volume(json.load(sys.stdin)), flush=True)
 `;
 let standIn: OffloadStandIn | undefined;
 
-before(async () => { standIn = await OffloadStandIn.install(); });
-after(async () => { await standIn?.[Symbol.asyncDispose](); });
+before(async () => {
+  standIn = await OffloadStandIn.install();
+});
+after(async () => {
+  await standIn?.[Symbol.asyncDispose]();
+});
 
 test('os-brick is still inside connect_volume when its time is up; this driver attaches', async () => {
   await using volume = await LioVolume.create({ name: 'versus' });
@@ -47,20 +54,42 @@ test('os-brick is still inside connect_volume when its time is up; this driver a
   const counter = await countIscsiadm();
   const enough = new AbortController();
   const began = performance.now();
-  const watch = setInterval(() => { if (performance.now() - began > OS_BRICK_MS && counter.calls() > OS_BRICK_CALLS) enough.abort(); }, 500);
-  const outcome = await tryRun('python3', ['-c', OS_BRICK], { input: JSON.stringify(connection.data), timeoutMs: OS_BRICK_LONGEST_MS, signal: enough.signal });
+  const watch = setInterval(() => {
+    if (performance.now() - began > OS_BRICK_MS && counter.calls() > OS_BRICK_CALLS) enough.abort();
+  }, 500);
+  const outcome = await tryRun('python3', ['-c', OS_BRICK], {
+    input: JSON.stringify(connection.data),
+    timeoutMs: OS_BRICK_LONGEST_MS,
+    signal: enough.signal,
+  });
   clearInterval(watch);
   const calls = counter.stop();
-  console.log(`os-brick: after ${Math.round((performance.now() - began) / 1000)} s and ${calls} iscsiadm commands ${outcome.code === 124 ? 'still inside connect_volume' : `ended with ${outcome.code}: ${outcome.stderr.slice(-2000)}`}`);
+  const end = outcome.code === 124 ? 'still inside connect_volume' : `ended with ${outcome.code}: ${outcome.stderr}`;
+  const seconds = Math.round((performance.now() - began) / 1000);
+  console.log(`os-brick: after ${seconds} s and ${calls} iscsiadm commands ${end.slice(0, 2000)}`);
   await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', `${ISER_ADDRESS}:3260`, '-I', OFFLOAD_IFACE, '--logout']);
-  await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', `${ISER_ADDRESS}:3260`, '-I', OFFLOAD_IFACE, '-o', 'delete']);
+  await tryRun('iscsiadm', [
+    '-m',
+    'node',
+    '-T',
+    IQN,
+    '-p',
+    `${ISER_ADDRESS}:3260`,
+    '-I',
+    OFFLOAD_IFACE,
+    '-o',
+    'delete',
+  ]);
   assert.equal(outcome.code, 124, 'os-brick returned');
   assert.ok(calls > OS_BRICK_CALLS, `os-brick ran ${calls} commands`);
 
   await using driver = volumeDriver({ iscsi_iface: OFFLOAD_IFACE, iscsi_iface_fallback: 'none' });
   const started = performance.now();
   const { device, paths } = await driver.connect(connection);
-  console.log(`libvirt-volume-drivers: ${device.path} over ${paths[0].transport} after ${((performance.now() - started) / 1000).toFixed(2)} s`);
+  console.log(
+    `libvirt-volume-drivers: ${device.path} over ${paths[0].transport} after ` +
+      `${((performance.now() - started) / 1000).toFixed(2)} s`,
+  );
   assert.equal(paths[0].transport, 'ocs');
   await driver.disconnect(connection);
 });

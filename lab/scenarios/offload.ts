@@ -15,19 +15,29 @@ import { after, before, test } from '../guest/scenario.js';
 import { libvirtdUp } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
-/** A transport that is neither tcp nor iser, end to end: what a card's iface does, on a real kernel without the card. */
+/**
+ * A transport that is neither tcp nor iser, end to end: what a card's iface does, on a real kernel without the card.
+ */
 const IQN = 'iqn.2026-11.org.example:offload';
 const CONFIG = { iscsi_iface: OFFLOAD_IFACE, iscsi_iface_fallback: 'none' };
 let standIn: OffloadStandIn | undefined;
 
-before(async () => { standIn = await OffloadStandIn.install(); });
-after(async () => { await standIn?.[Symbol.asyncDispose](); });
+before(async () => {
+  standIn = await OffloadStandIn.install();
+});
+after(async () => {
+  await standIn?.[Symbol.asyncDispose]();
+});
 
 test('two volumes of one target go into a guest over the iface ocs0, and out again: the session of an offload transport is recognised (W-1)', async () => {
   await libvirtdUp();
   await using one = await LioVolume.create({ name: 'offload-one' });
   await using two = await LioVolume.create({ name: 'offload-two' });
-  using target = new LioTarget({ iqn: IQN, luns: { 1: one, 10: two }, portals: [{ address: ISER_ADDRESS, iser: true }] });
+  using target = new LioTarget({
+    iqn: IQN,
+    luns: { 1: one, 10: two },
+    portals: [{ address: ISER_ADDRESS, iser: true }],
+  });
   await using guest = await Domain.start({ name: 'offload' });
   await using driver = volumeDriver(CONFIG);
   const domain = { kind: 'name', name: guest.name } as const;
@@ -46,5 +56,8 @@ test('two volumes of one target go into a guest over the iface ocs0, and out aga
   assert.deepEqual(await guest.disks(), []);
 });
 
-volumeDriverContract('LibvirtISCSIVolumeDriver on the kernel, over a stand-in for the offload transport ocs', { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) }, async () =>
-  await openKernelWorld({ serves: 'iser', transport: 'ocs', iface: OFFLOAD_IFACE, config: CONFIG }));
+volumeDriverContract(
+  'LibvirtISCSIVolumeDriver on the kernel, over a stand-in for the offload transport ocs',
+  { describe: (name, body) => void describe(name, body), it: (name, body) => void it(name, body) },
+  async () => await openKernelWorld({ serves: 'iser', transport: 'ocs', iface: OFFLOAD_IFACE, config: CONFIG }),
+);

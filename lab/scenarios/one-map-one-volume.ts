@@ -19,8 +19,16 @@ import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.j
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
 
-/** Two storage hosts whose volumes have one WWID, maps that lose their disks, and a multipathd with an id of its own for each volume, or none to say. */
-const CONFIG = { volume_use_multipath: true, volume_enforce_multipath: true, login_timeout_seconds: 6, device_timeout_seconds: 30 };
+/**
+ * Two storage hosts whose volumes have one WWID, maps that lose their disks, and a multipathd with an id of its own for
+ * each volume, or none to say.
+ */
+const CONFIG = {
+  volume_use_multipath: true,
+  volume_enforce_multipath: true,
+  login_timeout_seconds: 6,
+  device_timeout_seconds: 30,
+};
 const FIRST_PORTALS = [TCP_ADDRESSES[0], TCP_ADDRESSES[1]] as const;
 const SECOND_PORTALS = [TCP_ADDRESSES[2], TCP_ADDRESSES[3]] as const;
 const given = readFileSync('/etc/multipath.conf', 'utf8');
@@ -36,8 +44,16 @@ let clean: Residue;
 before(async () => {
   first = await LioVolume.create({ name: 'one-map-first' });
   second = await LioVolume.create({ name: 'one-map-second', serial: first.serial });
-  firstTarget = new LioTarget({ iqn: 'iqn.2026-11.org.example:one-map-first', luns: { [LUN]: first }, portals: FIRST_PORTALS.map((address) => ({ address })) });
-  secondTarget = new LioTarget({ iqn: 'iqn.2026-11.org.example:one-map-second', luns: { [LUN]: second }, portals: SECOND_PORTALS.map((address) => ({ address })) });
+  firstTarget = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:one-map-first',
+    luns: { [LUN]: first },
+    portals: FIRST_PORTALS.map((address) => ({ address })),
+  });
+  secondTarget = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:one-map-second',
+    luns: { [LUN]: second },
+    portals: SECOND_PORTALS.map((address) => ({ address })),
+  });
   firstInfo = connectionInfo(first, firstTarget, LUN, [...FIRST_PORTALS]);
   secondInfo = connectionInfo(second, secondTarget, LUN, [...SECOND_PORTALS]);
   assert.equal(first.wwid, second.wwid);
@@ -53,11 +69,16 @@ after(async () => {
 
 async function configureMultipathd(settings: string): Promise<void> {
   await stopMultipathd();
-  await startMultipathd(`defaults {\n find_multipaths strict\n user_friendly_names yes\n skip_kpartx yes\n ${settings}\n}\n`);
+  await startMultipathd(
+    `defaults {\n find_multipaths strict\n user_friendly_names yes\n skip_kpartx yes\n ${settings}\n}\n`,
+  );
 }
 
 async function failure(promise: Promise<unknown>): Promise<VolumeError> {
-  const outcome = await promise.then(() => 'done', (error: unknown) => error);
+  const outcome = await promise.then(
+    () => 'done',
+    (error: unknown) => error,
+  );
   assert.ok(outcome instanceof VolumeError, String(outcome));
   return outcome;
 }
@@ -69,7 +90,9 @@ function slavesOf(device: string): readonly string[] {
 
 /** Of this library's making, or multipathd's: lines of the wwids file; `multipath -w` makes a comment of one. */
 function entries(): readonly string[] {
-  return readFileSync('/etc/multipath/wwids', 'utf8').split('\n').filter((line) => line.includes(first.serial.slice(0, 20)) && line.startsWith('/'));
+  return readFileSync('/etc/multipath/wwids', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(first.serial.slice(0, 20)) && line.startsWith('/'));
 }
 
 async function requireNothing(): Promise<void> {
@@ -93,7 +116,8 @@ test('a second volume of the same WWID is refused while a guest has the first: i
     for (const [number, config] of [CONFIG, CONFIG, {}].entries()) {
       await using other = volumeDriver(config);
       const attaching = failure(other.attach(domain, secondInfo, { dev: 'sdc', bus: 'scsi' }));
-      for (let write = 0; write < 8; write++) await guest.write(alias, 0xb0 + number, 65_536 * (write + 1), 65_536); // beside it, over every path that the map has
+      // beside it, over every path that the map has
+      for (let write = 0; write < 8; write++) await guest.write(alias, 0xb0 + number, 65_536 * (write + 1), 65_536);
       const refused = await attaching;
       console.log(`${refused.code}: ${refused.message}`);
       assert.equal(refused.code, 'DEVICE_MISMATCH');
@@ -116,12 +140,41 @@ test('a disk of another hand that joins the map later is told, kept out of every
   await using driver = volumeDriver(CONFIG);
   const { device } = await driver.connect(firstInfo);
   const before = await readResidue();
-  await run('iscsiadm', ['-m', 'node', '-T', secondTarget.iqn, '-p', `${SECOND_PORTALS[0]}:3260`, '-I', 'default', '-o', 'new']);
+  await run('iscsiadm', [
+    '-m',
+    'node',
+    '-T',
+    secondTarget.iqn,
+    '-p',
+    `${SECOND_PORTALS[0]}:3260`,
+    '-I',
+    'default',
+    '-o',
+    'new',
+  ]);
   try {
-    await run('iscsiadm', ['-m', 'node', '-T', secondTarget.iqn, '-p', `${SECOND_PORTALS[0]}:3260`, '-I', 'default', '--login']);
-    const [stranger] = await waitFor('the other disk', async () => { const found = await disksOf(secondTarget.iqn, LUN); return found.length > 0 ? found : undefined; });
-    await waitFor('the other disk in the map', () => Promise.resolve(slavesOf(device.path).includes(stranger?.name ?? '') || undefined));
-    assert.match((await driver.find(firstInfo))?.warnings.join() ?? '', new RegExp(`/dev/${stranger?.name ?? ''} .*${secondTarget.iqn}`));
+    await run('iscsiadm', [
+      '-m',
+      'node',
+      '-T',
+      secondTarget.iqn,
+      '-p',
+      `${SECOND_PORTALS[0]}:3260`,
+      '-I',
+      'default',
+      '--login',
+    ]);
+    const [stranger] = await waitFor('the other disk', async () => {
+      const found = await disksOf(secondTarget.iqn, LUN);
+      return found.length > 0 ? found : undefined;
+    });
+    await waitFor('the other disk in the map', () =>
+      Promise.resolve(slavesOf(device.path).includes(stranger?.name ?? '') || undefined),
+    );
+    assert.match(
+      (await driver.find(firstInfo))?.warnings.join() ?? '',
+      new RegExp(`/dev/${stranger?.name ?? ''} .*${secondTarget.iqn}`),
+    );
     assert.equal((await failure(driver.connect(firstInfo))).code, 'DEVICE_MISMATCH');
     assert.equal((await failure(driver.extend(firstInfo))).code, 'DEVICE_MISMATCH');
     const letGo = await holdOpen(device.path);
@@ -151,7 +204,11 @@ for (const force of [false, true]) {
     const { device } = await driver.connect(firstInfo);
     const letGo = await holdOpen(device.path);
     await run('iscsiadm', ['-m', 'session', '--logout']);
-    await waitFor('a map without disks', () => Promise.resolve(slavesOf(device.path).length === 0 || undefined), 60_000);
+    await waitFor(
+      'a map without disks',
+      () => Promise.resolve(slavesOf(device.path).length === 0 || undefined),
+      60_000,
+    );
     const refused = await failure(driver.disconnect(firstInfo, { force }));
     assert.equal(refused.code, 'DEVICE_IN_USE', refused.message);
     assert.ok(existsSync(`/sys/class/block/${device.path.slice('/dev/'.length)}`));
@@ -159,7 +216,9 @@ for (const force of [false, true]) {
     const began = performance.now();
     await using later = volumeDriver({}); // another process, another configuration
     const { found } = await later.disconnect(firstInfo, { force });
-    console.log(`disconnect of a map without disks: found ${String(found)}, ${Math.round(performance.now() - began)} ms`);
+    console.log(
+      `disconnect of a map without disks: found ${String(found)}, ${Math.round(performance.now() - began)} ms`,
+    );
     assert.deepEqual(await later.disconnect(firstInfo, { force }), { found: false, warnings: [] });
     await requireNothing();
   });
@@ -187,7 +246,10 @@ test('with a uid_attribute of its own the map has another id than the WWID, and 
   const began = performance.now();
   const { device, paths, warnings } = await driver.connect(firstInfo);
   console.log(`connect with uid_attribute ID_SERIAL_SHORT: ${Math.round(performance.now() - began)} ms`);
-  assert.deepEqual([device.kind === 'multipath' ? device.id : '', device.wwid, paths.length, warnings], [first.wwid.slice(1), first.wwid, 2, []]);
+  assert.deepEqual(
+    [device.kind === 'multipath' ? device.id : '', device.wwid, paths.length, warnings],
+    [first.wwid.slice(1), first.wwid, 2, []],
+  );
   assert.deepEqual(entries(), [`/${first.wwid.slice(1)}/`]);
   assert.equal((await failure(driver.connect(secondInfo))).code, 'DEVICE_MISMATCH');
   await first.resize(96);
@@ -200,7 +262,9 @@ test('with a uid_attribute of its own the map has another id than the WWID, and 
 test('a multipathd that is stopped costs the map and not the volume, and does not keep a map on the host', async () => {
   await configureMultipathd('');
   const pid = (await run('pidof', ['multipathd'])).trim();
-  const signal = async (name: string): Promise<void> => { await run('kill', [`-${name}`, pid]); };
+  const signal = async (name: string): Promise<void> => {
+    await run('kill', [`-${name}`, pid]);
+  };
   await using enforcing = volumeDriver(CONFIG);
   await using driver = volumeDriver({ ...CONFIG, volume_enforce_multipath: false });
   await signal('STOP');
@@ -208,7 +272,10 @@ test('a multipathd that is stopped costs the map and not the volume, and does no
     const began = performance.now();
     const { device, paths, warnings } = await driver.connect(firstInfo);
     console.log(`connect with a stopped multipathd: ${Math.round(performance.now() - began)} ms`);
-    assert.deepEqual([device.kind, paths.length, warnings], ['disk', 1, ['the volume has one path only: multipathd does not answer']]);
+    assert.deepEqual(
+      [device.kind, paths.length, warnings],
+      ['disk', 1, ['the volume has one path only: multipathd does not answer']],
+    );
     await driver.disconnect(firstInfo);
     await requireNothing();
     assert.ok(isVolumeError(await failure(enforcing.connect(firstInfo)), 'MULTIPATH_UNAVAILABLE'));

@@ -55,7 +55,11 @@ after(async () => {
 });
 
 function target(): LioTarget {
-  return new LioTarget({ iqn: IQN, luns: { 1: volume, 2: other }, portals: [{ address: TCP_ADDRESSES[0] }, { address: IPV6 }] });
+  return new LioTarget({
+    iqn: IQN,
+    luns: { 1: volume, 2: other },
+    portals: [{ address: TCP_ADDRESSES[0] }, { address: IPV6 }],
+  });
 }
 
 function infoAt(portal: string, iqn = IQN): object {
@@ -90,7 +94,10 @@ for (const { portal, spelled } of SPELLINGS) {
     const node = ['-m', 'node', '-T', served.iqn, '-p', operandOf(spelled), '-I', 'default'];
     await run('iscsiadm', [...node, '--login']);
     try {
-      assert.deepEqual(places().map(([asked]) => asked), [spelled]);
+      assert.deepEqual(
+        places().map(([asked]) => asked),
+        [spelled],
+      );
       const [before, text] = [await readResidue(), records.read()];
       await using driver = volumeDriver({});
       const { device, paths } = await driver.connect(infoAt(portal));
@@ -115,7 +122,10 @@ for (const { portal, spelled } of SPELLINGS) {
     await using driver = volumeDriver({});
     const { device } = await driver.connect(infoAt(portal));
     await requireBytes(device.path);
-    assert.deepEqual(places().map(([asked]) => asked), [spelled]);
+    assert.deepEqual(
+      places().map(([asked]) => asked),
+      [spelled],
+    );
     assert.deepEqual(readdirSync(`${nodesFolder()}/${served.iqn}`), [`${spelled},3260,1`]);
     assert.deepEqual(records.read(), text);
     assert.equal((await driver.disconnect(infoAt(portal))).found, true);
@@ -143,7 +153,10 @@ test('a second session of theirs to the same portal, with another volume on it, 
   await requireNothingLeft(before);
 });
 
-for (const iqn of ['iqn.2003-01.org.linux-iscsi.iron_man.x8664:sn.x', `iqn.2026-11.org.example:${'long.'.repeat(39)}x`]) {
+for (const iqn of [
+  'iqn.2003-01.org.linux-iscsi.iron_man.x8664:sn.x',
+  `iqn.2026-11.org.example:${'long.'.repeat(39)}x`,
+]) {
   test(`a target with the name ${iqn}, and its volume at LUN 0 as none is named`, async () => {
     using served = new LioTarget({ iqn, luns: { 0: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
     const before = await readResidue();

@@ -15,13 +15,20 @@ import { after, before, test } from '../guest/scenario.js';
 import { libvirtdUp, startIscsid, stopIscsid } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
-/** What went wrong in other drivers of this kind and shows on a real kernel alone. The rest is in test/driver/regressions.test.ts, and in the scenarios that carry a number in a test's name. */
+/**
+ * What went wrong in other drivers of this kind and shows on a real kernel alone. The rest is in
+ * test/driver/regressions.test.ts, and in the scenarios that carry a number in a test's name.
+ */
 const IQN = 'iqn.2026-11.org.example:regressions';
 const IPV6 = 'fd00:99::a1';
 let volume: LioVolume;
 
-before(async () => { volume = await LioVolume.create({ name: 'regressions' }); });
-after(async () => { await volume.remove(); });
+before(async () => {
+  volume = await LioVolume.create({ name: 'regressions' });
+});
+after(async () => {
+  await volume.remove();
+});
 
 test('an IPv6 portal in capitals: attach logs in once, and detach takes session, record and device away (W-5, R16)', async () => {
   await run('ip', ['address', 'add', `${IPV6}/64`, 'dev', 'portals', 'nodad']);
@@ -73,13 +80,31 @@ test('lines of iscsid.conf that open-iscsi passes over cost no volume, and the r
   const info = connectionInfo(volume, target, 1, [TCP_ADDRESSES[0]]);
   await using driver = volumeDriver({});
   const before = await readResidue();
-  const odd = '[node]\n; old\nwhat is this\nnode.name = iqn.2026-11.org.example:other\nnode.session.typo = 1\nnode.session.queue_depth = 24 # deep';
+  const odd =
+    '[node]\n; old\nwhat is this\nnode.name = iqn.2026-11.org.example:other\nnode.session.typo = ' +
+    '1\nnode.session.queue_depth = 24 # deep';
   writeFileSync(file, `${text}\n${odd}\nnode.session.cmds_max=64\nnode.session.iscsi.ImmediateData = maybe\n`);
   try {
     await driver.connect(info);
     assert.match(await run('iscsiadm', ['-m', 'node']), new RegExp(`^${TCP_ADDRESSES[0]}:3260,1 ${IQN}$`, 'm'));
-    const record = await run('iscsiadm', ['-m', 'node', '-T', IQN, '-p', TCP_ADDRESSES[0], '-I', 'default', '-o', 'show']);
-    for (const line of ['node.session.queue_depth = 24', 'node.session.cmds_max = 128', 'node.session.iscsi.ImmediateData = Yes']) assert.ok(record.includes(`${line}\n`), line);
+    const record = await run('iscsiadm', [
+      '-m',
+      'node',
+      '-T',
+      IQN,
+      '-p',
+      TCP_ADDRESSES[0],
+      '-I',
+      'default',
+      '-o',
+      'show',
+    ]);
+    for (const line of [
+      'node.session.queue_depth = 24',
+      'node.session.cmds_max = 128',
+      'node.session.iscsi.ImmediateData = Yes',
+    ])
+      assert.ok(record.includes(`${line}\n`), line);
     await driver.disconnect(info);
     await requireNothingLeft(before);
   } finally {

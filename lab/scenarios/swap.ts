@@ -17,7 +17,10 @@ import { after, before, test } from '../guest/scenario.js';
 import { libvirtdUp, pauseMultipathd, virsh } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
-/** A volume takes another one's place under a running guest, which goes on writing. The guest is persistent: its next start must take the new one too. */
+/**
+ * A volume takes another one's place under a running guest, which goes on writing. The guest is persistent: its next
+ * start must take the new one too.
+ */
 const MIB = 2 ** 20;
 const CONFIG = { login_timeout_seconds: 10, device_timeout_seconds: 30 };
 const ISER = { ...CONFIG, iscsi_iface: 'iser', iscsi_iface_fallback: 'none' };
@@ -38,10 +41,17 @@ let clean: Residue;
 let resumeMultipathd: () => Promise<void>;
 const exported = new Map<string, Exported>();
 
-async function publish(name: string, { sizeMiB = 64, iser = false }: { readonly sizeMiB?: number; readonly iser?: boolean } = {}): Promise<void> {
+async function publish(
+  name: string,
+  { sizeMiB = 64, iser = false }: { readonly sizeMiB?: number; readonly iser?: boolean } = {},
+): Promise<void> {
   const address = iser ? ISER_ADDRESS : TCP_ADDRESSES[0];
   const volume = await LioVolume.create({ name: `swap-${name}`, sizeMiB });
-  const target = new LioTarget({ iqn: `iqn.2026-11.org.example:swap-${name}`, portals: [{ address, iser }], luns: { 1: volume } });
+  const target = new LioTarget({
+    iqn: `iqn.2026-11.org.example:swap-${name}`,
+    portals: [{ address, iser }],
+    luns: { 1: volume },
+  });
   exported.set(name, { volume, target, info: connectionInfo(volume, target, 1, [address]) });
 }
 
@@ -92,7 +102,10 @@ async function requireOnOld(driver: VolumeDriver, devicePath: string, since: Res
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
-  const error: unknown = await work.then(() => undefined, (reason: unknown) => reason);
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.ok(isVolumeError(error), String(error));
   console.log(`${error.code}: ${error.message}`);
   return error.code;
@@ -107,7 +120,22 @@ test('swap() to a smaller volume, and one that is aborted midway, leaves guest a
   await requireOnOld(driver, volume.device.path, attached);
 
   const controller = new AbortController();
-  assert.equal(await codeOf(driver.swap(domain, at('old').info, at('new').info, { onProgress: () => { controller.abort(); } }, controller.signal)), 'ABORTED');
+  assert.equal(
+    await codeOf(
+      driver.swap(
+        domain,
+        at('old').info,
+        at('new').info,
+        {
+          onProgress: () => {
+            controller.abort();
+          },
+        },
+        controller.signal,
+      ),
+    ),
+    'ABORTED',
+  );
   await requireOnOld(driver, volume.device.path, attached);
   await guest.verify('ua-swap-old', 0xa1, 0, LENGTH);
 });
@@ -129,18 +157,28 @@ test('swap() from TCP to TCP: what the guest wrote before, meanwhile and after i
   assert.ok(copied >= 64n * BigInt(MIB), `${copied} bytes`);
   await guest.write('ua-swap-old', 0xc3, 48 * MIB, LENGTH);
   await at('new').volume.flush();
-  assert.deepEqual([0, 16 * MIB, 48 * MIB].map((offset) => at('new').volume.read(offset, LENGTH)), [pattern(0xa1), pattern(0xb2), pattern(0xc3)]);
+  assert.deepEqual(
+    [0, 16 * MIB, 48 * MIB].map((offset) => at('new').volume.read(offset, LENGTH)),
+    [pattern(0xa1), pattern(0xb2), pattern(0xc3)],
+  );
   const [live, stored] = [await disk('live'), await disk('config')];
   assert.deepEqual([live?.sourcePath, live?.alias, live?.serial], [volume.device.path, 'ua-swap-old', 'swap-old']);
-  assert.deepEqual([deviceOf(stored), stored?.alias, stored?.serial, stored?.xml.match(/<address[^>]*>/)?.[0]], [volume.device.path, 'ua-swap-new', 'swap-new', live?.xml.match(/<address[^>]*>/)?.[0]]);
-  assert.deepEqual((await readResidue()).filter((line) => line.startsWith('session')), [`session ${at('new').target.iqn} at ${TCP_ADDRESSES[0]} over default`]);
+  assert.deepEqual(
+    [deviceOf(stored), stored?.alias, stored?.serial, stored?.xml.match(/<address[^>]*>/)?.[0]],
+    [volume.device.path, 'ua-swap-new', 'swap-new', live?.xml.match(/<address[^>]*>/)?.[0]],
+  );
+  assert.deepEqual(
+    (await readResidue()).filter((line) => line.startsWith('session')),
+    [`session ${at('new').target.iqn} at ${TCP_ADDRESSES[0]} over default`],
+  );
 });
 
 test('after a swap detach() of the old volume takes the new one from nobody, extend() of the new one tells the guest, and the guest starts with it', async () => {
   await using driver = volumeDriver(CONFIG);
   assert.equal(await codeOf(driver.detach(domain, at('old').info)), 'DEVICE_MISMATCH');
   assert.equal((await disk('live'))?.targetDev, SDB.dev);
-  assert.equal(await codeOf(driver.attach(domain, at('old').info, { dev: 'sdc', bus: 'scsi' })), 'LIBVIRT_REFUSED'); // its alias is taken
+  // its alias is taken
+  assert.equal(await codeOf(driver.attach(domain, at('old').info, { dev: 'sdc', bus: 'scsi' })), 'LIBVIRT_REFUSED');
   await at('new').volume.resize(96);
   assert.equal((await driver.extend(at('new').info, { domain })).guestResized, true);
   await guest.write('ua-swap-old', 0xd4, 80 * MIB, LENGTH);
@@ -155,20 +193,31 @@ test('swap() from TCP to a larger volume over iSER copies to its start; the gues
   const { volume, guestResized, oldReleased, warnings } = await driver.swap(domain, at('new').info, at('iser').info);
   assert.deepEqual([volume.paths[0].transport, oldReleased], ['iser', true]);
   console.log(`the running guest has all of the larger volume: ${guestResized}`);
-  if (guestResized) { // libvirt 11.3
+  if (guestResized) {
+    // libvirt 11.3
     assert.deepEqual(warnings, []);
     await guest.write('ua-swap-new', 0xe5, 120 * MIB, LENGTH);
-  } else { // libvirt 9.0
-    assert.match(warnings.join(), /^the guest sees the first 100663296 of the new volume's 134217728 bytes until it starts anew: .*Cannot resize fixed-size raw disks/);
+  } else {
+    // libvirt 9.0
+    assert.match(
+      warnings.join(),
+      /^the guest sees the first 100663296 of the new volume's 134217728 bytes .*Cannot resize fixed-size raw disks/,
+    );
     await assert.rejects(guest.write('ua-swap-new', 0xe5, 120 * MIB, LENGTH));
   }
   const [live, config] = [await disk('live'), await disk('config')];
   const slices = [live?.sliceBytes, config?.sliceBytes];
-  assert.deepEqual([slices, deviceOf(config)], [[guestResized ? undefined : 96n * BigInt(MIB), undefined], volume.device.path]);
+  assert.deepEqual(
+    [slices, deviceOf(config)],
+    [[guestResized ? undefined : 96n * BigInt(MIB), undefined], volume.device.path],
+  );
   await at('iser').volume.flush();
   const offsets = [0, 16 * MIB, 48 * MIB, 80 * MIB, 120 * MIB];
   const expected = [0xa1, 0xb2, 0xc3, 0xd4, guestResized ? 0xe5 : 0];
-  assert.deepEqual(offsets.map((offset) => at('iser').volume.read(offset, LENGTH)), expected.map((byte) => pattern(byte)));
+  assert.deepEqual(
+    offsets.map((offset) => at('iser').volume.read(offset, LENGTH)),
+    expected.map((byte) => pattern(byte)),
+  );
   assert.deepEqual(await driver.detach(domain, at('iser').info), { found: true, warnings: [] });
   assert.deepEqual([await disk('live'), await disk('config')], [undefined, undefined]);
   await requireNothingLeft(clean);

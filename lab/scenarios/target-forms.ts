@@ -54,14 +54,26 @@ function volumeOf(name: Name): LioVolume {
 }
 
 function targetAt(iqn: string, addresses: readonly string[], iser = false): LioTarget {
-  return new LioTarget({ iqn, luns: Object.fromEntries((Object.keys(LUNS) as Name[]).map((name) => [LUNS[name], volumeOf(name)])), portals: addresses.map((address) => ({ address, iser })) });
+  return new LioTarget({
+    iqn,
+    luns: Object.fromEntries((Object.keys(LUNS) as Name[]).map((name) => [LUNS[name], volumeOf(name)])),
+    portals: addresses.map((address) => ({ address, iser })),
+  });
 }
 
 /** Each comes as the volume that it names, with its bytes, and goes without a trace. */
-async function requireVolumes(iface: string, forms: readonly { readonly form: string; readonly volume: Name; readonly data: Readonly<Record<string, unknown>> }[], logins: number): Promise<void> {
+async function requireVolumes(
+  iface: string,
+  forms: readonly { readonly form: string; readonly volume: Name; readonly data: Readonly<Record<string, unknown>> }[],
+  logins: number,
+): Promise<void> {
   await using driver = volumeDriver({ iscsi_iface: iface, iscsi_iface_fallback: 'none' });
   const before = await readResidue();
-  const infos = forms.map(({ form, volume, data }) => ({ form, volume, info: { driver_volume_type: 'iscsi', serial: form, data: { access_mode: 'rw', ...data } } }));
+  const infos = forms.map(({ form, volume, data }) => ({
+    form,
+    volume,
+    info: { driver_volume_type: 'iscsi', serial: form, data: { access_mode: 'rw', ...data } },
+  }));
   for (const { form, volume, info } of infos) {
     const { device, paths } = await driver.connect(info);
     assert.deepEqual([device.wwid, paths.length, paths[0].iface], [volumeOf(volume).wwid, 1, iface], form);
@@ -73,33 +85,77 @@ async function requireVolumes(iface: string, forms: readonly { readonly form: st
   await requireNothingLeft(before);
 }
 
-for (const { iface, address, host } of [{ iface: 'default', address: TCP_ADDRESSES[0], host: 'storage.lab.example' }, { iface: 'iser', address: ISER_ADDRESS, host: 'rdma.lab.example' }]) {
+for (const { iface, address, host } of [
+  { iface: 'default', address: TCP_ADDRESSES[0], host: 'storage.lab.example' },
+  { iface: 'iser', address: ISER_ADDRESS, host: 'rdma.lab.example' },
+]) {
   const forms = [
     { form: 'a LUN as a number', volume: 'one', data: { target_lun: 1 } },
-    { form: 'a LUN as text, and the portal without its port', volume: 'one', data: { target_lun: '1', target_portal: address } },
+    {
+      form: 'a LUN as text, and the portal without its port',
+      volume: 'one',
+      data: { target_lun: '1', target_portal: address },
+    },
     { form: 'a LUN beyond 255', volume: 'beyond', data: { target_lun: 300 } },
-    { form: 'a LUN beyond 255 as text, addressing_mode transparent', volume: 'beyond', data: { target_lun: '300', addressing_mode: 'transparent' } },
-    { form: 'a LUN beyond 255 in addressing_mode SAM2', volume: 'sam2', data: { target_lun: 301, addressing_mode: 'SAM2' } },
-    { form: 'a LUN in addressing_mode SAM3-flat', volume: 'flat', data: { target_lun: 5, addressing_mode: 'SAM3-flat' } },
+    {
+      form: 'a LUN beyond 255 as text, addressing_mode transparent',
+      volume: 'beyond',
+      data: { target_lun: '300', addressing_mode: 'transparent' },
+    },
+    {
+      form: 'a LUN beyond 255 in addressing_mode SAM2',
+      volume: 'sam2',
+      data: { target_lun: 301, addressing_mode: 'SAM2' },
+    },
+    {
+      form: 'a LUN in addressing_mode SAM3-flat',
+      volume: 'flat',
+      data: { target_lun: 5, addressing_mode: 'SAM3-flat' },
+    },
     { form: 'the portal with its tag', volume: 'one', data: { target_lun: 1, target_portal: `${address}:3260,1` } },
     { form: 'the portal by a host name', volume: 'one', data: { target_lun: 1, target_portal: `${host}:3260` } },
   ] as const;
   test(`over ${iface}: LUNs as number and text, beyond 255, in each addressing mode, and portals without port, with tag, by name, all over one session`, async () => {
     using target = targetAt(IQN, [address], iface === 'iser');
-    await requireVolumes(iface, forms.map((one) => ({ ...one, data: { target_iqn: target.iqn, target_portal: `${address}:3260`, ...one.data } })), 1);
+    await requireVolumes(
+      iface,
+      forms.map((one) => ({ ...one, data: { target_iqn: target.iqn, target_portal: `${address}:3260`, ...one.data } })),
+      1,
+    );
   });
 }
 
-for (const [form, iqn] of [['eui', 'eui.0123456789abcdef'], ['naa', 'naa.0123456789abcdef0123456789abcdef']] as const) {
+for (const [form, iqn] of [
+  ['eui', 'eui.0123456789abcdef'],
+  ['naa', 'naa.0123456789abcdef0123456789abcdef'],
+] as const) {
   test(`a target with a name of the form ${form}`, async () => {
     using target = targetAt(iqn, [TCP_ADDRESSES[0]]);
-    await requireVolumes('default', [{ form, volume: 'one', data: { target_iqn: target.iqn, target_portal: `${TCP_ADDRESSES[0]}:3260`, target_lun: 1 } }], 1);
+    await requireVolumes(
+      'default',
+      [
+        {
+          form,
+          volume: 'one',
+          data: { target_iqn: target.iqn, target_portal: `${TCP_ADDRESSES[0]}:3260`, target_lun: 1 },
+        },
+      ],
+      1,
+    );
   });
 }
 
 test('an IPv6 portal without brackets, and in another spelling with a tag, is one portal', async () => {
   using target = targetAt(IQN, [IPV6]);
-  await requireVolumes('default', [IPV6, '[FD00:0099:0:0::00F0]:3260,1'].map((portal) => ({ form: portal, volume: 'one', data: { target_iqn: target.iqn, target_portal: portal, target_lun: 1 } })), 1);
+  await requireVolumes(
+    'default',
+    [IPV6, '[FD00:0099:0:0::00F0]:3260,1'].map((portal) => ({
+      form: portal,
+      volume: 'one',
+      data: { target_iqn: target.iqn, target_portal: portal, target_lun: 1 },
+    })),
+    1,
+  );
 });
 
 test('a single path of several portals, each with an IQN and a LUN of its own: in order until one works, and of the ones before it nothing stays', async () => {
@@ -110,13 +166,24 @@ test('a single path of several portals, each with an IQN and a LUN of its own: i
   await using fault = await faultyPortal(TCP_ADDRESSES[0], 'reject');
   await using driver = volumeDriver({ login_timeout_seconds: 5, device_timeout_seconds: 5 });
   const info = {
-    driver_volume_type: 'iscsi', serial: 'several', data: {
-      target_portals: [0, 1, 2].map((index) => `${TCP_ADDRESSES[index] ?? ''}:3260`), target_iqns: [refusing.iqn, bare.iqn, good.iqn], target_luns: [1, 7, LUNS.beyond], access_mode: 'rw',
+    driver_volume_type: 'iscsi',
+    serial: 'several',
+    data: {
+      target_portals: [0, 1, 2].map((index) => `${TCP_ADDRESSES[index] ?? ''}:3260`),
+      target_iqns: [refusing.iqn, bare.iqn, good.iqn],
+      target_luns: [1, 7, LUNS.beyond],
+      access_mode: 'rw',
     },
   };
   const { device, paths } = await driver.connect(info);
-  assert.deepEqual([device.wwid, paths.map(({ target, lun }) => `${target} ${lun}`)], [volumeOf('beyond').wwid, [`${good.iqn} ${LUNS.beyond}`]]);
-  assert.deepEqual((await readResidue()).filter((line) => line.startsWith('session')), [`session ${good.iqn} at ${TCP_ADDRESSES[2]} over default`]);
+  assert.deepEqual(
+    [device.wwid, paths.map(({ target, lun }) => `${target} ${lun}`)],
+    [volumeOf('beyond').wwid, [`${good.iqn} ${LUNS.beyond}`]],
+  );
+  assert.deepEqual(
+    (await readResidue()).filter((line) => line.startsWith('session')),
+    [`session ${good.iqn} at ${TCP_ADDRESSES[2]} over default`],
+  );
   assert.equal((await driver.disconnect(info)).found, true);
   await fault[Symbol.asyncDispose]();
   await requireNothingLeft(before);

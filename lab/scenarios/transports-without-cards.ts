@@ -30,12 +30,18 @@ import { readResidue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
-/** Verification on a real kernel, and what the driver makes of it: the cards' own modules, of which not one has a card; software RDMA whose link goes down and up. */
+/**
+ * Verification on a real kernel, and what the driver makes of it: the cards' own modules, of which not one has a card;
+ * software RDMA whose link goes down and up.
+ */
 const files = new NodeFileSystem();
 const signal = new AbortController().signal;
 const MAC = '00:07:43:04:aa:bb';
 const CARD_MODULES = ['cxgb3i', 'cxgb4i', 'bnx2i', 'qla4xxx', 'be2iscsi', 'qedi'] as const;
-/** What a login may wait for a verdict. A host takes 2 to 6 ms; without KVM every instruction is emulated, at a tenth of a host's speed or less. */
+/**
+ * What a login may wait for a verdict. A host takes 2 to 6 ms; without KVM every instruction is emulated, at a tenth of
+ * a host's speed or less.
+ */
 const EMULATED = readFileSync('/proc/cpuinfo', 'utf8').includes('QEMU TCG');
 const LIMIT_MS = EMULATED ? 400 : 20;
 const ROUNDS = { least: 4, most: 40 };
@@ -45,7 +51,11 @@ let target: LioTarget;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'without-cards' });
-  target = new LioTarget({ iqn: 'iqn.2026-11.org.example:without-cards', luns: { 1: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
+  target = new LioTarget({
+    iqn: 'iqn.2026-11.org.example:without-cards',
+    luns: { 1: volume },
+    portals: [{ address: TCP_ADDRESSES[0] }],
+  });
 });
 
 after(async () => {
@@ -60,11 +70,22 @@ for (const transport of CARD_MODULES) {
     const record = ifaceRecord({ transport, hwaddress: MAC, ipaddress: '10.99.1.77', netIfacename: undefined });
     const records = new IfaceRecords({ files, database: HOST_DATABASE });
     await records.put(record, signal);
-    assert.deepEqual(reasonOf(verifyIface(record, await hardware())), `NO_HARDWARE no ${transport} card is in this host`);
+    assert.deepEqual(
+      reasonOf(verifyIface(record, await hardware())),
+      `NO_HARDWARE no ${transport} card is in this host`,
+    );
     await run('modprobe', [transport]);
-    assert.deepEqual(reasonOf(verifyIface(record, await hardware())), `NO_HARDWARE no ${transport} card is in this host, though the module is loaded`);
-    const report = (await new HostIfaceReports({ files, database: HOST_DATABASE }).list(signal)).find(({ name }) => name === record.name);
-    assert.deepEqual([report?.usable, report?.reason], [false, `no ${transport} card is in this host, though the module is loaded`]);
+    assert.deepEqual(
+      reasonOf(verifyIface(record, await hardware())),
+      `NO_HARDWARE no ${transport} card is in this host, though the module is loaded`,
+    );
+    const report = (await new HostIfaceReports({ files, database: HOST_DATABASE }).list(signal)).find(
+      ({ name }) => name === record.name,
+    );
+    assert.deepEqual(
+      [report?.usable, report?.reason],
+      [false, `no ${transport} card is in this host, though the module is loaded`],
+    );
     assert.equal(await records.remove(record.name, signal), true);
   });
 }
@@ -82,7 +103,10 @@ test('iser follows the link of its port: up, down, up', async () => {
   assert.equal(reasonOf(verifyIface(iser, await hardware(), portal)), 'usable');
   await run('ip', ['link', 'set', 'rdma1', 'down']);
   const down = await hardwareWhen(({ rdmaPorts }) => rdmaPorts.every(({ active }) => !active));
-  assert.equal(reasonOf(verifyIface(iser, down, portal)), 'RDMA_PORT_DOWN no RDMA port that could reach it is active: port 1 of rxe0 on rdma0, down');
+  assert.equal(
+    reasonOf(verifyIface(iser, down, portal)),
+    'RDMA_PORT_DOWN no RDMA port that could reach it is active: port 1 of rxe0 on rdma0, down',
+  );
   await run('ip', ['link', 'set', 'rdma1', 'up']);
   const up = await hardwareWhen(({ rdmaPorts }) => rdmaPorts.some(({ active }) => active));
   assert.equal(reasonOf(verifyIface(iser, up, portal)), 'usable');
@@ -90,7 +114,10 @@ test('iser follows the link of its port: up, down, up', async () => {
 
 test('iser is refused for a portal on a network without RDMA, and not for one behind a router', async () => {
   const iser = await builtIn('iser');
-  assert.match(reasonOf(verifyIface(iser, await hardware(), { address: TCP_ADDRESSES[0] })), /^RDMA_PORT_ELSEWHERE the portal 10\.99\.1\.1 is on the network of portals/);
+  assert.match(
+    reasonOf(verifyIface(iser, await hardware(), { address: TCP_ADDRESSES[0] })),
+    /^RDMA_PORT_ELSEWHERE the portal 10\.99\.1\.1 is on the network of portals/,
+  );
   assert.equal(reasonOf(verifyIface(iser, await hardware(), { address: '203.0.113.9' })), 'usable');
 });
 
@@ -110,15 +137,31 @@ test('a record made for an address is read by open-iscsi, listed, correct, and r
   const present = await hardware();
   const choice = ifaceOfAddress(TCP_ADDRESSES[0], present, (await readIfaces(files, HOST_DATABASE)).ifaces);
   assert.ok(choice.kind === 'make');
-  assert.deepEqual([choice.transport, choice.hwaddress, choice.ipaddress, choice.netIfacename], ['tcp', undefined, undefined, 'portals']);
+  assert.deepEqual(
+    [choice.transport, choice.hwaddress, choice.ipaddress, choice.netIfacename],
+    ['tcp', undefined, undefined, 'portals'],
+  );
   const record = ifaceRecord(choice);
   const records = new IfaceRecords({ files, database: HOST_DATABASE });
   assert.equal((await records.put(record, signal)).kind, 'created');
   assert.equal((await records.put(record, signal)).kind, 'unchanged');
   assert.match(await run('iscsiadm', ['-m', 'iface', '-I', record.name]), /iface\.net_ifacename = portals\n/);
   const entries = parseIfaceList(await run('iscsiadm', ['-m', 'iface']));
-  assert.deepEqual(entries.find(({ name }) => name === record.name), { name: record.name, transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename: 'portals', initiatorname: undefined });
-  assert.deepEqual(entries.flatMap((entry) => checkGenerated(entry, present)), []);
+  assert.deepEqual(
+    entries.find(({ name }) => name === record.name),
+    {
+      name: record.name,
+      transport: 'tcp',
+      hwaddress: undefined,
+      ipaddress: undefined,
+      netIfacename: 'portals',
+      initiatorname: undefined,
+    },
+  );
+  assert.deepEqual(
+    entries.flatMap((entry) => checkGenerated(entry, present)),
+    [],
+  );
   assert.equal(await records.remove(record.name, signal), true);
 });
 
@@ -132,10 +175,17 @@ async function fallsBack(transport: Transport): Promise<void> {
     const before = await readResidue();
     await using falling = volumeDriver({ iscsi_iface: name });
     const begin = performance.now();
-    const { paths: [path], transport: choice, warnings } = await falling.connect(info);
+    const {
+      paths: [path],
+      transport: choice,
+      warnings,
+    } = await falling.connect(info);
     const connected = performance.now() - begin;
     assert.deepEqual(choice, { requested: name, used: 'default', fallback: { code: 'NO_HARDWARE', reason } });
-    assert.deepEqual([path.iface, path.transport, warnings], ['default', 'tcp', [`default is used and not ${name}: ${reason}`]]);
+    assert.deepEqual(
+      [path.iface, path.transport, warnings],
+      ['default', 'tcp', [`default is used and not ${name}: ${reason}`]],
+    );
     assert.deepEqual(falling.commands.logins, ['default']);
     assert.deepEqual(await falling.disconnect(info), { found: true, warnings: [] });
     await requireNothingLeft(before);
@@ -143,7 +193,10 @@ async function fallsBack(transport: Transport): Promise<void> {
     const refused = await strict.connect(info).catch((error: unknown) => error);
     assert.ok(isVolumeError(refused, 'TRANSPORT_UNAVAILABLE'), String(refused));
     assert.deepEqual([refused.message, refused.details['reasonCode']], [reason, 'NO_HARDWARE']);
-    assert.deepEqual(strict.commands.ran.filter(({ program }) => program === 'iscsiadm'), []);
+    assert.deepEqual(
+      strict.commands.ran.filter(({ program }) => program === 'iscsiadm'),
+      [],
+    );
     await requireNothingLeft(before);
     console.log(`${transport}: connected over TCP after ${Math.round(connected)} ms`);
   } finally {
@@ -151,7 +204,10 @@ async function fallsBack(transport: Transport): Promise<void> {
   }
 }
 
-/** Reading the hardware and judging it, as each login does; as often as it takes to be undisturbed by whatever else the machine does. */
+/**
+ * Reading the hardware and judging it, as each login does; as often as it takes to be undisturbed by whatever else the
+ * machine does.
+ */
 async function requireQuickVerdict(transport: Transport): Promise<void> {
   const iface = ifaceRecord({ transport, hwaddress: MAC, ipaddress: undefined, netIfacename: undefined });
   const times: number[] = [];
@@ -169,10 +225,13 @@ async function hardware(): Promise<Hardware> {
 }
 
 async function hardwareWhen(isSo: (hardware: Hardware) => boolean): Promise<Hardware> {
-  const found = await until(async () => {
-    const now = await hardware();
-    return isSo(now) ? now : undefined;
-  }, { clock: SYSTEM_CLOCK, timeoutMs: 5_000, signal });
+  const found = await until(
+    async () => {
+      const now = await hardware();
+      return isSo(now) ? now : undefined;
+    },
+    { clock: SYSTEM_CLOCK, timeoutMs: 5_000, signal },
+  );
   return found ?? (await hardware());
 }
 

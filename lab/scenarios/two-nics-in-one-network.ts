@@ -13,12 +13,17 @@ import { readReversePath } from '../../src/iface/read-reverse-path.js';
 import { run, tryRun } from '../guest/commands.js';
 import { after, before, test } from '../guest/scenario.js';
 
-/** What the kernel does to sockets that are bound to two NICs in one network, and whether the findings and their commands are right. The portal is in a network namespace. */
+/**
+ * What the kernel does to sockets that are bound to two NICs in one network, and whether the findings and their
+ * commands are right. The portal is in a network namespace.
+ */
 const files = new NodeFileSystem();
 const PORTAL = { address: '10.97.0.10', port: 3260 };
 const NICS = { niga: '10.97.0.1', nigb: '10.97.0.2' } as const;
 type Nic = keyof typeof NICS;
-const IFACES = Object.keys(NICS).map((netIfacename) => ifaceRecord({ transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename }));
+const IFACES = Object.keys(NICS).map((netIfacename) =>
+  ifaceRecord({ transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename }),
+);
 
 const LISTEN = `import socket
 s = socket.create_server(("${PORTAL.address}", ${PORTAL.port}))
@@ -49,7 +54,8 @@ before(async () => {
   }
   await run('ip', [...inside, 'link', 'set', 'br0', 'up']);
   listener = spawn('ip', ['netns', 'exec', 'storage', 'python3', '-c', LISTEN], { stdio: 'ignore' });
-  for (let tries = 0; (await connect('niga')) !== `connected from ${NICS.niga}`; tries++) assert.ok(tries < 20, 'the listener does not come');
+  for (let tries = 0; (await connect('niga')) !== `connected from ${NICS.niga}`; tries++)
+    assert.ok(tries < 20, 'the listener does not come');
 });
 
 after(async () => {
@@ -68,7 +74,10 @@ test('REPLIES_DROPPED: strict rp_filter lets one NIC connect and the other time 
   await set('arp_ignore', 1);
   const [finding, ...others] = await findings();
   assert.deepEqual([finding?.code, finding?.devices, others], ['REPLIES_DROPPED', Object.keys(NICS), []]);
-  assert.deepEqual([await connect('niga'), await connect('nigb')].toSorted(), [`connected from ${NICS.niga}`, 'timed out']);
+  assert.deepEqual([await connect('niga'), await connect('nigb')].toSorted(), [
+    `connected from ${NICS.niga}`,
+    'timed out',
+  ]);
   await mend(finding);
   assert.deepEqual(await findings(), []);
   for (const nic of ['niga', 'nigb'] as const) assert.equal(await connect(nic), `connected from ${NICS[nic]}`);
@@ -93,7 +102,10 @@ async function hardware(): ReturnType<typeof readHardware> {
 
 async function findings(): Promise<readonly ReversePathFinding[]> {
   const now = await hardware();
-  const settings = await readReversePath(files, now.netDevices.map(({ name }) => name));
+  const settings = await readReversePath(
+    files,
+    now.netDevices.map(({ name }) => name),
+  );
   assert.ok(settings);
   return checkReversePath(IFACES, now, settings);
 }
@@ -114,9 +126,11 @@ async function connect(nic: Nic): Promise<string> {
 /** The MACs that the portal's host has for the two addresses once it has forgotten and asked. */
 async function askedAnew(): Promise<readonly (string | undefined)[]> {
   await run('ip', ['-n', 'storage', 'neigh', 'flush', 'all']);
-  return await Promise.all(Object.values(NICS).map(async (address) => {
-    await run('ip', ['netns', 'exec', 'storage', 'python3', '-c', SEND, address]);
-    await sleep(500);
-    return / lladdr (\S+)/.exec(await run('ip', ['-n', 'storage', 'neigh', 'show', address]))?.[1];
-  }));
+  return await Promise.all(
+    Object.values(NICS).map(async (address) => {
+      await run('ip', ['netns', 'exec', 'storage', 'python3', '-c', SEND, address]);
+      await sleep(500);
+      return / lladdr (\S+)/.exec(await run('ip', ['-n', 'storage', 'neigh', 'show', address]))?.[1];
+    }),
+  );
 }

@@ -29,10 +29,20 @@ before(async () => {
   cleanUps.push(() => net[Symbol.asyncDispose]());
   const volume = await LioVolume.create({ name: 'two-nics' });
   cleanUps.push(() => volume.remove());
-  const target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: net.portal, namespace: net.namespace }] });
-  cleanUps.push(() => { target.remove(); });
+  const target = new LioTarget({
+    iqn: IQN,
+    luns: { 1: volume },
+    portals: [{ address: net.portal, namespace: net.namespace }],
+  });
+  cleanUps.push(() => {
+    target.remove();
+  });
   info = connectionInfo(volume, target, 1, [net.portal]);
-  const ifaces = { 'storage-nic0': { net_ifacename: 'nic0' }, 'storage-nic1': { net_ifacename: 'nic1' }, 'by-mac': { hwaddress: net.macOf('nic1') } };
+  const ifaces = {
+    'storage-nic0': { net_ifacename: 'nic0' },
+    'storage-nic1': { net_ifacename: 'nic1' },
+    'by-mac': { hwaddress: net.macOf('nic1') },
+  };
   for (const [name, values] of Object.entries(ifaces)) {
     const iface = await makeIface(name, values);
     cleanUps.push(() => iface[Symbol.asyncDispose]());
@@ -64,10 +74,17 @@ test('a source address in iscsi_iface sends over the NIC that has it, by the rec
 test('one volume over two ifaces: each session gets its own disk of it, under one map (W-20)', async () => {
   await startMultipathd();
   try {
-    await using driver = volumeDriver({ iscsi_iface: ['storage-nic0', 'storage-nic1'], volume_use_multipath: true, volume_enforce_multipath: true });
+    await using driver = volumeDriver({
+      iscsi_iface: ['storage-nic0', 'storage-nic1'],
+      volume_use_multipath: true,
+      volume_enforce_multipath: true,
+    });
     const { device, paths } = await driver.connect(info);
     assert.deepEqual(paths.map(({ iface }) => iface).toSorted(), ['storage-nic0', 'storage-nic1']);
-    assert.deepEqual([new Set(paths.map(({ session }) => session)).size, new Set(paths.map(({ disk }) => disk)).size], [2, 2]);
+    assert.deepEqual(
+      [new Set(paths.map(({ session }) => session)).size, new Set(paths.map(({ disk }) => disk)).size],
+      [2, 2],
+    );
     await readDirectly(device.path, 1);
     assert.deepEqual(await driver.disconnect(info), { found: true, warnings: [] });
   } finally {
@@ -86,11 +103,17 @@ test('a volume that is connected over one iface does not come a second time over
 });
 
 for (const [what, records] of [
-  ['a record without a tag and with a setting of its own', [{ settings: { 'node.session.timeo.replacement_timeout': '77' } }]],
-  ['a record for logins at boot, and one of another iface', [
-    { tag: 1, settings: { 'node.startup': 'automatic' } },
-    { tag: 1, iface: 'storage-nic0', settings: { 'node.session.timeo.replacement_timeout': '77' } },
-  ]],
+  [
+    'a record without a tag and with a setting of its own',
+    [{ settings: { 'node.session.timeo.replacement_timeout': '77' } }],
+  ],
+  [
+    'a record for logins at boot, and one of another iface',
+    [
+      { tag: 1, settings: { 'node.startup': 'automatic' } },
+      { tag: 1, iface: 'storage-nic0', settings: { 'node.session.timeo.replacement_timeout': '77' } },
+    ],
+  ],
 ] as const) {
   test(`${what}, an administrator's, stays byte for byte and is not logged in: the volume comes over the iface asked for (W-6)`, async () => {
     await using present = await AdministratorsRecords.create(IQN, net.portal, records);
@@ -99,7 +122,10 @@ for (const [what, records] of [
     await using driver = volumeDriver({ iscsi_iface: 'storage-nic1' });
     assert.equal((await driver.connect(info)).paths[0].iface, 'storage-nic1');
     assert.deepEqual(present.read(), texts);
-    assert.deepEqual(compareResidue(before, await readResidue()).filter((line) => line.startsWith('+ session')), [`+ session ${IQN} at ${net.portal} over storage-nic1`]);
+    assert.deepEqual(
+      compareResidue(before, await readResidue()).filter((line) => line.startsWith('+ session')),
+      [`+ session ${IQN} at ${net.portal} over storage-nic1`],
+    );
     assert.deepEqual(await driver.disconnect(info), { found: true, warnings: [] });
     assert.deepEqual(present.read(), texts);
     await requireNothingLeft(before);
@@ -110,7 +136,10 @@ for (const [what, records] of [
 async function carries(nic: Nic, iscsiIface: unknown, name = iscsiIface): Promise<void> {
   await using driver = volumeDriver({ iscsi_iface: iscsiIface });
   const before = NICS.map((each) => net.bytesOf(each));
-  const { device, paths: [path] } = await driver.connect(info);
+  const {
+    device,
+    paths: [path],
+  } = await driver.connect(info);
   assert.deepEqual([path.iface, path.transport], [name, 'tcp']);
   await readDirectly(device.path, 16);
   await driver.disconnect(info);

@@ -5,7 +5,9 @@ export function aborted(signal: AbortSignal): VolumeError {
   const reason: unknown = signal.reason;
   if (reason instanceof VolumeError) return reason;
   const late = reason instanceof Error && reason.name === 'TimeoutError';
-  return new VolumeError('ABORTED', late ? 'Stopped as the time limit passed' : 'Stopped as the caller asked', { cause: reason });
+  return new VolumeError('ABORTED', late ? 'Stopped as the time limit passed' : 'Stopped as the caller asked', {
+    cause: reason,
+  });
 }
 
 /** @throws {VolumeError} `ABORTED` when the signal has aborted */

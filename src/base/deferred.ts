@@ -6,6 +6,8 @@ export interface Deferred<Result> {
 
 export function deferred<Result>(): Deferred<Result> {
   let settle: ((result: Result) => void) | undefined;
-  const promise = new Promise<Result>((resolve) => { settle = resolve; });
+  const promise = new Promise<Result>((resolve) => {
+    settle = resolve;
+  });
   return { promise, resolve: (result) => settle?.(result) };
 }

@@ -7,7 +7,10 @@ export function isIP(text: string): 0 | 4 | 6 {
   return groupsOf(withoutZone(text)) === undefined ? 0 : 6;
 }
 
-/** The one spelling of an address: IPv6 as RFC 5952 says (lower case, longest run of zeroes as `::`), host names in lower case. */
+/**
+ * The one spelling of an address: IPv6 as RFC 5952 says (lower case, longest run of zeroes as `::`), host names in
+ * lower case.
+ */
 export function canonicalAddress(text: string): string {
   const bare = withoutZone(text);
   const groups = bare.includes(':') ? groupsOf(bare) : undefined;
@@ -40,7 +43,10 @@ export function numericAddress(text: string): string | undefined {
   const numbers = parts.map((part) => (/^0[0-7]+$/.test(part) ? Number.parseInt(part, 8) : Number(part)));
   const [last = 0, bytes] = [numbers.at(-1), numbers.slice(0, -1)];
   if (bytes.some((byte) => byte > 255) || last >= 256 ** (4 - bytes.length)) return undefined;
-  const rest = Array.from({ length: 4 - bytes.length }, (_unused, index) => Math.floor(last / 256 ** (3 - bytes.length - index)) % 256);
+  const rest = Array.from(
+    { length: 4 - bytes.length },
+    (_unused, index) => Math.floor(last / 256 ** (3 - bytes.length - index)) % 256,
+  );
   return [...bytes, ...rest].join('.');
 }
 

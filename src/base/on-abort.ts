@@ -6,12 +6,20 @@ export function onAbort(signal: AbortSignal, tell: () => void): () => void {
   const waiting = WAITING.get(signal) ?? listenTo(signal);
   const entry = { tell };
   waiting.add(entry);
-  return () => { waiting.delete(entry); };
+  return () => {
+    waiting.delete(entry);
+  };
 }
 
 function listenTo(signal: AbortSignal): Set<{ readonly tell: () => void }> {
   const waiting = new Set<{ readonly tell: () => void }>();
   WAITING.set(signal, waiting);
-  signal.addEventListener('abort', () => { for (const { tell } of [...waiting]) tell(); }, { once: true });
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const { tell } of [...waiting]) tell();
+    },
+    { once: true },
+  );
   return waiting;
 }

@@ -1,4 +1,7 @@
-/** A value as an error message shows it: JSON, cut after 80 characters, so that a newline or a quote cannot pass for the message's own. */
+/**
+ * A value as an error message shows it: JSON, cut after 80 characters, so that a newline or a quote cannot pass for the
+ * message's own.
+ */
 export function quoted(value: unknown): string {
   const text = asJson(value) ?? typeof value;
   return text.length <= 80 ? text : `${text.slice(0, 79)}…`;

@@ -6,7 +6,9 @@ export class Secret {
     this.#text = text;
   }
 
-  /** Gives the text up. Called only where it leaves the process: a record file, a command's arguments, a libvirt secret. */
+  /**
+   * Gives the text up. Called only where it leaves the process: a record file, a command's arguments, a libvirt secret.
+   */
   reveal(): string {
     return this.#text;
   }

@@ -8,7 +8,9 @@ export function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal
     return Promise.reject(aborted(signal));
   }
   return new Promise((resolve, reject) => {
-    const off = onAbort(signal, () => { reject(aborted(signal)); });
+    const off = onAbort(signal, () => {
+      reject(aborted(signal));
+    });
     work.then(resolve, reject).finally(off);
   });
 }

@@ -1,7 +1,7 @@
 /**
- * Every code a caller may decide on, with the exit status the command line gives it: 2 where the caller's input is wrong,
- * 1 where the work was refused or failed. Codes are stable within a major version; messages are free to improve. docs/errors.md
- * explains each.
+ * Every code a caller may decide on, with the exit status the command line gives it: 2 where the caller's input is
+ * wrong, 1 where the work was refused or failed. Codes are stable within a major version; messages are free to improve.
+ * docs/errors.md explains each.
  */
 export const ERROR_EXIT_STATUS = {
   USAGE: 2,

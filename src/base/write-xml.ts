@@ -10,7 +10,12 @@ export interface XmlElement {
 /** fast-xml-parser's form for ordered XML: one key that names the element, `:@` for its attributes. */
 type OrderedNode = Readonly<Record<string, unknown>>;
 
-const COMMON = { preserveOrder: true, ignoreAttributes: false, attributeNamePrefix: '', suppressEmptyNode: true } as const;
+const COMMON = {
+  preserveOrder: true,
+  ignoreAttributes: false,
+  attributeNamePrefix: '',
+  suppressEmptyNode: true,
+} as const;
 const ON_ONE_LINE = new XMLBuilder(COMMON);
 const INDENTED = new XMLBuilder({ ...COMMON, format: true, indentBy: '  ' });
 

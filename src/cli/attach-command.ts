@@ -28,20 +28,36 @@ export function addAttachCommand(program: Command, begin: Begin): void {
     .addOption(new Option('--bus <BUS>', 'the bus it is on').choices(BUSES).makeOptionMandatory())
     .addOption(new Option('--type <TYPE>', 'what the guest sees (default: disk)').choices(DEVICE_TYPES))
     .option('--unit <N>', 'the unit on the controller, 0 to 255; only for --bus scsi')
-    .option('--passphrase-file <FILE>', 'what opens an encrypted (LUKS) volume: the text of FILE less one newline at its end; - is stdin')
-    .addHelpText('after', `
+    .option(
+      '--passphrase-file <FILE>',
+      'what opens an encrypted (LUKS) volume: the text of FILE less one newline at its end; - is stdin',
+    )
+    .addHelpText(
+      'after',
+      `
 Examples:
   libvirt-volume attach web1 --connection-info volume.json --dev vdb --bus virtio
   libvirt-volume attach web1 --connection-info volume.json --dev sdb --bus scsi --unit 1 --json
-  get-key volume-1 | libvirt-volume attach web1 --connection-info volume.json --dev vdb --bus virtio --passphrase-file -`)
+  get-key volume-1 |
+    libvirt-volume attach web1 --connection-info volume.json --dev vdb --bus virtio --passphrase-file -`,
+    )
     .action((domainText: string, { connectionInfo: file, passphraseFile, ...diskInfo }: AttachFlags) => {
       const domain = domainArgument(domainText);
       begin({
         doing: `Attaching the volume to ${formatDomainRef(domain)}`,
         run: async ({ readJson, readBytes, driverFor, signal }) => {
           const connectionInfo = await readJson(file);
-          const options = passphraseFile === undefined ? {} : { encryption: { passphrase: withoutFinalNewline(await readBytes(passphraseFile)) } };
-          const { volume, diskXml } = await driverFor(connectionInfo).attach(domain, connectionInfo, diskInfo, signal, options);
+          const options =
+            passphraseFile === undefined
+              ? {}
+              : { encryption: { passphrase: withoutFinalNewline(await readBytes(passphraseFile)) } };
+          const { volume, diskXml } = await driverFor(connectionInfo).attach(
+            domain,
+            connectionInfo,
+            diskInfo,
+            signal,
+            options,
+          );
           const name = formatDomainRef(domain);
           return {
             document: { ...volumeDocument(volume), diskXml, domain: name },

@@ -8,12 +8,17 @@ import { volumeText } from './volume-text.js';
 export function addConnectCommand(program: Command, begin: Begin): void {
   program
     .command('connect')
-    .description('Connects a volume to this host and prints its block device. A volume that is connected already stays as it is.')
+    .description(
+      'Connects a volume to this host and prints its block device. A volume that is connected already stays as it is.',
+    )
     .addOption(connectionInfoOption())
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   libvirt-volume connect --connection-info volume.json
-  libvirt-volume connect --connection-info - --json < volume.json`)
+  libvirt-volume connect --connection-info - --json < volume.json`,
+    )
     .action(({ connectionInfo: file }: { readonly connectionInfo: string }) => {
       begin({
         doing: 'Connecting the volume',

@@ -14,14 +14,23 @@ interface DiskXmlFlags {
 export function addDiskXmlCommand(program: Command, begin: Begin): void {
   program
     .command('disk-xml')
-    .description("Prints the <disk> element for libvirt. The device is the connection_info's data.device_path, else that of the connected volume.")
+    .description(
+      "Prints the <disk> element for libvirt. The device is the connection_info's data.device_path, else that of " +
+        'the connected volume.',
+    )
     .addOption(connectionInfoOption())
-    .requiredOption('--disk-info <FILE>', 'where the guest shall see the disk, as JSON: { "dev", "bus", "type", "unit" }; - is stdin')
+    .requiredOption(
+      '--disk-info <FILE>',
+      'where the guest shall see the disk, as JSON: { "dev", "bus", "type", "unit" }; - is stdin',
+    )
     .option('--secret-uuid <UUID>', 'the libvirt secret that opens the LUKS volume')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   libvirt-volume disk-xml --connection-info volume.json --disk-info disk.json
-  echo '{"dev":"vdb","bus":"virtio"}' | libvirt-volume disk-xml --connection-info volume.json --disk-info -`)
+  echo '{"dev":"vdb","bus":"virtio"}' | libvirt-volume disk-xml --connection-info volume.json --disk-info -`,
+    )
     .action((flags: DiskXmlFlags) => {
       begin({
         doing: 'Looking for the volume',
@@ -44,7 +53,12 @@ function devicePathIn(connectionInfo: unknown): string | undefined {
 async function connectedDevice(connectionInfo: unknown, { driverFor, signal }: CommandContext): Promise<string> {
   const volume = await driverFor(connectionInfo).find(connectionInfo, signal);
   if (volume !== undefined) return volume.device.path;
-  throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot describe the disk: the volume is not connected to this host, and the connection_info has no data.device_path', {
-    hint: 'Connect it first: libvirt-volume connect --connection-info FILE',
-  });
+  throw new VolumeError(
+    'DEVICE_NOT_FOUND',
+    'Cannot describe the disk: the volume is not connected to this host, and the connection_info has no ' +
+      'data.device_path',
+    {
+      hint: 'Connect it first: libvirt-volume connect --connection-info FILE',
+    },
+  );
 }

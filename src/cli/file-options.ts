@@ -3,17 +3,26 @@ import type { DisconnectOptions } from '../driver/volume-driver.js';
 
 /** `--connection-info FILE`, which most commands need. */
 export function connectionInfoOption(): Option {
-  return new Option('--connection-info <FILE>', "the storage service's connection_info as JSON; - is stdin").makeOptionMandatory();
+  return new Option(
+    '--connection-info <FILE>',
+    "the storage service's connection_info as JSON; - is stdin",
+  ).makeOptionMandatory();
 }
 
 /** `--force`, of the commands that take a volume away. */
 export function forceOption(): Option {
-  return new Option('--force', 'goes on past failures and reports all of them in the end; data that was not written out may be lost');
+  return new Option(
+    '--force',
+    'goes on past failures and reports all of them in the end; data that was not written out may be lost',
+  );
 }
 
 /** `--wwid W`, of the same commands. */
 export function wwidOption(): Option {
-  return new Option('--wwid <WWID>', 'the volume that must be there, as connect said; when another one is, nothing is touched');
+  return new Option(
+    '--wwid <WWID>',
+    'the volume that must be there, as connect said; when another one is, nothing is touched',
+  );
 }
 
 /** What such a command hands on. */

@@ -13,13 +13,16 @@ export function addIfacesCommand(program: Command, begin: Begin): void {
   const ifaces = program
     .command('ifaces')
     .description('Shows the open-iscsi ifaces of this host, whether each can work, and why not.')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   libvirt-volume ifaces
   libvirt-volume ifaces --json
   libvirt-volume ifaces generate
   libvirt-volume ifaces create --transport cxgb4i --hwaddress 00:07:43:12:34:56
-  libvirt-volume ifaces delete libvirt-volume.cxgb4i.000743123456`)
+  libvirt-volume ifaces delete libvirt-volume.cxgb4i.000743123456`,
+    )
     .action(() => {
       begin({
         doing: 'Looking at the ifaces',
@@ -38,10 +41,16 @@ Examples:
 function addGenerateCommand(ifaces: Command, begin: Begin): void {
   ifaces
     .command('generate')
-    .description('Has open-iscsi make an iface record for each HBA that has none (iscsiadm -m iface), and checks all of them against the hardware.')
-    .addHelpText('after', `
+    .description(
+      'Has open-iscsi make an iface record for each HBA that has none (iscsiadm -m iface), and checks all of them ' +
+        'against the hardware.',
+    )
+    .addHelpText(
+      'after',
+      `
 Example:
-  libvirt-volume ifaces generate --json`)
+  libvirt-volume ifaces generate --json`,
+    )
     .action(() => {
       begin({
         doing: 'Having open-iscsi make iface records',
@@ -50,13 +59,20 @@ Example:
           const list = await reports().list(signal);
           const warnings = differences.map(({ iface, reason }) => `${iface}: ${reason}`);
           const text = made.length === 0 ? 'Nothing is new' : `Made ${made.join(', ')}`;
-          return { document: { made, ifaces: list.map(ifaceDocument), differences, warnings }, text: `${text}\n\n${ifacesText(list)}`, warnings };
+          return {
+            document: { made, ifaces: list.map(ifaceDocument), differences, warnings },
+            text: `${text}\n\n${ifacesText(list)}`,
+            warnings,
+          };
         },
       });
     });
 }
 
-/** `ifaces create`: a record of our own, or the word that it is there. Its hardware is looked at, and a record that cannot work is made all the same, aloud. */
+/**
+ * `ifaces create`: a record of our own, or the word that it is there. Its hardware is looked at, and a record that
+ * cannot work is made all the same, aloud.
+ */
 function addCreateCommand(ifaces: Command, begin: Begin): void {
   ifaces
     .command('create')
@@ -67,10 +83,13 @@ function addCreateCommand(ifaces: Command, begin: Begin): void {
     .option('--net-ifacename <D>', 'the network device to bind to, where no --hwaddress does it')
     .option('--initiatorname <I>', "the initiator name of its sessions; without it the host's own")
     .option('--vlan <N>', 'the VLAN that the card shall use, 1 to 4094')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   libvirt-volume ifaces create --transport qedi --hwaddress 00:0e:1e:12:34:56 --ipaddress 192.0.2.7 --vlan 7
-  libvirt-volume ifaces create --transport tcp --net-ifacename eth1.20`)
+  libvirt-volume ifaces create --transport tcp --net-ifacename eth1.20`,
+    )
     .action((given: GivenIface) => {
       begin({
         doing: 'Making the iface record',
@@ -80,7 +99,15 @@ Examples:
           const report = (await reports().list(signal)).find(({ name }) => name === iface.name);
           const warnings = report?.reason === undefined ? [] : [`${iface.name} cannot work yet: ${report.reason}`];
           const text = change.kind === 'created' ? `Made ${iface.name}` : `Nothing to do: ${iface.name} is there`;
-          return { document: { created: change.kind === 'created', iface: report === undefined ? { name: iface.name } : ifaceDocument(report), warnings }, text, warnings };
+          return {
+            document: {
+              created: change.kind === 'created',
+              iface: report === undefined ? { name: iface.name } : ifaceDocument(report),
+              warnings,
+            },
+            text,
+            warnings,
+          };
         },
       });
     });
@@ -96,8 +123,15 @@ function addDeleteCommand(ifaces: Command, begin: Begin): void {
       begin({
         doing: 'Removing the iface record',
         run: async ({ ifaceRecords, signal }) => {
-          const deleted = await ifaceRecords().remove(asUsage(() => parseIfaceName(name)), signal);
-          return { document: { deleted, warnings: [] }, text: deleted ? `Removed ${name}` : `Nothing to do: there is no record ${name}`, warnings: [] };
+          const deleted = await ifaceRecords().remove(
+            asUsage(() => parseIfaceName(name)),
+            signal,
+          );
+          return {
+            document: { deleted, warnings: [] },
+            text: deleted ? `Removed ${name}` : `Nothing to do: there is no record ${name}`,
+            warnings: [],
+          };
         },
       });
     });
@@ -111,22 +145,53 @@ function asUsage<Result>(read: () => Result): Result {
   }
 }
 
-function ifaceDocument({ name, transport, hwaddress, ipaddress, netIfacename, builtIn, usable, code, reason, findings }: IfaceReport): object {
+function ifaceDocument({
+  name,
+  transport,
+  hwaddress,
+  ipaddress,
+  netIfacename,
+  builtIn,
+  usable,
+  code,
+  reason,
+  findings,
+}: IfaceReport): object {
   return {
-    name, transport, hwaddress: hwaddress ?? null, ipaddress: ipaddress ?? null, netIfacename: netIfacename ?? null,
-    builtIn, usable, code: code ?? null, reason: reason ?? null, findings: findings.map(({ code: of, reason: why, mend }) => ({ code: of, reason: why, mend: mend ?? null })),
+    name,
+    transport,
+    hwaddress: hwaddress ?? null,
+    ipaddress: ipaddress ?? null,
+    netIfacename: netIfacename ?? null,
+    builtIn,
+    usable,
+    code: code ?? null,
+    reason: reason ?? null,
+    findings: findings.map(({ code: of, reason: why, mend }) => ({ code: of, reason: why, mend: mend ?? null })),
   };
 }
 
 /** The table, and below it what of the records does not fit the hardware, each with the command that mends it. */
 function ifacesText(reports: readonly IfaceReport[]): string {
-  const misfits = reports.flatMap(({ findings }) => findings).flatMap(({ iface, code, reason, mend }) => [[iface, code, reason], ...(mend === undefined ? [] : [['', '', mend]])]);
-  return misfits.length === 0 ? ifaceTable(reports) : `${ifaceTable(reports)}\n\nRecords that do not fit the hardware:\n${alignedTable(misfits)}`;
+  const misfits = reports
+    .flatMap(({ findings }) => findings)
+    .flatMap(({ iface, code, reason, mend }) => [
+      [iface, code, reason],
+      ...(mend === undefined ? [] : [['', '', mend]]),
+    ]);
+  return misfits.length === 0
+    ? ifaceTable(reports)
+    : `${ifaceTable(reports)}\n\nRecords that do not fit the hardware:\n${alignedTable(misfits)}`;
 }
 
 function ifaceTable(reports: readonly IfaceReport[]): string {
   const rows = reports.map(({ name, transport, hwaddress, ipaddress, netIfacename, usable, reason }) => [
-    name, transport, hwaddress ?? '-', ipaddress ?? '-', netIfacename ?? '-', usable ? 'yes' : `no: ${reason ?? 'unknown'}`,
+    name,
+    transport,
+    hwaddress ?? '-',
+    ipaddress ?? '-',
+    netIfacename ?? '-',
+    usable ? 'yes' : `no: ${reason ?? 'unknown'}`,
   ]);
   return alignedTable([['IFACE', 'TRANSPORT', 'HWADDRESS', 'IPADDRESS', 'NET', 'USABLE'], ...rows]);
 }

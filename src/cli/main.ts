@@ -16,6 +16,11 @@ const makeContainer: MakeContainer = ({ options, verbose }) => {
 const { stdout, stderr, stdin, env } = process;
 // Whoever read our output may be gone before its end (`| head`): that must not look like a mistake of this program.
 for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
-const status = await run(process.argv.slice(2), { stdout, stderr, stdin, env, isTTY: stderr.isTTY, signals: process }, makeContainer);
-// Ended once what is still in the pipes is out, and not later: a login to a silent portal that nobody waits for would keep this process for its whole time.
+const status = await run(
+  process.argv.slice(2),
+  { stdout, stderr, stdin, env, isTTY: stderr.isTTY, signals: process },
+  makeContainer,
+);
+// Ended once what is still in the pipes is out, and not later: a login to a silent portal that nobody waits for would
+// keep this process for its whole time.
 stdout.write('', () => stderr.write('', () => process.exit(status)));

@@ -23,7 +23,17 @@ export type Request =
   | { readonly kind: 'help' | 'version'; readonly text: string }
   | { readonly kind: 'work'; readonly work: CommandWork; readonly flags: GlobalFlags };
 
-const COMMANDS = [addConnectCommand, addDisconnectCommand, addDiskXmlCommand, addAttachCommand, addDetachCommand, addExtendCommand, addSwapCommand, addIfacesCommand, addDoctorCommand];
+const COMMANDS = [
+  addConnectCommand,
+  addDisconnectCommand,
+  addDiskXmlCommand,
+  addAttachCommand,
+  addDetachCommand,
+  addExtendCommand,
+  addSwapCommand,
+  addIfacesCommand,
+  addDoctorCommand,
+];
 
 /**
  * @param args the arguments after the program's name
@@ -38,7 +48,8 @@ export function parseArguments(args: readonly string[]): Request {
     program.parse(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) throw usageError(error, program.commands.find((command) => args.includes(command.name()))?.name());
+    if (error.exitCode !== 0)
+      throw usageError(error, program.commands.find((command) => args.includes(command.name()))?.name());
     return { kind: error.code === 'commander.version' ? 'version' : 'help', text: printed.join('') };
   }
   const [work] = begun;
@@ -58,7 +69,9 @@ function newProgram(print: (text: string) => void): Command {
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: print, writeErr: () => undefined })
     .exitOverride()
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Exit status: 0 done, 1 refused or failed, 2 wrong usage or bad input.
 
 Examples:
@@ -66,13 +79,17 @@ Examples:
   libvirt-volume ifaces
   libvirt-volume connect --connection-info volume.json
   libvirt-volume attach web1 --connection-info volume.json --dev vdb --bus virtio
-  libvirt-volume detach web1 --connection-info volume.json`);
+  libvirt-volume detach web1 --connection-info volume.json`,
+    );
 }
 
 /** commander's message in this house's form; with no command at all it has none. */
 function usageError({ code, message }: CommanderError, command: string | undefined): VolumeError {
-  if (code === 'commander.help') return new VolumeError('USAGE', 'No command is given', { hint: 'libvirt-volume --help' });
+  if (code === 'commander.help')
+    return new VolumeError('USAGE', 'No command is given', { hint: 'libvirt-volume --help' });
   const [what = '', suggestion] = message.replace(/^error: /, '').split('\n');
   const help = `libvirt-volume ${command === undefined ? '' : `${command} `}--help`;
-  return new VolumeError('USAGE', `Wrong usage: ${what}`, { hint: suggestion === undefined ? help : `${suggestion.replace(/^\((.*)\)$/, '$1')} See ${help}` });
+  return new VolumeError('USAGE', `Wrong usage: ${what}`, {
+    hint: suggestion === undefined ? help : `${suggestion.replace(/^\((.*)\)$/, '$1')} See ${help}`,
+  });
 }

@@ -1,8 +1,8 @@
 import { VolumeError } from '../base/volume-error.js';
 
 /**
- * Reads JSON, and says where it stops being that. What the text holds is never quoted: a connection_info holds passwords, and the
- * messages of `JSON.parse` show the text around the place.
+ * Reads JSON, and says where it stops being that. What the text holds is never quoted: a connection_info holds
+ * passwords, and the messages of `JSON.parse` show the text around the place.
  * @throws {VolumeError} `USAGE` with line and column
  */
 export function parseJson(text: string, origin: string): unknown {
@@ -10,13 +10,21 @@ export function parseJson(text: string, origin: string): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     const { line, column } = positionOf(text, errorOffset(text));
-    throw new VolumeError('USAGE', `Cannot read ${origin} as JSON: ${isBegunJson(text) ? 'the text ends too early, at' : 'it goes wrong at'} line ${line}, column ${column}`, {
-      details: { file: origin, line, column },
-    });
+    throw new VolumeError(
+      'USAGE',
+      `Cannot read ${origin} as JSON: ${isBegunJson(text) ? 'the text ends too early, at' : 'it goes wrong at'} ` +
+        `line ${line}, column ${column}`,
+      {
+        details: { file: origin, line, column },
+      },
+    );
   }
 }
 
-/** The first character that no JSON can have there: the shortest beginning of the text that is not the beginning of any JSON. */
+/**
+ * The first character that no JSON can have there: the shortest beginning of the text that is not the beginning of any
+ * JSON.
+ */
 function errorOffset(text: string): number {
   let [good, bad] = [0, text.length + 1];
   while (bad - good > 1) {

@@ -15,10 +15,14 @@ export interface GivenIface {
   readonly vlan?: string;
 }
 
-/** @throws {VolumeError} `USAGE` for what is no value of its option, and for options that open-iscsi would ignore beside each other */
+/**
+ * @throws {VolumeError} `USAGE` for what is no value of its option, and for options that open-iscsi would ignore beside
+ * each other
+ */
 export function readNewIface(options: GivenIface): NewIface {
   const { transport, hwaddress, ipaddress, netIfacename, initiatorname, vlan } = options;
-  if (!isTransport(transport)) throw usage(`Cannot make an iface of transport ${quoted(transport)}: expected one of ${TRANSPORTS.join(', ')}`);
+  if (!isTransport(transport))
+    throw usage(`Cannot make an iface of transport ${quoted(transport)}: expected one of ${TRANSPORTS.join(', ')}`);
   checkBinding(transport, options);
   return {
     transport,
@@ -31,12 +35,18 @@ export function readNewIface(options: GivenIface): NewIface {
 }
 
 function checkBinding(transport: Transport, { hwaddress, netIfacename, vlan }: GivenIface): void {
-  if (hwaddress === undefined && netIfacename === undefined) throw usage('Cannot make an iface that is bound to nothing: expected --hwaddress, or --net-ifacename');
+  if (hwaddress === undefined && netIfacename === undefined)
+    throw usage('Cannot make an iface that is bound to nothing: expected --hwaddress, or --net-ifacename');
   if (transport !== 'tcp') return;
-  if (hwaddress !== undefined && netIfacename !== undefined) { // usr/io.c, bind_conn_to_iface
-    throw usage('Cannot bind a tcp iface by --hwaddress and by --net-ifacename: open-iscsi would ignore the device. Give one of them');
+  if (hwaddress !== undefined && netIfacename !== undefined) {
+    // usr/io.c, bind_conn_to_iface
+    throw usage(
+      'Cannot bind a tcp iface by --hwaddress and by --net-ifacename: open-iscsi ' +
+        'would ignore the device. Give one of them',
+    );
   }
-  if (vlan !== undefined) throw usage('Cannot make a tcp iface with --vlan, which only HBAs know: give the VLAN\'s device as --net-ifacename');
+  if (vlan !== undefined)
+    throw usage("Cannot make a tcp iface with --vlan, which only HBAs know: give the VLAN's device as --net-ifacename");
 }
 
 function given<Value>(text: string | undefined, read: (text: string) => Value): Value | undefined {
@@ -44,7 +54,8 @@ function given<Value>(text: string | undefined, read: (text: string) => Value): 
 }
 
 function readMac(text: string): string {
-  if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/i.test(text)) throw usage(`Cannot read ${quoted(text)} as a MAC address: expected the form 00:07:43:12:34:56`);
+  if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/i.test(text))
+    throw usage(`Cannot read ${quoted(text)} as a MAC address: expected the form 00:07:43:12:34:56`);
   return text.toLowerCase();
 }
 
@@ -55,12 +66,16 @@ function readAddress(text: string): string {
 
 /** net/core/dev.c, dev_valid_name. */
 function readDevice(text: string): string {
-  if (!/^[^\s/:]{1,15}$/.test(text) || text === '.' || text === '..') throw usage(`Cannot read ${quoted(text)} as the name of a network device: expected 1 to 15 characters without blanks, / or :`);
+  if (!/^[^\s/:]{1,15}$/.test(text) || text === '.' || text === '..')
+    throw usage(
+      `Cannot read ${quoted(text)} as the name of a network device: expected 1 to 15 characters without blanks, / or :`,
+    );
   return text;
 }
 
 function readInitiatorName(text: string): string {
-  if (!isStandardName(text)) throw usage(`Cannot read ${quoted(text)} as an initiator name: expected the form iqn.2010-10.org.example:host`);
+  if (!isStandardName(text))
+    throw usage(`Cannot read ${quoted(text)} as an initiator name: expected the form iqn.2010-10.org.example:host`);
   return text;
 }
 

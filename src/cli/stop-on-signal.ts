@@ -2,9 +2,13 @@ import { VolumeError } from '../base/volume-error.js';
 import { type CliIo, STOP_SIGNALS } from './cli-io.js';
 
 /**
- * Runs the work under a signal that SIGINT and SIGTERM abort. The work is always waited for: what it began, it undoes first.
+ * Runs the work under a signal that SIGINT and SIGTERM abort. The work is always waited for: what it began, it undoes
+ * first.
  */
-export async function stopOnSignal<Result>({ signals, stderr }: Pick<CliIo, 'signals' | 'stderr'>, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+export async function stopOnSignal<Result>(
+  { signals, stderr }: Pick<CliIo, 'signals' | 'stderr'>,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
   const controller = new AbortController();
   const listeners = STOP_SIGNALS.map((name) => ({
     name,

@@ -9,7 +9,11 @@ export interface VolumeDocument {
   readonly wwid: string | null;
   readonly sizeBytes: number;
   readonly paths: readonly PathDocument[];
-  readonly transport: { readonly requested: string; readonly used: string; readonly fallback: { readonly code: string; readonly reason: string } | null };
+  readonly transport: {
+    readonly requested: string;
+    readonly used: string;
+    readonly fallback: { readonly code: string; readonly reason: string } | null;
+  };
   readonly warnings: readonly string[];
 }
 

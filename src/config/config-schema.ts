@@ -14,8 +14,12 @@ const directory = (): z.ZodString => {
   return z.string({ error }).regex(/^\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\p{Cc}]*$/u, { error });
 };
 
-const choice = <const Values extends readonly [string, ...string[]]>(values: Values): z.ZodEnum<{ [Value in Values[number]]: Value }> =>
-  z.enum(values, { error: values.length === 2 ? `expected ${values.join(' or ')}` : `expected one of ${values.join(', ')}` });
+const choice = <const Values extends readonly [string, ...string[]]>(
+  values: Values,
+): z.ZodEnum<{ [Value in Values[number]]: Value }> =>
+  z.enum(values, {
+    error: values.length === 2 ? `expected ${values.join(' or ')}` : `expected one of ${values.join(', ')}`,
+  });
 
 const DATABASE_ROOT = 'expected auto, or an absolute path without ".."';
 const LIBVIRT_URI = 'expected a libvirt URI such as qemu:///system';
@@ -23,33 +27,70 @@ const HELPER = 'expected a list of texts: a command and its arguments, such as [
 const CACHE_MODE = `expected block= and one of ${CACHE_MODES.join(', ')}`;
 
 /** The section `[libvirt]`: every option, its default, and in each `error` what would be right. */
-export const libvirtSection = z.strictObject({
-  uri: z.string({ error: LIBVIRT_URI }).regex(/^[a-z][a-z0-9+.-]*:\S*$/, { error: LIBVIRT_URI }).default('qemu:///system')
-    .describe('The libvirt daemon that the guests belong to.'),
-  iscsi_iface: ifaceChoice.default('default')
-    .describe('The open-iscsi iface, or ifaces, that volumes are reached over: a name, hardware, or the source address.'),
-  iscsi_iface_fallback: choice(['default', 'none']).default('default')
-    .describe('What is used where the iface cannot work: software TCP (default), or nothing (none).'),
-  volume_use_multipath: flag().default(false).describe('Opens every path of a volume and puts a multipath map over them.'),
-  volume_enforce_multipath: flag().default(false).describe('No attach without a multipath map. Needs volume_use_multipath.'),
-  multipath_replacement_timeout_seconds: upTo(3600).default(15).describe('How long a path of a map may be away before its I/O goes to the others.'),
-  login_timeout_seconds: upTo(600).default(15).describe('The longest wait for one try of a login to a target.'),
-  login_attempts: upTo(10).default(1).describe('How many times open-iscsi tries a login that is not answered.'),
-  device_timeout_seconds: upTo(3600).default(60).describe('The longest wait for a block device to come or go.'),
-  chap_secrets: choice(['record-file', 'argv']).default('record-file')
-    .describe('How CHAP secrets reach open-iscsi: in its record files, or in arguments that every user of the host can read.'),
-  state_directory: directory().default('/var/lib/libvirt-volume').describe('Where it is kept what must be remembered of this host.'),
-  lock_directory: directory().default('/run/lock/libvirt-volume').describe('Where the locks between processes are. Each process must name the same one.'),
-  database_root: z.string({ error: DATABASE_ROOT }).regex(/^(?:auto|\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\p{Cc}]*[^/\p{Cc}]\/*)$/u, { error: DATABASE_ROOT }).default('auto')
-    .describe('The folder in which open-iscsi keeps nodes and ifaces; auto: as iscsiadm was built.'),
-  root_helper: z.array(z.string({ error: HELPER }).min(1, { error: HELPER }), { error: HELPER }).default([])
-    .describe('The command, and its arguments, that runs other commands as root. Empty for none.'),
-  use_default_aio_mode_for_volumes: flag().default(false).describe("Leaves a disk's AIO mode to QEMU instead of asking for native."),
-  disk_cachemodes: z.array(z.string({ error: CACHE_MODE }).regex(new RegExp(`^block=(?:${CACHE_MODES.join('|')})$`), { error: CACHE_MODE }),
-    { error: 'expected a list such as ["block=writeback"]' }).max(1, { error: 'expected one cache mode for block' }).default([])
-    .describe('The cache mode of block devices, such as ["block=writeback"].'),
-  virt_type: choice(VIRT_TYPES).default('kvm').describe('The kind of hypervisor that the guests run on.'),
-}, { error: 'expected a table' });
+export const libvirtSection = z.strictObject(
+  {
+    uri: z
+      .string({ error: LIBVIRT_URI })
+      .regex(/^[a-z][a-z0-9+.-]*:\S*$/, { error: LIBVIRT_URI })
+      .default('qemu:///system')
+      .describe('The libvirt daemon that the guests belong to.'),
+    iscsi_iface: ifaceChoice
+      .default('default')
+      .describe(
+        'The open-iscsi iface, or ifaces, that volumes are reached over: a name, hardware, or the source address.',
+      ),
+    iscsi_iface_fallback: choice(['default', 'none'])
+      .default('default')
+      .describe('What is used where the iface cannot work: software TCP (default), or nothing (none).'),
+    volume_use_multipath: flag()
+      .default(false)
+      .describe('Opens every path of a volume and puts a multipath map over them.'),
+    volume_enforce_multipath: flag()
+      .default(false)
+      .describe('No attach without a multipath map. Needs volume_use_multipath.'),
+    multipath_replacement_timeout_seconds: upTo(3600)
+      .default(15)
+      .describe('How long a path of a map may be away before its I/O goes to the others.'),
+    login_timeout_seconds: upTo(600).default(15).describe('The longest wait for one try of a login to a target.'),
+    login_attempts: upTo(10).default(1).describe('How many times open-iscsi tries a login that is not answered.'),
+    device_timeout_seconds: upTo(3600).default(60).describe('The longest wait for a block device to come or go.'),
+    chap_secrets: choice(['record-file', 'argv'])
+      .default('record-file')
+      .describe(
+        'How CHAP secrets reach open-iscsi: in its record files, or in arguments that every user of the host can read.',
+      ),
+    state_directory: directory()
+      .default('/var/lib/libvirt-volume')
+      .describe('Where it is kept what must be remembered of this host.'),
+    lock_directory: directory()
+      .default('/run/lock/libvirt-volume')
+      .describe('Where the locks between processes are. Each process must name the same one.'),
+    database_root: z
+      .string({ error: DATABASE_ROOT })
+      .regex(/^(?:auto|\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\p{Cc}]*[^/\p{Cc}]\/*)$/u, { error: DATABASE_ROOT })
+      .default('auto')
+      .describe('The folder in which open-iscsi keeps nodes and ifaces; auto: as iscsiadm was built.'),
+    root_helper: z
+      .array(z.string({ error: HELPER }).min(1, { error: HELPER }), { error: HELPER })
+      .default([])
+      .describe('The command, and its arguments, that runs other commands as root. Empty for none.'),
+    use_default_aio_mode_for_volumes: flag()
+      .default(false)
+      .describe("Leaves a disk's AIO mode to QEMU instead of asking for native."),
+    disk_cachemodes: z
+      .array(
+        z
+          .string({ error: CACHE_MODE })
+          .regex(new RegExp(`^block=(?:${CACHE_MODES.join('|')})$`), { error: CACHE_MODE }),
+        { error: 'expected a list such as ["block=writeback"]' },
+      )
+      .max(1, { error: 'expected one cache mode for block' })
+      .default([])
+      .describe('The cache mode of block devices, such as ["block=writeback"].'),
+    virt_type: choice(VIRT_TYPES).default('kvm').describe('The kind of hypervisor that the guests run on.'),
+  },
+  { error: 'expected a table' },
+);
 
 /** The whole config file. */
 export const configFile = z.strictObject(
@@ -58,4 +99,3 @@ export const configFile = z.strictObject(
 );
 
 export type ConfigFile = z.output<typeof configFile>;
-

@@ -28,7 +28,9 @@ function describe(issue: Issue, above: Path, table: unknown): readonly ConfigPro
   const branch = issue.code === 'invalid_union' ? branchMeant(issue.errors) : undefined;
   if (branch !== undefined) return branch.flatMap((inner) => describe(inner, path, table));
   const value = valueAt(table, path);
-  return [{ key: keyOf(path), problem: `${value === undefined ? 'is missing' : `is ${quoted(value)}`}: ${issue.message}` }];
+  return [
+    { key: keyOf(path), problem: `${value === undefined ? 'is missing' : `is ${quoted(value)}`}: ${issue.message}` },
+  ];
 }
 
 /** The alternative whose kind of value it is (text, table, list): its complaints are the ones that help. */
@@ -48,7 +50,8 @@ function knownAt(path: Path): readonly [string, readonly string[]] {
 
 function valueAt(table: unknown, path: Path): unknown {
   return path.reduce<unknown>(
-    (value, key) => (typeof value === 'object' && value !== null ? (value as Readonly<Record<PropertyKey, unknown>>)[key] : undefined),
+    (value, key) =>
+      typeof value === 'object' && value !== null ? (value as Readonly<Record<PropertyKey, unknown>>)[key] : undefined,
     table,
   );
 }

@@ -25,14 +25,20 @@ export interface LoadedConfig {
 }
 
 /**
- * Finds the config file and reads it: the one that is named, else `LIBVIRT_VOLUME_CONFIG`, else /etc/libvirt-volume/config.toml, else the
- * built-in defaults.
- * @throws {VolumeError} `CONFIG_INVALID` as `parseConfigText`, or when a file that was named cannot be read; `PERMISSION_DENIED`
+ * Finds the config file and reads it: the one that is named, else `LIBVIRT_VOLUME_CONFIG`, else
+ * /etc/libvirt-volume/config.toml, else the built-in defaults.
+ * @throws {VolumeError} `CONFIG_INVALID` as `parseConfigText`, or when a file that was named cannot be read;
+ * `PERMISSION_DENIED`
  */
-export function loadConfig({ configFile, env = {}, defaultFile = DEFAULT_CONFIG_FILE }: ConfigSource = {}): LoadedConfig {
+export function loadConfig({
+  configFile,
+  env = {},
+  defaultFile = DEFAULT_CONFIG_FILE,
+}: ConfigSource = {}): LoadedConfig {
   const variable = env['LIBVIRT_VOLUME_CONFIG'];
   if (configFile !== undefined) return parsed(read(configFile, 'the one that was named'), configFile);
-  if (variable !== undefined && variable !== '') return parsed(read(variable, 'named in LIBVIRT_VOLUME_CONFIG'), variable);
+  if (variable !== undefined && variable !== '')
+    return parsed(read(variable, 'named in LIBVIRT_VOLUME_CONFIG'), variable);
   const text = readIfThere(defaultFile);
   return text === undefined ? { options: readOptions({}, DEFAULTS), origin: DEFAULTS } : parsed(text, defaultFile);
 }
@@ -51,11 +57,17 @@ function read(file: string, why: string): string {
     return readFileSync(file, 'utf8');
   } catch (cause) {
     const denied = codeOf(cause) === 'EACCES' || codeOf(cause) === 'EPERM';
-    throw new VolumeError(denied ? 'PERMISSION_DENIED' : 'CONFIG_INVALID', `Cannot read the config file ${file}, ${why}`, {
-      cause,
-      hint: denied ? `Let this user read ${file}` : 'Name a file that is there; config/libvirt-volume.toml is a sample',
-      details: { origin: file },
-    });
+    throw new VolumeError(
+      denied ? 'PERMISSION_DENIED' : 'CONFIG_INVALID',
+      `Cannot read the config file ${file}, ${why}`,
+      {
+        cause,
+        hint: denied
+          ? `Let this user read ${file}`
+          : 'Name a file that is there; config/libvirt-volume.toml is a sample',
+        details: { origin: file },
+      },
+    );
   }
 }
 

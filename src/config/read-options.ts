@@ -9,7 +9,8 @@ import type { IfaceTable } from './iface-schema.js';
 import { CACHE_MODES, type VolumeOptions } from './options.js';
 
 /**
- * Reads a config file's table, `{ libvirt: { … } }` with the keys of config/libvirt-volume.toml. What it does not say has its default.
+ * Reads a config file's table, `{ libvirt: { … } }` with the keys of config/libvirt-volume.toml. What it does not say
+ * has its default.
  * @param origin where the table comes from, for messages: the path of the file
  * @throws {VolumeError} `CONFIG_INVALID` with every problem of the table, in words and as `details.problems`
  */
@@ -32,8 +33,24 @@ function contradictionsIn(table: unknown): readonly ConfigProblem[] {
   const { volume_use_multipath: use, volume_enforce_multipath: enforce, iscsi_iface: iface } = section(table);
   if (use === true) return [];
   return [
-    ...(enforce === true ? [{ key: 'libvirt.volume_enforce_multipath', problem: 'is true without volume_use_multipath: expected both to be true, or this one false' }] : []),
-    ...(Array.isArray(iface) && iface.length > 1 ? [{ key: 'libvirt.iscsi_iface', problem: 'lists several ifaces without volume_use_multipath: a volume over several paths needs a map, expected volume_use_multipath = true, or one iface' }] : []),
+    ...(enforce === true
+      ? [
+          {
+            key: 'libvirt.volume_enforce_multipath',
+            problem: 'is true without volume_use_multipath: expected both to be true, or this one false',
+          },
+        ]
+      : []),
+    ...(Array.isArray(iface) && iface.length > 1
+      ? [
+          {
+            key: 'libvirt.iscsi_iface',
+            problem:
+              'lists several ifaces without volume_use_multipath: a volume over several paths needs a map, ' +
+              'expected volume_use_multipath = true, or one iface',
+          },
+        ]
+      : []),
   ];
 }
 

@@ -9,7 +9,12 @@ export class Fields {
   /** @throws {VolumeError} `CONNECTION_INFO_INVALID` when the value is not an object */
   constructor(value: unknown, path: string) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw invalid(path, value === undefined || value === null ? 'is missing: expected an object' : `is ${kindOf(value)}: expected an object`);
+      throw invalid(
+        path,
+        value === undefined || value === null
+          ? 'is missing: expected an object'
+          : `is ${kindOf(value)}: expected an object`,
+      );
     }
     this.#values = value as Readonly<Record<string, unknown>>;
     this.#path = path;
@@ -62,7 +67,8 @@ export class Fields {
     try {
       return read(value);
     } catch (error) {
-      if (error instanceof SyntaxError || error instanceof RangeError) throw invalid(this.name(key), error.message, ': ');
+      if (error instanceof SyntaxError || error instanceof RangeError)
+        throw invalid(this.name(key), error.message, ': ');
       throw error;
     }
   }
@@ -75,7 +81,9 @@ function kindOf(value: unknown): string {
 }
 
 function invalid(key: string, problem: string, joint = ' '): VolumeError {
-  return new VolumeError('CONNECTION_INFO_INVALID', `Cannot use the connection_info: ${key}${joint}${problem}`, { details: { key } });
+  return new VolumeError('CONNECTION_INFO_INVALID', `Cannot use the connection_info: ${key}${joint}${problem}`, {
+    details: { key },
+  });
 }
 
 // eslint-disable-next-line no-control-regex -- control characters are what is refused

@@ -13,7 +13,10 @@ export function parseHostName(text: string): HostName {
   const name = text.toLowerCase();
   const labels = name.split('.');
   if (name.length > LONGEST_NAME || !labels.every((label) => LABEL.test(label)) || /^\d+$/.test(labels.at(-1) ?? '')) {
-    throw new SyntaxError(`Cannot read ${quoted(text)} as a host name: expected letters, digits and "-" between dots, such as storage-1.example.org`);
+    throw new SyntaxError(
+      `Cannot read ${quoted(text)} as a host name: expected letters, digits and "-" between dots, such as ` +
+        'storage-1.example.org',
+    );
   }
   return name as HostName;
 }

@@ -5,8 +5,8 @@ import type { Lun } from './lun.js';
 const FLAT_SPACE = 0x4000;
 
 /**
- * How the array numbers its units on the wire (Cinder's `addressing_mode`), as a function from the storage service's LUN to the
- * kernel's. `SAM` and `transparent` change nothing, `SAM2` uses flat space from 256 on, `SAM3-flat` always.
+ * How the array numbers its units on the wire (Cinder's `addressing_mode`), as a function from the storage service's
+ * LUN to the kernel's. `SAM` and `transparent` change nothing, `SAM2` uses flat space from 256 on, `SAM3-flat` always.
  * @throws {SyntaxError} for any other name
  */
 export function parseAddressingMode(value: unknown): (lun: Lun) => Lun {

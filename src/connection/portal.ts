@@ -3,7 +3,9 @@ import { quoted } from '../base/quoted.js';
 import type { HostName } from './host-name.js';
 import type { PortalName } from './portal-name.js';
 
-/** Where a target listens. The address is in its one canonical spelling, so two portals are equal when their fields are. */
+/**
+ * Where a target listens. The address is in its one canonical spelling, so two portals are equal when their fields are.
+ */
 export interface Portal {
   /**
    * An IPv4 or IPv6 address (RFC 5952 form, no brackets; IPv4 for an IPv4-mapped one), or a host name in lower case.
@@ -24,8 +26,8 @@ export interface Portal {
 /** IANA's port for iSCSI (RFC 7143, 13). */
 export const ISCSI_PORT = 3260;
 
-const PORTAL =
-  /^(?:\[(?<ipv6>[0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|(?<host>[A-Za-z0-9][A-Za-z0-9.-]*))(?::(?<port>\d{1,5}))?(?:,(?<tpgt>\d{1,10}))?$/;
+const HOST = String.raw`\[(?<ipv6>[0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|(?<host>[A-Za-z0-9][A-Za-z0-9.-]*)`;
+const PORTAL = new RegExp(String.raw`^(?:${HOST})(?::(?<port>\d{1,5}))?(?:,(?<tpgt>\d{1,10}))?$`);
 const ZONE = /%[\w.-]+$/;
 /** What iscsiadm prints for a tag that it does not know: -1 as unsigned (usr/idbm.c). */
 const UNKNOWN_TPGT = 4_294_967_295;
@@ -47,7 +49,8 @@ export function parsePortal(text: string): Portal {
     host.includes('..')
   ) {
     throw new SyntaxError(
-      `Cannot read ${quoted(text)} as a portal: expected address:port with a port from 1 to 65535, such as 192.0.2.10:3260 or [2001:db8::1]:3260`,
+      `Cannot read ${quoted(text)} as a portal: expected address:port with a port from 1 to 65535, such as ` +
+        '192.0.2.10:3260 or [2001:db8::1]:3260',
     );
   }
   const tpgt = groups?.['tpgt'] === undefined ? UNKNOWN_TPGT : Number(groups['tpgt']);
@@ -80,7 +83,8 @@ function withBrackets(text: string): string {
   const asPortal = isIPv6(head) && isPort(Number(port)) ? `[${head}]:${port}` : undefined;
   if (asAddress !== undefined && asPortal !== undefined) {
     throw new SyntaxError(
-      `Cannot read ${quoted(text)} as a portal: it may be ${asPortal} or, without a port, ${asAddress}: expected address:port with the address in brackets`,
+      `Cannot read ${quoted(text)} as a portal: it may be ${asPortal} or, without a port, ${asAddress}: expected ` +
+        'address:port with the address in brackets',
     );
   }
   const only = asAddress ?? (Number(port) < LOWEST_PORT ? undefined : asPortal);

@@ -17,7 +17,8 @@ import { withoutRepeats } from './without-repeats.js';
 
 /**
  * The door: what the storage service returned becomes a type, once. The input is not written to.
- * @throws {VolumeError} `CONNECTION_INFO_INVALID` that names the key, says what is wrong with it and what would be right
+ * @throws {VolumeError} `CONNECTION_INFO_INVALID` that names the key, says what is wrong with it and what would be
+ * right
  */
 export function readConnectionInfo(info: unknown): ListedConnection {
   const top = new Fields(info, 'connection_info');
@@ -71,15 +72,32 @@ function readSinglePath(data: Fields): ListedPath {
  * neither is LUN 0.
  */
 function readSingleLun(data: Fields): Lun {
-  if (data.isGiven('target_lun')) return data.required('target_lun', parseLun, 'is null: expected a whole number from 0 to 16383; LUN 0 is meant only where the key is not there');
-  if (data.has('target_luns')) throw data.invalid('target_lun', `is missing: ${data.name('target_luns')} counts only beside target_portals and target_iqns`);
+  if (data.isGiven('target_lun'))
+    return data.required(
+      'target_lun',
+      parseLun,
+      'is null: expected a whole number from 0 to 16383; LUN 0 is meant only where the key is not there',
+    );
+  if (data.has('target_luns'))
+    throw data.invalid(
+      'target_lun',
+      `is missing: ${data.name('target_luns')} counts only beside target_portals and target_iqns`,
+    );
   return parseLun(0);
 }
 
 function readListedPaths(data: Fields): readonly ListedPath[] {
   const portals = data.list('target_portals', asPortal);
   const targets = data.list('target_iqns', asTargetName);
-  const luns = data.has('target_luns') ? data.list('target_luns', parseLun) : portals.map(() => data.required('target_lun', parseLun, 'is missing: expected it for all portals, or target_luns with one for each'));
+  const luns = data.has('target_luns')
+    ? data.list('target_luns', parseLun)
+    : portals.map(() =>
+        data.required(
+          'target_lun',
+          parseLun,
+          'is missing: expected it for all portals, or target_luns with one for each',
+        ),
+      );
   requireEqualLength(data, 'target_iqns', targets, portals);
   requireEqualLength(data, 'target_luns', luns, portals);
   return portals.flatMap((portal, index) => {
@@ -90,7 +108,11 @@ function readListedPaths(data: Fields): readonly ListedPath[] {
 
 function requireEqualLength(data: Fields, key: string, list: readonly unknown[], portals: readonly unknown[]): void {
   if (list.length !== portals.length) {
-    throw data.invalid(key, `has ${list.length} entries and ${data.name('target_portals')} has ${portals.length}: expected one for each portal`);
+    throw data.invalid(
+      key,
+      `has ${list.length} entries and ${data.name('target_portals')} has ${portals.length}: expected one for each ` +
+        'portal',
+    );
   }
 }
 
@@ -110,10 +132,14 @@ function asAuthMethod(value: unknown): 'CHAP' | 'None' {
   throw new SyntaxError(`expected CHAP, not ${quoted(value)}`);
 }
 
-/** open-iscsi's record files hold 255 bytes a value and strip blanks at both ends (usr/idbm.c); a newline would be a record line of its own. */
+/**
+ * open-iscsi's record files hold 255 bytes a value and strip blanks at both ends (usr/idbm.c); a newline would be a
+ * record line of its own.
+ */
 function asChapText(value: unknown): string {
   const text = asText(value);
-  if (Buffer.byteLength(text) > 255 || text.trim() !== text) throw new SyntaxError('expected 1 to 255 bytes without blanks at either end');
+  if (Buffer.byteLength(text) > 255 || text.trim() !== text)
+    throw new SyntaxError('expected 1 to 255 bytes without blanks at either end');
   return text;
 }
 
@@ -138,7 +164,9 @@ function asTargetName(value: unknown): TargetName {
 
 function asPortal(value: unknown): Portal | PortalName {
   const { address, ...place } = parsePortal(asText(value));
-  return isIP(address) === 0 ? { hostName: parseHostName(address.replace(/\.$/, '')), ...place } : { address, ...place };
+  return isIP(address) === 0
+    ? { hostName: parseHostName(address.replace(/\.$/, '')), ...place }
+    : { address, ...place };
 }
 
 function asAccessMode(value: unknown): 'ro' | 'rw' | undefined {
@@ -149,6 +177,7 @@ function asAccessMode(value: unknown): 'ro' | 'rw' | undefined {
 
 function asDevicePath(value: unknown): string {
   const path = asText(value);
-  if (!path.startsWith('/') || path.split('/').includes('..')) throw new SyntaxError(`expected an absolute path without "..", not ${quoted(value)}`);
+  if (!path.startsWith('/') || path.split('/').includes('..'))
+    throw new SyntaxError(`expected an absolute path without "..", not ${quoted(value)}`);
   return path;
 }

@@ -1,15 +1,20 @@
 import { quoted } from '../base/quoted.js';
 import { type QosKey, QOS_KEYS, type QosSpecs } from './qos-specs.js';
 
-/** libvirt refuses a total beside a read or write limit of the same measure; a limit of 0 is none (libvirt, src/conf/domain_validate.c, virDomainDiskDefValidate). */
+/**
+ * libvirt refuses a total beside a read or write limit of the same measure; a limit of 0 is none (libvirt,
+ * src/conf/domain_validate.c, virDomainDiskDefValidate).
+ */
 const EXCLUSIVE = ['bytes_sec', 'iops_sec', 'bytes_sec_max', 'iops_sec_max'] as const;
 
 /**
- * Keeps the throttles that libvirt knows and drops what is the storage back end's own business (`minIOPS` and the like).
+ * Keeps the throttles that libvirt knows and drops what is the storage back end's own business (`minIOPS` and the
+ * like).
  * @throws {SyntaxError} when a throttle is not a whole number, or a total stands beside a read or write limit
  */
 export function readQosSpecs(value: unknown): QosSpecs {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SyntaxError(`expected an object, not ${quoted(value)}`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new SyntaxError(`expected an object, not ${quoted(value)}`);
   const given = value as Readonly<Record<string, unknown>>;
   const specs: Partial<Record<QosKey, string>> = {};
   for (const key of QOS_KEYS) {
@@ -18,7 +23,9 @@ export function readQosSpecs(value: unknown): QosSpecs {
   for (const measure of EXCLUSIVE) {
     const beside = (['read', 'write'] as const).find((way) => limits(specs[`${way}_${measure}`]));
     if (limits(specs[`total_${measure}`]) && beside !== undefined) {
-      throw new SyntaxError(`total_${measure} cannot stand beside ${beside}_${measure}: libvirt takes one or the other`);
+      throw new SyntaxError(
+        `total_${measure} cannot stand beside ${beside}_${measure}: libvirt takes one or the other`,
+      );
     }
   }
   return specs;
@@ -30,6 +37,7 @@ function limits(count: string | undefined): boolean {
 
 function asCount(key: QosKey, value: unknown): string {
   const text = typeof value === 'number' ? String(value) : value;
-  if (typeof text !== 'string' || !/^\d{1,18}$/.test(text)) throw new SyntaxError(`${key} is ${quoted(value)}: expected a whole number`);
+  if (typeof text !== 'string' || !/^\d{1,18}$/.test(text))
+    throw new SyntaxError(`${key} is ${quoted(value)}: expected a whole number`);
   return text;
 }

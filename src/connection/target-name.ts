@@ -41,7 +41,8 @@ export function parseTargetName(text: string): TargetName {
   const problem = problemOf(text);
   if (problem !== undefined) {
     throw new SyntaxError(
-      `Cannot read ${quoted(text)} as an iSCSI target name: it ${problem}; expected the form iqn.2010-10.org.openstack:volume-1`,
+      `Cannot read ${quoted(text)} as an iSCSI target name: it ${problem}; expected the form ` +
+        'iqn.2010-10.org.openstack:volume-1',
     );
   }
   return text as TargetName;

@@ -1,7 +1,10 @@
 import type { FileSystem } from '../host/file-system.js';
 import type { MapId } from './block-device.js';
 
-/** Which ids of maps this library entered into /etc/multipath/wwids, as one empty file each in `state_directory`: only those are taken out again. */
+/**
+ * Which ids of maps this library entered into /etc/multipath/wwids, as one empty file each in `state_directory`: only
+ * those are taken out again.
+ */
 export class AddedWwids {
   readonly #files: FileSystem;
   readonly #folder: string;

@@ -15,8 +15,9 @@ export interface ScsiDisk {
 }
 
 /**
- * What multipathd calls a volume: the value that udev has for each path under `uid_attribute` (multipath.conf(5)). By default
- * that is ID_SERIAL, which reads as the WWID does; an administrator may have it be another, so it is never compared with a WWID.
+ * What multipathd calls a volume: the value that udev has for each path under `uid_attribute` (multipath.conf(5)). By
+ * default that is ID_SERIAL, which reads as the WWID does; an administrator may have it be another, so it is never
+ * compared with a WWID.
  */
 export type MapId = Brand<string, 'MapId'>;
 

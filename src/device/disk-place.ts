@@ -12,7 +12,10 @@ export type DiskPlace =
   /** The kernel does not have it any more, or is about to let it go. */
   | { readonly kind: 'gone' };
 
-/** Below the folder of its session stands each disk of an iSCSI session, software's or a card's (Linux, drivers/scsi/scsi_transport_iscsi.c). */
+/**
+ * Below the folder of its session stands each disk of an iSCSI session, software's or a card's (Linux,
+ * drivers/scsi/scsi_transport_iscsi.c).
+ */
 const BELOW_SESSION = /\/session(\d+)\/target\d+:\d+:\d+\/(\d+:\d+:\d+:\d+)\/block\/[^/]+$/;
 
 /** @param name the kernel's, such as `sda` */
@@ -23,7 +26,9 @@ export async function placeOf(name: string, files: FileSystem): Promise<DiskPlac
   const address = parseScsiAddress(place ?? '');
   if (session === undefined || address === undefined) return { kind: 'other' };
   const target = await files.readText(`/sys/class/iscsi_session/session${session}/targetname`);
-  return target === undefined ? { kind: 'gone' } : { kind: 'iscsi', unit: { target: target as TargetName, lun: lunOf(address) } };
+  return target === undefined
+    ? { kind: 'gone' }
+    : { kind: 'iscsi', unit: { target: target as TargetName, lun: lunOf(address) } };
 }
 
 /** A device that is none of the volume's. */
@@ -34,7 +39,11 @@ export interface Stranger {
 }
 
 /** Those of the devices that are none of these units, over whatever portal or iface. One that is gone is nobody's. */
-export async function strangersAmong(names: readonly string[], units: readonly TargetUnit[], files: FileSystem): Promise<readonly Stranger[]> {
+export async function strangersAmong(
+  names: readonly string[],
+  units: readonly TargetUnit[],
+  files: FileSystem,
+): Promise<readonly Stranger[]> {
   const places = await Promise.all(names.map(async (name) => await placeOf(name, files)));
   return names.flatMap((name, index): readonly Stranger[] => {
     const place = places[index];

@@ -24,7 +24,10 @@ export interface BlockDeviceParts {
 const PASSING_USERS_MS = 2_000;
 /** A delete waits for I/O in flight: the SCSI timeout is 30 s (Linux, drivers/scsi/sd.h, SD_TIMEOUT). */
 const DELETE_MS = 40_000;
-/** Longer than a session's replacement timeout (120 s): after that a dead path fails its I/O, and only a map that queues would still wait. */
+/**
+ * Longer than a session's replacement timeout (120 s): after that a dead path fails its I/O, and only a map that queues
+ * would still wait.
+ */
 const FLUSH_MS = 180_000;
 /** The first pause between two scans of a unit that is not there; each next one is twice as long. */
 const FIRST_RESCAN_MS = 250;
@@ -58,7 +61,8 @@ export class LinuxBlockDevices {
   }
 
   /**
-   * Scans for one unit and waits for its disk. A unit that the target shows late is scanned for again, with growing pauses.
+   * Scans for one unit and waits for its disk. A unit that the target shows late is scanned for again, with growing
+   * pauses.
    * @throws {VolumeError} `DEVICE_NOT_FOUND` after `device_timeout_seconds`
    */
   async appear(session: Session, lun: Lun, signal: AbortSignal): Promise<ScsiDisk> {
@@ -69,7 +73,13 @@ export class LinuxBlockDevices {
       const timeoutMs = Math.min(pause, Math.max(0, deadline - clock.now()));
       const disk = await until(() => this.find(session, lun), { clock, timeoutMs, signal });
       if (disk !== undefined) {
-        logger.info('Disk appeared', { path: disk.path, wwid: disk.wwid, sizeBytes: disk.sizeBytes, session: session.id, lun });
+        logger.info('Disk appeared', {
+          path: disk.path,
+          wwid: disk.wwid,
+          sizeBytes: disk.sizeBytes,
+          session: session.id,
+          lun,
+        });
         return disk;
       }
       if (clock.now() >= deadline) throw notFound(session, lun, deviceTimeoutMs);
@@ -77,8 +87,9 @@ export class LinuxBlockDevices {
   }
 
   /**
-   * Makes the kernel ask a disk that was there before who it is now: the array may have mapped another volume to the LUN since, and the
-   * kernel goes by what it read at the first scan (drivers/scsi/scsi.c, scsi_attach_vpd; scsi_rescan_device reads it anew).
+   * Makes the kernel ask a disk that was there before who it is now: the array may have mapped another volume to the
+   * LUN since, and the kernel goes by what it read at the first scan (drivers/scsi/scsi.c, scsi_attach_vpd;
+   * scsi_rescan_device reads it anew).
    */
   async refresh(session: Session, lun: Lun, disk: ScsiDisk, signal: AbortSignal): Promise<ScsiDisk | undefined> {
     await unlessVanished(this.#parts.files.writeAttribute(`${unitPath(session, disk.address)}/rescan`, '1', signal));
@@ -86,12 +97,18 @@ export class LinuxBlockDevices {
   }
 
   /** Who has the disk open, or one of its partitions, once those that only pass by are gone. */
-  async usersOf(session: Session, disk: Pick<ScsiDisk, 'path' | 'address'>, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+  async usersOf(
+    session: Session,
+    disk: Pick<ScsiDisk, 'path' | 'address'>,
+    signal: AbortSignal,
+  ): Promise<readonly DeviceUser[]> {
     const { clock, files, users } = this.#parts;
     const name = disk.path.slice('/dev/'.length);
     const block = `${unitPath(session, disk.address)}/block/${name}`;
     const partitions = (await files.list(block)).filter((entry) => entry.startsWith(name));
-    const numbers = await Promise.all([block, ...partitions.map((entry) => `${block}/${entry}`)].map((folder) => files.readText(`${folder}/dev`)));
+    const numbers = await Promise.all(
+      [block, ...partitions.map((entry) => `${block}/${entry}`)].map((folder) => files.readText(`${folder}/dev`)),
+    );
     const known = numbers.filter((number) => number !== undefined);
     let present: readonly DeviceUser[] = [];
     await until(
@@ -110,7 +127,10 @@ export class LinuxBlockDevices {
       await this.#parts.files.syncDevice(path, AbortSignal.any([signal, AbortSignal.timeout(FLUSH_MS)]));
     } catch (error) {
       if (signal.aborted) throw error;
-      throw new VolumeError('FLUSH_FAILED', `Cannot write the data that is still in memory out to ${path}`, { cause: error, hint: 'the device was left as it is; --force gives the data up' });
+      throw new VolumeError('FLUSH_FAILED', `Cannot write the data that is still in memory out to ${path}`, {
+        cause: error,
+        hint: 'the device was left as it is; --force gives the data up',
+      });
     }
   }
 
@@ -119,8 +139,17 @@ export class LinuxBlockDevices {
     const { clock, files, logger } = this.#parts;
     const unit = unitPath(session, address);
     await unlessVanished(files.writeAttribute(`${unit}/delete`, '1', signal));
-    const gone = await until(async () => ((await files.kind(unit)) === undefined ? true : undefined), { clock, timeoutMs: DELETE_MS, signal });
-    if (gone !== true) throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the disk at ${formatScsiAddress(address)}: the kernel still shows it after ${DELETE_MS / 1000} s`);
+    const gone = await until(async () => ((await files.kind(unit)) === undefined ? true : undefined), {
+      clock,
+      timeoutMs: DELETE_MS,
+      signal,
+    });
+    if (gone !== true)
+      throw new VolumeError(
+        'CLEANUP_INCOMPLETE',
+        `Cannot remove the disk at ${formatScsiAddress(address)}: the kernel still shows it after ` +
+          `${DELETE_MS / 1000} s`,
+      );
     logger.info('Disk removed', { address: formatScsiAddress(address), session: session.id });
   }
 }
@@ -135,8 +164,13 @@ async function unlessVanished(write: Promise<void>): Promise<void> {
 }
 
 function notFound(session: Session, lun: Lun, timeoutMs: number): VolumeError {
-  return new VolumeError('DEVICE_NOT_FOUND', `Cannot find LUN ${lun} of ${session.target} at ${formatPortal(session.portal)}: the target shows no such disk after ${timeoutMs / 1000} s`, {
-    hint: 'check that the volume is exported to this initiator (/etc/iscsi/initiatorname.iscsi) under this LUN',
-    details: { target: session.target, portal: formatPortal(session.portal), lun },
-  });
+  return new VolumeError(
+    'DEVICE_NOT_FOUND',
+    `Cannot find LUN ${lun} of ${session.target} at ${formatPortal(session.portal)}: the target shows no such disk ` +
+      `after ${timeoutMs / 1000} s`,
+    {
+      hint: 'check that the volume is exported to this initiator (/etc/iscsi/initiatorname.iscsi) under this LUN',
+      details: { target: session.target, portal: formatPortal(session.portal), lun },
+    },
+  );
 }

@@ -24,18 +24,23 @@ export type Assembly =
 export type OnEnter = (id: MapId) => void;
 
 /**
- * How long multipathd is left to the uevents of the disks before it is reminded of one, and from then on three times as long each. It looks at a disk only
- * once udev has named it ("fail" until then, so it is not asked), and forgets one that it saw before its WWID was entered.
+ * How long multipathd is left to the uevents of the disks before it is reminded of one, and from then on three times as
+ * long each. It looks at a disk only once udev has named it ("fail" until then, so it is not asked), and forgets one
+ * that it saw before its WWID was entered.
  */
 const FIRST_REMINDER_MS = 500;
-/** Once it was reminded it makes a map of a disk that it is to make one of, or has another id for the disk than the one that was entered. */
+/**
+ * Once it was reminded it makes a map of a disk that it is to make one of, or has another id for the disk than the one
+ * that was entered.
+ */
 const REMINDED_MS = 500;
 /** A udev that has named nothing by then is not waited for. */
 const NAMING_MS = 15_000;
 /** systemd, src/libsystemd/sd-device: one file for each device that udev is done with, such as `b8:0`. */
 const UDEV_NOTES = '/run/udev/data';
 
-const NO_MAP_HINT = 'multipathd show config local shows its blacklist; multipathd show paths, what it makes of the disks';
+const NO_MAP_HINT =
+  'multipathd show config local shows its blacklist; multipathd show paths, what it makes of the disks';
 const SILENT = { kind: 'none', reason: 'multipathd does not answer', hint: 'systemctl restart multipathd' } as const;
 
 /** Has multipathd put a map over a disk. */
@@ -51,15 +56,17 @@ export class MapAssembly {
   }
 
   /**
-   * Waits until a guest can have the map, at most `device_timeout_seconds`. The WWID is entered for the map's id at once, which it is by default; where
-   * multipathd goes by another `uid_attribute`, the id that it tells takes its place.
+   * Waits until a guest can have the map, at most `device_timeout_seconds`. The WWID is entered for the map's id at
+   * once, which it is by default; where multipathd goes by another `uid_attribute`, the id that it tells takes its
+   * place.
    * @param onEnter hears of every id before it is entered
    */
   async assemble(disk: ScsiDisk, onEnter: OnEnter, signal: AbortSignal): Promise<Assembly> {
     const { logger } = this.#parts;
     const present = await this.#ready(disk);
     if (present !== undefined) return { kind: 'made', map: present };
-    if (disk.wwid === undefined) return { kind: 'none', reason: `${disk.path} does not say who it is`, hint: NO_MAP_HINT };
+    if (disk.wwid === undefined)
+      return { kind: 'none', reason: `${disk.path} does not say who it is`, hint: NO_MAP_HINT };
     const before = await this.#wwids.read();
     const guess = parseMapId(disk.wwid);
     if (guess !== undefined && !before.has(guess)) await this.#enter(guess, onEnter, signal);
@@ -76,7 +83,11 @@ export class MapAssembly {
     const began = clock.now();
     const deadline = began + deviceTimeoutMs;
     const ready = async (timeoutMs: number): Promise<MultipathMap | undefined> =>
-      await until(() => this.#ready(disk), { clock, timeoutMs: Math.min(timeoutMs, Math.max(0, deadline - clock.now())), signal });
+      await until(() => this.#ready(disk), {
+        clock,
+        timeoutMs: Math.min(timeoutMs, Math.max(0, deadline - clock.now())),
+        signal,
+      });
     let entered = guess;
     for (let pause = FIRST_REMINDER_MS; ;) {
       const map = await ready(pause);
@@ -104,7 +115,9 @@ export class MapAssembly {
     await this.#wwids.enter(id, signal);
   }
 
-  /** The entry of a WWID that is no id is none of multipathd's; an id that is there since is, by what was asked of it. */
+  /**
+   * The entry of a WWID that is no id is none of multipathd's; an id that is there since is, by what was asked of it.
+   */
   async #correct(id: MapId, { before, guess, onEnter }: Entries, signal: AbortSignal): Promise<void> {
     if (parseMapId(id) !== undefined && !before.has(id) && (await this.#wwids.read()).has(id)) {
       onEnter(id);
@@ -122,7 +135,11 @@ export class MapAssembly {
   async #isNamed(disk: ScsiDisk): Promise<boolean> {
     const { files } = this.#parts;
     const number = await files.readText(`/sys/class/block/${kernelNameOf(disk)}/dev`);
-    return number === undefined || (await files.kind(`${UDEV_NOTES}/b${number}`)) !== undefined || (await files.kind(UDEV_NOTES)) === undefined;
+    return (
+      number === undefined ||
+      (await files.kind(`${UDEV_NOTES}/b${number}`)) !== undefined ||
+      (await files.kind(UDEV_NOTES)) === undefined
+    );
   }
 }
 

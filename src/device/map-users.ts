@@ -14,8 +14,15 @@ export interface MapUsersParts {
 /** udev and its helpers open a new map for a moment; who still has it open after this uses it. */
 const PASSING_USERS_MS = 2_000;
 
-/** Who has the map, or a partition on it, or one of its paths open, once those that only pass by are gone. The map's own hold on its paths is none. */
-export async function usersOfMap(map: MultipathMap, parts: MapUsersParts, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+/**
+ * Who has the map, or a partition on it, or one of its paths open, once those that only pass by are gone. The map's own
+ * hold on its paths is none.
+ */
+export async function usersOfMap(
+  map: MultipathMap,
+  parts: MapUsersParts,
+  signal: AbortSignal,
+): Promise<readonly DeviceUser[]> {
   let present: readonly DeviceUser[] = [];
   await until(
     async () => {
@@ -36,10 +43,16 @@ async function usersNow(map: MultipathMap, parts: MapUsersParts, signal: AbortSi
     ...tops.map(async (path) => await usersAt(path, parts, signal)),
     ...below.map(async (path) => (await usersAt(path, parts, signal)).filter(({ pid }) => pid !== 0)),
   ]);
-  return users.flat().filter((user, index, all) => all.findIndex(({ pid, name }) => pid === user.pid && name === user.name) === index);
+  return users
+    .flat()
+    .filter((user, index, all) => all.findIndex(({ pid, name }) => pid === user.pid && name === user.name) === index);
 }
 
-async function usersAt(path: DevicePath, { files, users }: MapUsersParts, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+async function usersAt(
+  path: DevicePath,
+  { files, users }: MapUsersParts,
+  signal: AbortSignal,
+): Promise<readonly DeviceUser[]> {
   const number = await files.readText(`/sys/class/block/${kernelNameOf({ path })}/dev`);
   return await users.usersOf(path, number === undefined ? [] : [number], signal);
 }

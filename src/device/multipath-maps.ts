@@ -63,7 +63,10 @@ export class MultipathMaps {
     return (await readMapOver(disk, this.#parts.files))?.map;
   }
 
-  /** The maps of these ids, also those without a path. @param mapped where to look: the kernel names of device-mapper devices; everywhere when absent */
+  /**
+   * The maps of these ids, also those without a path.
+   * @param mapped where to look: the kernel names of device-mapper devices; everywhere when absent
+   */
   async ofIds(ids: readonly MapId[], mapped?: readonly string[]): Promise<readonly MultipathMap[]> {
     return (await readMapsOf(ids, this.#parts.files, mapped)).map(({ map }) => map);
   }
@@ -79,28 +82,38 @@ export class MultipathMaps {
     return await strangersAmong((await readMap(kernelNameOf({ path }), files))?.slaves ?? [], units, files);
   }
 
-  /** Has multipathd put a map over the disk, and waits until a guest can have it. @param onEnter hears of each id before it gets into the wwids file */
+  /**
+   * Has multipathd put a map over the disk, and waits until a guest can have it.
+   * @param onEnter hears of each id before it gets into the wwids file
+   */
   async assemble(disk: ScsiDisk, onEnter: OnEnter, signal: AbortSignal): Promise<Assembly> {
     return await this.#assembly.assemble(disk, onEnter, signal);
   }
 
-  /** The map once the disks are among its paths. multipathd adds each at its uevent; it is reminded of those that it has missed. */
+  /**
+   * The map once the disks are among its paths. multipathd adds each at its uevent; it is reminded of those that it has
+   * missed.
+   */
   async join(map: MultipathMap, disks: readonly ScsiDisk[], signal: AbortSignal): Promise<MultipathMap> {
     const { clock } = this.#parts;
     const [disk] = disks;
     const now = async (): Promise<MultipathMap> => (disk === undefined ? undefined : await this.over(disk)) ?? map;
-    const outside = ({ members }: MultipathMap): readonly ScsiDisk[] => disks.filter(({ path }) => !members.some((member) => member.path === path));
+    const outside = ({ members }: MultipathMap): readonly ScsiDisk[] =>
+      disks.filter(({ path }) => !members.some((member) => member.path === path));
     const whole = async (): Promise<true | undefined> => (outside(await now()).length === 0 ? true : undefined);
     if ((await until(whole, { clock, timeoutMs: JOIN_MS, signal })) !== true) {
-      for (const missed of outside(await now())) if ((await this.#multipathd.ask(addPathCommand(kernelNameOf(missed)), signal)).isSilent) break;
+      for (const missed of outside(await now()))
+        if ((await this.#multipathd.ask(addPathCommand(kernelNameOf(missed)), signal)).isSilent) break;
       await until(whole, { clock, timeoutMs: JOIN_MS, signal });
     }
     return await now();
   }
 
   /**
-   * Brings the map to the size that its paths have by now: a disk that still shows another one must have left it before.
-   * @throws {VolumeError} `RESIZE_FAILED` when the kernel still shows another size: "ok" proves nothing, so it is asked again
+   * Brings the map to the size that its paths have by now: a disk that still shows another one must have left it
+   * before.
+   * @throws {VolumeError} `RESIZE_FAILED` when the kernel still shows another size: "ok" proves nothing, so it is asked
+   * again
    */
   async resize(map: MultipathMap, sizeBytes: bigint, signal: AbortSignal): Promise<MultipathMap> {
     const { clock, logger } = this.#parts;
@@ -122,18 +135,29 @@ export class MultipathMaps {
     }
   }
 
-  /** Takes a disk out of the map, which goes on with its other paths. Quiet when multipathd does not do it: what is deleted then carries no more I/O either. */
+  /**
+   * Takes a disk out of the map, which goes on with its other paths. Quiet when multipathd does not do it: what is
+   * deleted then carries no more I/O either.
+   */
   async takeOut(map: Pick<MultipathMap, 'path'>, { path }: Pick<ScsiDisk, 'path'>, signal: AbortSignal): Promise<void> {
     const { clock, files, logger } = this.#parts;
     const name = kernelNameOf({ path });
     const answer = await this.#multipathd.ask(forgetPathCommand(name), signal);
-    const free = async (): Promise<true | undefined> => ((await files.list(`/sys/class/block/${kernelNameOf(map)}/slaves`)).includes(name) ? undefined : true);
+    const free = async (): Promise<true | undefined> =>
+      (await files.list(`/sys/class/block/${kernelNameOf(map)}/slaves`)).includes(name) ? undefined : true;
     if ((await until(free, { clock, timeoutMs: answer.isSilent ? 0 : JOIN_MS, signal })) === true) return;
     logger.warn('A disk did not leave its map', { map: map.path, disk: path, answer: answer.words });
   }
 
-  /** Waits until disks that are gone from the kernel have left the map as well. multipathd is reminded of those whose end it has missed. */
-  async letGoOf({ path }: Pick<MultipathMap, 'path'>, disks: readonly DevicePath[], signal: AbortSignal): Promise<void> {
+  /**
+   * Waits until disks that are gone from the kernel have left the map as well. multipathd is reminded of those whose
+   * end it has missed.
+   */
+  async letGoOf(
+    { path }: Pick<MultipathMap, 'path'>,
+    disks: readonly DevicePath[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, files } = this.#parts;
     const held = async (): Promise<readonly string[]> => {
       const slaves = await files.list(`/sys/class/block/${kernelNameOf({ path })}/slaves`);
@@ -145,7 +169,10 @@ export class MultipathMaps {
     await until(free, { clock, timeoutMs: JOIN_MS, signal });
   }
 
-  /** Who has the map, or a partition on it, or one of its paths open, once those that only pass by are gone. The map's own hold on its paths is none. */
+  /**
+   * Who has the map, or a partition on it, or one of its paths open, once those that only pass by are gone. The map's
+   * own hold on its paths is none.
+   */
   async usersOf(map: MultipathMap, signal: AbortSignal): Promise<readonly DeviceUser[]> {
     return await usersOfMap(map, this.#parts, signal);
   }
@@ -180,14 +207,22 @@ export class MultipathMaps {
   }
 }
 
-/** By its words and its exit status alike. "timeout" is none: it comes alone, or below "fail" (multipathd/uxlsnr.c, default_reply). */
+/**
+ * By its words and its exit status alike. "timeout" is none: it comes alone, or below "fail" (multipathd/uxlsnr.c,
+ * default_reply).
+ */
 function isRefusal({ words, exitCode }: MultipathAnswer): boolean {
   return !/\btimeout\b/.test(words) && (exitCode !== 0 || /\bfail\b/.test(words));
 }
 
 function notResized(map: MultipathMap, sizeBytes: bigint, words: string): VolumeError {
-  return new VolumeError('RESIZE_FAILED', `Cannot resize the multipath map ${map.name}: its paths have ${sizeBytes} bytes and it has ${map.sizeBytes}; multipathd says ${quoted(words)}`, {
-    hint: `multipathd resize map ${shellWords(map.name)}; its log names the path that it does not agree with`, details: { map: map.name, wwid: map.wwid, oldSizeBytes: Number(map.sizeBytes), newSizeBytes: Number(sizeBytes) },
-  });
+  return new VolumeError(
+    'RESIZE_FAILED',
+    `Cannot resize the multipath map ${map.name}: its paths have ${sizeBytes} bytes and it has ${map.sizeBytes}; ` +
+      `multipathd says ${quoted(words)}`,
+    {
+      hint: `multipathd resize map ${shellWords(map.name)}; its log names the path that it does not agree with`,
+      details: { map: map.name, wwid: map.wwid, oldSizeBytes: Number(map.sizeBytes), newSizeBytes: Number(sizeBytes) },
+    },
+  );
 }
-

@@ -16,7 +16,10 @@ const LONGEST_ID = 127;
 export interface MultipathAnswer extends CommandResult {
   /** Everything that was said, on stdout and on stderr. */
   readonly words: string;
-  /** It did not even say `timeout`, which multipathd does after 4 s (multipathd/main.c, uxsock_timeout): it hangs, or is stopped. */
+  /**
+   * It did not even say `timeout`, which multipathd does after 4 s (multipathd/main.c, uxsock_timeout): it hangs, or is
+   * stopped.
+   */
   readonly isSilent: boolean;
 }
 
@@ -24,8 +27,9 @@ export interface MultipathAnswer extends CommandResult {
 const SOCKETS = ['@/org/kernel/linux/storage/multipathd', '/run/multipathd.socket'];
 
 /**
- * What the programs say when the daemon has not answered them in 4 s (multipathd/uxclnt.c, process_req; multipath/main.c, delegate_to_multipathd). A daemon that is busy says `timeout` itself
- * (multipathd/uxlsnr.c, default_reply).
+ * What the programs say when the daemon has not answered them in 4 s (multipathd/uxclnt.c, process_req;
+ * multipath/main.c, delegate_to_multipathd). A daemon that is busy says `timeout` itself (multipathd/uxlsnr.c,
+ * default_reply).
  */
 const GAVE_UP = /\breceiving packet\b|\berror in multipath command\b.*\btimed out\b/i;
 
@@ -60,11 +64,18 @@ export class Multipathd {
     const name = disk.path.slice('/dev/'.length);
     const { stdout } = await this.ask(listPathIdsCommand(), signal);
     const lines = stdout.split('\n').map((line) => line.trim());
-    return parseMapId(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length).trim() ?? '');
+    return parseMapId(
+      lines
+        .find((line) => line.startsWith(`${name} `))
+        ?.slice(name.length)
+        .trim() ?? '',
+    );
   }
 }
 
 /** @returns `undefined` for what may be no argument, no line of the wwids file or no name of a file */
 export function parseMapId(text: string): MapId | undefined {
-  return text.length <= LONGEST_ID && /^[^\s\-/][^\p{Cc}/]*$/u.test(text) && !/^\.+$/.test(text) ? (text as MapId) : undefined;
+  return text.length <= LONGEST_ID && /^[^\s\-/][^\p{Cc}/]*$/u.test(text) && !/^\.+$/.test(text)
+    ? (text as MapId)
+    : undefined;
 }

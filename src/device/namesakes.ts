@@ -16,11 +16,16 @@ export async function findNamesakes(wwid: Wwid | undefined, files: FileSystem): 
   const names = await files.list(BLOCK);
   const disks = wwid === undefined ? [] : names.filter((name) => /^sd[a-z]+$/.test(name));
   const wwids = await Promise.all(disks.map(async (name) => await wwidOf(name, files)));
-  return { disks: disks.filter((_name, index) => wwids[index] === wwid), mapped: names.filter((name) => /^dm-\d+$/.test(name)) };
+  return {
+    disks: disks.filter((_name, index) => wwids[index] === wwid),
+    mapped: names.filter((name) => /^dm-\d+$/.test(name)),
+  };
 }
 
 async function wwidOf(name: string, files: FileSystem): Promise<Wwid | undefined> {
-  const text = (await files.readText(`${BLOCK}/${name}/device/wwid`)) ?? (await wwidBelow(await files.realPath(`${BLOCK}/${name}`), files));
+  const text =
+    (await files.readText(`${BLOCK}/${name}/device/wwid`)) ??
+    (await wwidBelow(await files.realPath(`${BLOCK}/${name}`), files));
   return text === undefined ? undefined : parseSysfsWwid(text);
 }
 

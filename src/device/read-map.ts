@@ -4,7 +4,10 @@ import { readDiskAt } from './find-disk.js';
 
 const BLOCK = '/sys/class/block';
 const SECTOR = 512n;
-/** multipath-tools, libmultipath/devmapper.c, UUID_PREFIX. An LVM volume or a dm-crypt on the disk has another, and is no map. */
+/**
+ * multipath-tools, libmultipath/devmapper.c, UUID_PREFIX. An LVM volume or a dm-crypt on the disk has another, and is
+ * no map.
+ */
 const UUID_PREFIX = 'mpath-';
 /** kpartx's maps over the partitions that a guest made (multipath-tools, kpartx/devmapper.c: `part1-mpath-3600…`). */
 const PARTITION_UUID = /^part\d+-mpath-/;
@@ -33,17 +36,30 @@ export async function readMapOver(disk: Pick<ScsiDisk, 'path'>, files: FileSyste
 export async function readMap(name: string, files: FileSystem): Promise<MapView | undefined> {
   const folder = `${BLOCK}/${name}`;
   const [uuid, mapName, sectors, suspended, slaves, holders, node] = await Promise.all([
-    files.readText(`${folder}/dm/uuid`), files.readText(`${folder}/dm/name`), files.readText(`${folder}/size`), files.readText(`${folder}/dm/suspended`),
-    files.list(`${folder}/slaves`), files.list(`${folder}/holders`), files.kind(`/dev/${name}`),
+    files.readText(`${folder}/dm/uuid`),
+    files.readText(`${folder}/dm/name`),
+    files.readText(`${folder}/size`),
+    files.readText(`${folder}/dm/suspended`),
+    files.list(`${folder}/slaves`),
+    files.list(`${folder}/holders`),
+    files.kind(`/dev/${name}`),
   ]);
   if (uuid === undefined || mapName === undefined || !uuid.startsWith(UUID_PREFIX)) return undefined;
-  const [disks, partitions] = await Promise.all([Promise.all(slaves.map((slave) => readDiskAt(`${BLOCK}/${slave}`, files))), partitionsAmong(holders, files)]);
+  const [disks, partitions] = await Promise.all([
+    Promise.all(slaves.map((slave) => readDiskAt(`${BLOCK}/${slave}`, files))),
+    partitionsAmong(holders, files),
+  ]);
   const members = disks.filter((disk) => disk !== undefined);
   const sizeBytes = BigInt(sectors ?? '0') * SECTOR;
   return {
     map: {
-      kind: 'multipath', path: `/dev/${name}` as DevicePath, name: mapName, id: uuid.slice(UUID_PREFIX.length) as MapId,
-      wwid: members.find(({ wwid }) => wwid !== undefined)?.wwid, sizeBytes, members,
+      kind: 'multipath',
+      path: `/dev/${name}` as DevicePath,
+      name: mapName,
+      id: uuid.slice(UUID_PREFIX.length) as MapId,
+      wwid: members.find(({ wwid }) => wwid !== undefined)?.wwid,
+      sizeBytes,
+      members,
     },
     ready: suspended === '0' && sizeBytes > 0n && node === 'block-device',
     slaves,
@@ -51,19 +67,30 @@ export async function readMap(name: string, files: FileSystem): Promise<MapView 
   };
 }
 
-/** The maps of these ids, whatever is below them. @param mapped the kernel names of the device-mapper devices; all of the host's when absent */
-export async function readMapsOf(ids: readonly MapId[], files: FileSystem, mapped?: readonly string[]): Promise<readonly MapView[]> {
+/**
+ * The maps of these ids, whatever is below them.
+ * @param mapped the kernel names of the device-mapper devices; all of the host's when absent
+ */
+export async function readMapsOf(
+  ids: readonly MapId[],
+  files: FileSystem,
+  mapped?: readonly string[],
+): Promise<readonly MapView[]> {
   if (ids.length === 0) return [];
   const names = mapped ?? (await files.list(BLOCK)).filter((name) => /^dm-\d+$/.test(name));
   const uuids = await Promise.all(names.map(async (name) => await files.readText(`${BLOCK}/${name}/dm/uuid`)));
   const wanted = new Set(ids.map((id) => `${UUID_PREFIX}${id}`));
-  const views = await Promise.all(names.filter((_name, index) => wanted.has(uuids[index] ?? '')).map(async (name) => await readMap(name, files)));
+  const views = await Promise.all(
+    names.filter((_name, index) => wanted.has(uuids[index] ?? '')).map(async (name) => await readMap(name, files)),
+  );
   return views.filter((view) => view !== undefined);
 }
 
 async function partitionsAmong(holders: readonly string[], files: FileSystem): Promise<readonly DevicePath[]> {
   const uuids = await Promise.all(holders.map((holder) => files.readText(`${BLOCK}/${holder}/dm/uuid`)));
-  return holders.filter((_holder, index) => PARTITION_UUID.test(uuids[index] ?? '')).map((holder) => `/dev/${holder}` as DevicePath);
+  return holders
+    .filter((_holder, index) => PARTITION_UUID.test(uuids[index] ?? ''))
+    .map((holder) => `/dev/${holder}` as DevicePath);
 }
 
 /** Such as `dm-0` or `sda`. */

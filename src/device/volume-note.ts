@@ -11,7 +11,10 @@ export interface NotedUnit extends TargetUnit {
   readonly portals: readonly string[];
 }
 
-/** What must be known of a volume on this host once none of its disks is there to tell: who it was, and which map is its. */
+/**
+ * What must be known of a volume on this host once none of its disks is there to tell: who it was, and which map is
+ * its.
+ */
 export interface VolumeNote {
   /** The storage service's id; `undefined` where the connection_info had none. */
   readonly volumeId: string | undefined;
@@ -25,12 +28,19 @@ export interface VolumeNote {
 const VERSION = 1;
 
 export function formatVolumeNote({ volumeId, wwid, mapId, units }: VolumeNote): string {
-  const note = { version: VERSION, ...(volumeId === undefined ? {} : { volumeId }), wwid, ...(mapId === undefined ? {} : { mapId }), units };
+  const note = {
+    version: VERSION,
+    ...(volumeId === undefined ? {} : { volumeId }),
+    wwid,
+    ...(mapId === undefined ? {} : { mapId }),
+    units,
+  };
   return `${JSON.stringify(note, undefined, 2)}\n`;
 }
 
 /**
- * Reads what formatVolumeNote() wrote, and believes nothing: another program, a newer version or a full disk may have written the file.
+ * Reads what formatVolumeNote() wrote, and believes nothing: another program, a newer version or a full disk may have
+ * written the file.
  * @throws {SyntaxError} that says what is wrong with it
  */
 export function parseVolumeNote(text: string): VolumeNote {
@@ -42,7 +52,12 @@ export function parseVolumeNote(text: string): VolumeNote {
   if (wwid === '' || /\p{Cc}/u.test(wwid)) throw new SyntaxError('wwid is no WWID');
   const mapId = file['mapId'] === undefined ? undefined : parseMapId(textOf(file, 'mapId'));
   if (file['mapId'] !== undefined && mapId === undefined) throw new SyntaxError('mapId is none of multipathd');
-  return { volumeId: file['volumeId'] === undefined ? undefined : textOf(file, 'volumeId'), wwid: wwid as Wwid, mapId, units };
+  return {
+    volumeId: file['volumeId'] === undefined ? undefined : textOf(file, 'volumeId'),
+    wwid: wwid as Wwid,
+    mapId,
+    units,
+  };
 }
 
 export function sameVolumeNote(one: VolumeNote, other: VolumeNote): boolean {
@@ -61,7 +76,8 @@ function parseUnit(value: unknown): NotedUnit {
 }
 
 function asRecord(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SyntaxError(`${name} is not an object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new SyntaxError(`${name} is not an object`);
   return Object.fromEntries(Object.entries(value));
 }
 

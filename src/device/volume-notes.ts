@@ -11,8 +11,9 @@ export interface VolumeNotesParts {
 }
 
 /**
- * What is known of the volumes of this host, in `state_directory`: one file for each target and LUN, since that is what a connection_info names. A volume behind several
- * targets has the same note at each. Whoever holds the targets' locks reads and writes them.
+ * What is known of the volumes of this host, in `state_directory`: one file for each target and LUN, since that is what
+ * a connection_info names. A volume behind several targets has the same note at each. Whoever holds the targets' locks
+ * reads and writes them.
  */
 export class VolumeNotes {
   readonly #files: FileSystem;
@@ -42,7 +43,8 @@ export class VolumeNotes {
   /** @throws {VolumeError} `PERMISSION_DENIED` */
   async put(note: VolumeNote): Promise<void> {
     await this.#files.makeDirectory(this.#folder, 0o700);
-    for (const file of this.#filesOf(note.units)) await this.#files.replace(file, formatVolumeNote(note), 0o600, `${file}.new`);
+    for (const file of this.#filesOf(note.units))
+      await this.#files.replace(file, formatVolumeNote(note), 0o600, `${file}.new`);
   }
 
   async drop(units: readonly TargetUnit[]): Promise<void> {

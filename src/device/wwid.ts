@@ -1,13 +1,16 @@
 import type { Brand } from '../base/brand.js';
 
-/** The world wide identity of a logical unit, as udev and multipath spell it: `3` + NAA, `2` + EUI-64, `1` + T10 vendor id. */
+/**
+ * The world wide identity of a logical unit, as udev and multipath spell it: `3` + NAA, `2` + EUI-64, `1` + T10 vendor
+ * id.
+ */
 export type Wwid = Brand<string, 'Wwid'>;
 
 const PREFIX: Readonly<Record<string, string>> = { naa: '3', eui: '2', t10: '1' };
 
 /**
- * Reads the kernel's spelling of a designator (drivers/scsi/scsi_lib.c, scsi_vpd_lun_id: `naa.6001…`, `eui.…`, `t10.…`).
- * Blanks of a T10 id become `_`, as scsi_id writes them (systemd, udev/scsi_id).
+ * Reads the kernel's spelling of a designator (drivers/scsi/scsi_lib.c, scsi_vpd_lun_id: `naa.6001…`, `eui.…`,
+ * `t10.…`). Blanks of a T10 id become `_`, as scsi_id writes them (systemd, udev/scsi_id).
  * @returns `undefined` for text of another form, or a designator of zeroes only
  */
 export function parseSysfsWwid(text: string): Wwid | undefined {

@@ -11,7 +11,10 @@ export interface WwidsFileParts {
 
 const WWIDS = '/etc/multipath/wwids';
 
-/** The ids of which multipathd is to make maps, and which of them this library has entered: only those are taken out again. */
+/**
+ * The ids of which multipathd is to make maps, and which of them this library has entered: only those are taken out
+ * again.
+ */
 export class WwidsFile {
   readonly #files: FileSystem;
   readonly #multipathd: Multipathd;
@@ -23,7 +26,10 @@ export class WwidsFile {
     this.#added = new AddedWwids(parts);
   }
 
-  /** As the file is now. What follows an id in its line means nothing (multipath-tools, libmultipath/wwids.c, lookup_wwid). */
+  /**
+   * As the file is now. What follows an id in its line means nothing (multipath-tools, libmultipath/wwids.c,
+   * lookup_wwid).
+   */
   async read(): Promise<ReadonlySet<MapId>> {
     const text = (await this.#files.readText(WWIDS)) ?? '';
     return new Set([...text.matchAll(/^\/([^/\n]+)\//gm)].map(([, id]) => id as MapId));
@@ -40,7 +46,10 @@ export class WwidsFile {
     await this.#multipathd.ask(rememberIdCommand(id), signal);
   }
 
-  /** Notes as ours what multipathd has entered itself, for a map that was made for this library (libmultipath/configure.c, domap). */
+  /**
+   * Notes as ours what multipathd has entered itself, for a map that was made for this library
+   * (libmultipath/configure.c, domap).
+   */
   async adopt(id: MapId): Promise<void> {
     await this.#added.put(id);
   }

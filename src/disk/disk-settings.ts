@@ -6,7 +6,9 @@ export type ErrorPolicy = (typeof ERROR_POLICIES)[number];
 export const READ_ERROR_POLICIES = ['stop', 'report', 'ignore'] as const;
 export type ReadErrorPolicy = (typeof READ_ERROR_POLICIES)[number];
 
-/** How QEMU runs the disk, where the service has a say in it; `undefined` leaves it to libvirt. nova has none of these. */
+/**
+ * How QEMU runs the disk, where the service has a say in it; `undefined` leaves it to libvirt. nova has none of these.
+ */
 export interface DiskSettings {
   readonly detectZeroes: DetectZeroes | undefined;
   /** What the guest sees of a write that failed. */
@@ -22,5 +24,10 @@ export interface DiskSettings {
 
 /** Each setting as disk_info calls it. */
 export const SETTING_KEYS: Readonly<Record<keyof DiskSettings, string>> = {
-  detectZeroes: 'detect_zeroes', errorPolicy: 'error_policy', rerrorPolicy: 'rerror_policy', iothread: 'iothread', queues: 'queues', rotationRate: 'rotation_rate',
+  detectZeroes: 'detect_zeroes',
+  errorPolicy: 'error_policy',
+  rerrorPolicy: 'rerror_policy',
+  iothread: 'iothread',
+  queues: 'queues',
+  rotationRate: 'rotation_rate',
 };

@@ -3,7 +3,9 @@ import { VolumeError } from '../base/volume-error.js';
 
 /** The error that every mistake in a disk_info becomes: which key, what is wrong with it, what would be right. */
 export function invalidDiskInfo(key: string, problem: string, expected: string): VolumeError {
-  return new VolumeError('DISK_INFO_INVALID', `Cannot use the disk_info: ${key} ${problem}: expected ${expected}`, { details: { key } });
+  return new VolumeError('DISK_INFO_INVALID', `Cannot use the disk_info: ${key} ${problem}: expected ${expected}`, {
+    details: { key },
+  });
 }
 
 /** What is wrong with a value, for `invalidDiskInfo`. */

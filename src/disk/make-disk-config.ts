@@ -17,11 +17,17 @@ export interface DiskSurroundings {
 }
 
 /**
- * Decides what libvirt is told about one disk, as nova does (nova, virt/libvirt/volume/volume.py and iscsi.py, `get_config`).
- * @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DISK_INFO_INVALID` for what the hypervisor, or the rest of the volume, does not go with;
+ * Decides what libvirt is told about one disk, as nova does (nova, virt/libvirt/volume/volume.py and iscsi.py,
+ * `get_config`).
+ * @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DISK_INFO_INVALID` for what the hypervisor, or the rest of the
+ * volume, does not go with;
  *   `USAGE` when the device path is not absolute or the secret is not a UUID
  */
-export function makeDiskConfig(connection: VolumeFacts, target: DiskInfo, { devicePath, secretUuid, options }: DiskSurroundings): DiskConfig {
+export function makeDiskConfig(
+  connection: VolumeFacts,
+  target: DiskInfo,
+  { devicePath, secretUuid, options }: DiskSurroundings,
+): DiskConfig {
   refuseUnusable(devicePath, secretUuid);
   requireDescribable(connection, target, options.virtType);
   const cache = cacheOf(connection, options.blockCacheMode);
@@ -60,7 +66,10 @@ const DEVICE_PATH = /^\/[^\p{Cc}]+$/u;
 
 function refuseUnusable(devicePath: string, secretUuid: string | undefined): void {
   if (!DEVICE_PATH.test(devicePath)) {
-    throw new VolumeError('USAGE', `Cannot describe the disk: the device is ${quoted(devicePath)}: expected an absolute path such as /dev/sdb`);
+    throw new VolumeError(
+      'USAGE',
+      `Cannot describe the disk: the device is ${quoted(devicePath)}: expected an absolute path such as /dev/sdb`,
+    );
   }
   if (secretUuid !== undefined && !UUID.test(secretUuid)) {
     throw new VolumeError('USAGE', `Cannot describe the disk: the secret is ${quoted(secretUuid)}: expected its UUID`);

@@ -3,13 +3,17 @@ import { type Bus, BUSES, DEVICE_TYPES, type DeviceType, type DiskInfo } from '.
 import { invalidDiskInfo, isAbsent, stateOf } from './invalid-disk-info.js';
 import { readDiskSettings } from './read-disk-settings.js';
 
-/** A disk's name in the guest: libvirt's prefixes (domaincommon.rng, diskTargetDev), then the letters that count the disks. */
+/**
+ * A disk's name in the guest: libvirt's prefixes (domaincommon.rng, diskTargetDev), then the letters that count the
+ * disks.
+ */
 const TARGET_DEV = /^(?:vd|sd|hd|fd|xvd)[a-z]{1,3}$/;
 /** nova gives virtio-scsi disks the units 0 to 255 of controller 0. */
 const HIGHEST_UNIT = 255;
 
 /**
- * Reads nova's disk_info: where the guest shall see the disk; and beside nova's keys how QEMU shall run it. Keys of other concern (`boot_index`, `format`) are ignored, `null` counts as absent.
+ * Reads nova's disk_info: where the guest shall see the disk; and beside nova's keys how QEMU shall run it. Keys of
+ * other concern (`boot_index`, `format`) are ignored, `null` counts as absent.
  * @throws {VolumeError} `DISK_INFO_INVALID` that names the key, says what is wrong with it and what would be right
  */
 export function readDiskInfo(value: unknown): DiskInfo {
@@ -19,7 +23,13 @@ export function readDiskInfo(value: unknown): DiskInfo {
   const given = value as Readonly<Record<string, unknown>>;
   const bus = readBus(given['bus']);
   const type = readType(given['type']);
-  return { dev: readDev(given['dev']), bus, type, unit: readUnit(given['unit'], bus), ...readDiskSettings(given, bus, type) };
+  return {
+    dev: readDev(given['dev']),
+    bus,
+    type,
+    unit: readUnit(given['unit'], bus),
+    ...readDiskSettings(given, bus, type),
+  };
 }
 
 function readDev(value: unknown): string {
@@ -42,7 +52,8 @@ function readType(value: unknown): DeviceType {
 
 function readUnit(value: unknown, bus: Bus): number | undefined {
   if (isAbsent(value)) return undefined;
-  if (bus !== 'scsi') throw invalidDiskInfo('unit', `is ${quoted(value)} beside the bus ${bus}`, 'a unit only beside the bus scsi');
+  if (bus !== 'scsi')
+    throw invalidDiskInfo('unit', `is ${quoted(value)} beside the bus ${bus}`, 'a unit only beside the bus scsi');
   const unit = typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value;
   if (typeof unit === 'number' && Number.isInteger(unit) && unit >= 0 && unit <= HIGHEST_UNIT) return unit;
   throw invalidDiskInfo('unit', stateOf(value), `a whole number from 0 to ${HIGHEST_UNIT}`);

@@ -19,13 +19,26 @@ export interface DatabaseRecord {
     /** `blank`: there are bytes in it, and no line. */
     | { readonly kind: 'empty'; readonly blank: boolean }
     | { readonly kind: 'broken'; readonly reason: string }
-    | { readonly kind: 'node'; readonly target: string; readonly portal: string; readonly iface: string; readonly startup: string; readonly unknown: string | undefined }
+    | {
+        readonly kind: 'node';
+        readonly target: string;
+        readonly portal: string;
+        readonly iface: string;
+        readonly startup: string;
+        readonly unknown: string | undefined;
+      }
     | { readonly kind: 'discovery' };
 }
 
-/** Every node record and every SendTargets record. The layout is that of usr/idbm.c: idbm_rec_write_new, idbm_rec_write_old, idbm_discovery_write. */
+/**
+ * Every node record and every SendTargets record. The layout is that of usr/idbm.c: idbm_rec_write_new,
+ * idbm_rec_write_old, idbm_discovery_write.
+ */
 export async function readDatabaseRecords(files: FileSystem, root: string): Promise<readonly DatabaseRecord[]> {
-  const [nodes, discoveries] = await Promise.all([nodePaths(files, `${root}/nodes`), discoveryPaths(files, `${root}/send_targets`)]);
+  const [nodes, discoveries] = await Promise.all([
+    nodePaths(files, `${root}/nodes`),
+    discoveryPaths(files, `${root}/send_targets`),
+  ]);
   const records = [
     ...(await mapLimited(nodes, (path) => readRecord(files, path, nodeContent))),
     ...(await mapLimited(discoveries, (path) => readRecord(files, path, () => ({ kind: 'discovery' })))),
@@ -36,14 +49,20 @@ export async function readDatabaseRecords(files: FileSystem, root: string): Prom
 /** The path of every record below the root: of nodes, of discoveries, of ifaces. */
 export async function databasePaths(files: FileSystem, root: string): Promise<readonly string[]> {
   const ifaces = (await pathsIn(files, `${root}/ifaces`)).filter((path) => !path.endsWith('/iface.example'));
-  const discoveries = await mapLimited(await discoveryPaths(files, `${root}/send_targets`), async (path) => ((await files.kind(path)) === undefined ? [] : [path]));
+  const discoveries = await mapLimited(await discoveryPaths(files, `${root}/send_targets`), async (path) =>
+    (await files.kind(path)) === undefined ? [] : [path],
+  );
   return [...(await nodePaths(files, `${root}/nodes`)), ...discoveries.flat(), ...ifaces];
 }
 
 /** `nodes/TARGET/ADDRESS,PORT,TAG/IFACE`; without a tag the file is `nodes/TARGET/ADDRESS,PORT`. */
 async function nodePaths(files: FileSystem, folder: string): Promise<readonly string[]> {
   const portals = (await mapLimited(await pathsIn(files, folder), (target) => pathsIn(files, target))).flat();
-  return (await mapLimited(portals, async (portal) => ((await files.kind(portal)) === 'file' ? [portal] : await pathsIn(files, portal)))).flat();
+  return (
+    await mapLimited(portals, async (portal) =>
+      (await files.kind(portal)) === 'file' ? [portal] : await pathsIn(files, portal),
+    )
+  ).flat();
 }
 
 /** `send_targets/ADDRESS,PORT/st_config`; the links beside it lead to node records. */
@@ -55,7 +74,11 @@ async function pathsIn(files: FileSystem, folder: string): Promise<readonly stri
   return (await files.list(folder)).map((name) => `${folder}/${name}`);
 }
 
-async function readRecord(files: FileSystem, path: string, contentOf: (values: RecordValues) => DatabaseRecord['content']): Promise<DatabaseRecord | undefined> {
+async function readRecord(
+  files: FileSystem,
+  path: string,
+  contentOf: (values: RecordValues) => DatabaseRecord['content'],
+): Promise<DatabaseRecord | undefined> {
   const text = await readRecordText(files, path);
   if (text === undefined) return undefined;
   if (text.trim() === '') return { path, oddLines: [], content: { kind: 'empty', blank: text !== '' } };
@@ -65,12 +88,28 @@ async function readRecord(files: FileSystem, path: string, contentOf: (values: R
 
 function nodeContent(values: RecordValues): DatabaseRecord['content'] {
   const [target, address] = [values.get('node.name'), values.get('node.conn[0].address')];
-  if (target === undefined || address === undefined) return { kind: 'broken', reason: `it has no ${target === undefined ? 'node.name' : 'node.conn[0].address'}` };
-  const [port, iface] = [values.get('node.conn[0].port') ?? String(ISCSI_PORT), values.get('iface.iscsi_ifacename') ?? 'default'];
-  return { kind: 'node', target, portal: portalOperand(address, Number(port)), iface, startup: values.get('node.startup') ?? 'manual', unknown: whyUnknown({ target, address, port, iface }) };
+  if (target === undefined || address === undefined)
+    return { kind: 'broken', reason: `it has no ${target === undefined ? 'node.name' : 'node.conn[0].address'}` };
+  const [port, iface] = [
+    values.get('node.conn[0].port') ?? String(ISCSI_PORT),
+    values.get('iface.iscsi_ifacename') ?? 'default',
+  ];
+  return {
+    kind: 'node',
+    target,
+    portal: portalOperand(address, Number(port)),
+    iface,
+    startup: values.get('node.startup') ?? 'manual',
+    unknown: whyUnknown({ target, address, port, iface }),
+  };
 }
 
-function whyUnknown({ target, address, port, iface }: Readonly<Record<'target' | 'address' | 'port' | 'iface', string>>): string | undefined {
+function whyUnknown({
+  target,
+  address,
+  port,
+  iface,
+}: Readonly<Record<'target' | 'address' | 'port' | 'iface', string>>): string | undefined {
   try {
     parseTargetName(target);
     recordedPortal(address, port);

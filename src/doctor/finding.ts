@@ -1,7 +1,13 @@
-/** `error`: an attach would fail, or not go as it was asked for. `warning`: it works, and something will surprise somebody. */
+/**
+ * `error`: an attach would fail, or not go as it was asked for. `warning`: it works, and something will surprise
+ * somebody.
+ */
 export type Severity = 'error' | 'warning' | 'ok';
 
-/** Every code a finding may have, and how grave it is. Codes are stable within a major version; docs/doctor.md explains each. */
+/**
+ * Every code a finding may have, and how grave it is. Codes are stable within a major version; docs/doctor.md explains
+ * each.
+ */
 export const FINDING_SEVERITY = {
   NOT_READABLE: 'error',
   NOT_ROOT: 'error',
@@ -61,7 +67,10 @@ export interface Finding {
   readonly code: FindingCode;
   /** What is so, in one sentence. */
   readonly message: string;
-  /** The command that mends it, ready for root's shell; `undefined` where no single command does, and where nothing is to be mended. */
+  /**
+   * The command that mends it, ready for root's shell; `undefined` where no single command does, and where nothing is
+   * to be mended.
+   */
   readonly mend: string | undefined;
 }
 

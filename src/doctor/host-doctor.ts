@@ -20,7 +20,13 @@ export class HostDoctor implements Doctor {
   }
 }
 
-/** Without the second of two that say the same: one folder that this user may not read stands in the way of several looks. */
+/**
+ * Without the second of two that say the same: one folder that this user may not read stands in the way of several
+ * looks.
+ */
 function once(findings: readonly Finding[]): readonly Finding[] {
-  return findings.filter(({ code, message }, index) => findings.findIndex((other) => other.code === code && other.message === message) === index);
+  return findings.filter(
+    ({ code, message }, index) =>
+      findings.findIndex((other) => other.code === code && other.message === message) === index,
+  );
 }

@@ -83,7 +83,10 @@ export type DatabaseLockState =
       readonly owner: LockOwner | undefined;
       /** For how long it was never seen free. */
       readonly forMs: number;
-      /** The processes named iscsiadm and iscsid. Those hold the lock for milliseconds: only one that is stalled can still have it, and any other iscsiadm waits for it. */
+      /**
+       * The processes named iscsiadm and iscsid. Those hold the lock for milliseconds: only one that is stalled can
+       * still have it, and any other iscsiadm waits for it.
+       */
       readonly processes: readonly HostProcess[];
     };
 

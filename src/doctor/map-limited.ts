@@ -2,7 +2,10 @@
 const WIDTH = 16;
 
 /** As `Promise.all` over `map`, a few at a time. */
-export async function mapLimited<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<readonly Result[]> {
+export async function mapLimited<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
   const results: Result[] = [];
   const queue = items.entries();
   const takeTurns = async (): Promise<void> => {

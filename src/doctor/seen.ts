@@ -3,7 +3,8 @@ import { isVolumeError, type VolumeError } from '../base/volume-error.js';
 import { finding, type Finding } from './finding.js';
 
 /** What a look at the host gave: a value, or why there is none. One look that fails does not end the others. */
-export type Seen<Value> = { readonly kind: 'seen'; readonly value: Value } | { readonly kind: 'unseen'; readonly error: VolumeError };
+export type Seen<Value> =
+  { readonly kind: 'seen'; readonly value: Value } | { readonly kind: 'unseen'; readonly error: VolumeError };
 
 /** Looks, and takes a `VolumeError` for an answer. Anything else is a mistake in this program and is thrown on. */
 export async function see<Value>(look: () => Promise<Value>): Promise<Seen<Value>> {

@@ -5,8 +5,9 @@ export interface AttachOptions {
   /** How an encrypted volume is opened: for one whose connection_info says `data.encrypted`, and for no other. */
   readonly encryption?: {
     /**
-     * `luks` when absent. QEMU itself opens LUKS version 1 and no other (QEMU, crypto/block-luks.c, qcrypto_block_luks_check_header); libvirt's `luks2` is for Ceph alone
-     * (libvirt, docs/formatstorageencryption.rst).
+     * `luks` when absent. QEMU itself opens LUKS version 1 and no other (QEMU, crypto/block-luks.c,
+     * qcrypto_block_luks_check_header); libvirt's `luks2` is for Ceph alone (libvirt,
+     * docs/formatstorageencryption.rst).
      */
     readonly format?: 'luks';
     /** From the key manager: text, or its bytes in UTF-8. */

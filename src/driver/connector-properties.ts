@@ -1,6 +1,6 @@
 /**
- * What the storage service is told of this host before it exports a volume to it: Cinder's connector, key by key as os-brick makes it (os_brick/initiator/connector.py,
- * get_connector_properties), less the keys of other protocols.
+ * What the storage service is told of this host before it exports a volume to it: Cinder's connector, key by key as
+ * os-brick makes it (os_brick/initiator/connector.py, get_connector_properties), less the keys of other protocols.
  */
 export interface ConnectorProperties {
   /** The name that the target lets in. */

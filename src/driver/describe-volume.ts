@@ -12,11 +12,20 @@ export interface OpenVolume {
 }
 
 /** The result of connect() and find(), with everything in it that the caller must be told in words. */
-export function describeVolume({ paths, map, warnings }: OpenVolume, plan: IfacePlan, fallback: TransportChoice['fallback']): ConnectedVolume {
+export function describeVolume(
+  { paths, map, warnings }: OpenVolume,
+  plan: IfacePlan,
+  fallback: TransportChoice['fallback'],
+): ConnectedVolume {
   const device: BlockDevice = map ?? paths[0].disk;
   const [first, ...others] = paths;
   const transport = { requested: requestOf(plan), used: usedBy(paths), fallback };
-  return { device, paths: [describePath(first), ...others.map(describePath)], transport, warnings: [...fallbackWarnings(transport), ...identityWarnings(device), ...warnings] };
+  return {
+    device,
+    paths: [describePath(first), ...others.map(describePath)],
+    transport,
+    warnings: [...fallbackWarnings(transport), ...identityWarnings(device), ...warnings],
+  };
 }
 
 /** Why a volume that is there runs over an iface that was not asked for: it fell back when it was connected. */
@@ -26,7 +35,15 @@ export function fallbackOfPresent(paths: NonEmpty<OpenPath>, { requested }: Ifac
 }
 
 function describePath({ path: { target, portal, lun }, session, disk }: OpenPath): ConnectedPath {
-  return { disk: disk.path, portal, target, lun, iface: session.iface, transport: session.transport, session: session.id };
+  return {
+    disk: disk.path,
+    portal,
+    target,
+    lun,
+    iface: session.iface,
+    transport: session.transport,
+    session: session.id,
+  };
 }
 
 function usedBy(paths: readonly OpenPath[]): string {
@@ -38,5 +55,7 @@ function fallbackWarnings({ requested, used, fallback }: TransportChoice): reado
 }
 
 function identityWarnings({ path, wwid }: BlockDevice): readonly string[] {
-  return wwid === undefined ? [`${path} does not say who it is (no VPD page 0x83): that it stays the same volume cannot be checked`] : [];
+  return wwid === undefined
+    ? [`${path} does not say who it is (no VPD page 0x83): that it stays the same volume cannot be checked`]
+    : [];
 }

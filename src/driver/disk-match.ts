@@ -4,7 +4,11 @@ import type { DiskMatch } from '../libvirt/guest-disk.js';
 
 /** What tells the volume's disk from all others of a guest, as attach() gives it. */
 export function diskMatch({ volumeId, serial }: VolumeFacts, sourcePaths: readonly string[]): DiskMatch {
-  return { sourcePaths, ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }), ...(serial === undefined ? {} : { serial }) };
+  return {
+    sourcePaths,
+    ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }),
+    ...(serial === undefined ? {} : { serial }),
+  };
 }
 
 /** The alias that attach() gives the volume's disk; `undefined` where the id makes none. */

@@ -26,7 +26,10 @@ export interface AvoidedTransport {
   readonly retryInMs: number;
 }
 
-/** How long a transport that failed at login is not tried again: the next attaches do not wait for it, and it gets its chance after. */
+/**
+ * How long a transport that failed at login is not tried again: the next attaches do not wait for it, and it gets its
+ * chance after.
+ */
 export const RETRY_AFTER_MS = 300_000;
 
 /** The file in `state_directory`. To have everything tried at once, remove it. */
@@ -43,9 +46,10 @@ const LONGEST_REASON = 2_000;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 /**
- * What was found out at a login about a transport that cannot reach a portal, and the fallback could, kept for a while in a file that all processes of
- * the host share. What hardware tells is asked anew each time. Time is that since the boot, which nobody can set; after another boot, whose hardware
- * may be another, the file says nothing. It only ever saves a wait: a file that is broken, or cannot be written, never fails a call.
+ * What was found out at a login about a transport that cannot reach a portal, and the fallback could, kept for a while
+ * in a file that all processes of the host share. What hardware tells is asked anew each time. Time is that since the
+ * boot, which nobody can set; after another boot, whose hardware may be another, the file says nothing. It only ever
+ * saves a wait: a file that is broken, or cannot be written, never fails a call.
  */
 export class FailedTransports {
   readonly #parts: FailedTransportsParts;
@@ -62,7 +66,14 @@ export class FailedTransports {
   /** Keeps a failure of the transport itself. Any other says nothing of the transport, and is not kept. */
   async remember(iface: IfaceName, { address, port }: Portal, error: VolumeError): Promise<void> {
     if (!isTransportFailure(error)) return;
-    const failure = { iface, portal: { address, port }, code: error.code, reason: errorChain(error).slice(0, LONGEST_REASON), hint: error.hint, failedAt: this.#parts.clock.now() };
+    const failure = {
+      iface,
+      portal: { address, port },
+      code: error.code,
+      reason: errorChain(error).slice(0, LONGEST_REASON),
+      hint: error.hint,
+      failedAt: this.#parts.clock.now(),
+    };
     try {
       await this.#write(failure);
     } catch (cause) {
@@ -73,25 +84,37 @@ export class FailedTransports {
 
   /** @returns the failure that stands in for another try, or `undefined` when it is time to try */
   async recall(iface: IfaceName, portal: Portal): Promise<VolumeError | undefined> {
-    const failure = (await this.#all()).find((candidate) => candidate.iface === iface && samePortal(candidate.portal, portal));
+    const failure = (await this.#all()).find(
+      (candidate) => candidate.iface === iface && samePortal(candidate.portal, portal),
+    );
     if (failure === undefined) return undefined;
     const { code, reason, hint } = failure;
     const retryInMs = this.#remaining(failure);
-    return new VolumeError(code, `The iface ${iface} failed at ${formatPortal(portal)} and is tried again in ${Math.ceil(retryInMs / 1000)} s`, {
-      cause: new Error(reason), details: { iface, portal: formatPortal(portal), retryInMs }, ...(hint === undefined ? {} : { hint }),
-    });
+    return new VolumeError(
+      code,
+      `The iface ${iface} failed at ${formatPortal(portal)} and is tried again in ${Math.ceil(retryInMs / 1000)} s`,
+      {
+        cause: new Error(reason),
+        details: { iface, portal: formatPortal(portal), retryInMs },
+        ...(hint === undefined ? {} : { hint }),
+      },
+    );
   }
 
   /** Every transport that is not tried now, the one that is tried again soonest first. */
   async list(): Promise<readonly AvoidedTransport[]> {
     const all = (await this.#all()).map((failure) => ({ failure, retryInMs: this.#remaining(failure) }));
-    return all.map(({ failure: { iface, portal, code, reason }, retryInMs }) => ({ iface, portal, code, reason, retryInMs })).toSorted((one, other) => one.retryInMs - other.retryInMs);
+    return all
+      .map(({ failure: { iface, portal, code, reason }, retryInMs }) => ({ iface, portal, code, reason, retryInMs }))
+      .toSorted((one, other) => one.retryInMs - other.retryInMs);
   }
 
   /** Of an iface and a portal that failed more than once, what came last. */
   async #all(): Promise<readonly TransportFailure[]> {
     const { failures } = await this.#read();
-    const newestFirst = [...this.#unwritten, ...failures].filter((failure) => this.#remaining(failure) > 0).toSorted((one, other) => other.failedAt - one.failedAt);
+    const newestFirst = [...this.#unwritten, ...failures]
+      .filter((failure) => this.#remaining(failure) > 0)
+      .toSorted((one, other) => other.failedAt - one.failedAt);
     return newestFirst.filter((failure, index) => newestFirst.findIndex((other) => isSame(other, failure)) === index);
   }
 
@@ -112,7 +135,12 @@ export class FailedTransports {
       const { bootId, failures } = await this.#read();
       if (bootId === '') throw new Error(`${BOOT_ID} cannot be read`);
       await files.makeDirectory(options.stateDirectory, 0o700);
-      await files.replace(this.#path, formatFailures({ bootId, failures: this.#with(failures, failure) }), 0o600, `${this.#path}.new`);
+      await files.replace(
+        this.#path,
+        formatFailures({ bootId, failures: this.#with(failures, failure) }),
+        0o600,
+        `${this.#path}.new`,
+      );
     });
   }
 

@@ -12,12 +12,20 @@ export interface FailuresFile {
 const VERSION = 1;
 
 export function formatFailures({ bootId, failures }: FailuresFile): string {
-  const entries = failures.map(({ iface, portal, code, reason, hint, failedAt }) => ({ iface, portal: formatPortal(portal), code, reason, ...(hint === undefined ? {} : { hint }), failedAt }));
+  const entries = failures.map(({ iface, portal, code, reason, hint, failedAt }) => ({
+    iface,
+    portal: formatPortal(portal),
+    code,
+    reason,
+    ...(hint === undefined ? {} : { hint }),
+    failedAt,
+  }));
   return `${JSON.stringify({ version: VERSION, bootId, failures: entries }, undefined, 2)}\n`;
 }
 
 /**
- * Reads what formatFailures() wrote, and believes nothing: another program, a newer version or a full disk may have written the file.
+ * Reads what formatFailures() wrote, and believes nothing: another program, a newer version or a full disk may have
+ * written the file.
  * @throws {SyntaxError} that says what is wrong with it
  */
 export function parseFailures(text: string): FailuresFile {
@@ -35,11 +43,19 @@ function parseFailure(value: unknown): TransportFailure {
   if (hint !== undefined && typeof hint !== 'string') throw new SyntaxError('hint is not a text');
   if (typeof failedAt !== 'number') throw new SyntaxError('failedAt is not a number');
   const { address, port } = parsePortal(textOf(entry, 'portal'));
-  return { iface: parseIfaceName(textOf(entry, 'iface')), portal: { address, port }, code, reason: textOf(entry, 'reason'), hint, failedAt };
+  return {
+    iface: parseIfaceName(textOf(entry, 'iface')),
+    portal: { address, port },
+    code,
+    reason: textOf(entry, 'reason'),
+    hint,
+    failedAt,
+  };
 }
 
 function asRecord(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SyntaxError(`${name} is not an object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new SyntaxError(`${name} is not an object`);
   return Object.fromEntries(Object.entries(value));
 }
 

@@ -21,21 +21,33 @@ export interface GuestSourceParts {
 }
 
 /**
- * A guest that libvirt keeps is started from its description after a reboot, when /dev/sda may be another volume: it gets a name that is made of the
- * volume's WWID. One that ends with its process gets the kernel's name. docs/decisions/0011-lasting-names.md
+ * A guest that libvirt keeps is started from its description after a reboot, when /dev/sda may be another volume: it
+ * gets a name that is made of the volume's WWID. One that ends with its process gets the kernel's name.
+ * docs/decisions/0011-lasting-names.md
  */
 export async function guestSourceOf(
-  device: BlockDevice, { persistent }: Pick<Domain, 'persistent'>, { files, clock, logger, options: { deviceTimeoutMs } }: GuestSourceParts, signal: AbortSignal,
+  device: BlockDevice,
+  { persistent }: Pick<Domain, 'persistent'>,
+  { files, clock, logger, options: { deviceTimeoutMs } }: GuestSourceParts,
+  signal: AbortSignal,
 ): Promise<GuestSource> {
   const name = persistent ? await findStableName(device, { files, clock, deviceTimeoutMs }, signal) : undefined;
   if (name !== undefined || !persistent) return { path: name ?? device.path, warnings: [] };
-  const warning = `the guest's stored configuration has ${device.path}, which may be another disk once this host has restarted: ${whyNone(device)}`;
-  logger.warn('The guest has no lasting name for the volume', { device: device.path, wwid: device.wwid, reason: warning });
+  const warning =
+    `the guest's stored configuration has ${device.path}, which may be another disk once this host ` +
+    `has restarted: ${whyNone(device)}`;
+  logger.warn('The guest has no lasting name for the volume', {
+    device: device.path,
+    wwid: device.wwid,
+    reason: warning,
+  });
   return { path: device.path, warnings: [warning] };
 }
 
 function whyNone(device: BlockDevice): string {
   if (device.wwid === undefined) return 'it does not say who it is';
   const names = stableNamesOf(device);
-  return names.length === 0 ? `udev makes no name of the WWID ${device.wwid}` : `no ${names.join(' or ')} leads to it: udev does not run, or another path of the volume has it`;
+  return names.length === 0
+    ? `udev makes no name of the WWID ${device.wwid}`
+    : `no ${names.join(' or ')} leads to it: udev does not run, or another path of the volume has it`;
 }

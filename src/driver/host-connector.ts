@@ -44,36 +44,74 @@ export class HostConnector {
   }
 
   /**
-   * @throws {VolumeError} `USAGE` for an `ip` or `host` that is none, or when this host has no address to tell; `IFACE_NOT_FOUND`, `IFACE_UNUSABLE`, also when the ifaces of
+   * @throws {VolumeError} `USAGE` for an `ip` or `host` that is none, or when this host has no address to tell;
+   * `IFACE_NOT_FOUND`, `IFACE_UNUSABLE`, also when the ifaces of
    *   `iscsi_iface` log in by different names; `INITIATOR_UNAVAILABLE` when this host has no initiator name
    */
   async getConnectorProperties(request: ConnectorRequest = {}): Promise<ConnectorProperties> {
-    const { hostIdentity, options: { useMultipath, enforceMultipath } } = this.#parts;
-    const [given, host] = [request.ip === undefined ? undefined : readAddress(request.ip), readHost(request.host ?? hostIdentity.hostName())];
+    const {
+      hostIdentity,
+      options: { useMultipath, enforceMultipath },
+    } = this.#parts;
+    const [given, host] = [
+      request.ip === undefined ? undefined : readAddress(request.ip),
+      readHost(request.host ?? hostIdentity.hostName()),
+    ];
     const ifaces = await this.#ifaces();
     return {
-      initiator: await this.#initiator(ifaces), ip: given ?? (await this.#address(ifaces)), host, multipath: useMultipath, enforce_multipath: enforceMultipath,
-      platform: hostIdentity.machine(), os_type: 'linux', do_local_attach: false,
+      initiator: await this.#initiator(ifaces),
+      ip: given ?? (await this.#address(ifaces)),
+      host,
+      multipath: useMultipath,
+      enforce_multipath: enforceMultipath,
+      platform: hostIdentity.machine(),
+      os_type: 'linux',
+      do_local_attach: false,
     };
   }
 
   /** The requested ones first, then the one that is fallen back to. */
   async #ifaces(): Promise<Ifaces> {
-    const { files, database, options: { iscsiIface, iscsiIfaceFallback } } = this.#parts;
-    const { requested, fallback } = await planIfaces(iscsiIface, { inventory: await readIfaces(files, database), hardware: async () => await this.#hardware(), fallback: iscsiIfaceFallback });
+    const {
+      files,
+      database,
+      options: { iscsiIface, iscsiIfaceFallback },
+    } = this.#parts;
+    const { requested, fallback } = await planIfaces(iscsiIface, {
+      inventory: await readIfaces(files, database),
+      hardware: async () => await this.#hardware(),
+      fallback: iscsiIfaceFallback,
+    });
     return { requested: requested.map(({ iface }) => iface), fallback };
   }
 
-  /** A record may have a name of its own (`iface.initiatorname`): then it is that one that the target sees (open-iscsi takes iface.iname before its own: usr/initiator.c, usr/discovery.c). */
+  /**
+   * A record may have a name of its own (`iface.initiatorname`): then it is that one that the target sees (open-iscsi
+   * takes iface.iname before its own: usr/initiator.c, usr/discovery.c).
+   */
   async #initiator({ requested, fallback }: Ifaces): Promise<string> {
     const text = (await readRecordText(this.#parts.files, INITIATOR_NAME_FILE)) ?? '';
     const hosts = initiatorNameIn(text);
-    const initiator = oneName(text, requested.map((iface) => ({ iface: iface.name, initiator: valueOf(iface.values, 'iface.initiatorname') ?? hosts })));
-    if (/[\s"'#]/.test(initiator)) { // what stands behind a name is a part of it for iscsid
-      this.#parts.logger.warn('The initiator name is no iSCSI name: the storage is told it as iscsid logs in by it', { initiator, file: INITIATOR_NAME_FILE });
+    const initiator = oneName(
+      text,
+      requested.map((iface) => ({
+        iface: iface.name,
+        initiator: valueOf(iface.values, 'iface.initiatorname') ?? hosts,
+      })),
+    );
+    if (/[\s"'#]/.test(initiator)) {
+      // what stands behind a name is a part of it for iscsid
+      this.#parts.logger.warn('The initiator name is no iSCSI name: the storage is told it as iscsid logs in by it', {
+        initiator,
+        file: INITIATOR_NAME_FILE,
+      });
     }
     if (fallback !== undefined && initiator !== hosts) {
-      this.#parts.logger.warn('The storage will not let the fallback in: it logs in by another name', { initiator, fallback: fallback.name, fallbackInitiator: hosts });
+      this.#parts.logger.warn('The storage will not let the fallback in: it logs in by another name', {
+        initiator,
+        fallback: fallback.name,
+        fallbackInitiator: hosts,
+      });
     }
     return initiator;
   }
@@ -82,7 +120,11 @@ export class HostConnector {
     const ofIface = first === undefined ? [] : sourceAddresses(first, await this.#hardware());
     const address = [...ofIface, ...this.#hostsAddresses()].find(isTold);
     if (address !== undefined) return address;
-    throw new VolumeError('USAGE', 'Cannot tell the storage service an address of this host: it has none but loopback and link-local ones', { hint: 'give ip' });
+    throw new VolumeError(
+      'USAGE',
+      'Cannot tell the storage service an address of this host: it has none but loopback and link-local ones',
+      { hint: 'give ip' },
+    );
   }
 
   /** IPv4 first: what back ends compare it with is mostly that. */
@@ -101,9 +143,14 @@ function oneName(text: string, [first, ...others]: readonly NamedIface[]): strin
   if (first?.initiator === undefined) throw noName(text);
   const other = others.find(({ initiator }) => initiator !== first.initiator);
   if (other === undefined) return first.initiator;
-  throw new VolumeError('IFACE_UNUSABLE', `Cannot tell the storage service one initiator name: the iface ${first.iface} logs in as ${first.initiator}, and ${other.iface} as ${other.initiator ?? 'nobody'}`, {
-    hint: 'give the records of iscsi_iface the same iface.initiatorname, or none',
-  });
+  throw new VolumeError(
+    'IFACE_UNUSABLE',
+    `Cannot tell the storage service one initiator name: the iface ${first.iface} logs in as ${first.initiator}, ` +
+      `and ${other.iface} as ${other.initiator ?? 'nobody'}`,
+    {
+      hint: 'give the records of iscsi_iface the same iface.initiatorname, or none',
+    },
+  );
 }
 
 interface NamedIface {
@@ -123,18 +170,34 @@ function isTold(address: string): boolean {
 }
 
 function readAddress(ip: string): string {
-  if (isIP(ip) === 0) throw new VolumeError('USAGE', `Cannot tell the storage service the ip ${quoted(ip)}: expected an IPv4 or IPv6 address`);
+  if (isIP(ip) === 0)
+    throw new VolumeError(
+      'USAGE',
+      `Cannot tell the storage service the ip ${quoted(ip)}: expected an IPv4 or IPv6 address`,
+    );
   return canonicalAddress(ip);
 }
 
 function readHost(host: string): string {
-  if (!/^[^\p{Cc}\s]+$/u.test(host)) throw new VolumeError('USAGE', `Cannot tell the storage service the host ${quoted(host)}: expected a name without blanks`);
+  if (!/^[^\p{Cc}\s]+$/u.test(host))
+    throw new VolumeError(
+      'USAGE',
+      `Cannot tell the storage service the host ${quoted(host)}: expected a name without blanks`,
+    );
   return host;
 }
 
 /** @param text of the file, empty where there is none */
 function noName(text: string): VolumeError {
-  return new VolumeError('INITIATOR_UNAVAILABLE', `Cannot tell the storage service who this host is: ${INITIATOR_NAME_FILE} gives no InitiatorName`, {
-    hint: text === '' ? GIVE_INITIATOR_NAME : 'libvirt-volume doctor says what is wrong with the file; iscsi-iname makes a name, if the storage does not know this host by one',
-  });
+  return new VolumeError(
+    'INITIATOR_UNAVAILABLE',
+    `Cannot tell the storage service who this host is: ${INITIATOR_NAME_FILE} gives no InitiatorName`,
+    {
+      hint:
+        text === ''
+          ? GIVE_INITIATOR_NAME
+          : 'libvirt-volume doctor says what is wrong with the file; iscsi-iname makes a name, if the storage does ' +
+            'not know this host by one',
+    },
+  );
 }

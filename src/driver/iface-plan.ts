@@ -15,7 +15,9 @@ export interface IfacePlan {
 
 /** Every iface that a volume of this plan may have come over, the requested ones first. */
 export function ifaceNamesOf({ requested, fallback }: IfacePlan): readonly IfaceName[] {
-  return [...new Set([...requested.map(({ iface }) => iface.name), ...(fallback === undefined ? [] : [fallback.name])])];
+  return [
+    ...new Set([...requested.map(({ iface }) => iface.name), ...(fallback === undefined ? [] : [fallback.name])]),
+  ];
 }
 
 /** The requested ifaces in one word, as the result has it. */
@@ -24,11 +26,21 @@ export function requestOf({ requested }: IfacePlan): string {
 }
 
 /**
- * What the configuration means on this host now; two selectors that mean one iface are one. Software TCP has nothing to fall back to.
+ * What the configuration means on this host now; two selectors that mean one iface are one. Software TCP has nothing to
+ * fall back to.
  * @throws {VolumeError} `IFACE_NOT_FOUND`, `IFACE_UNUSABLE`
  */
 export async function planIfaces(
-  [first, ...others]: NonEmpty<IfaceSelector>, { inventory, hardware, fallback }: { readonly inventory: IfaceInventory; readonly hardware: () => Promise<Hardware>; readonly fallback: VolumeOptions['iscsiIfaceFallback'] },
+  [first, ...others]: NonEmpty<IfaceSelector>,
+  {
+    inventory,
+    hardware,
+    fallback,
+  }: {
+    readonly inventory: IfaceInventory;
+    readonly hardware: () => Promise<Hardware>;
+    readonly fallback: VolumeOptions['iscsiIfaceFallback'];
+  },
 ): Promise<IfacePlan> {
   const requested: [ResolvedIface, ...ResolvedIface[]] = [await resolveIface(first, inventory, hardware)];
   for (const selector of others) {

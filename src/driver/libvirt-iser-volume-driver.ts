@@ -4,7 +4,8 @@ import { type DriverParts, LibvirtVolumeDriver } from './libvirt-volume-driver.j
 
 /**
  * iSCSI over RDMA, whatever `iscsi_iface` says.
- * @deprecated `iscsi_iface = "iser"` makes LibvirtISCSIVolumeDriver do the same; this class stays for services that ask for `iser`
+ * @deprecated `iscsi_iface = "iser"` makes LibvirtISCSIVolumeDriver do the same; this class stays for services that ask
+ * for `iser`
  *   by `driver_volume_type`.
  */
 export class LibvirtISERVolumeDriver extends LibvirtVolumeDriver {
@@ -12,6 +13,8 @@ export class LibvirtISERVolumeDriver extends LibvirtVolumeDriver {
 
   constructor(parts: DriverParts) {
     super(parts, [{ kind: 'name', name: ISER_IFACE }]);
-    parts.logger.warn('LibvirtISERVolumeDriver is deprecated: write iscsi_iface = "iser" and use LibvirtISCSIVolumeDriver');
+    parts.logger.warn(
+      'LibvirtISERVolumeDriver is deprecated: write iscsi_iface = "iser" and use LibvirtISCSIVolumeDriver',
+    );
   }
 }

@@ -3,7 +3,12 @@ import { errorChain } from '../base/error-chain.js';
 import type { Secret } from '../base/secret.js';
 import { unlessAborted } from '../base/unless-aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
-import type { DriverVolumeType, IscsiConnection, ListedConnection, VolumeFacts } from '../connection/iscsi-connection.js';
+import type {
+  DriverVolumeType,
+  IscsiConnection,
+  ListedConnection,
+  VolumeFacts,
+} from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { BlockDevice } from '../device/block-device.js';
 import { VolumeNotes } from '../device/volume-notes.js';
@@ -34,7 +39,16 @@ import { requireSwappable } from './require-swappable.js';
 import { sourcePathsOf } from './source-paths.js';
 import { UndoLog } from './undo-log.js';
 import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
-import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, SwapOptions, SwappedVolume, VolumeDriver } from './volume-driver.js';
+import type {
+  AttachedVolume,
+  DisconnectOptions,
+  ExtendedVolume,
+  ExtendOptions,
+  ReleasedVolume,
+  SwapOptions,
+  SwappedVolume,
+  VolumeDriver,
+} from './volume-driver.js';
 import { VolumeExtender } from './volume-extender.js';
 import { VolumeInGuest } from './volume-in-guest.js';
 import { type LeftGuest, VolumeMigration } from './volume-migration.js';
@@ -82,11 +96,17 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   protected constructor(parts: DriverParts, ifaces: NonEmpty<IfaceSelector>) {
     this.#parts = parts;
     this.#ifaces = ifaces;
-    const notes = new VolumeNotes({ files: parts.files, logger: parts.logger, stateDirectory: parts.options.stateDirectory });
+    const notes = new VolumeNotes({
+      files: parts.files,
+      logger: parts.logger,
+      stateDirectory: parts.options.stateDirectory,
+    });
     this.#connector = new VolumeConnector({
       ...parts,
       notes,
-      joinLater: (connection, ended) => { this.#joinLater(connection, ended); },
+      joinLater: (connection, ended) => {
+        this.#joinLater(connection, ended);
+      },
       loginTimeoutMs: parts.options.loginTimeoutMs,
       hardware: async () => await this.#hardware(),
     });
@@ -104,8 +124,11 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
         find: async (connection) => await this.#connector.find(connection, await this.#ifacePlan()),
         open: async (connection, plan, signal) => await this.#open(connection, plan, signal),
         lastingSource: async (device, signal) => await guestSourceOf(device, { persistent: true }, this.#parts, signal),
-        prove: async (connection, plan, wwid, signal) => { await this.#releaser.prove(connection, ifaceNamesOf(plan), wwid, signal); },
-        release: async (connection, plan, options, signal) => await this.#releaseWith(connection, plan, options, signal),
+        prove: async (connection, plan, wwid, signal) => {
+          await this.#releaser.prove(connection, ifaceNamesOf(plan), wwid, signal);
+        },
+        release: async (connection, plan, options, signal) =>
+          await this.#releaseWith(connection, plan, options, signal),
         releaseAfter: async (left, request, signal) => await this.#releaseAfter(left, request, signal),
       },
     });
@@ -116,7 +139,10 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     while (this.#background.size > 0) await Promise.all(this.#background);
   }
 
-  /** Gives up on paths that would still join. What they leave is found by the next connect() or disconnect() of their volume. */
+  /**
+   * Gives up on paths that would still join. What they leave is found by the next connect() or disconnect() of their
+   * volume.
+   */
   async close(): Promise<void> {
     this.#closing.abort(new VolumeError('ABORTED', 'The driver was closed'));
     await this.settled();
@@ -124,7 +150,10 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
 
   async connect(connectionInfo: unknown, signal = never()): Promise<ConnectedVolume> {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
-    return noted(await this.#withPlan(connection, signal, async (plan) => (await this.#open(connection, plan, signal)).volume), notes);
+    return noted(
+      await this.#withPlan(connection, signal, async (plan) => (await this.#open(connection, plan, signal)).volume),
+      notes,
+    );
   }
 
   async find(connectionInfo: unknown, signal = never()): Promise<ConnectedVolume | undefined> {
@@ -132,7 +161,11 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     return await this.#connector.find(connection, await this.#ifacePlan());
   }
 
-  async disconnect(connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
+  async disconnect(
+    connectionInfo: unknown,
+    options: DisconnectOptions = {},
+    signal = never(),
+  ): Promise<ReleasedVolume> {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
     return noted(await this.#release(connection, options, signal), notes);
   }
@@ -141,7 +174,13 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     return this.#xml(readConnectionInfo(connectionInfo), diskInfo, devicePath, secretUuid);
   }
 
-  async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal = never(), options: AttachOptions = {}): Promise<AttachedVolume> {
+  async attach(
+    domain: DomainRef,
+    connectionInfo: unknown,
+    diskInfo: unknown,
+    signal = never(),
+    options: AttachOptions = {},
+  ): Promise<AttachedVolume> {
     const listed = readConnectionInfo(connectionInfo);
     const target = readDiskInfo(diskInfo);
     const volumeId = requireFindable('attach', listed, target);
@@ -151,38 +190,82 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const guest = await this.#parts.libvirt.lookupDomain(domain, signal);
     refuseColdPlugOnly(target, guest, this.#parts.options);
     const { connection, notes } = await this.#resolve(listed, signal);
-    const { volume, diskXml } = await this.#withPlan(connection, signal, async (plan) => await this.#attach(domain, { guest, connection, plan, diskInfo, volumeId, passphrase }, signal));
+    const { volume, diskXml } = await this.#withPlan(
+      connection,
+      signal,
+      async (plan) => await this.#attach(domain, { guest, connection, plan, diskInfo, volumeId, passphrase }, signal),
+    );
     return { volume: noted(volume, notes), diskXml };
   }
 
-  async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal = never()): Promise<ReleasedVolume> {
+  async detach(
+    domain: DomainRef,
+    connectionInfo: unknown,
+    options: DisconnectOptions = {},
+    signal = never(),
+  ): Promise<ReleasedVolume> {
     const { connection, notes } = await this.#resolve(readConnectionInfo(connectionInfo), signal);
     const { wwid } = options;
-    if (wwid !== undefined) await this.#withPlan(connection, signal, async (plan) => { await this.#releaser.prove(connection, ifaceNamesOf(plan), wwid, signal); });
+    if (wwid !== undefined)
+      await this.#withPlan(connection, signal, async (plan) => {
+        await this.#releaser.prove(connection, ifaceNamesOf(plan), wwid, signal);
+      });
     const match = await this.#matchIn(domain, connection, signal);
     const inGuest = await this.#parts.guestDisks.detach(domain, match, signal);
-    return noted(await this.#withPlan(connection, signal, async (plan) => await this.#releaseAfter({ inGuest, match }, { connection, plan, options }, signal)), notes);
+    return noted(
+      await this.#withPlan(
+        connection,
+        signal,
+        async (plan) => await this.#releaseAfter({ inGuest, match }, { connection, plan, options }, signal),
+      ),
+      notes,
+    );
   }
 
-  /** A disk that only its device tells to be the volume's is looked for once more under the locks: the volume stays while we look, and so the device is no other volume's. */
+  /**
+   * A disk that only its device tells to be the volume's is looked for once more under the locks: the volume stays
+   * while we look, and so the device is no other volume's.
+   */
   async #matchIn(domain: DomainRef, connection: IscsiConnection, signal: AbortSignal): Promise<DiskMatch> {
     const look = async (plan: IfacePlan): Promise<DiskMatch> => {
       const volume = await this.#connector.find(connection, plan);
-      return await this.#inGuest.match(domain, connection, volume === undefined ? [] : sourcePathsOf(volume.device, volume.paths.map(({ disk }) => disk)), signal);
+      return await this.#inGuest.match(
+        domain,
+        connection,
+        volume === undefined
+          ? []
+          : sourcePathsOf(
+              volume.device,
+              volume.paths.map(({ disk }) => disk),
+            ),
+        signal,
+      );
     };
     const match = await look(await this.#ifacePlan());
     return match.liveAlias === undefined ? match : await this.#withPlan(connection, signal, look);
   }
 
   /**
-   * The host's part of detach(). The last guest out takes a shared volume along, by what libvirt's guests have and not by a counter. Each looks under the target's lock
-   * and once its own guest has let go: of two that leave at the same time the later one finds nobody, and a guest that comes meanwhile is seen.
+   * The host's part of detach(). The last guest out takes a shared volume along, by what libvirt's guests have and not
+   * by a counter. Each looks under the target's lock and once its own guest has let go: of two that leave at the same
+   * time the later one finds nobody, and a guest that comes meanwhile is seen.
    */
-  async #releaseAfter({ inGuest, match, own }: LeftGuest, { connection, plan, options }: ReleaseRequest, signal: AbortSignal): Promise<ReleasedVolume> {
-    const guests = connection.multiattach ? await this.#parts.guestDisks.guestsWith((disk) => findGuestDisk([disk], match) !== undefined, signal) : [];
+  async #releaseAfter(
+    { inGuest, match, own }: LeftGuest,
+    { connection, plan, options }: ReleaseRequest,
+    signal: AbortSignal,
+  ): Promise<ReleasedVolume> {
+    const guests = connection.multiattach
+      ? await this.#parts.guestDisks.guestsWith((disk) => findGuestDisk([disk], match) !== undefined, signal)
+      : [];
     const others = guests.filter((name) => name !== own);
-    if (others.length > 0) return { found: inGuest, warnings: [`the volume stays on this host for the guests that have it too: ${others.join(', ')}`] };
-    if (connection.encrypted && connection.volumeId !== undefined) await this.#secrets.withdraw(connection.volumeId, signal);
+    if (others.length > 0)
+      return {
+        found: inGuest,
+        warnings: [`the volume stays on this host for the guests that have it too: ${others.join(', ')}`],
+      };
+    if (connection.encrypted && connection.volumeId !== undefined)
+      await this.#secrets.withdraw(connection.volumeId, signal);
     try {
       const released = await this.#releaseWith(connection, plan, options, signal);
       return { ...released, found: released.found || inGuest };
@@ -199,14 +282,22 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
       await this.#parts.libvirt.lookupDomain(domain, signal);
     }
     const { connection, notes } = await this.#resolve(listed, signal);
-    return noted(await this.#withPlan(connection, signal, async (plan) => await this.#extend(domain, connection, plan, signal)), notes);
+    return noted(
+      await this.#withPlan(connection, signal, async (plan) => await this.#extend(domain, connection, plan, signal)),
+      notes,
+    );
   }
 
   async prepareMigration(domain: DomainRef, connectionInfo: unknown, signal = never()): Promise<MigratingVolume> {
     return await this.#migration.prepareMigration(domain, connectionInfo, signal);
   }
 
-  async connectForMigration(connectionInfo: unknown, volume: MigratingVolume, signal = never(), options: AttachOptions = {}): Promise<ArrivedVolume> {
+  async connectForMigration(
+    connectionInfo: unknown,
+    volume: MigratingVolume,
+    signal = never(),
+    options: AttachOptions = {},
+  ): Promise<ArrivedVolume> {
     return await this.#migration.connectForMigration(connectionInfo, volume, signal, options);
   }
 
@@ -218,56 +309,121 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     return await this.#migration.cancelMigration(connectionInfo, volume, signal);
   }
 
-  async #extend(domain: DomainRef | undefined, connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<ExtendedVolume> {
+  async #extend(
+    domain: DomainRef | undefined,
+    connection: IscsiConnection,
+    plan: IfacePlan,
+    signal: AbortSignal,
+  ): Promise<ExtendedVolume> {
     const began = this.#parts.clock.now();
-    const { device, oldSizeBytes, sourcePaths, warnings } = await this.#extender.extend(connection, ifaceNamesOf(plan), signal);
+    const { device, oldSizeBytes, sourcePaths, warnings } = await this.#extender.extend(
+      connection,
+      ifaceNamesOf(plan),
+      signal,
+    );
     const newSizeBytes = device.sizeBytes;
-    const inGuest = domain === undefined ? undefined : await this.#parts.guestDisks.resize(domain, await this.#inGuest.match(domain, connection, sourcePaths, signal), newSizeBytes, signal);
-    const extended = { device, oldSizeBytes, newSizeBytes, guestResized: inGuest === 'resized', warnings: [...warnings, ...(inGuest === 'no-such-disk' ? ['the guest does not have the volume'] : [])] };
+    const inGuest =
+      domain === undefined
+        ? undefined
+        : await this.#parts.guestDisks.resize(
+            domain,
+            await this.#inGuest.match(domain, connection, sourcePaths, signal),
+            newSizeBytes,
+            signal,
+          );
+    const extended = {
+      device,
+      oldSizeBytes,
+      newSizeBytes,
+      guestResized: inGuest === 'resized',
+      warnings: [...warnings, ...(inGuest === 'no-such-disk' ? ['the guest does not have the volume'] : [])],
+    };
     this.#parts.events.emit({
-      kind: 'volume-extended', wwid: device.wwid, device: device.path, oldSizeBytes: Number(oldSizeBytes), newSizeBytes: Number(newSizeBytes), guestResized: extended.guestResized, durationMs: this.#parts.clock.now() - began,
+      kind: 'volume-extended',
+      wwid: device.wwid,
+      device: device.path,
+      oldSizeBytes: Number(oldSizeBytes),
+      newSizeBytes: Number(newSizeBytes),
+      guestResized: extended.guestResized,
+      durationMs: this.#parts.clock.now() - began,
     });
     return extended;
   }
 
-  async swap(domain: DomainRef, oldConnectionInfo: unknown, newConnectionInfo: unknown, { onProgress = () => undefined }: SwapOptions = {}, signal = never()): Promise<SwappedVolume> {
+  async swap(
+    domain: DomainRef,
+    oldConnectionInfo: unknown,
+    newConnectionInfo: unknown,
+    { onProgress = () => undefined }: SwapOptions = {},
+    signal = never(),
+  ): Promise<SwappedVolume> {
     const [listedFrom, listedTo] = [readConnectionInfo(oldConnectionInfo), readConnectionInfo(newConnectionInfo)];
     requireSwappable(listedFrom, listedTo);
     await this.#swapper.requireRunning(domain, signal);
-    const [{ connection: from, notes: ofFrom }, { connection: to, notes: ofTo }] = [await this.#resolve(listedFrom, signal), await this.#resolve(listedTo, signal)];
+    const [{ connection: from, notes: ofFrom }, { connection: to, notes: ofTo }] = [
+      await this.#resolve(listedFrom, signal),
+      await this.#resolve(listedTo, signal),
+    ];
     const plan = await this.#ifacePlan();
     const host = {
       find: async (connection: IscsiConnection) => await this.#connector.find(connection, plan),
       open: async (connection: IscsiConnection, aSignal: AbortSignal) => await this.#open(connection, plan, aSignal),
-      requireUnused: async (connection: IscsiConnection, aSignal: AbortSignal) => { await this.#releaser.requireUnused(connection, ifaceNamesOf(plan), aSignal); },
-      release: async (connection: IscsiConnection, aSignal: AbortSignal) => await this.#releaseWith(connection, plan, {}, aSignal),
-      lastingSource: async (device: BlockDevice, aSignal: AbortSignal) => await guestSourceOf(device, { persistent: true }, this.#parts, aSignal),
+      requireUnused: async (connection: IscsiConnection, aSignal: AbortSignal) => {
+        await this.#releaser.requireUnused(connection, ifaceNamesOf(plan), aSignal);
+      },
+      release: async (connection: IscsiConnection, aSignal: AbortSignal) =>
+        await this.#releaseWith(connection, plan, {}, aSignal),
+      lastingSource: async (device: BlockDevice, aSignal: AbortSignal) =>
+        await guestSourceOf(device, { persistent: true }, this.#parts, aSignal),
     };
     const targets = [...new Set([...targetsOf(from), ...targetsOf(to)])];
-    return noted(await this.#parts.locks.hold(targets, signal, async () => await this.#swapper.swap({ domain, from, to, onProgress }, host, signal)), [...ofFrom, ...ofTo]);
+    return noted(
+      await this.#parts.locks.hold(
+        targets,
+        signal,
+        async () => await this.#swapper.swap({ domain, from, to, onProgress }, host, signal),
+      ),
+      [...ofFrom, ...ofTo],
+    );
   }
 
-  /** Under the target's lock to the end: between connect and libvirt nobody may take the disk away, or its name would be another volume's. */
-  async #attach(domain: DomainRef, { guest, connection, plan, diskInfo, volumeId, passphrase }: AttachRequest, signal: AbortSignal): Promise<AttachedVolume> {
+  /**
+   * Under the target's lock to the end: between connect and libvirt nobody may take the disk away, or its name would be
+   * another volume's.
+   */
+  async #attach(
+    domain: DomainRef,
+    { guest, connection, plan, diskInfo, volumeId, passphrase }: AttachRequest,
+    signal: AbortSignal,
+  ): Promise<AttachedVolume> {
     const { volume, opened } = await this.#open(connection, plan, signal);
     const undo = new UndoLog();
-    if (opened) undo.add(async () => { await this.#releaseWith(connection, plan, {}, AbortSignal.timeout(UNDO_MS)); });
+    if (opened)
+      undo.add(async () => {
+        await this.#releaseWith(connection, plan, {}, AbortSignal.timeout(UNDO_MS));
+      });
     try {
-      const secretUuid = passphrase === undefined ? undefined : await this.#provideSecret(volumeId, passphrase, undo, signal);
+      const secretUuid =
+        passphrase === undefined ? undefined : await this.#provideSecret(volumeId, passphrase, undo, signal);
       const source = await guestSourceOf(volume.device, guest, this.#parts, signal);
       const xml = this.#xml(connection, diskInfo, source.path, secretUuid);
       await this.#parts.guestDisks.attach(domain, xml, signal);
       return { volume: { ...volume, warnings: [...volume.warnings, ...source.warnings] }, diskXml: xml };
     } catch (error) {
       const failures = await undo.run();
-      if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed attach in full', { cause: new AggregateError([error, ...failures]) });
+      if (failures.length > 0)
+        throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed attach in full', {
+          cause: new AggregateError([error, ...failures]),
+        });
       throw error;
     }
   }
 
   /** To be undone from its first step on: a call that fails may have made the secret nevertheless. */
   async #provideSecret(volumeId: string, passphrase: Secret, undo: UndoLog, signal: AbortSignal): Promise<string> {
-    undo.add(async () => { await this.#secrets.withdraw(volumeId, AbortSignal.timeout(UNDO_MS)); });
+    undo.add(async () => {
+      await this.#secrets.withdraw(volumeId, AbortSignal.timeout(UNDO_MS));
+    });
     return await this.#secrets.provide(volumeId, passphrase, signal);
   }
 
@@ -278,13 +434,27 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   async #open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
     const began = this.#parts.clock.now();
     const opened = await this.#connector.open(connection, plan, signal);
-    const { device: { path: device, wwid }, paths, transport: { requested, used } } = opened.volume;
-    this.#parts.events.emit({ kind: 'volume-connected', wwid, device, requested, used, paths: paths.length, durationMs: this.#parts.clock.now() - began });
+    const {
+      device: { path: device, wwid },
+      paths,
+      transport: { requested, used },
+    } = opened.volume;
+    this.#parts.events.emit({
+      kind: 'volume-connected',
+      wwid,
+      device,
+      requested,
+      used,
+      paths: paths.length,
+      durationMs: this.#parts.clock.now() - began,
+    });
     return opened;
   }
 
   #joinLater(connection: IscsiConnection, late: Promise<void>): void {
-    const work = this.#join(connection, late).finally(() => this.#background.delete(work)).then(() => undefined);
+    const work = this.#join(connection, late)
+      .finally(() => this.#background.delete(work))
+      .then(() => undefined);
     this.#background.add(work);
   }
 
@@ -293,35 +463,70 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const { signal } = this.#closing;
     try {
       await unlessAborted(late, signal);
-      await this.#withPlan(connection, signal, async (plan) => { await this.#connector.join(connection, plan, signal); });
+      await this.#withPlan(connection, signal, async (plan) => {
+        await this.#connector.join(connection, plan, signal);
+      });
     } catch (error) {
-      if (!signal.aborted) this.#parts.logger.warn('A late path did not join its volume', { reason: errorChain(error) });
+      if (!signal.aborted)
+        this.#parts.logger.warn('A late path did not join its volume', { reason: errorChain(error) });
     }
   }
 
-  async #release(connection: IscsiConnection, options: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
-    return await this.#withPlan(connection, signal, async (plan) => await this.#releaseWith(connection, plan, options, signal));
+  async #release(
+    connection: IscsiConnection,
+    options: DisconnectOptions,
+    signal: AbortSignal,
+  ): Promise<ReleasedVolume> {
+    return await this.#withPlan(
+      connection,
+      signal,
+      async (plan) => await this.#releaseWith(connection, plan, options, signal),
+    );
   }
 
-  async #releaseWith(connection: IscsiConnection, plan: IfacePlan, options: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {
+  async #releaseWith(
+    connection: IscsiConnection,
+    plan: IfacePlan,
+    options: DisconnectOptions,
+    signal: AbortSignal,
+  ): Promise<ReleasedVolume> {
     const began = this.#parts.clock.now();
     const { wwid, ...released } = await this.#releaser.release(connection, ifaceNamesOf(plan), options, signal);
-    this.#parts.events.emit({ kind: 'volume-disconnected', wwid, found: released.found, durationMs: this.#parts.clock.now() - began });
+    this.#parts.events.emit({
+      kind: 'volume-disconnected',
+      wwid,
+      found: released.found,
+      durationMs: this.#parts.clock.now() - began,
+    });
     return released;
   }
 
-  async #withPlan<Result>(connection: IscsiConnection, signal: AbortSignal, body: (plan: IfacePlan) => Promise<Result>): Promise<Result> {
+  async #withPlan<Result>(
+    connection: IscsiConnection,
+    signal: AbortSignal,
+    body: (plan: IfacePlan) => Promise<Result>,
+  ): Promise<Result> {
     const plan = await this.#ifacePlan();
     return await this.#parts.locks.hold(targetsOf(connection), signal, async () => await body(plan));
   }
 
   #xml(connection: VolumeFacts, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
-    return diskXml(makeDiskConfig(connection, readDiskInfo(diskInfo), { devicePath, secretUuid, options: this.#parts.options }));
+    return diskXml(
+      makeDiskConfig(connection, readDiskInfo(diskInfo), { devicePath, secretUuid, options: this.#parts.options }),
+    );
   }
 
   async #ifacePlan(): Promise<IfacePlan> {
-    const { files, database, options: { iscsiIfaceFallback } } = this.#parts;
-    return await planIfaces(this.#ifaces, { inventory: await readIfaces(files, database), hardware: async () => await this.#hardware({ hbaAddresses: true }), fallback: iscsiIfaceFallback });
+    const {
+      files,
+      database,
+      options: { iscsiIfaceFallback },
+    } = this.#parts;
+    return await planIfaces(this.#ifaces, {
+      inventory: await readIfaces(files, database),
+      hardware: async () => await this.#hardware({ hbaAddresses: true }),
+      fallback: iscsiIfaceFallback,
+    });
   }
 
   async #hardware(also?: { readonly hbaAddresses: boolean }): Promise<Hardware> {

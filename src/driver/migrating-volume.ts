@@ -2,8 +2,9 @@ import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 
 /**
- * A volume of a guest that is to move to another host, as the source has it: what prepareMigration() saw, and what the other calls of the migration are told. JSON-serialisable, for the compute service
- * keeps it until the migration is over, and sends it to the other host.
+ * A volume of a guest that is to move to another host, as the source has it: what prepareMigration() saw, and what the
+ * other calls of the migration are told. JSON-serialisable, for the compute service keeps it until the migration is
+ * over, and sends it to the other host.
  */
 export interface MigratingVolume {
   readonly guest: { readonly name: string; readonly uuid: string };
@@ -32,8 +33,12 @@ export function readMigratingVolume(value: unknown): MigratingVolume {
   if (kind !== 'disk' && kind !== 'multipath') throw unusable('kind', kind, 'disk or multipath');
   return {
     guest: { name: asText(guest['name'], 'guest.name'), uuid: asText(guest['uuid'], 'guest.uuid') },
-    wwid: asText(given['wwid'], 'wwid'), kind, sourcePath: asText(given['sourcePath'], 'sourcePath'), targetDev: asText(given['targetDev'], 'targetDev'),
-    ...(isAbsent(given['alias']) ? {} : { alias: asText(given['alias'], 'alias') }), ...(isAbsent(given['secretUuid']) ? {} : { secretUuid: asText(given['secretUuid'], 'secretUuid') }),
+    wwid: asText(given['wwid'], 'wwid'),
+    kind,
+    sourcePath: asText(given['sourcePath'], 'sourcePath'),
+    targetDev: asText(given['targetDev'], 'targetDev'),
+    ...(isAbsent(given['alias']) ? {} : { alias: asText(given['alias'], 'alias') }),
+    ...(isAbsent(given['secretUuid']) ? {} : { secretUuid: asText(given['secretUuid'], 'secretUuid') }),
   };
 }
 
@@ -52,5 +57,10 @@ function asText(value: unknown, key: string): string {
 }
 
 function unusable(key: string, value: unknown, expected: string): VolumeError {
-  return new VolumeError('USAGE', `Cannot use the migrating volume: ${key} is ${value === undefined ? 'missing' : quoted(value)}: expected ${expected}`, { hint: 'give it as prepareMigration() returned it', details: { key } });
+  return new VolumeError(
+    'USAGE',
+    `Cannot use the migrating volume: ${key} is ${value === undefined ? 'missing' : quoted(value)}: expected ` +
+      expected,
+    { hint: 'give it as prepareMigration() returned it', details: { key } },
+  );
 }

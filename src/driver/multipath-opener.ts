@@ -56,7 +56,10 @@ interface WithoutMap {
 const LATE_LOGIN_MS = 50;
 /** A volume that is there lacks nothing by it, and can wait longer for the paths that it lacks. */
 const MISSING_LOGIN_MS = 1_000;
-/** Once the map is there, a disk of a session that is up has this long: the kernel shows one in milliseconds, or its path is sick. */
+/**
+ * Once the map is there, a disk of a session that is up has this long: the kernel shows one in milliseconds, or its
+ * path is sick.
+ */
 const LATE_DISK_MS = 5_000;
 
 /** Opens the paths of a volume beside each other and has multipathd put a map over them. */
@@ -68,9 +71,10 @@ export class MultipathOpener {
   }
 
   /**
-   * Gives the volume as soon as its first path and the map are there. What cannot be opened is undone and told in words; a login that is still under
-   * way is left to itself.
-   * @throws {VolumeError} as login() and appear() when no path can be opened; `DEVICE_MISMATCH` when they lead to different volumes;
+   * Gives the volume as soon as its first path and the map are there. What cannot be opened is undone and told in
+   * words; a login that is still under way is left to itself.
+   * @throws {VolumeError} as login() and appear() when no path can be opened; `DEVICE_MISMATCH` when they lead to
+   * different volumes;
    *   `MULTIPATH_UNAVAILABLE` when there is no map, under `enforce`
    */
   async open(ways: readonly Way[], request: MultipathRequest, signal: AbortSignal): Promise<OpenedPaths> {
@@ -79,7 +83,11 @@ export class MultipathOpener {
     try {
       const first = request.present[0] ?? (await firstOf(attempts));
       const assembly = await this.#assemble(first, request, undo, signal);
-      await this.#settle(attempts, assembly.kind === 'none' ? undefined : request.present.length === 0 ? LATE_LOGIN_MS : MISSING_LOGIN_MS, signal);
+      await this.#settle(
+        attempts,
+        assembly.kind === 'none' ? undefined : request.present.length === 0 ? LATE_LOGIN_MS : MISSING_LOGIN_MS,
+        signal,
+      );
       const mismatch = failuresOf(attempts).find((error) => isVolumeError(error, 'DEVICE_MISMATCH'));
       if (mismatch !== undefined) throw mismatch;
       const paths = openPaths(request.present, attempts);
@@ -103,21 +111,41 @@ export class MultipathOpener {
   }
 
   /** Every way at once: those over one iface to one target by one login. */
-  async #begin(ways: readonly Way[], { chap, guard }: MultipathRequest, signal: AbortSignal): Promise<readonly PathAttempt[]> {
+  async #begin(
+    ways: readonly Way[],
+    { chap, guard }: MultipathRequest,
+    signal: AbortSignal,
+  ): Promise<readonly PathAttempt[]> {
     const { initiator } = this.#parts;
     const sessions = await initiator.sessions();
-    const absent = ways.filter(({ path, iface }) => !sessions.some((session) => isSessionOf(session, { ...path, iface: iface.name })));
+    const absent = ways.filter(
+      ({ path, iface }) => !sessions.some((session) => isSessionOf(session, { ...path, iface: iface.name })),
+    );
     const logins = new Map<Way, Promise<PortalLogin>>();
     for (const group of grouped(absent, ({ path, iface }) => `${path.target} ${iface.name}`)) {
       const [{ iface }] = group;
-      const batch = initiator.loginAll(mapped(group, ({ path }) => path), iface, chap, signal);
-      for (const [index, way] of group.entries()) logins.set(way, batch.then((list) => at(list, index)));
+      const batch = initiator.loginAll(
+        mapped(group, ({ path }) => path),
+        iface,
+        chap,
+        signal,
+      );
+      for (const [index, way] of group.entries())
+        logins.set(
+          way,
+          batch.then((list) => at(list, index)),
+        );
     }
     return ways.map((way) => new PathAttempt(way, logins.get(way), { ...this.#parts, guard }, signal));
   }
 
   /** The note comes before the map: a map that loses all its disks is found by it. */
-  async #assemble({ disk }: OpenPath, { guard, note }: MultipathRequest, undo: UndoLog, signal: AbortSignal): Promise<Assembly> {
+  async #assemble(
+    { disk }: OpenPath,
+    { guard, note }: MultipathRequest,
+    undo: UndoLog,
+    signal: AbortSignal,
+  ): Promise<Assembly> {
     const { maps } = this.#parts;
     const present = await maps.over(disk);
     if (present === undefined) {
@@ -128,7 +156,11 @@ export class MultipathOpener {
         if (made !== undefined && (await guard.mayRemove(made))) await maps.remove(made, AbortSignal.timeout(UNDO_MS));
       });
     }
-    const entered = (id: MapId): void => { undo.addFirst(async () => { await maps.forgetIds([id], AbortSignal.timeout(UNDO_MS)); }); };
+    const entered = (id: MapId): void => {
+      undo.addFirst(async () => {
+        await maps.forgetIds([id], AbortSignal.timeout(UNDO_MS));
+      });
+    };
     const assembly = await maps.assemble(disk, entered, signal);
     if (assembly.kind === 'none') return assembly;
     await guard.requireOwn(assembly.map, disk, signal);
@@ -142,47 +174,79 @@ export class MultipathOpener {
     if (ended !== undefined) onLeft(ended);
   }
 
-  /** @param loginMs how long a login may still take; to its end where there is no map, since then all ways but one are taken back */
+  /**
+   * @param loginMs how long a login may still take; to its end where there is no map, since then all ways but one are
+   * taken back
+   */
   async #settle(attempts: readonly PathAttempt[], loginMs: number | undefined, signal: AbortSignal): Promise<void> {
     if (loginMs !== undefined) {
       await this.#whileAny(attempts, 'logging-in', loginMs, signal);
       await Promise.all(attempts.filter(({ state }) => state.kind === 'logging-in').map((attempt) => attempt.leave()));
       await this.#whileAny(attempts, 'finding-disk', LATE_DISK_MS, signal);
-      await Promise.all(attempts.filter(({ state }) => state.kind === 'finding-disk').map((attempt) => attempt.leave()));
+      await Promise.all(
+        attempts.filter(({ state }) => state.kind === 'finding-disk').map((attempt) => attempt.leave()),
+      );
     }
     await Promise.all(attempts.map(({ done }) => done));
     throwIfAborted(signal);
   }
 
   /** Two disks of one volume without a map would be two ways to corrupt it: one path stays. */
-  async #withoutMap(first: OpenPath, { chap, present, enforce, note }: MultipathRequest, { attempts, assembly: { reason, hint }, undo: made }: WithoutMap, signal: AbortSignal): Promise<OpenedPaths> {
-    if (enforce) throw new VolumeError('MULTIPATH_UNAVAILABLE', `Cannot connect the volume over several paths: ${reason}`, { hint });
+  async #withoutMap(
+    first: OpenPath,
+    { chap, present, enforce, note }: MultipathRequest,
+    { attempts, assembly: { reason, hint }, undo: made }: WithoutMap,
+    signal: AbortSignal,
+  ): Promise<OpenedPaths> {
+    if (enforce)
+      throw new VolumeError('MULTIPATH_UNAVAILABLE', `Cannot connect the volume over several paths: ${reason}`, {
+        hint,
+      });
     const kept = attempts.find(({ state }) => state.kind === 'open' && state.path === first);
     const undo = new UndoLog();
     for (const attempt of attempts) if (attempt !== kept) undo.adopt(attempt.undo);
     undo.adopt(made);
     const failures = await undo.run();
-    if (failures.length > 0) throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot take back the paths that are not used', { cause: new AggregateError(failures) });
+    if (failures.length > 0)
+      throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot take back the paths that are not used', {
+        cause: new AggregateError(failures),
+      });
     if (kept !== undefined) {
       await note.keep(first.disk, undefined, kept.undo);
       await this.#parts.initiator.makeAlone(first.session, kept.way.iface, chap, signal);
     }
-    return { paths: isNonEmpty(present) ? present : [first], map: undefined, warnings: [`the volume has one path only: ${reason}`] };
+    return {
+      paths: isNonEmpty(present) ? present : [first],
+      map: undefined,
+      warnings: [`the volume has one path only: ${reason}`],
+    };
   }
 
-  async #whileAny(attempts: readonly PathAttempt[], kind: 'logging-in' | 'finding-disk', timeoutMs: number, signal: AbortSignal): Promise<void> {
-    await until(async () => (attempts.some(({ state }) => state.kind === kind) ? undefined : true), { clock: this.#parts.clock, timeoutMs, signal });
+  async #whileAny(
+    attempts: readonly PathAttempt[],
+    kind: 'logging-in' | 'finding-disk',
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await until(async () => (attempts.some(({ state }) => state.kind === kind) ? undefined : true), {
+      clock: this.#parts.clock,
+      timeoutMs,
+      signal,
+    });
   }
 }
 
 /** @throws the summary of all failures when there is no such path; a `DEVICE_MISMATCH` at once, for it condemns all */
 async function firstOf(attempts: readonly PathAttempt[]): Promise<OpenPath> {
-  const first = await Promise.any(attempts.map(async (attempt) => {
-    await attempt.done;
-    const { state } = attempt;
-    if (state.kind === 'open' || (state.kind === 'failed' && isVolumeError(state.error, 'DEVICE_MISMATCH'))) return state;
-    throw new RangeError('Not open');
-  })).catch(() => undefined);
+  const first = await Promise.any(
+    attempts.map(async (attempt) => {
+      await attempt.done;
+      const { state } = attempt;
+      if (state.kind === 'open' || (state.kind === 'failed' && isVolumeError(state.error, 'DEVICE_MISMATCH')))
+        return state;
+      throw new RangeError('Not open');
+    }),
+  ).catch(() => undefined);
   if (first?.kind === 'open') return first.path;
   if (first?.kind === 'failed') throw first.error;
   const errors = failuresOf(attempts);

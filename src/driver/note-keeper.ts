@@ -22,14 +22,24 @@ export class NoteKeeper {
     this.#now = before;
   }
 
-  /** Quiet for a disk without a WWID, and where all of it is noted. @param undo gets a step that brings back what was noted before */
+  /**
+   * Quiet for a disk without a WWID, and where all of it is noted.
+   * @param undo gets a step that brings back what was noted before
+   */
   async keep({ wwid }: ScsiDisk, mapId: MapId | undefined, undo: UndoLog): Promise<void> {
     const { volumeId } = this.#connection;
     if (wwid === undefined) return;
     const same = this.#now?.wwid === wwid ? this.#now : undefined;
-    const note: VolumeNote = { volumeId, wwid, mapId: mapId ?? same?.mapId, units: joined(unitsOf(this.#connection), same?.units ?? []) };
+    const note: VolumeNote = {
+      volumeId,
+      wwid,
+      mapId: mapId ?? same?.mapId,
+      units: joined(unitsOf(this.#connection), same?.units ?? []),
+    };
     if (this.#now !== undefined && sameVolumeNote(this.#now, note)) return;
-    undo.add(async () => { await this.#restore(note); });
+    undo.add(async () => {
+      await this.#restore(note);
+    });
     await this.#notes.put(note);
     this.#now = note;
   }
@@ -43,7 +53,15 @@ export class NoteKeeper {
 
 /** The storage service may list other portals each time: all of them are the volume's. */
 function joined(listed: NonEmpty<NotedUnit>, noted: readonly NotedUnit[]): NonEmpty<NotedUnit> {
-  const withNoted = (unit: NotedUnit): NotedUnit => ({ ...unit, portals: [...new Set([...unit.portals, ...noted.filter((other) => isAmong([unit], other)).flatMap(({ portals }) => portals)])] });
+  const withNoted = (unit: NotedUnit): NotedUnit => ({
+    ...unit,
+    portals: [
+      ...new Set([
+        ...unit.portals,
+        ...noted.filter((other) => isAmong([unit], other)).flatMap(({ portals }) => portals),
+      ]),
+    ],
+  });
   const [first, ...others] = listed;
   return [withNoted(first), ...others.map(withNoted), ...noted.filter((unit) => !isAmong(listed, unit))];
 }

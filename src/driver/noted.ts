@@ -6,6 +6,9 @@ export function targetsOf({ paths }: IscsiConnection): readonly string[] {
 }
 
 /** Which addresses the names of portals had is a part of the result. */
-export function noted<Result extends { readonly warnings: readonly string[] }>(result: Result, notes: readonly string[]): Result {
+export function noted<Result extends { readonly warnings: readonly string[] }>(
+  result: Result,
+  notes: readonly string[],
+): Result {
   return notes.length === 0 ? result : { ...result, warnings: [...notes, ...result.warnings] };
 }

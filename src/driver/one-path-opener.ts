@@ -43,13 +43,22 @@ export class OnePathOpener {
     }
   }
 
-  /** What cannot be noted costs no volume over one path: it is told that nobody could tell it from another one later. */
-  async keepNote(note: NoteKeeper, { disk }: OpenPath, map: MultipathMap | undefined, undo: UndoLog): Promise<readonly string[]> {
+  /**
+   * What cannot be noted costs no volume over one path: it is told that nobody could tell it from another one later.
+   */
+  async keepNote(
+    note: NoteKeeper,
+    { disk }: OpenPath,
+    map: MultipathMap | undefined,
+    undo: UndoLog,
+  ): Promise<readonly string[]> {
     try {
       await note.keep(disk, map?.id, undo);
       return [];
     } catch (error) {
-      const warning = `who the volume is could not be noted, so that another one under its LUN may not be told from it: ${errorChain(error)}`;
+      const warning =
+        'who the volume is could not be noted, so that another one under its LUN may not be told ' +
+        `from it: ${errorChain(error)}`;
       this.#parts.logger.warn('Cannot write to the state directory', { reason: warning });
       return [warning];
     }

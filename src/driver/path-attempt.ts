@@ -18,7 +18,10 @@ export interface AttemptParts {
   readonly guard: VolumeGuard;
 }
 
-/** One way that is being opened beside others. What it did is in its undo log; when it fails, that is taken back at once. */
+/**
+ * One way that is being opened beside others. What it did is in its undo log; when it fails, that is taken back at
+ * once.
+ */
 export class PathAttempt {
   readonly way: Way;
   readonly undo = new UndoLog();
@@ -41,7 +44,10 @@ export class PathAttempt {
     return this.#state;
   }
 
-  /** Waits no longer: for a login that is under way, which then ends as it may; or for a disk, which makes the attempt fail. */
+  /**
+   * Waits no longer: for a login that is under way, which then ends as it may; or for a disk, which makes the attempt
+   * fail.
+   */
   async leave(): Promise<void> {
     if (this.#state.kind === 'logging-in') (await this.#login)?.leave();
     else this.#stop.abort(new VolumeError('DEVICE_NOT_FOUND', 'Its disk did not appear in time'));
@@ -50,10 +56,18 @@ export class PathAttempt {
 
   async #run(signal: AbortSignal): Promise<void> {
     try {
-      const session = this.#login === undefined ? await this.#parts.opener.sessionOf(this.way, signal) : await this.#loggedIn(await this.#login);
+      const session =
+        this.#login === undefined
+          ? await this.#parts.opener.sessionOf(this.way, signal)
+          : await this.#loggedIn(await this.#login);
       if (session === undefined) return;
       this.#state = { kind: 'finding-disk' };
-      const disk = await this.#parts.opener.diskOf(this.way.path, session, { undo: this.undo, guard: this.#parts.guard }, signal);
+      const disk = await this.#parts.opener.diskOf(
+        this.way.path,
+        session,
+        { undo: this.undo, guard: this.#parts.guard },
+        signal,
+      );
       this.#state = { kind: 'open', path: { path: this.way.path, session, disk } };
     } catch (error) {
       this.#state = { kind: 'failed', error: await this.undo.after(error) };
@@ -66,7 +80,9 @@ export class PathAttempt {
       this.#state = { kind: 'left', login };
       return undefined;
     }
-    this.undo.add(async () => { await this.#parts.initiator.undoLogin(opened, AbortSignal.timeout(UNDO_MS)); });
+    this.undo.add(async () => {
+      await this.#parts.initiator.undoLogin(opened, AbortSignal.timeout(UNDO_MS));
+    });
     return opened.session;
   }
 }

@@ -27,7 +27,14 @@ export interface KnownPaths {
 
 /** What is looked at for software TCP without a binding: nothing. */
 const UNSEEN: Hardware = {
-  transports: new Set(), loadedModules: new Set(), loadableModules: new Set(), pci: [], hosts: [], netDevices: [], rdmaPorts: [], iscsiuioRuns: false,
+  transports: new Set(),
+  loadedModules: new Set(),
+  loadableModules: new Set(),
+  pci: [],
+  hosts: [],
+  netDevices: [],
+  rdmaPorts: [],
+  iscsiuioRuns: false,
 };
 
 /** What there is to connect a volume through, before any login: the host's hardware, the target's portals. */
@@ -39,14 +46,22 @@ export class PathFinder {
   }
 
   /**
-   * The listed paths; and where one portal is named and all are wanted, those through the target's other portals. Only portals of this very target: others of the array may
-   * be of other volumes. A portal that does not tell costs no volume.
+   * The listed paths; and where one portal is named and all are wanted, those through the target's other portals. Only
+   * portals of this very target: others of the array may be of other volumes. A portal that does not tell costs no
+   * volume.
    */
-  async allPaths({ paths, namesOnePortal, discoveryChap }: IscsiConnection, iface: Iface, signal: AbortSignal): Promise<KnownPaths> {
+  async allPaths(
+    { paths, namesOnePortal, discoveryChap }: IscsiConnection,
+    iface: Iface,
+    signal: AbortSignal,
+  ): Promise<KnownPaths> {
     if (!namesOnePortal) return { paths, warnings: [] };
     const [first] = paths;
     try {
-      const portals = await this.#parts.discover({ portal: first.portal, target: first.target, iface: iface.name, chap: discoveryChap }, signal);
+      const portals = await this.#parts.discover(
+        { portal: first.portal, target: first.target, iface: iface.name, chap: discoveryChap },
+        signal,
+      );
       const others = portals.filter((portal) => !paths.some((path) => samePortal(path.portal, portal)));
       return { paths: [...paths, ...others.map((portal) => ({ ...first, portal }))], warnings: [] };
     } catch (error) {
@@ -58,8 +73,13 @@ export class PathFinder {
   /** Settings of the kernel that break the sessions of several NICs in one network. */
   async reversePathWarnings(ifaces: readonly Iface[], hardware: Hardware): Promise<readonly string[]> {
     if (ifaces.length < 2) return [];
-    const settings = await readReversePath(this.#parts.files, hardware.netDevices.map(({ name }) => name));
-    return settings === undefined ? [] : checkReversePath(ifaces, hardware, settings).map(({ reason, mend }) => `${reason}: ${mend}`);
+    const settings = await readReversePath(
+      this.#parts.files,
+      hardware.netDevices.map(({ name }) => name),
+    );
+    return settings === undefined
+      ? []
+      : checkReversePath(ifaces, hardware, settings).map(({ reason, mend }) => `${reason}: ${mend}`);
   }
 
   /** The hardware decides over every iface but the default one. */

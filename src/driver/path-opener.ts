@@ -53,7 +53,11 @@ export class PathOpener {
   }
 
   /** The first way that works, in their order. */
-  async openFirst(ways: NonEmpty<Way>, { chap, guard, undo: all }: FirstPathRequest, signal: AbortSignal): Promise<OpenPath> {
+  async openFirst(
+    ways: NonEmpty<Way>,
+    { chap, guard, undo: all }: FirstPathRequest,
+    signal: AbortSignal,
+  ): Promise<OpenPath> {
     const failures: VolumeError[] = [];
     for (const way of ways) {
       const undo = new UndoLog();
@@ -71,7 +75,10 @@ export class PathOpener {
     throw summaryOf(failures);
   }
 
-  /** The session that is there, healthy. @throws {VolumeError} `TRANSPORT_MISMATCH`; `PORTAL_UNREACHABLE` when it does not recover */
+  /**
+   * The session that is there, healthy.
+   * @throws {VolumeError} `TRANSPORT_MISMATCH`; `PORTAL_UNREACHABLE` when it does not recover
+   */
   async sessionOf({ path, iface }: Way, signal: AbortSignal): Promise<Session | undefined> {
     const key = { ...path, iface: iface.name };
     const present = (await this.#parts.initiator.sessions()).find((session) => isSessionOf(session, key));
@@ -82,10 +89,16 @@ export class PathOpener {
    * The disk of the path, with a step in the log that takes it away again when it was not there before.
    * @throws {VolumeError} as appear(); `DEVICE_MISMATCH` when something else on this host goes by its WWID
    */
-  async diskOf(path: TargetPath, session: Session, { undo, guard }: { readonly undo: UndoLog; readonly guard: VolumeGuard }, signal: AbortSignal): Promise<ScsiDisk> {
+  async diskOf(
+    path: TargetPath,
+    session: Session,
+    { undo, guard }: { readonly undo: UndoLog; readonly guard: VolumeGuard },
+    signal: AbortSignal,
+  ): Promise<ScsiDisk> {
     const { devices } = this.#parts;
     const before = await devices.findUnit(session, path.lun);
-    if (before === undefined) { // a unit that was there before may have users
+    if (before === undefined) {
+      // a unit that was there before may have users
       undo.add(async () => {
         const unit = await devices.findUnit(session, path.lun);
         if (unit !== undefined) await this.#remove(session, unit, AbortSignal.timeout(UNDO_MS));
@@ -105,32 +118,56 @@ export class PathOpener {
     if (map !== undefined && path !== undefined) await maps.letGoOf(map, [path], signal);
   }
 
-  async #login({ path, iface }: Way, chap: ChapCredentials | undefined, undo: UndoLog, signal: AbortSignal): Promise<Session> {
+  async #login(
+    { path, iface }: Way,
+    chap: ChapCredentials | undefined,
+    undo: UndoLog,
+    signal: AbortSignal,
+  ): Promise<Session> {
     const { initiator } = this.#parts;
     const opened = await initiator.login(path, iface, chap, signal);
-    undo.add(async () => { await initiator.undoLogin(opened, AbortSignal.timeout(UNDO_MS)); });
+    undo.add(async () => {
+      await initiator.undoLogin(opened, AbortSignal.timeout(UNDO_MS));
+    });
     return opened.session;
   }
 
   /** A session in recovery counts as one only when it recovers in the time that a login would have. */
   async #healthy(session: Session, signal: AbortSignal): Promise<Session> {
     const { clock, initiator, loginTimeoutMs } = this.#parts;
-    const same = async (): Promise<Session | undefined> => (await initiator.sessions()).find(({ id, state }) => id === session.id && state === 'LOGGED_IN');
+    const same = async (): Promise<Session | undefined> =>
+      (await initiator.sessions()).find(({ id, state }) => id === session.id && state === 'LOGGED_IN');
     const healthy = await until(same, { clock, timeoutMs: loginTimeoutMs, signal });
     if (healthy !== undefined) return healthy;
-    throw new VolumeError('PORTAL_UNREACHABLE', `Cannot use the session ${session.id} to ${session.target}: it is ${session.state} and did not recover in ${loginTimeoutMs / 1000} s`);
+    throw new VolumeError(
+      'PORTAL_UNREACHABLE',
+      `Cannot use the session ${session.id} to ${session.target}: it is ${session.state} and did not recover in ` +
+        `${loginTimeoutMs / 1000} s`,
+    );
   }
 }
 
 /** A session of that name may run over another transport: its iface record was changed since. */
 function requireTransport(session: Session, { name, transport }: Iface): Session {
   if (session.transport === transport) return session;
-  throw new VolumeError('TRANSPORT_MISMATCH', `Cannot use the session ${session.id} to ${session.target}: the iface ${name} asks for ${transport} and the kernel runs it over ${session.transport}`, {
-    hint: 'the iface record was changed while the session was up: disconnect its volumes first',
-  });
+  throw new VolumeError(
+    'TRANSPORT_MISMATCH',
+    `Cannot use the session ${session.id} to ${session.target}: the iface ${name} asks for ${transport} and the ` +
+      `kernel runs it over ${session.transport}`,
+    {
+      hint: 'the iface record was changed while the session was up: disconnect its volumes first',
+    },
+  );
 }
 
-/** Another portal may answer where this one did not; it will not know another password, and the transport is the same. */
+/**
+ * Another portal may answer where this one did not; it will not know another password, and the transport is the same.
+ */
 function mayTryNextPath({ code }: VolumeError): boolean {
-  return code === 'PORTAL_UNREACHABLE' || code === 'LOGIN_REFUSED' || code === 'DEVICE_NOT_FOUND' || code === 'COMMAND_FAILED';
+  return (
+    code === 'PORTAL_UNREACHABLE' ||
+    code === 'LOGIN_REFUSED' ||
+    code === 'DEVICE_NOT_FOUND' ||
+    code === 'COMMAND_FAILED'
+  );
 }

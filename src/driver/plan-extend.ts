@@ -26,22 +26,51 @@ export function agree(paths: readonly MeasuredPath[]): boolean {
 /**
  * What the sizes of the paths mean. Touches nothing.
  *
- * A path that is down and smaller stands in the way of its map: device-mapper loads no table that is larger than one of its disks (Linux, drivers/md/dm-table.c, device_area_is_invalid), multipathd resizes none whose paths differ,
- * and adds no path of another size than its map's (multipath-tools, multipathd/main.c, ev_add_path).
- * @throws {VolumeError} `RESIZE_FAILED` when no path is up, they do not agree, the volume has shrunk, or no path of the map is up
+ * A path that is down and smaller stands in the way of its map: device-mapper loads no table that is larger than one of
+ * its disks (Linux, drivers/md/dm-table.c, device_area_is_invalid), multipathd resizes none whose paths differ, and
+ * adds no path of another size than its map's (multipath-tools, multipathd/main.c, ev_add_path).
+ * @throws {VolumeError} `RESIZE_FAILED` when no path is up, they do not agree, the volume has shrunk, or no path of the
+ * map is up
  */
-export function planExtend(paths: readonly MeasuredPath[], map: MultipathMap | undefined, oldSizeBytes: bigint): ExtendPlan {
+export function planExtend(
+  paths: readonly MeasuredPath[],
+  map: MultipathMap | undefined,
+  oldSizeBytes: bigint,
+): ExtendPlan {
   const [sizeBytes] = sizesOf(paths);
-  if (sizeBytes === undefined) throw failure(`none of its ${paths.length} paths answers`, oldSizeBytes, undefined, 'bring a path up, then extend again');
+  if (sizeBytes === undefined)
+    throw failure(
+      `none of its ${paths.length} paths answers`,
+      oldSizeBytes,
+      undefined,
+      'bring a path up, then extend again',
+    );
   if (!agree(paths)) {
-    throw failure(`its paths do not agree on its size: ${paths.map(({ disk }) => `${disk.path} ${disk.sizeBytes} bytes`).join(', ')}`, oldSizeBytes, undefined, 'the storage shows the growth at some portals only: extend again when it does at all');
+    throw failure(
+      'its paths do not agree on its size: ' +
+        paths.map(({ disk }) => `${disk.path} ${disk.sizeBytes} bytes`).join(', '),
+      oldSizeBytes,
+      undefined,
+      'the storage shows the growth at some portals only: extend again when it does at all',
+    );
   }
   if (sizeBytes < oldSizeBytes) {
-    throw failure(`it has shrunk: it had ${oldSizeBytes} bytes and has ${sizeBytes} now`, oldSizeBytes, sizeBytes, 'have the storage give it its old size back before anything is written beyond the end');
+    throw failure(
+      `it has shrunk: it had ${oldSizeBytes} bytes and has ${sizeBytes} now`,
+      oldSizeBytes,
+      sizeBytes,
+      'have the storage give it its old size back before anything is written beyond the end',
+    );
   }
   if (map === undefined || map.sizeBytes === sizeBytes) return { sizeBytes, leaving: [], resize: undefined };
   const members = paths.filter(({ disk }) => map.members.some(({ path }) => path === disk.path));
-  if (!members.some(({ isUp }) => isUp)) throw failure(`none of the paths of its map ${map.name} is up`, oldSizeBytes, sizeBytes, 'connect the volume: that gives the map its paths back');
+  if (!members.some(({ isUp }) => isUp))
+    throw failure(
+      `none of the paths of its map ${map.name} is up`,
+      oldSizeBytes,
+      sizeBytes,
+      'connect the volume: that gives the map its paths back',
+    );
   return { sizeBytes, leaving: members.filter(({ disk, isUp }) => !isUp && disk.sizeBytes !== sizeBytes), resize: map };
 }
 
@@ -50,6 +79,9 @@ function sizesOf(paths: readonly MeasuredPath[]): readonly bigint[] {
 }
 
 function failure(why: string, oldSizeBytes: bigint, newSizeBytes: bigint | undefined, hint: string): VolumeError {
-  const sizes = { oldSizeBytes: Number(oldSizeBytes), ...(newSizeBytes === undefined ? {} : { newSizeBytes: Number(newSizeBytes) }) };
+  const sizes = {
+    oldSizeBytes: Number(oldSizeBytes),
+    ...(newSizeBytes === undefined ? {} : { newSizeBytes: Number(newSizeBytes) }),
+  };
   return new VolumeError('RESIZE_FAILED', `Cannot extend the volume: ${why}`, { hint, details: sizes });
 }

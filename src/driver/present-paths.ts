@@ -18,12 +18,19 @@ export function presentPaths({ paths }: VolumeView): readonly OpenPath[] {
 }
 
 /**
- * The paths that are there, once each disk has said again who it is. Where the array has put another volume under the LUN since, a disk that somebody
- * still uses is refused, and one that nobody uses is taken away, so that it comes anew as what it is.
+ * The paths that are there, once each disk has said again who it is. Where the array has put another volume under the
+ * LUN since, a disk that somebody still uses is refused, and one that nobody uses is taken away, so that it comes anew
+ * as what it is.
  * @throws {VolumeError} `DEVICE_MISMATCH`
  */
-export async function refreshedPaths(view: VolumeView, parts: PresenceParts, signal: AbortSignal): Promise<readonly OpenPath[]> {
-  const asked = await Promise.all(view.paths.map(async (path) => ({ path, now: await refreshed(path, parts, signal) })));
+export async function refreshedPaths(
+  view: VolumeView,
+  parts: PresenceParts,
+  signal: AbortSignal,
+): Promise<readonly OpenPath[]> {
+  const asked = await Promise.all(
+    view.paths.map(async (path) => ({ path, now: await refreshed(path, parts, signal) })),
+  );
   const changed = asked.flatMap(({ path: { session, unit }, now }) => {
     if (session === undefined || unit?.disk === undefined || now === undefined) return [];
     const before = view.knownWwid ?? unit.disk.wwid;
@@ -36,10 +43,14 @@ export async function refreshedPaths(view: VolumeView, parts: PresenceParts, sig
   }
   const isMember = (disk: ScsiDisk): boolean => view.map?.members.some(({ path }) => path === disk.path) === true;
   for (const { session, before, now } of changed) {
-    const users = view.map !== undefined && isMember(now) ? await parts.maps.usersOf(view.map, signal) : await parts.devices.usersOf(session, now, signal);
+    const users =
+      view.map !== undefined && isMember(now)
+        ? await parts.maps.usersOf(view.map, signal)
+        : await parts.devices.usersOf(session, now, signal);
     if (users.length > 0) throw mismatch(before, now, users);
   }
-  if (view.map !== undefined && (view.map.members.length === 0 || changed.some(({ now }) => isMember(now)))) await removeMap(view.map, view, parts, signal);
+  if (view.map !== undefined && (view.map.members.length === 0 || changed.some(({ now }) => isMember(now))))
+    await removeMap(view.map, view, parts, signal);
   for (const { session, before, now } of changed) {
     parts.logger.warn('Another volume is under a LUN that was left behind', { path: now.path, before, now: now.wwid });
     await parts.devices.remove(session, now.address, signal);
@@ -48,7 +59,12 @@ export async function refreshedPaths(view: VolumeView, parts: PresenceParts, sig
 }
 
 /** Of what was there before. */
-async function removeMap(map: MultipathMap, { note }: VolumeView, { maps }: PresenceParts, signal: AbortSignal): Promise<void> {
+async function removeMap(
+  map: MultipathMap,
+  { note }: VolumeView,
+  { maps }: PresenceParts,
+  signal: AbortSignal,
+): Promise<void> {
   if (map.members.length === 0) {
     const users = await maps.usersOf(map, signal);
     if (users.length > 0) throw mapOfAnother({ path: map.path, wwid: undefined }, map, users);
@@ -58,18 +74,32 @@ async function removeMap(map: MultipathMap, { note }: VolumeView, { maps }: Pres
   await maps.forgetIds([map.id, ...(note?.mapId === undefined ? [] : [note.mapId])], signal);
 }
 
-async function refreshed({ session, lun, unit }: PathView, { devices }: PresenceParts, signal: AbortSignal): Promise<ScsiDisk | undefined> {
-  return session === undefined || unit?.disk === undefined ? undefined : await devices.refresh(session, lun, unit.disk, signal);
+async function refreshed(
+  { session, lun, unit }: PathView,
+  { devices }: PresenceParts,
+  signal: AbortSignal,
+): Promise<ScsiDisk | undefined> {
+  return session === undefined || unit?.disk === undefined
+    ? undefined
+    : await devices.refresh(session, lun, unit.disk, signal);
 }
 
-function asOpenPath({ key: { target, portal }, lun, session }: PathView, disk: ScsiDisk | undefined): readonly OpenPath[] {
+function asOpenPath(
+  { key: { target, portal }, lun, session }: PathView,
+  disk: ScsiDisk | undefined,
+): readonly OpenPath[] {
   return session === undefined || disk === undefined ? [] : [{ path: { target, portal, lun }, session, disk }];
 }
 
 function mismatch(before: Wwid | undefined, now: ScsiDisk, users: readonly DeviceUser[]): VolumeError {
   const names = users.map(({ name }) => name).join(', ');
-  return new VolumeError('DEVICE_MISMATCH', `Cannot use ${now.path}: its LUN is now ${now.wwid ?? 'a unit without a name'}, and ${names} has it open as ${before ?? 'a unit without a name'}`, {
-    hint: 'the storage put another volume under a LUN that is in use: detach what uses it first',
-    details: { device: now.path, before, now: now.wwid, users },
-  });
+  return new VolumeError(
+    'DEVICE_MISMATCH',
+    `Cannot use ${now.path}: its LUN is now ${now.wwid ?? 'a unit without a name'}, and ${names} has it open as ` +
+      (before ?? 'a unit without a name'),
+    {
+      hint: 'the storage put another volume under a LUN that is in use: detach what uses it first',
+      details: { device: now.path, before, now: now.wwid, users },
+    },
+  );
 }

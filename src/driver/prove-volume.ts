@@ -7,22 +7,39 @@ export interface ProofParts extends ObserverParts {
   readonly clock: Clock;
 }
 
-/** A path that says nothing for this long is taken for what the kernel knows of it: open-iscsi takes its target for dead after 10 s (node.conn[0].timeo.noop_out_interval and noop_out_timeout, 5 s each). */
+/**
+ * A path that says nothing for this long is taken for what the kernel knows of it: open-iscsi takes its target for dead
+ * after 10 s (node.conn[0].timeo.noop_out_interval and noop_out_timeout, 5 s each).
+ */
 const ASK_MS = 15_000;
 
 /**
- * That every unit and the map are the volume that the caller means, and not what has come to stand at the same target and LUN: on another host, or since the storage mapped
- * the LUN to another volume. The kernel goes by what it read at the first scan, so each path that is up is asked anew.
+ * That every unit and the map are the volume that the caller means, and not what has come to stand at the same target
+ * and LUN: on another host, or since the storage mapped the LUN to another volume. The kernel goes by what it read at
+ * the first scan, so each path that is up is asked anew.
  * @param wwid as connect() gave it
  * @throws {VolumeError} `DEVICE_MISMATCH` naming both, also for a unit that does not say who it is. Nothing was touched
  */
-export async function proveVolume({ paths, map, mapWwid }: VolumeView, wwid: string, parts: ProofParts, signal: AbortSignal): Promise<void> {
+export async function proveVolume(
+  { paths, map, mapWwid }: VolumeView,
+  wwid: string,
+  parts: ProofParts,
+  signal: AbortSignal,
+): Promise<void> {
   const shown = await Promise.all(paths.map(async (path) => await identityOf(path, parts, signal)));
   const other = [...shown.flat(), ...identityOfMap(map, mapWwid)].find((one) => one.wwid !== wwid);
   if (other === undefined) return;
-  throw new VolumeError('DEVICE_MISMATCH', `Cannot take the volume away: ${other.device} ${other.wwid === undefined ? 'does not say who it is' : `is ${other.wwid}`}, and ${wwid} was to be there`, {
-    hint: 'nothing was touched: the connection_info is of another host, or the storage has put another volume under the LUN', details: { device: other.device, found: other.wwid, expected: wwid },
-  });
+  throw new VolumeError(
+    'DEVICE_MISMATCH',
+    `Cannot take the volume away: ${other.device} ` +
+      `${other.wwid === undefined ? 'does not say who it is' : `is ${other.wwid}`}, and ${wwid} was to be there`,
+    {
+      hint:
+        'nothing was touched: the connection_info is of another host, or the storage has put another volume ' +
+        'under the LUN',
+      details: { device: other.device, found: other.wwid, expected: wwid },
+    },
+  );
 }
 
 interface Identity {
@@ -30,12 +47,21 @@ interface Identity {
   readonly wwid: string | undefined;
 }
 
-/** A map is who it was made of. Where that was not kept, it is its paths; its id is multipathd's affair, and speaks for a map that has none. */
+/**
+ * A map is who it was made of. Where that was not kept, it is its paths; its id is multipathd's affair, and speaks for
+ * a map that has none.
+ */
 function identityOfMap(map: VolumeView['map'], mapWwid: VolumeView['mapWwid']): readonly Identity[] {
-  return map === undefined ? [] : [{ device: map.path, wwid: mapWwid ?? (map.members.length === 0 ? map.id : map.wwid) }];
+  return map === undefined
+    ? []
+    : [{ device: map.path, wwid: mapWwid ?? (map.members.length === 0 ? map.id : map.wwid) }];
 }
 
-async function identityOf({ session, lun, unit }: PathView, { devices, clock }: ProofParts, signal: AbortSignal): Promise<readonly Identity[]> {
+async function identityOf(
+  { session, lun, unit }: PathView,
+  { devices, clock }: ProofParts,
+  signal: AbortSignal,
+): Promise<readonly Identity[]> {
   if (session === undefined || unit === undefined) return [];
   const { disk } = unit;
   if (disk === undefined) return [{ device: unit.path ?? `LUN ${lun} of ${session.target}`, wwid: undefined }];

@@ -2,8 +2,15 @@ import { isVolumeError, type VolumeError, type VolumeErrorCode } from '../base/v
 import type { Portal } from '../connection/portal.js';
 import type { IfaceName } from '../iface/iface-name.js';
 
-/** Failures of the transport itself. A wrong password, a refusal or a missing target would meet TCP as well, and must not be hidden by it. */
-export const TRANSPORT_FAILURES = ['TRANSPORT_UNAVAILABLE', 'TRANSPORT_MISMATCH', 'PORTAL_UNREACHABLE'] as const satisfies readonly VolumeErrorCode[];
+/**
+ * Failures of the transport itself. A wrong password, a refusal or a missing target would meet TCP as well, and must
+ * not be hidden by it.
+ */
+export const TRANSPORT_FAILURES = [
+  'TRANSPORT_UNAVAILABLE',
+  'TRANSPORT_MISMATCH',
+  'PORTAL_UNREACHABLE',
+] as const satisfies readonly VolumeErrorCode[];
 export type TransportFailureCode = (typeof TRANSPORT_FAILURES)[number];
 
 /** That an iface could not reach a portal at a login, and the fallback could. */

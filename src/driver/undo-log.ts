@@ -37,6 +37,10 @@ export class UndoLog {
   /** Takes everything back and gives the error to throw: the first one, with what could not be undone beside it. */
   async after(first: unknown): Promise<unknown> {
     const failures = await this.run();
-    return failures.length === 0 ? first : new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed connect in full', { cause: new AggregateError([first, ...failures]) });
+    return failures.length === 0
+      ? first
+      : new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed connect in full', {
+          cause: new AggregateError([first, ...failures]),
+        });
   }
 }

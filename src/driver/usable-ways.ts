@@ -23,21 +23,50 @@ interface Refusal {
   readonly mend?: string | undefined;
 }
 
-/** Each iface with each path that it can reach, before any login is tried. Software TCP without a binding needs no look. */
+/**
+ * Each iface with each path that it can reach, before any login is tried. Software TCP without a binding needs no look.
+ */
 export function usableWays(ifaces: readonly Iface[], paths: readonly TargetPath[], hardware: Hardware): UsableWays {
-  const verdicts = ifaces.flatMap((iface) => paths.map((path) => ({ iface, path, verdict: iface.name === DEFAULT_IFACE ? USABLE : verifyIface(iface, hardware, path.portal) })));
-  const working = ifaces.filter((iface) => verdicts.some((one) => one.iface === iface && one.verdict.kind === 'usable'));
-  const { pairs, leftOut } = pairPaths(working, paths.map((path) => ({ path, address: path.portal.address })), hardware);
-  const ways = verdicts.filter(({ iface, path, verdict }) => verdict.kind === 'usable' && pairs.some((pair) => pair.iface === iface && pair.portal.path === path)).map(({ iface, path }): Way => ({ iface, path }));
+  const verdicts = ifaces.flatMap((iface) =>
+    paths.map((path) => ({
+      iface,
+      path,
+      verdict: iface.name === DEFAULT_IFACE ? USABLE : verifyIface(iface, hardware, path.portal),
+    })),
+  );
+  const working = ifaces.filter((iface) =>
+    verdicts.some((one) => one.iface === iface && one.verdict.kind === 'usable'),
+  );
+  const { pairs, leftOut } = pairPaths(
+    working,
+    paths.map((path) => ({ path, address: path.portal.address })),
+    hardware,
+  );
+  const ways = verdicts
+    .filter(
+      ({ iface, path, verdict }) =>
+        verdict.kind === 'usable' && pairs.some((pair) => pair.iface === iface && pair.portal.path === path),
+    )
+    .map(({ iface, path }): Way => ({ iface, path }));
   return {
     ways,
-    refusals: ifaces.filter((iface) => !ways.some((way) => way.iface === iface)).flatMap((iface) => {
-      const [refusal] = [...verdicts.flatMap((one): readonly Refusal[] => (one.iface === iface && one.verdict.kind === 'unusable' ? [one.verdict] : [])), ...leftOut.filter((one) => one.iface === iface)];
-      return refusal === undefined ? [] : [asError(iface, refusal)];
-    }),
+    refusals: ifaces
+      .filter((iface) => !ways.some((way) => way.iface === iface))
+      .flatMap((iface) => {
+        const [refusal] = [
+          ...verdicts.flatMap((one): readonly Refusal[] =>
+            one.iface === iface && one.verdict.kind === 'unusable' ? [one.verdict] : [],
+          ),
+          ...leftOut.filter((one) => one.iface === iface),
+        ];
+        return refusal === undefined ? [] : [asError(iface, refusal)];
+      }),
   };
 }
 
 function asError({ name }: Iface, { code, reason, mend }: Refusal): VolumeError {
-  return new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use the iface ${name}: ${reason}`, { details: { iface: name, reasonCode: code }, ...(mend === undefined ? {} : { hint: mend }) });
+  return new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use the iface ${name}: ${reason}`, {
+    details: { iface: name, reasonCode: code },
+    ...(mend === undefined ? {} : { hint: mend }),
+  });
 }

@@ -32,12 +32,18 @@ export interface ExtendedDevice {
   readonly warnings: readonly string[];
 }
 
-/** open-iscsi takes a target that says nothing for dead after 10 s (node.conn[0].timeo.noop_out_interval and noop_out_timeout, 5 s each); what asks it after that waits for the replacement timeout. */
+/**
+ * open-iscsi takes a target that says nothing for dead after 10 s (node.conn[0].timeo.noop_out_interval and
+ * noop_out_timeout, 5 s each); what asks it after that waits for the replacement timeout.
+ */
 const RESCAN_MS = 15_000;
 /** The first pause between two looks at paths that do not agree; each next one is twice as long. */
 const FIRST_PAUSE_MS = 500;
 
-/** Brings the host to the size that the storage has given a volume: measure, plan, execute. Everything here runs under the locks of the connection's targets. */
+/**
+ * Brings the host to the size that the storage has given a volume: measure, plan, execute. Everything here runs under
+ * the locks of the connection's targets.
+ */
 export class VolumeExtender {
   readonly #parts: ExtenderParts;
 
@@ -45,23 +51,41 @@ export class VolumeExtender {
     this.#parts = parts;
   }
 
-  async extend(connection: IscsiConnection, ifaces: readonly IfaceName[], signal: AbortSignal): Promise<ExtendedDevice> {
+  async extend(
+    connection: IscsiConnection,
+    ifaces: readonly IfaceName[],
+    signal: AbortSignal,
+  ): Promise<ExtendedDevice> {
     const view = await observeVolume(connection, ifaces, this.#parts);
     const present = presentOf(view);
-    if (!isNonEmpty(present)) throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot extend the volume: it is not connected to this host', { hint: 'connect it: that shows it at its size' });
+    if (!isNonEmpty(present))
+      throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot extend the volume: it is not connected to this host', {
+        hint: 'connect it: that shows it at its size',
+      });
     requireOwnMap('extend', view);
     requireOneVolume(present.map(({ disk }) => disk));
     const before = wantedMap(view, present.length, this.#parts.options) ?? present[0].disk;
     const paths = await this.#measureUntilTheyAgree(present, signal);
     requireOneVolume([...present, ...paths].map(({ disk }) => disk));
-    requireMadeOf(view, paths.map(({ disk }) => disk));
+    requireMadeOf(
+      view,
+      paths.map(({ disk }) => disk),
+    );
     const plan = planExtend(paths, view.map, before.sizeBytes);
     const map = await this.#execute(plan, paths, view.map, signal);
     const first = paths.find(({ isUp }) => isUp) ?? paths[0];
     const device = before.kind === 'multipath' && map !== undefined ? map : first.disk;
     const warnings = warningsOf(plan, paths);
     for (const reason of warnings) this.#parts.logger.warn('Not every path of the volume was extended', { reason });
-    return { device, oldSizeBytes: before.sizeBytes, sourcePaths: sourcePathsOf(device, present.map(({ disk }) => disk.path)), warnings };
+    return {
+      device,
+      oldSizeBytes: before.sizeBytes,
+      sourcePaths: sourcePathsOf(
+        device,
+        present.map(({ disk }) => disk.path),
+      ),
+      warnings,
+    };
   }
 
   /** Arrays with several controllers show growth at one before the other. */
@@ -70,14 +94,20 @@ export class VolumeExtender {
     const deadline = clock.now() + options.deviceTimeoutMs;
     for (let pause = FIRST_PAUSE_MS; ; pause *= 2) {
       const [first, ...others] = present;
-      const [one, ...more] = await Promise.all([this.#measure(first, signal), ...others.map(async (path) => await this.#measure(path, signal))]);
+      const [one, ...more] = await Promise.all([
+        this.#measure(first, signal),
+        ...others.map(async (path) => await this.#measure(path, signal)),
+      ]);
       const paths: NonEmpty<MeasuredPath> = [one, ...more];
       if (agree(paths) || clock.now() >= deadline) return paths;
       await clock.sleep(Math.min(pause, Math.max(0, deadline - clock.now())), signal);
     }
   }
 
-  /** A path whose session is not up is not asked: the kernel would hold the question back until the session returns or is given up. */
+  /**
+   * A path whose session is not up is not asked: the kernel would hold the question back until the session returns or
+   * is given up.
+   */
   async #measure({ session, disk, lun }: PresentPath, signal: AbortSignal): Promise<MeasuredPath> {
     if (session.state !== 'LOGGED_IN') return { session, disk, isUp: false };
     const giveUp = new AbortController();
@@ -90,13 +120,27 @@ export class VolumeExtender {
     }
   }
 
-  async #execute({ sizeBytes, leaving, resize }: ExtendPlan, paths: readonly MeasuredPath[], map: MultipathMap | undefined, signal: AbortSignal): Promise<MultipathMap | undefined> {
+  async #execute(
+    { sizeBytes, leaving, resize }: ExtendPlan,
+    paths: readonly MeasuredPath[],
+    map: MultipathMap | undefined,
+    signal: AbortSignal,
+  ): Promise<MultipathMap | undefined> {
     const { devices, maps } = this.#parts;
     if (map === undefined) return undefined;
     for (const { session, disk } of leaving) await devices.remove(session, disk.address, signal);
-    if (leaving.length > 0) await maps.letGoOf(map, leaving.map(({ disk }) => disk.path), signal);
+    if (leaving.length > 0)
+      await maps.letGoOf(
+        map,
+        leaving.map(({ disk }) => disk.path),
+        signal,
+      );
     const resized = resize === undefined ? map : await maps.resize(resize, sizeBytes, signal);
-    return await maps.join(resized, paths.filter(({ isUp }) => isUp).map(({ disk }) => disk), signal);
+    return await maps.join(
+      resized,
+      paths.filter(({ isUp }) => isUp).map(({ disk }) => disk),
+      signal,
+    );
   }
 }
 
@@ -107,13 +151,19 @@ interface PresentPath {
 }
 
 function presentOf({ paths }: VolumeView): readonly PresentPath[] {
-  return paths.flatMap(({ session, lun, unit }) => (session === undefined || unit?.disk === undefined ? [] : [{ session, lun, disk: unit.disk }]));
+  return paths.flatMap(({ session, lun, unit }) =>
+    session === undefined || unit?.disk === undefined ? [] : [{ session, lun, disk: unit.disk }],
+  );
 }
 
 function warningsOf({ leaving }: ExtendPlan, paths: readonly MeasuredPath[]): readonly string[] {
-  return paths.filter(({ isUp }) => !isUp).map((path) => {
-    const place = `${formatPortal(path.session.portal)} over ${path.session.iface}`;
-    const becomes = leaving.includes(path) ? 'left the map, which is larger now; connect the volume again once the portal is back' : 'was not asked for its size';
-    return `${place}: ${path.disk.path} is down and ${becomes}`;
-  });
+  return paths
+    .filter(({ isUp }) => !isUp)
+    .map((path) => {
+      const place = `${formatPortal(path.session.portal)} over ${path.session.iface}`;
+      const becomes = leaving.includes(path)
+        ? 'left the map, which is larger now; connect the volume again once the portal is back'
+        : 'was not asked for its size';
+      return `${place}: ${path.disk.path} is down and ${becomes}`;
+    });
 }

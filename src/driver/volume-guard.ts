@@ -14,8 +14,9 @@ export interface GuardParts {
 }
 
 /**
- * Keeps one volume apart from all others of the host while it is connected: two storage hosts may give one WWID to two volumes (tgt's default ids, appliances that were cloned),
- * and whatever goes by the WWID, multipathd first of all, takes them for two paths of one. One guard is of one call.
+ * Keeps one volume apart from all others of the host while it is connected: two storage hosts may give one WWID to two
+ * volumes (tgt's default ids, appliances that were cloned), and whatever goes by the WWID, multipathd first of all,
+ * takes them for two paths of one. One guard is of one call.
  */
 export class VolumeGuard {
   readonly #view: VolumeView;
@@ -30,8 +31,10 @@ export class VolumeGuard {
   }
 
   /**
-   * Looks as soon as a new disk is there: multipathd takes it only once udev has named it. One look is for all paths of the call.
-   * @throws {VolumeError} `DEVICE_MISMATCH` for a disk whose WWID is that of a disk, or of a map in use, which is none of the volume's
+   * Looks as soon as a new disk is there: multipathd takes it only once udev has named it. One look is for all paths of
+   * the call.
+   * @throws {VolumeError} `DEVICE_MISMATCH` for a disk whose WWID is that of a disk, or of a map in use, which is none
+   * of the volume's
    */
   async requireAlone(disk: ScsiDisk, signal: AbortSignal): Promise<void> {
     const key = disk.wwid ?? '';
@@ -40,7 +43,10 @@ export class VolumeGuard {
     await look;
   }
 
-  /** @throws {VolumeError} `DEVICE_MISMATCH` for a map with other disks below it, or one that another volume's guest waits on */
+  /**
+   * @throws {VolumeError} `DEVICE_MISMATCH` for a map with other disks below it, or one that another volume's guest
+   * waits on
+   */
   async requireOwn(map: MultipathMap, disk: ScsiDisk, signal: AbortSignal): Promise<void> {
     const strangers = await this.#parts.maps.strangersIn(map, this.#view.units);
     if (strangers.length > 0) throw strangeMembers('connect', map, strangers);
@@ -69,7 +75,8 @@ export class VolumeGuard {
     if (wwid !== undefined && strangers.length > 0) throw sameWwidElsewhere({ path: disk.path, wwid }, strangers);
     const ids = wwid === undefined ? [] : [parseMapId(wwid)].filter((id) => id !== undefined);
     for (const map of await maps.ofIds(ids, mapped)) await this.requireOwn(map, disk, signal);
-    if (former !== undefined && note !== undefined && note.wwid !== wwid && (await maps.exists(former))) await this.#giveUp(former, disk, note.mapId, signal);
+    if (former !== undefined && note !== undefined && note.wwid !== wwid && (await maps.exists(former)))
+      await this.#giveUp(former, disk, note.mapId, signal);
   }
 
   /** The map of what was under the LUN before, whose disks are gone. */

@@ -26,15 +26,28 @@ import type { VolumeSecrets } from './volume-secrets.js';
 export interface HostSteps {
   resolve(listed: ListedConnection, signal: AbortSignal): Promise<ResolvedConnection>;
   /** Under the locks of the connection's targets. */
-  locked<Result>(connection: IscsiConnection, signal: AbortSignal, body: (plan: IfacePlan) => Promise<Result>): Promise<Result>;
+  locked<Result>(
+    connection: IscsiConnection,
+    signal: AbortSignal,
+    body: (plan: IfacePlan) => Promise<Result>,
+  ): Promise<Result>;
   find(connection: IscsiConnection): Promise<ConnectedVolume | undefined>;
   open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume>;
   /** What the description of a guest that libvirt keeps calls the device. */
   lastingSource(device: BlockDevice, signal: AbortSignal): Promise<GuestSource>;
   prove(connection: IscsiConnection, plan: IfacePlan, wwid: string, signal: AbortSignal): Promise<void>;
-  release(connection: IscsiConnection, plan: IfacePlan, options: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume>;
+  release(
+    connection: IscsiConnection,
+    plan: IfacePlan,
+    options: DisconnectOptions,
+    signal: AbortSignal,
+  ): Promise<ReleasedVolume>;
   /** With the secret, and not while other guests of the host share the volume. */
-  releaseAfter(left: LeftGuest, request: { readonly connection: IscsiConnection; readonly plan: IfacePlan; readonly options: DisconnectOptions }, signal: AbortSignal): Promise<ReleasedVolume>;
+  releaseAfter(
+    left: LeftGuest,
+    request: { readonly connection: IscsiConnection; readonly plan: IfacePlan; readonly options: DisconnectOptions },
+    signal: AbortSignal,
+  ): Promise<ReleasedVolume>;
 }
 
 /** A guest that has let go of the volume. */
@@ -54,7 +67,10 @@ export interface MigrationParts {
   readonly steps: HostSteps;
 }
 
-/** The volume's part of a live migration. What is to be done on the source afterwards and on the destination after a failure is the same: a guest that is not here any more, or never was, needs no volume here. */
+/**
+ * The volume's part of a live migration. What is to be done on the source afterwards and on the destination after a
+ * failure is the same: a guest that is not here any more, or never was, needs no volume here.
+ */
 export class VolumeMigration implements MigrationHooks {
   readonly #parts: MigrationParts;
 
@@ -73,16 +89,34 @@ export class VolumeMigration implements MigrationHooks {
     const sourcePaths = pathsOf(volume);
     const disk = findGuestDisk(await guestDisks.disks(refOf(guest), signal), diskMatch(connection, sourcePaths));
     if (disk === undefined) throw notThere(`guest ${quoted(guest.name)} does not have it`);
-    const { device: { path, wwid, kind } } = volume;
+    const {
+      device: { path, wwid, kind },
+    } = volume;
     const sourcePath = await this.#requireSource(guest.name, disk, sourcePaths);
-    if (wwid === undefined) throw new VolumeError('DEVICE_MISMATCH', `Cannot migrate the volume: ${path} does not say who it is, so that nothing could prove that the destination has the same one`, { details: { device: path } });
+    if (wwid === undefined)
+      throw new VolumeError(
+        'DEVICE_MISMATCH',
+        `Cannot migrate the volume: ${path} does not say who it is, so that nothing could prove that the ` +
+          'destination has the same one',
+        { details: { device: path } },
+      );
     return {
-      guest: { name: guest.name, uuid: guest.uuid }, wwid, kind, sourcePath, targetDev: disk.targetDev,
-      ...(disk.alias?.startsWith('ua-') === true ? { alias: disk.alias } : {}), ...(disk.secretUuid === undefined ? {} : { secretUuid: disk.secretUuid }),
+      guest: { name: guest.name, uuid: guest.uuid },
+      wwid,
+      kind,
+      sourcePath,
+      targetDev: disk.targetDev,
+      ...(disk.alias?.startsWith('ua-') === true ? { alias: disk.alias } : {}),
+      ...(disk.secretUuid === undefined ? {} : { secretUuid: disk.secretUuid }),
     };
   }
 
-  async connectForMigration(connectionInfo: unknown, given: MigratingVolume, signal: AbortSignal, options: AttachOptions = {}): Promise<ArrivedVolume> {
+  async connectForMigration(
+    connectionInfo: unknown,
+    given: MigratingVolume,
+    signal: AbortSignal,
+    options: AttachOptions = {},
+  ): Promise<ArrivedVolume> {
     const { steps } = this.#parts;
     const migrating = readMigratingVolume(given);
     const listed = readConnectionInfo(connectionInfo);
@@ -92,26 +126,48 @@ export class VolumeMigration implements MigrationHooks {
     return await steps.locked(connection, signal, async (plan) => {
       const { volume, opened } = await steps.open(connection, plan, signal);
       const undo = new UndoLog();
-      if (opened) undo.add(async () => { await steps.release(connection, plan, {}, AbortSignal.timeout(UNDO_MS)); });
+      if (opened)
+        undo.add(async () => {
+          await steps.release(connection, plan, {}, AbortSignal.timeout(UNDO_MS));
+        });
       try {
         requireSameVolume(volume, migrating);
         const { secrets } = this.#parts;
         const { volumeId } = connection;
-        if (passphrase !== undefined && volumeId !== undefined) undo.add(async () => { await secrets.withdraw(volumeId, AbortSignal.timeout(UNDO_MS)); });
-        const secretUuid = passphrase === undefined || volumeId === undefined ? undefined : await secrets.provide(volumeId, passphrase, signal);
-        const source = isLasting(migrating.sourcePath) ? await steps.lastingSource(volume.device, signal) : { path: volume.device.path, warnings: [] };
-        return { volume: { ...volume, warnings: [...notes, ...volume.warnings, ...source.warnings] }, disk: replacementOf(migrating, source.path, secretUuid) };
+        if (passphrase !== undefined && volumeId !== undefined)
+          undo.add(async () => {
+            await secrets.withdraw(volumeId, AbortSignal.timeout(UNDO_MS));
+          });
+        const secretUuid =
+          passphrase === undefined || volumeId === undefined
+            ? undefined
+            : await secrets.provide(volumeId, passphrase, signal);
+        const source = isLasting(migrating.sourcePath)
+          ? await steps.lastingSource(volume.device, signal)
+          : { path: volume.device.path, warnings: [] };
+        return {
+          volume: { ...volume, warnings: [...notes, ...volume.warnings, ...source.warnings] },
+          disk: replacementOf(migrating, source.path, secretUuid),
+        };
       } catch (error) {
         throw await undo.after(error);
       }
     });
   }
 
-  async finishMigration(connectionInfo: unknown, volume: MigratingVolume, signal: AbortSignal): Promise<ReleasedVolume> {
+  async finishMigration(
+    connectionInfo: unknown,
+    volume: MigratingVolume,
+    signal: AbortSignal,
+  ): Promise<ReleasedVolume> {
     return await this.#leave(connectionInfo, volume, signal);
   }
 
-  async cancelMigration(connectionInfo: unknown, volume: MigratingVolume, signal: AbortSignal): Promise<ReleasedVolume> {
+  async cancelMigration(
+    connectionInfo: unknown,
+    volume: MigratingVolume,
+    signal: AbortSignal,
+  ): Promise<ReleasedVolume> {
     return await this.#leave(connectionInfo, volume, signal);
   }
 
@@ -127,8 +183,17 @@ export class VolumeMigration implements MigrationHooks {
       const match = diskMatch(connection, volume === undefined ? [] : pathsOf(volume));
       const isStored = await this.#requireLeft(migrating, match, signal);
       const own = isStored ? { own: migrating.guest.name } : {};
-      const released = await steps.releaseAfter({ inGuest: false, match, ...own }, { connection, plan, options: { wwid } }, signal);
-      const stored = isStored ? [`guest ${quoted(migrating.guest.name)} is still defined on this host, and its description has the volume: undefine it`] : [];
+      const released = await steps.releaseAfter(
+        { inGuest: false, match, ...own },
+        { connection, plan, options: { wwid } },
+        signal,
+      );
+      const stored = isStored
+        ? [
+            `guest ${quoted(migrating.guest.name)} is still defined on this host, and its description has the ` +
+              'volume: undefine it',
+          ]
+        : [];
       return { ...released, warnings: [...notes, ...released.warnings, ...stored] };
     });
   }
@@ -144,9 +209,16 @@ export class VolumeMigration implements MigrationHooks {
       const { active, name } = await libvirt.lookupDomain(ref, signal);
       const disk = findGuestDisk(await guestDisks.disks(ref, signal), match);
       if (disk === undefined || !active) return disk !== undefined;
-      throw new VolumeError('DETACH_UNCONFIRMED', `Cannot take the volume from this host: guest ${quoted(name)} runs here and has it as ${disk.targetDev}`, {
-        hint: 'wait for the end of the migration; where the guest stays on this host, the other host is the one that has to let go', details: { guest: name, uuid: guest.uuid, targetDev },
-      });
+      throw new VolumeError(
+        'DETACH_UNCONFIRMED',
+        `Cannot take the volume from this host: guest ${quoted(name)} runs here and has it as ${disk.targetDev}`,
+        {
+          hint:
+            'wait for the end of the migration; where the guest stays on this host, the other host is the one ' +
+            'that has to let go',
+          details: { guest: name, uuid: guest.uuid, targetDev },
+        },
+      );
     } catch (error) {
       if (isVolumeError(error, 'DOMAIN_NOT_FOUND')) return false;
       throw error;
@@ -154,32 +226,67 @@ export class VolumeMigration implements MigrationHooks {
   }
 
   /** A link to the device is the device. */
-  async #requireSource(guest: string, { sourcePath, targetDev }: GuestDisk, sourcePaths: readonly string[]): Promise<string> {
-    const real = sourcePath === undefined || sourcePaths.includes(sourcePath) ? sourcePath : await this.#parts.files.realPath(sourcePath);
+  async #requireSource(
+    guest: string,
+    { sourcePath, targetDev }: GuestDisk,
+    sourcePaths: readonly string[],
+  ): Promise<string> {
+    const real =
+      sourcePath === undefined || sourcePaths.includes(sourcePath)
+        ? sourcePath
+        : await this.#parts.files.realPath(sourcePath);
     if (sourcePath !== undefined && real !== undefined && sourcePaths.includes(real)) return sourcePath;
-    throw new VolumeError('DEVICE_MISMATCH', `Cannot migrate the volume: ${targetDev} of guest ${quoted(guest)} is ${sourcePath ?? 'no device'}, and the volume is ${sourcePaths[0] ?? 'nothing'} on this host`, {
-      hint: 'give the connection_info of this host', details: { guest, targetDev, found: sourcePath, expected: sourcePaths },
-    });
+    throw new VolumeError(
+      'DEVICE_MISMATCH',
+      `Cannot migrate the volume: ${targetDev} of guest ${quoted(guest)} is ${sourcePath ?? 'no device'}, and the ` +
+        `volume is ${sourcePaths[0] ?? 'nothing'} on this host`,
+      {
+        hint: 'give the connection_info of this host',
+        details: { guest, targetDev, found: sourcePath, expected: sourcePaths },
+      },
+    );
   }
 }
 
-function requireSameVolume({ device: { path, wwid } }: ConnectedVolume, { wwid: expected, guest }: MigratingVolume): void {
+function requireSameVolume(
+  { device: { path, wwid } }: ConnectedVolume,
+  { wwid: expected, guest }: MigratingVolume,
+): void {
   if (wwid === expected) return;
-  throw new VolumeError('DEVICE_MISMATCH', `Cannot connect the volume for guest ${quoted(guest.name)}: ${path} ${wwid === undefined ? 'does not say who it is' : `is ${wwid}`}, and the guest has ${expected} on the source`, {
-    hint: 'give the connection_info that the storage service returned for this host; where it did, it exports another volume here', details: { device: path, found: wwid, expected },
-  });
+  throw new VolumeError(
+    'DEVICE_MISMATCH',
+    `Cannot connect the volume for guest ${quoted(guest.name)}: ${path} ` +
+      `${wwid === undefined ? 'does not say who it is' : `is ${wwid}`}, and the guest has ${expected} on the source`,
+    {
+      hint:
+        'give the connection_info that the storage service returned for this host; where it did, it exports ' +
+        'another volume here',
+      details: { device: path, found: wwid, expected },
+    },
+  );
 }
 
 function requireSameEncryption({ encrypted }: VolumeFacts, { guest, secretUuid }: MigratingVolume): void {
   if (encrypted === (secretUuid !== undefined)) return;
-  throw new VolumeError('CONNECTION_INFO_INVALID', `Cannot connect the volume for guest ${quoted(guest.name)}: data.encrypted is ${encrypted}, and on the source QEMU ${encrypted ? 'does not decrypt it' : 'decrypts it'}`, {
-    hint: 'give the connection_info that the storage service returned for this host', details: { key: 'data.encrypted' },
-  });
+  throw new VolumeError(
+    'CONNECTION_INFO_INVALID',
+    `Cannot connect the volume for guest ${quoted(guest.name)}: data.encrypted is ${encrypted}, and on the source ` +
+      `QEMU ${encrypted ? 'does not decrypt it' : 'decrypts it'}`,
+    {
+      hint: 'give the connection_info that the storage service returned for this host',
+      details: { key: 'data.encrypted' },
+    },
+  );
 }
 
-function replacementOf({ targetDev, alias, sourcePath, secretUuid: before }: MigratingVolume, path: string, secretUuid: string | undefined): ArrivedVolume['disk'] {
+function replacementOf(
+  { targetDev, alias, sourcePath, secretUuid: before }: MigratingVolume,
+  path: string,
+  secretUuid: string | undefined,
+): ArrivedVolume['disk'] {
   return {
-    targetDev, ...(alias === undefined ? {} : { alias }),
+    targetDev,
+    ...(alias === undefined ? {} : { alias }),
     from: { path: sourcePath, ...(before === undefined ? {} : { secretUuid: before }) },
     to: { path, ...(secretUuid === undefined ? {} : { secretUuid }) },
   };
@@ -191,7 +298,10 @@ function isLasting(sourcePath: string): boolean {
 }
 
 function pathsOf({ device, paths }: ConnectedVolume): readonly string[] {
-  return sourcePathsOf(device, paths.map(({ disk }) => disk));
+  return sourcePathsOf(
+    device,
+    paths.map(({ disk }) => disk),
+  );
 }
 
 function notThere(why: string): VolumeError {

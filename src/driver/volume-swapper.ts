@@ -57,8 +57,9 @@ interface Before {
 const UNDO_MS = 180_000;
 
 /**
- * Puts one volume in the place of another under a running guest. Before the pivot all can be undone, and is; from the pivot on nothing is, and what then fails becomes a warning: the guest is on the new volume, and a rejection says that it is not.
- * Everything here runs under the locks of both volumes' targets.
+ * Puts one volume in the place of another under a running guest. Before the pivot all can be undone, and is; from the
+ * pivot on nothing is, and what then fails becomes a warning: the guest is on the new volume, and a rejection says that
+ * it is not. Everything here runs under the locks of both volumes' targets.
  */
 export class VolumeSwapper {
   readonly #parts: SwapperParts;
@@ -73,12 +74,21 @@ export class VolumeSwapper {
   async requireRunning(domain: DomainRef, signal: AbortSignal): Promise<Domain> {
     const found = await this.#parts.libvirt.lookupDomain(domain, signal);
     if (found.active) return found;
-    throw new VolumeError('LIBVIRT_REFUSED', `Cannot swap a volume of guest "${found.name}": it does not run, and only a running guest copies its disk`, {
-      hint: 'copy the volume at the storage, then detach the old one and attach the new one', details: { guest: found.name },
-    });
+    throw new VolumeError(
+      'LIBVIRT_REFUSED',
+      `Cannot swap a volume of guest "${found.name}": it does not run, and only a running guest copies its disk`,
+      {
+        hint: 'copy the volume at the storage, then detach the old one and attach the new one',
+        details: { guest: found.name },
+      },
+    );
   }
 
-  async swap({ domain: named, from, to, onProgress }: SwapRequest, host: HostSide, signal: AbortSignal): Promise<SwappedVolume> {
+  async swap(
+    { domain: named, from, to, onProgress }: SwapRequest,
+    host: HostSide,
+    signal: AbortSignal,
+  ): Promise<SwappedVolume> {
     const began = this.#parts.clock.now();
     const domain = await this.requireRunning(named, signal);
     const { disk, old } = await this.#before(domain, { from, to }, host, signal);
@@ -87,22 +97,55 @@ export class VolumeSwapper {
       if (old !== undefined) requireFitting(disk, old, volume);
       if (old !== undefined && !opened && !isCopiedTo(disk, volume)) await host.requireUnused(to, signal);
       throwIfAborted(signal);
-      await this.#mover.move({ domain, targetDev: disk.targetDev, devicePath: volume.device.path, devicePaths: pathsOf(volume), sliceBytes: old === undefined ? undefined : sliceFor(disk, old, volume), onProgress: this.#guarded(onProgress) }, signal);
+      await this.#mover.move(
+        {
+          domain,
+          targetDev: disk.targetDev,
+          devicePath: volume.device.path,
+          devicePaths: pathsOf(volume),
+          sliceBytes: old === undefined ? undefined : sliceFor(disk, old, volume),
+          onProgress: this.#guarded(onProgress),
+        },
+        signal,
+      );
     } catch (error) {
       throw opened ? await this.#undone(to, host, error) : error;
     }
-    const resized = await this.#resize(domain, old === undefined ? disk.sliceBytes : sliceFor(disk, old, volume), { disk, volume });
+    const resized = await this.#resize(domain, old === undefined ? disk.sliceBytes : sliceFor(disk, old, volume), {
+      disk,
+      volume,
+    });
     const stored = await this.#store(domain, disk, { to, old, volume }, host);
     const released = await this.#release(from, host, signal);
-    const swapped = { volume, guestResized: resized.done, oldReleased: released.done, warnings: [...volume.warnings, ...resized.warnings, ...stored.warnings, ...released.warnings] };
-    for (const reason of [...resized.warnings, ...stored.warnings, ...released.warnings]) this.#parts.logger.warn('A swap is not complete', { guest: domain.name, targetDev: disk.targetDev, reason });
-    const { device: { path: device, wwid } } = volume;
-    this.#parts.events.emit({ kind: 'volume-swapped', oldWwid: old?.device.wwid, wwid, device, guestResized: swapped.guestResized, oldReleased: swapped.oldReleased, durationMs: this.#parts.clock.now() - began });
+    const swapped = {
+      volume,
+      guestResized: resized.done,
+      oldReleased: released.done,
+      warnings: [...volume.warnings, ...resized.warnings, ...stored.warnings, ...released.warnings],
+    };
+    for (const reason of [...resized.warnings, ...stored.warnings, ...released.warnings])
+      this.#parts.logger.warn('A swap is not complete', { guest: domain.name, targetDev: disk.targetDev, reason });
+    const {
+      device: { path: device, wwid },
+    } = volume;
+    this.#parts.events.emit({
+      kind: 'volume-swapped',
+      oldWwid: old?.device.wwid,
+      wwid,
+      device,
+      guestResized: swapped.guestResized,
+      oldReleased: swapped.oldReleased,
+      durationMs: this.#parts.clock.now() - began,
+    });
     return swapped;
   }
 
   /** A volume that has the old one's WWID is the old one, through another target. */
-  async #open({ to, old }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined }, host: HostSide, signal: AbortSignal): Promise<OpenedVolume> {
+  async #open(
+    { to, old }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined },
+    host: HostSide,
+    signal: AbortSignal,
+  ): Promise<OpenedVolume> {
     try {
       return await host.open(to, signal);
     } catch (error) {
@@ -113,46 +156,90 @@ export class VolumeSwapper {
   }
 
   /** A guest that is on the new volume already is what an earlier swap has left that did not come to its end. */
-  async #before(domain: Domain, { from, to }: Pick<SwapRequest, 'from' | 'to'>, host: HostSide, signal: AbortSignal): Promise<Before> {
+  async #before(
+    domain: Domain,
+    { from, to }: Pick<SwapRequest, 'from' | 'to'>,
+    host: HostSide,
+    signal: AbortSignal,
+  ): Promise<Before> {
     const [there, old] = [await host.find(to), await host.find(from)];
     const moved = there === undefined ? undefined : await this.#diskOn(domain, to, there, signal);
     if (moved !== undefined) {
       await this.#requireOneOfThem(domain, moved, old, signal);
       return { disk: moved, old: undefined };
     }
-    if (old === undefined) throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot swap the volume: the old one is not connected to this host', { hint: 'attach the new one: the guest cannot have the old one' });
+    if (old === undefined)
+      throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot swap the volume: the old one is not connected to this host', {
+        hint: 'attach the new one: the guest cannot have the old one',
+      });
     const disk = await this.#diskOn(domain, from, old, signal);
-    if (disk === undefined) throw new VolumeError('DEVICE_NOT_FOUND', `Cannot swap the volume: guest "${domain.name}" does not have the old one`, { hint: `attach the new one; virsh domblklist ${shellWords(domain.name)} shows what the guest has`, details: { guest: domain.name } });
+    if (disk === undefined)
+      throw new VolumeError(
+        'DEVICE_NOT_FOUND',
+        `Cannot swap the volume: guest "${domain.name}" does not have the old one`,
+        {
+          hint: `attach the new one; virsh domblklist ${shellWords(domain.name)} shows what the guest has`,
+          details: { guest: domain.name },
+        },
+      );
     if (disk.device === 'lun') {
-      throw new VolumeError('DISK_INFO_INVALID', `Cannot swap the volume: ${disk.targetDev} of guest "${domain.name}" is of type lun: its requests go past QEMU, which would copy`, { hint: 'detach the old one and attach the new one', details: { key: 'type' } });
+      throw new VolumeError(
+        'DISK_INFO_INVALID',
+        `Cannot swap the volume: ${disk.targetDev} of guest "${domain.name}" is of type lun: its requests go past ` +
+          'QEMU, which would copy',
+        { hint: 'detach the old one and attach the new one', details: { key: 'type' } },
+      );
     }
     return { disk, old };
   }
 
   /** A guest that has both has the new one as a disk of its own. */
-  async #requireOneOfThem({ uuid, name }: Domain, { targetDev }: GuestDisk, old: ConnectedVolume | undefined, signal: AbortSignal): Promise<void> {
+  async #requireOneOfThem(
+    { uuid, name }: Domain,
+    { targetDev }: GuestDisk,
+    old: ConnectedVolume | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const disks = await this.#parts.guestDisks.liveDisks({ kind: 'uuid', uuid }, signal);
     const paths = old === undefined ? [] : pathsOf(old);
     if (!disks.some(({ sourcePath }) => sourcePath !== undefined && paths.includes(sourcePath))) return;
-    throw new VolumeError('DEVICE_IN_USE', `Cannot swap the volume: guest "${name}" has the new one too, as ${targetDev}`, { hint: 'detach the new volume first: what is on it will be written over', details: { guest: name, targetDev } });
+    throw new VolumeError(
+      'DEVICE_IN_USE',
+      `Cannot swap the volume: guest "${name}" has the new one too, as ${targetDev}`,
+      { hint: 'detach the new volume first: what is on it will be written over', details: { guest: name, targetDev } },
+    );
   }
 
   /** The running guest's disk that is on the volume's device. */
-  async #diskOn(domain: Domain, connection: IscsiConnection, volume: ConnectedVolume, signal: AbortSignal): Promise<GuestDisk | undefined> {
+  async #diskOn(
+    domain: Domain,
+    connection: IscsiConnection,
+    volume: ConnectedVolume,
+    signal: AbortSignal,
+  ): Promise<GuestDisk | undefined> {
     const { guestDisks, inGuest } = this.#parts;
     const ref = { kind: 'uuid', uuid: domain.uuid } as const;
     const paths = pathsOf(volume);
-    const disk = findLiveDisk(await guestDisks.liveDisks(ref, signal), await inGuest.match(ref, connection, paths, signal));
+    const disk = findLiveDisk(
+      await guestDisks.liveDisks(ref, signal),
+      await inGuest.match(ref, connection, paths, signal),
+    );
     return disk?.sourcePath !== undefined && paths.includes(disk.sourcePath) ? disk : undefined;
   }
 
-  /** The error to throw: the first one, with what could not be undone beside it. A new volume that QEMU still has open stays: it is in use. */
+  /**
+   * The error to throw: the first one, with what could not be undone beside it. A new volume that QEMU still has open
+   * stays: it is in use.
+   */
   async #undone(to: IscsiConnection, host: HostSide, first: unknown): Promise<unknown> {
     try {
       await host.release(to, AbortSignal.timeout(UNDO_MS));
       return first;
     } catch (failure) {
-      return new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed swap in full', { cause: new AggregateError([first, failure]), hint: 'disconnect the new volume once the guest does not have it open' });
+      return new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed swap in full', {
+        cause: new AggregateError([first, failure]),
+        hint: 'disconnect the new volume once the guest does not have it open',
+      });
     }
   }
 
@@ -171,27 +258,72 @@ export class VolumeSwapper {
    * QEMU copied to as much of the new volume as the guest's disk has. libvirt 11.3 widens that while the guest runs,
    * libvirt 9.0 cannot ("Cannot resize fixed-size raw disks"): lab/scenarios/swap.ts. It is asked.
    */
-  async #resize({ uuid }: Domain, sliceBytes: bigint | undefined, { disk: { targetDev }, volume: { device } }: { readonly disk: GuestDisk; readonly volume: ConnectedVolume }): Promise<Step> {
+  async #resize(
+    { uuid }: Domain,
+    sliceBytes: bigint | undefined,
+    { disk: { targetDev }, volume: { device } }: { readonly disk: GuestDisk; readonly volume: ConnectedVolume },
+  ): Promise<Step> {
     if (sliceBytes === undefined) return { done: false, warnings: [] };
-    return await step(async () => {
-      await this.#parts.libvirt.blockResize({ kind: 'uuid', uuid }, targetDev, device.sizeBytes, AbortSignal.timeout(UNDO_MS));
-      return true;
-    }, (why) => `the guest sees the first ${sliceBytes} of the new volume's ${device.sizeBytes} bytes until it starts anew: ${why}`);
+    return await step(
+      async () => {
+        await this.#parts.libvirt.blockResize(
+          { kind: 'uuid', uuid },
+          targetDev,
+          device.sizeBytes,
+          AbortSignal.timeout(UNDO_MS),
+        );
+        return true;
+      },
+      (why) =>
+        `the guest sees the first ${sliceBytes} of the new volume's ${device.sizeBytes} bytes until it starts ` +
+        `anew: ${why}`,
+    );
   }
 
-  async #store(domain: Domain, disk: GuestDisk, { to, old, volume }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined; readonly volume: ConnectedVolume }, host: HostSide): Promise<Step> {
+  async #store(
+    domain: Domain,
+    disk: GuestDisk,
+    {
+      to,
+      old,
+      volume,
+    }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined; readonly volume: ConnectedVolume },
+    host: HostSide,
+  ): Promise<Step> {
     const signal = AbortSignal.timeout(UNDO_MS);
     const notes: string[] = [];
-    const stored = await step(async () => {
-      const { path, warnings } = domain.persistent ? await host.lastingSource(volume.device, signal) : { path: volume.device.path, warnings: [] };
-      notes.push(...warnings);
-      return await this.#parts.guestDisks.moveStored(domain, disk, { devicePath: path, alias: aliasOf(to), serial: to.serial, devicePaths: [...pathsOf(volume), ...(old === undefined ? [] : pathsOf(old))] }, signal);
-    }, (why) => `the guest's stored description does not name the new volume; swap again, before the guest starts anew: ${why}`);
+    const stored = await step(
+      async () => {
+        const { path, warnings } = domain.persistent
+          ? await host.lastingSource(volume.device, signal)
+          : { path: volume.device.path, warnings: [] };
+        notes.push(...warnings);
+        return await this.#parts.guestDisks.moveStored(
+          domain,
+          disk,
+          {
+            devicePath: path,
+            alias: aliasOf(to),
+            serial: to.serial,
+            devicePaths: [...pathsOf(volume), ...(old === undefined ? [] : pathsOf(old))],
+          },
+          signal,
+        );
+      },
+      (why) =>
+        `the guest's stored description does not name the new volume; swap again, before the guest starts anew: ${why}`,
+    );
     return { ...stored, warnings: [...notes, ...stored.warnings] };
   }
 
   async #release(from: IscsiConnection, host: HostSide, signal: AbortSignal): Promise<Step> {
-    return await step(async () => { await host.release(from, signal); return true; }, (why) => `the old volume stays on this host; disconnect it: ${why}`);
+    return await step(
+      async () => {
+        await host.release(from, signal);
+        return true;
+      },
+      (why) => `the old volume stays on this host; disconnect it: ${why}`,
+    );
   }
 }
 
@@ -210,7 +342,10 @@ async function step(work: () => Promise<boolean>, told: (why: string) => string)
 }
 
 function pathsOf({ device, paths }: ConnectedVolume): readonly string[] {
-  return sourcePathsOf(device, paths.map(({ disk }) => disk));
+  return sourcePathsOf(
+    device,
+    paths.map(({ disk }) => disk),
+  );
 }
 
 /** What an earlier swap began, and did not end. */
@@ -231,10 +366,20 @@ function sliceFor(disk: GuestDisk, old: ConnectedVolume, { device }: ConnectedVo
 /** @throws {VolumeError} `USAGE`, `RESIZE_FAILED` */
 function requireFitting(disk: GuestDisk, old: ConnectedVolume, { device }: ConnectedVolume): void {
   const { path, wwid } = old.device;
-  if (path === device.path || (wwid !== undefined && wwid === device.wwid)) throw new VolumeError('USAGE', `Cannot swap a volume for itself: ${path} and ${device.path} are ${device.wwid ?? 'one device'}`);
+  if (path === device.path || (wwid !== undefined && wwid === device.wwid))
+    throw new VolumeError(
+      'USAGE',
+      `Cannot swap a volume for itself: ${path} and ${device.path} are ${device.wwid ?? 'one device'}`,
+    );
   const needed = sizeOf(disk, old);
   if (device.sizeBytes >= needed) return;
-  throw new VolumeError('RESIZE_FAILED', `Cannot swap the volume: the new one has ${device.sizeBytes} bytes, and the guest's disk has ${needed}: nothing may become smaller under a guest`, {
-    hint: 'make the new volume at least as large as the old one', details: { oldSizeBytes: Number(needed), newSizeBytes: Number(device.sizeBytes) },
-  });
+  throw new VolumeError(
+    'RESIZE_FAILED',
+    `Cannot swap the volume: the new one has ${device.sizeBytes} bytes, and the guest's disk has ${needed}: ` +
+      'nothing may become smaller under a guest',
+    {
+      hint: 'make the new volume at least as large as the old one',
+      details: { oldSizeBytes: Number(needed), newSizeBytes: Number(device.sizeBytes) },
+    },
+  );
 }

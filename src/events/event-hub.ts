@@ -21,7 +21,9 @@ export class EventHub implements VolumeEvents {
   subscribe(listener: VolumeEventListener): () => void {
     const subscription = { listener };
     this.#subscriptions.add(subscription);
-    return () => { this.#subscriptions.delete(subscription); };
+    return () => {
+      this.#subscriptions.delete(subscription);
+    };
   }
 
   /** The listener runs at once; only what it promises is waited for, so that its rejection ends here. */

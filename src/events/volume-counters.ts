@@ -31,8 +31,8 @@ export interface Counter {
 }
 
 /**
- * Counts events since the process began. Its labels are ifaces and codes, of which a host has few; a target, a portal or a volume is none, for
- * each would be a time series of its own.
+ * Counts events since the process began. Its labels are ifaces and codes, of which a host has few; a target, a portal
+ * or a volume is none, for each would be a time series of its own.
  */
 export class VolumeCounters {
   readonly #values = new Map<CounterName, Map<string, { readonly labels: Labels; value: number }>>();
@@ -75,7 +75,9 @@ export class VolumeCounters {
     const names = Object.keys(HELP).filter((name): name is CounterName => Object.hasOwn(HELP, name));
     return names.flatMap((name) => {
       const values = this.#values.get(name);
-      return values === undefined ? [] : [{ name, help: HELP[name], samples: [...values.values()].map(({ labels, value }) => ({ labels, value })) }];
+      return values === undefined
+        ? []
+        : [{ name, help: HELP[name], samples: [...values.values()].map(({ labels, value }) => ({ labels, value })) }];
     });
   }
 

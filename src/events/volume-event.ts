@@ -1,14 +1,20 @@
 /**
- * What happened to a volume, for programs: flat, in words and numbers that may go into any log, queue or metric. Ifaces, targets and portals are written
- * as open-iscsi has them (`iser`, `iqn.…`, `192.0.2.10:3260`, `[2001:db8::1]:3260`). No event holds a secret.
+ * What happened to a volume, for programs: flat, in words and numbers that may go into any log, queue or metric.
+ * Ifaces, targets and portals are written as open-iscsi has them (`iser`, `iqn.…`, `192.0.2.10:3260`,
+ * `[2001:db8::1]:3260`). No event holds a secret.
  */
 export type VolumeEvent =
   | {
-      /** The volume comes over another iface than was asked for. Comes before `volume-connected`, each time such a volume is connected. */
+      /**
+       * The volume comes over another iface than was asked for. Comes before `volume-connected`, each time such a
+       * volume is connected.
+       */
       readonly kind: 'transport-fallback';
       readonly requested: string;
       readonly used: string;
-      /** A `VolumeErrorCode`, or the hardware's own (`NO_ADAPTER`): what `transport.fallback.code` of the result says. */
+      /**
+       * A `VolumeErrorCode`, or the hardware's own (`NO_ADAPTER`): what `transport.fallback.code` of the result says.
+       */
       readonly code: string;
       /** One sentence for people. */
       readonly reason: string;
@@ -38,7 +44,10 @@ export type VolumeEvent =
       readonly durationMs: number;
     }
   | {
-      /** The volume has been looked at for growth, and the host shows all of it; the two sizes are equal when it had not grown. */
+      /**
+       * The volume has been looked at for growth, and the host shows all of it; the two sizes are equal when it had not
+       * grown.
+       */
       readonly kind: 'volume-extended';
       readonly wwid: string | undefined;
       readonly device: string;
@@ -51,7 +60,10 @@ export type VolumeEvent =
   | {
       /** A running guest has one volume in the place of another. */
       readonly kind: 'volume-swapped';
-      /** Of the volume that it had; absent also where an earlier swap had moved the guest and this one brought it to its end. */
+      /**
+       * Of the volume that it had; absent also where an earlier swap had moved the guest and this one brought it to its
+       * end.
+       */
       readonly oldWwid: string | undefined;
       readonly wwid: string | undefined;
       readonly device: string;

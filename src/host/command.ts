@@ -6,7 +6,7 @@ export type Argument = string | Secret;
  * What is done with a command that takes too long or that nobody waits for any more.
  * - `kill`: it is ended after `ms`, or as soon as the caller's signal aborts.
  * - `wait`: it is never signalled. The caller's signal is not heard while it runs; after `ms` the call rejects with
- *   `COMMAND_TIMED_OUT` and the process is left to finish. A killed iscsiadm leaves open-iscsi's database lock behind for
+ * `COMMAND_TIMED_OUT` and the process is left to finish. A killed iscsiadm leaves open-iscsi's database lock behind for
  *   ever (usr/idbm.c, idbm_lock: the lock is a hard link without an owner), so every iscsiadm runs like this.
  */
 export interface Patience {

@@ -1,8 +1,9 @@
 export type FileKind = 'file' | 'directory' | 'block-device' | 'other';
 
 /**
- * The files of the host: sysfs, procfs, open-iscsi's database. An absent file is an answer (`undefined`, or an empty list),
- * because everything in sysfs may vanish between two looks (ENOENT, ENODEV, ENXIO, EIO, ENOTDIR all mean "gone"), and a sick driver may have no answer (EBUSY).
+ * The files of the host: sysfs, procfs, open-iscsi's database. An absent file is an answer (`undefined`, or an empty
+ * list), because everything in sysfs may vanish between two looks (ENOENT, ENODEV, ENXIO, EIO, ENOTDIR all mean
+ * "gone"), and a sick driver may have no answer (EBUSY).
  * @throws {VolumeError} `PERMISSION_DENIED` where the operating system says EACCES, EPERM or EROFS
  */
 export interface FileSystem {
@@ -33,8 +34,9 @@ export interface FileSystem {
   /** Removes an empty directory. @returns false when it is not empty */
   removeDirectory(path: string): Promise<boolean>;
   /**
-   * Writes a sysfs attribute. Such a write may block for minutes (a scan on a sick path), so it does not take one of the
-   * few threads that all other file work shares; when the signal aborts, the call rejects and the write is left to end.
+   * Writes a sysfs attribute. Such a write may block for minutes (a scan on a sick path), so it does not take one of
+   * the few threads that all other file work shares; when the signal aborts, the call rejects and the write is left to
+   * end.
    * @throws {VolumeError} `DEVICE_NOT_FOUND` when the attribute's device is gone
    */
   writeAttribute(path: string, text: string, signal: AbortSignal): Promise<void>;

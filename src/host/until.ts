@@ -1,11 +1,15 @@
 import { throwIfAborted } from '../base/aborted.js';
 import type { Clock } from './clock.js';
 
-/** Asked again after 1, 2, 4 and 8 ms, then every 10 ms: what appears is seen within 10 ms, and an early answer costs nothing. */
+/**
+ * Asked again after 1, 2, 4 and 8 ms, then every 10 ms: what appears is seen within 10 ms, and an early answer costs
+ * nothing.
+ */
 const LONGEST_PAUSE_MS = 10;
 /**
- * A look may not become the load that it waits for: where it takes long (many sessions, a busy host), the pause after it is this many times as long, so that who waits takes a fifth of a
- * processor at most, and what is waited for gets the rest. After a second the pause grows with the time that has passed, up to a seventeenth of a processor.
+ * A look may not become the load that it waits for: where it takes long (many sessions, a busy host), the pause after
+ * it is this many times as long, so that who waits takes a fifth of a processor at most, and what is waited for gets
+ * the rest. After a second the pause grows with the time that has passed, up to a seventeenth of a processor.
  */
 const REST = 4;
 const LONGEST_REST = 16;

@@ -17,15 +17,18 @@ export interface DatabaseLocation {
 }
 
 /**
- * The roots that open-iscsi has been built with: Debian and Ubuntu up to 2.1.8 have the first, Red Hat and open-iscsi since 2.1.9 the second (meson_options.txt, `dbroot`).
- * Only for a look at what may lie in the wrong one.
+ * The roots that open-iscsi has been built with: Debian and Ubuntu up to 2.1.8 have the first, Red Hat and open-iscsi
+ * since 2.1.9 the second (meson_options.txt, `dbroot`). Only for a look at what may lie in the wrong one.
  */
 export const KNOWN_ROOTS = ['/etc/iscsi', '/var/lib/iscsi'] as const;
 
 /** As every release since 2.1.0 has it (usr/initiator.h; meson_options.txt, `lockdir`). */
 export const DEFAULT_LOCK_FOLDER = '/run/lock/iscsi';
 
-/** The folders of a root whose paths the program holds in any case (usr/idbm.h, NODE_CONFIG_DIR and ST_CONFIG_DIR; usr/iface.h, IFACE_CONFIG_DIR). */
+/**
+ * The folders of a root whose paths the program holds in any case (usr/idbm.h, NODE_CONFIG_DIR and ST_CONFIG_DIR;
+ * usr/iface.h, IFACE_CONFIG_DIR).
+ */
 const FOLDERS = ['nodes', 'ifaces', 'send_targets'] as const;
 
 /**
@@ -36,18 +39,22 @@ const FOLDERS = ['nodes', 'ifaces', 'send_targets'] as const;
 export function locationIn(program: Uint8Array): Omit<DatabaseLocation, 'proof'> | undefined {
   const texts = new TextDecoder('latin1').decode(program).split('\0');
   const pathsTo = (name: string): readonly string[] => {
-    const prefixes = texts.flatMap((text) => (text.endsWith(`/${name}`) && isFolder(text) ? [plain(text.slice(0, -name.length))] : []));
+    const prefixes = texts.flatMap((text) =>
+      text.endsWith(`/${name}`) && isFolder(text) ? [plain(text.slice(0, -name.length))] : [],
+    );
     return [...new Set(prefixes)];
   };
   const [nodes, ...others] = FOLDERS.map(pathsTo);
   const [root, ...rest] = nodes ?? [];
-  if (root === undefined || rest.length > 0 || others.some((paths) => paths.length !== 1 || paths[0] !== root)) return undefined;
+  if (root === undefined || rest.length > 0 || others.some((paths) => paths.length !== 1 || paths[0] !== root))
+    return undefined;
   const [lockFolder, ...moreLocks] = pathsTo('lock.write');
   return { root, lockFolder: lockFolder === undefined || moreLocks.length > 0 ? DEFAULT_LOCK_FOLDER : lockFolder };
 }
 
 /**
- * Reads what iscsiadm prints of where it looks for a discovery record (usr/idbm.c, idbm_discovery_read: `Looking for config file ROOT/send_targets/NAME,PORT`).
+ * Reads what iscsiadm prints of where it looks for a discovery record (usr/idbm.c, idbm_discovery_read:
+ * `Looking for config file ROOT/send_targets/NAME,PORT`).
  * @param record `NAME,PORT`
  */
 export function rootIn(answer: string, record: string): string | undefined {

@@ -25,7 +25,10 @@ export interface DatabaseLockParts {
   readonly folder: string;
 }
 
-/** As open-iscsi's own tools: asked every 10 ms, for 30 s (usr/idbm.c, idbm_lock; usr/idbm.h, DB_LOCK_RETRIES). Who asks less often comes too late again and again where many ask. */
+/**
+ * As open-iscsi's own tools: asked every 10 ms, for 30 s (usr/idbm.c, idbm_lock; usr/idbm.h, DB_LOCK_RETRIES). Who asks
+ * less often comes too late again and again where many ask.
+ */
 const LONGEST_PAUSE_MS = 10;
 const PATIENCE_MS = 30_000;
 /** Whose the lock is that is there. */
@@ -59,8 +62,10 @@ interface Held {
 }
 
 /**
- * open-iscsi's own lock on its database, taken in its own way: a hard link of a fixed name, whoever makes it has the lock (usr/idbm.c, idbm_lock). Its link is of a file that names nobody; ours is
- * of one that names this process, so that the lock of a process that was killed is told from that of one that runs. Calls of one process queue for one hold, in their order, and share it.
+ * open-iscsi's own lock on its database, taken in its own way: a hard link of a fixed name, whoever makes it has the
+ * lock (usr/idbm.c, idbm_lock). Its link is of a file that names nobody; ours is of one that names this process, so
+ * that the lock of a process that was killed is told from that of one that runs. Calls of one process queue for one
+ * hold, in their order, and share it.
  */
 export class DatabaseLock {
   readonly #parts: DatabaseLockParts;
@@ -77,14 +82,22 @@ export class DatabaseLock {
     return writeLockIn(this.#parts.folder);
   }
 
-  /** Runs the body under the lock. @throws {VolumeError} `DATABASE_LOCKED` that says whose it is, `PERMISSION_DENIED`, `ABORTED` */
+  /**
+   * Runs the body under the lock.
+   * @throws {VolumeError} `DATABASE_LOCKED` that says whose it is, `PERMISSION_DENIED`, `ABORTED`
+   */
   async hold<Result>(signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
     throwIfAborted(signal);
     const settled = new AbortController();
     let off: (() => void) | undefined;
     try {
       return await new Promise<Result>((resolve, reject) => {
-        const waiting: Waiting = { since: this.#parts.clock.now(), body, resolve: resolve as (result: unknown) => void, reject };
+        const waiting: Waiting = {
+          since: this.#parts.clock.now(),
+          body,
+          resolve: resolve as (result: unknown) => void,
+          reject,
+        };
         off = onAbort(signal, () => {
           if (!this.#waiting.includes(waiting)) return;
           this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
@@ -107,7 +120,10 @@ export class DatabaseLock {
     return owner === undefined ? undefined : { pid: owner.pid, hasEnded: await processes.hasEnded(owner) };
   }
 
-  /** Sees to it that no iscsiadm waits in vain for a lock that a killed process of this library left. @throws {VolumeError} `PERMISSION_DENIED`, `LOCK_TIMED_OUT` */
+  /**
+   * Sees to it that no iscsiadm waits in vain for a lock that a killed process of this library left.
+   * @throws {VolumeError} `PERMISSION_DENIED`, `LOCK_TIMED_OUT`
+   */
   async freeFromDead(): Promise<void> {
     const { processes, folder } = this.#parts;
     if ((await this.#parts.files.readText(this.#path)) === undefined) return;
@@ -118,14 +134,22 @@ export class DatabaseLock {
     if (this.#serving !== undefined) return;
     const turn = Symbol('turn');
     this.#serving = turn;
-    this.#serveAll(turn).catch((error: unknown) => { this.#refuseAll(error); }).finally(() => {
-      if (this.#serving !== turn) return;
-      this.#serving = undefined;
-      if (this.#waiting.length > 0) this.#serve();
-    }).catch(() => undefined);
+    this.#serveAll(turn)
+      .catch((error: unknown) => {
+        this.#refuseAll(error);
+      })
+      .finally(() => {
+        if (this.#serving !== turn) return;
+        this.#serving = undefined;
+        if (this.#waiting.length > 0) this.#serve();
+      })
+      .catch(() => undefined);
   }
 
-  /** A body that never comes back, as its disk hangs, keeps the lock and must not keep those behind it without an answer: they ask for the lock themselves. */
+  /**
+   * A body that never comes back, as its disk hangs, keeps the lock and must not keep those behind it without an
+   * answer: they ask for the lock themselves.
+   */
   async #guard(waiting: Waiting, settled: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
     for (;;) {
@@ -143,7 +167,10 @@ export class DatabaseLock {
       const held = await this.#take();
       if (held === undefined) return;
       const answers = await this.#runWaiting(turn);
-      const failure = await this.#giveBack(held).then(() => undefined, (error: unknown) => ({ error }));
+      const failure = await this.#giveBack(held).then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
       for (const answer of answers) answer(failure);
     }
   }
@@ -201,7 +228,10 @@ export class DatabaseLock {
     await this.#refuse(late);
   }
 
-  /** Up to open-iscsi 2.1.9 an iscsiadm that has waited for 30 s goes on without the lock, and removes it, whosever it is (usr/idbm.c, idbm_lock): then another may have it by now. */
+  /**
+   * Up to open-iscsi 2.1.9 an iscsiadm that has waited for 30 s goes on without the lock, and removes it, whosever it
+   * is (usr/idbm.c, idbm_lock): then another may have it by now.
+   */
   async #giveBack({ path, name }: Held): Promise<void> {
     const { files, logger } = this.#parts;
     if ((await files.readText(this.#path)) === name) await files.remove(this.#path);
@@ -210,8 +240,9 @@ export class DatabaseLock {
   }
 
   /**
-   * Takes a lock away whose owner has provably ended. Of those who find that out at once one does it, under a lock that ends with its holder. Nobody else can have taken the lock meanwhile, for it is there;
-   * but for an iscsiadm that goes on without it (see above). So it is moved aside, not removed: if it was another's by then, it is put back.
+   * Takes a lock away whose owner has provably ended. Of those who find that out at once one does it, under a lock that
+   * ends with its holder. Nobody else can have taken the lock meanwhile, for it is there; but for an iscsiadm that goes
+   * on without it (see above). So it is moved aside, not removed: if it was another's by then, it is put back.
    * @param aside a path that nobody else uses
    */
   async #tookFromDead(aside: string): Promise<boolean> {
@@ -225,7 +256,11 @@ export class DatabaseLock {
       const isTheirs = (await files.readText(aside)) === name;
       if (!isTheirs) await files.link(aside, this.#path);
       await files.remove(aside);
-      if (isTheirs) logger.warn("Took open-iscsi's database lock from a process that was killed", { pid: owner.pid, path: this.#path });
+      if (isTheirs)
+        logger.warn("Took open-iscsi's database lock from a process that was killed", {
+          pid: owner.pid,
+          path: this.#path,
+        });
       return true;
     });
   }
@@ -251,18 +286,29 @@ export class DatabaseLock {
 
   async #locked(): Promise<VolumeError> {
     const owner = ownerOf((await this.#parts.files.readText(this.#path)) ?? '');
-    const hint = owner === undefined
-      ? `if "pgrep -x iscsiadm" prints nothing, a killed iscsiadm left it: rm ${shellWords(this.#path)}`
-      : `it is of process ${owner.pid} of this library, here or in another container: if that has ended, rm ${shellWords(this.#path)}`;
-    return new VolumeError('DATABASE_LOCKED', `Cannot lock open-iscsi's database: ${this.#path} was never free for ${PATIENCE_MS / 1000} s`, { hint, details: { path: this.#path, ...(owner === undefined ? {} : { pid: owner.pid }) } });
+    const hint =
+      owner === undefined
+        ? `if "pgrep -x iscsiadm" prints nothing, a killed iscsiadm left it: rm ${shellWords(this.#path)}`
+        : `it is of process ${owner.pid} of this library, here or in another container: if that has ended, rm ` +
+          shellWords(this.#path);
+    return new VolumeError(
+      'DATABASE_LOCKED',
+      `Cannot lock open-iscsi's database: ${this.#path} was never free for ${PATIENCE_MS / 1000} s`,
+      { hint, details: { path: this.#path, ...(owner === undefined ? {} : { pid: owner.pid }) } },
+    );
   }
 }
 
 async function answerOf({ body, resolve, reject }: Waiting): Promise<Answer> {
   try {
     const result = await body();
-    return (failure) => { if (failure === undefined) resolve(result); else reject(failure.error); };
+    return (failure) => {
+      if (failure === undefined) resolve(result);
+      else reject(failure.error);
+    };
   } catch (error) {
-    return () => { reject(error); };
+    return () => {
+      reject(error);
+    };
   }
 }

@@ -15,9 +15,15 @@ export interface IscsiHost {
   readonly transport: string;
   /** Lower case. */
   readonly hwaddress: string | undefined;
-  /** What the host itself shows: of bnx2i, qedi and Chelsio the source of a session that runs, of qla4xxx the card's IPv4 address, of be2iscsi nothing. */
+  /**
+   * What the host itself shows: of bnx2i, qedi and Chelsio the source of a session that runs, of qla4xxx the card's
+   * IPv4 address, of be2iscsi nothing.
+   */
   readonly ipaddress: string | undefined;
-  /** Those of the host's interfaces (/sys/class/iscsi_iface: qla4xxx, be2iscsi). Reading one may ask the card's firmware, so they are here only when they were asked for. */
+  /**
+   * Those of the host's interfaces (/sys/class/iscsi_iface: qla4xxx, be2iscsi). Reading one may ask the card's
+   * firmware, so they are here only when they were asked for.
+   */
   readonly ifaceAddresses: readonly string[];
   readonly netdev: string | undefined;
   /** The PCI function that the host belongs to; absent for a host that software made. */
@@ -88,7 +94,9 @@ export type Verdict =
   | {
       readonly kind: 'unusable';
       readonly code: UnusableCode;
-      /** One sentence for people: `hardware is present (1425:5401 at 0000:04:00.4) and its module cxgb4i is not loaded`. */
+      /**
+       * One sentence for people: `hardware is present (1425:5401 at 0000:04:00.4) and its module cxgb4i is not loaded`.
+       */
       readonly reason: string;
       /** The command that mends it, where there is one: `modprobe cxgb4i`. */
       readonly mend: string | undefined;

@@ -22,7 +22,10 @@ export class HostIfaceReports implements IfaceReports {
 
   async list(signal: AbortSignal): Promise<readonly IfaceReport[]> {
     throwIfAborted(signal);
-    const [{ ifaces, broken }, hardware] = await Promise.all([readIfaces(this.#files, this.#database), readHardware(this.#files, [])]); // no portal, so no address is asked for
+    const [{ ifaces, broken }, hardware] = await Promise.all([
+      readIfaces(this.#files, this.#database),
+      readHardware(this.#files, []),
+    ]); // no portal, so no address is asked for
     return [...broken.map(reportBroken), ...ifaces.map((iface) => report(iface, hardware))];
   }
 }
@@ -30,11 +33,35 @@ export class HostIfaceReports implements IfaceReports {
 function report(iface: Iface, hardware: Hardware): IfaceReport {
   const { name, transport, hwaddress, ipaddress, netIfacename, builtIn } = iface;
   const verdict = verifyIface(iface, hardware);
-  const facts = { name, transport, hwaddress, ipaddress, netIfacename, builtIn, findings: builtIn ? [] : checkGenerated(ifaceEntry(iface), hardware) };
+  const facts = {
+    name,
+    transport,
+    hwaddress,
+    ipaddress,
+    netIfacename,
+    builtIn,
+    findings: builtIn ? [] : checkGenerated(ifaceEntry(iface), hardware),
+  };
   if (verdict.kind === 'usable') return { ...facts, usable: true, code: undefined, reason: undefined };
-  return { ...facts, usable: false, code: verdict.code, reason: verdict.mend === undefined ? verdict.reason : `${verdict.reason}: ${verdict.mend}` };
+  return {
+    ...facts,
+    usable: false,
+    code: verdict.code,
+    reason: verdict.mend === undefined ? verdict.reason : `${verdict.reason}: ${verdict.mend}`,
+  };
 }
 
 function reportBroken({ name, reason }: BrokenIface): IfaceReport {
-  return { name, transport: '?', hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: false, usable: false, code: 'RECORD_BROKEN', reason, findings: [] };
+  return {
+    name,
+    transport: '?',
+    hwaddress: undefined,
+    ipaddress: undefined,
+    netIfacename: undefined,
+    builtIn: false,
+    usable: false,
+    code: 'RECORD_BROKEN',
+    reason,
+    findings: [],
+  };
 }

@@ -10,7 +10,9 @@ const IFACE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._:-]{0,63}$/;
 /** @throws {SyntaxError} when the text could leave the ifaces directory, or be read as an option */
 export function parseIfaceName(text: string): IfaceName {
   if (!IFACE_NAME.test(text) || text.includes('..')) {
-    throw new SyntaxError(`Cannot read ${quoted(text)} as an iface name: expected 1 to 64 letters, digits or . _ : - and no ".."`);
+    throw new SyntaxError(
+      `Cannot read ${quoted(text)} as an iface name: expected 1 to 64 letters, digits or . _ : - and no ".."`,
+    );
   }
   return text as IfaceName;
 }

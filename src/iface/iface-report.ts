@@ -12,7 +12,10 @@ export interface IfaceReport {
   /** In open-iscsi's code, not in a record. */
   readonly builtIn: boolean;
   readonly usable: boolean;
-  /** Why it is not usable, for programs: the verdict's code, or `RECORD_BROKEN` for a record that cannot be read; `undefined` when it is. */
+  /**
+   * Why it is not usable, for programs: the verdict's code, or `RECORD_BROKEN` for a record that cannot be read;
+   * `undefined` when it is.
+   */
   readonly code: UnusableCode | 'RECORD_BROKEN' | undefined;
   /** Why it is not usable; `undefined` when it is. */
   readonly reason: string | undefined;

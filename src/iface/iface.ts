@@ -20,7 +20,15 @@ export const BUILT_IN_IFACES: readonly Iface[] = [builtIn(DEFAULT_IFACE, 'tcp'),
 
 function builtIn(name: IfaceName, transport: Transport): Iface {
   return {
-    name, transport, hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: true,
-    values: new Map<string, string>([['iface.iscsi_ifacename', name], ['iface.transport_name', transport]]),
+    name,
+    transport,
+    hwaddress: undefined,
+    ipaddress: undefined,
+    netIfacename: undefined,
+    builtIn: true,
+    values: new Map<string, string>([
+      ['iface.iscsi_ifacename', name],
+      ['iface.transport_name', transport],
+    ]),
   };
 }

@@ -8,7 +8,10 @@ interface LeftoverParts {
   readonly processes: Processes;
 }
 
-/** Removes files of this library in a folder whose maker was killed. @param mark what their names begin with before ownName()'s */
+/**
+ * Removes files of this library in a folder whose maker was killed.
+ * @param mark what their names begin with before ownName()'s
+ */
 export async function removeLeftovers({ files, processes }: LeftoverParts, folder: string, mark = ''): Promise<void> {
   for (const name of await files.list(folder)) {
     const owner = name.startsWith(mark) ? ownerOf(name.slice(mark.length)) : undefined;

@@ -9,12 +9,22 @@ import { readRecordText } from './read-record-text.js';
 import { formatRecord, isOurs, isUnset, OWNER_COMMENT, parseRecord, type RecordValues } from './record-text.js';
 
 /** The keys that bind a session; a record may have others that open-iscsi added when it rewrote it. */
-const DECIDING = ['iface.transport_name', 'iface.hwaddress', 'iface.ipaddress', 'iface.net_ifacename', 'iface.initiatorname', 'iface.vlan_id'];
+const DECIDING = [
+  'iface.transport_name',
+  'iface.hwaddress',
+  'iface.ipaddress',
+  'iface.net_ifacename',
+  'iface.initiatorname',
+  'iface.vlan_id',
+];
 
 /** What put() did. */
 export type IfaceChange = { readonly kind: 'created'; readonly name: IfaceName } | { readonly kind: 'unchanged' };
 
-/** open-iscsi's iface records of our own making, as files under its own lock. A record that is there is never written to (`-o new` resets it). */
+/**
+ * open-iscsi's iface records of our own making, as files under its own lock. A record that is there is never written to
+ * (`-o new` resets it).
+ */
 export class IfaceRecords {
   readonly #files: FileSystem;
   readonly #database: OpenIscsiDatabase;
@@ -26,7 +36,8 @@ export class IfaceRecords {
 
   /**
    * Makes the record, unless it is there with the same values.
-   * @throws {VolumeError} `IFACE_UNUSABLE` when it is there with others; `DATABASE_FAILED` when it does not read back; `DATABASE_LOCKED`, `PERMISSION_DENIED`
+   * @throws {VolumeError} `IFACE_UNUSABLE` when it is there with others; `DATABASE_FAILED` when it does not read back;
+   * `DATABASE_LOCKED`, `PERMISSION_DENIED`
    */
   async put({ name, values }: Iface, signal: AbortSignal): Promise<IfaceChange> {
     return await this.#database.hold(signal, async () => {
@@ -35,9 +46,14 @@ export class IfaceRecords {
       const present = await readRecordText(this.#files, path);
       if (present !== undefined) return keep(path, present, { name, values });
       await this.#files.makeDirectory(`${root}/ifaces`, 0o700);
-      await this.#files.replace(path, formatRecord(values, OWNER_COMMENT), 0o600, `${root}/.libvirt-volume-iface`); // open-iscsi takes any file in ifaces/ for a record
+      // open-iscsi takes any file in ifaces/ for a record
+      await this.#files.replace(path, formatRecord(values, OWNER_COMMENT), 0o600, `${root}/.libvirt-volume-iface`);
       const written = await readRecordText(this.#files, path);
-      if (written === undefined || !sameValues(parseRecord(written), values)) throw new VolumeError('DATABASE_FAILED', `Cannot make the iface ${name}: ${path} does not hold what was written to it`);
+      if (written === undefined || !sameValues(parseRecord(written), values))
+        throw new VolumeError(
+          'DATABASE_FAILED',
+          `Cannot make the iface ${name}: ${path} does not hold what was written to it`,
+        );
       return { kind: 'created', name };
     });
   }
@@ -45,7 +61,8 @@ export class IfaceRecords {
   /**
    * Removes a record of ours.
    * @returns false when there is none
-   * @throws {VolumeError} `IFACE_UNUSABLE` when it is not ours, or a session uses it (open-iscsi could no longer log that out by its number)
+   * @throws {VolumeError} `IFACE_UNUSABLE` when it is not ours, or a session uses it (open-iscsi could no longer log
+   * that out by its number)
    */
   async remove(name: IfaceName, signal: AbortSignal): Promise<boolean> {
     return await this.#database.hold(signal, async () => {
@@ -53,11 +70,16 @@ export class IfaceRecords {
       const text = await readRecordText(this.#files, path);
       if (text === undefined) return false;
       if (!isOurs(text)) {
-        throw new VolumeError('IFACE_UNUSABLE', `Cannot remove the iface ${name}: this library did not make it`, { hint: deleteIfaceCommand(name) });
+        throw new VolumeError('IFACE_UNUSABLE', `Cannot remove the iface ${name}: this library did not make it`, {
+          hint: deleteIfaceCommand(name),
+        });
       }
       const sessions = await this.#sessionsOf(name);
       if (sessions.length > 0) {
-        throw new VolumeError('IFACE_UNUSABLE', `Cannot remove the iface ${name}: ${sessions.join(', ')} uses it`, { hint: 'disconnect its volumes first', details: { sessions } });
+        throw new VolumeError('IFACE_UNUSABLE', `Cannot remove the iface ${name}: ${sessions.join(', ')} uses it`, {
+          hint: 'disconnect its volumes first',
+          details: { sessions },
+        });
       }
       await this.#files.remove(path);
       return true;
@@ -66,18 +88,26 @@ export class IfaceRecords {
 
   async #sessionsOf(name: IfaceName): Promise<readonly string[]> {
     const sessions = await this.#files.list('/sys/class/iscsi_session');
-    const names = await Promise.all(sessions.map((session) => this.#files.readText(`/sys/class/iscsi_session/${session}/ifacename`)));
+    const names = await Promise.all(
+      sessions.map((session) => this.#files.readText(`/sys/class/iscsi_session/${session}/ifacename`)),
+    );
     return sessions.filter((_session, index) => names[index] === name);
   }
 }
 
 function keep(path: string, present: string, { name, values }: Pick<Iface, 'name' | 'values'>): IfaceChange {
   if (sameValues(parseRecord(present), values)) return { kind: 'unchanged' };
-  throw new VolumeError('IFACE_UNUSABLE', `Cannot make the iface ${name}: ${path} is there with other values`, { hint: `look at it with: iscsiadm -m iface ${shellWords('-I', name)}; if nobody needs it: ${deleteIfaceCommand(name)}` });
+  throw new VolumeError('IFACE_UNUSABLE', `Cannot make the iface ${name}: ${path} is there with other values`, {
+    hint:
+      `look at it with: iscsiadm -m iface ${shellWords('-I', name)}; if nobody needs it: ` + deleteIfaceCommand(name),
+  });
 }
 
 function sameValues(present: RecordValues, wanted: RecordValues): boolean {
-  return [...wanted].every(([key, value]) => present.get(key) === value) && DECIDING.every((key) => wanted.has(key) || isNothing(key, present.get(key) ?? ''));
+  return (
+    [...wanted].every(([key, value]) => present.get(key) === value) &&
+    DECIDING.every((key) => wanted.has(key) || isNothing(key, present.get(key) ?? ''))
+  );
 }
 
 /** open-iscsi writes VLAN 0 where there is none (usr/idbm.c, idbm_recinfo_iface). */

@@ -34,14 +34,21 @@ export function ifaceRecord(parts: NewIface): Iface {
     'iface.vlan_state': vlan === undefined ? undefined : 'enable',
   };
   return {
-    name, transport, hwaddress, ipaddress, netIfacename, builtIn: false,
-    values: new Map(Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))),
+    name,
+    transport,
+    hwaddress,
+    ipaddress,
+    netIfacename,
+    builtIn: false,
+    values: new Map(
+      Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const])),
+    ),
   };
 }
 
 /**
- * The name of a record of ours: the same for the same values on every host and at every time, another for any other values.
- * `libvirt-volume.cxgb4i.00074304aabb.10.0.0.5`; where that would be too long, a hash stands for the rest.
+ * The name of a record of ours: the same for the same values on every host and at every time, another for any other
+ * values. `libvirt-volume.cxgb4i.00074304aabb.10.0.0.5`; where that would be too long, a hash stands for the rest.
  */
 export function nameIface({ transport, hwaddress, ipaddress, netIfacename, initiatorname, vlan }: NewIface): IfaceName {
   const place = hwaddress?.replaceAll(':', '');
@@ -63,7 +70,10 @@ function joined(parts: readonly (string | undefined)[]): string {
   return parts.filter((part) => part !== undefined && part !== '').join('.');
 }
 
-/** A device's name may hold anything but a slash, a colon and a blank (net/core/dev.c, dev_valid_name): it must pass for no MAC and no address. */
+/**
+ * A device's name may hold anything but a slash, a colon and a blank (net/core/dev.c, dev_valid_name): it must pass for
+ * no MAC and no address.
+ */
 function escapedDevice(name: string): string {
   const text = escaped(name);
   return /^\d|^[0-9a-f]{12}$/.test(text) ? hexOf(text) + text.slice(1) : text;

@@ -19,7 +19,9 @@ export interface DatabaseParts {
   readonly locate: (signal: AbortSignal) => Promise<DatabaseLocation>;
 }
 
-/** A file of a record to be, on the disk beside the database's folders: open-iscsi takes any file in those for a record. */
+/**
+ * A file of a record to be, on the disk beside the database's folders: open-iscsi takes any file in those for a record.
+ */
 export interface Draft {
   readonly text: string;
   readonly path: string;
@@ -31,7 +33,10 @@ const NEVER = new AbortController().signal;
 const SWEEP_MS = 60_000;
 const READING_MS_A_TARGET = 100;
 
-/** open-iscsi's database on this host: where it is, its lock, and files on their way into it. One for all who read and write it in this process. */
+/**
+ * open-iscsi's database on this host: where it is, its lock, and files on their way into it. One for all who read and
+ * write it in this process.
+ */
 export class OpenIscsiDatabase {
   readonly #parts: DatabaseParts;
   readonly #gate: ReaderGate;
@@ -49,7 +54,7 @@ export class OpenIscsiDatabase {
    * @throws {VolumeError} `COMMAND_NOT_FOUND`, `DATABASE_FAILED`
    */
   async location(): Promise<DatabaseLocation> {
-    const asked = this.#location ??= this.#parts.locate(NEVER);
+    const asked = (this.#location ??= this.#parts.locate(NEVER));
     try {
       return await asked;
     } catch (error) {
@@ -68,7 +73,10 @@ export class OpenIscsiDatabase {
     this.#location = undefined;
   }
 
-  /** Runs the body under open-iscsi's own lock. Others of this process that wait for it share it. @throws {VolumeError} `DATABASE_LOCKED`; as location() */
+  /**
+   * Runs the body under open-iscsi's own lock. Others of this process that wait for it share it.
+   * @throws {VolumeError} `DATABASE_LOCKED`; as location()
+   */
   async hold<Result>(signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
     const location = await this.location();
     const result = await this.#lockIn(location.lockFolder).hold(signal, body);
@@ -82,7 +90,8 @@ export class OpenIscsiDatabase {
   }
 
   /**
-   * Has the text written to the disk before the body, which may take a while, and there under a name of its own until the body has ended. The body, under the lock, gives it its place by a rename.
+   * Has the text written to the disk before the body, which may take a while, and there under a name of its own until
+   * the body has ended. The body, under the lock, gives it its place by a rename.
    * @throws as location(); {VolumeError} `PERMISSION_DENIED`
    */
   async withDraft<Result>(text: string, body: (draft: Draft) => Promise<Result>): Promise<Result> {
@@ -98,12 +107,19 @@ export class OpenIscsiDatabase {
     }
   }
 
-  /** Runs an iscsiadm that reads every record: not too many at once, and not behind a lock that nobody gives back. @throws as the body; {VolumeError} `ABORTED` before it has begun; as location() */
+  /**
+   * Runs an iscsiadm that reads every record: not too many at once, and not behind a lock that nobody gives back.
+   * @throws as the body; {VolumeError} `ABORTED` before it has begun; as location()
+   */
   async whileReading<Result>(signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
-    return await this.#gate.pass(() => this.#readingMs(), signal, async () => {
-      await this.#lockIn((await this.location()).lockFolder).freeFromDead();
-      return await body();
-    });
+    return await this.#gate.pass(
+      () => this.#readingMs(),
+      signal,
+      async () => {
+        await this.#lockIn((await this.location()).lockFolder).freeFromDead();
+        return await body();
+      },
+    );
   }
 
   /** More than the records take, however many read them at once. */

@@ -13,7 +13,10 @@ export interface IfaceEntry {
   readonly initiatorname: string | undefined;
 }
 
-/** `name transport,hwaddress,ipaddress,net_ifacename,initiatorname` (usr/iface.c, iface_print_flat, which quotes nothing: a comma in a field makes a line that cannot be told). */
+/**
+ * `name transport,hwaddress,ipaddress,net_ifacename,initiatorname` (usr/iface.c, iface_print_flat, which quotes
+ * nothing: a comma in a field makes a line that cannot be told).
+ */
 const LINE = /^(\S+) ([^\s,]+),([^,]*),([^,]*),([^,]*),([^,]*)$/;
 
 /**
@@ -21,17 +24,25 @@ const LINE = /^(\S+) ([^\s,]+),([^,]*),([^,]*),([^,]*),([^,]*)$/;
  * @throws {SyntaxError} that quotes the line it does not understand
  */
 export function parseIfaceList(text: string): readonly IfaceEntry[] {
-  return text.split('\n').map((line) => line.trimEnd()).filter((line) => line !== '').map(parseLine);
+  return text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '')
+    .map(parseLine);
 }
 
 function parseLine(line: string): IfaceEntry {
   const [, name, transport, hwaddress, ipaddress, netIfacename, initiatorname] = LINE.exec(line) ?? [];
   if (name === undefined || transport === undefined) {
-    throw new SyntaxError(`Cannot read the iface line ${quoted(line)}: expected "name transport,hwaddress,ipaddress,net_ifacename,initiatorname"`);
+    throw new SyntaxError(
+      `Cannot read the iface line ${quoted(line)}: expected "name ` +
+        'transport,hwaddress,ipaddress,net_ifacename,initiatorname"',
+    );
   }
   const address = set(ipaddress);
   return {
-    name, transport,
+    name,
+    transport,
     hwaddress: set(hwaddress)?.toLowerCase(),
     ipaddress: address === undefined ? undefined : canonicalAddress(address),
     netIfacename: set(netIfacename),

@@ -21,7 +21,8 @@ export function ifaceOf(fileName: string, record: RecordValues): Iface {
   const transport = valueOf(record, 'iface.transport_name') ?? 'tcp';
   if (!isTransport(transport)) {
     throw new SyntaxError(
-      `Cannot use the iface ${fileName}: its transport is ${quoted(transport)}, expected one of ` + TRANSPORTS.join(', '),
+      `Cannot use the iface ${fileName}: its transport is ${quoted(transport)}, expected one of ` +
+        TRANSPORTS.join(', '),
     );
   }
   const ipaddress = valueOf(record, 'iface.ipaddress');

@@ -1,6 +1,9 @@
 import type { FileSystem } from '../host/file-system.js';
 
-/** Of one network device, or of `all`: what decides whether it takes replies, and for which addresses it answers ARP (Documentation/networking/ip-sysctl.rst). */
+/**
+ * Of one network device, or of `all`: what decides whether it takes replies, and for which addresses it answers ARP
+ * (Documentation/networking/ip-sysctl.rst).
+ */
 export interface ReversePathSettings {
   readonly rpFilter: number;
   readonly arpIgnore: number;
@@ -14,7 +17,10 @@ export interface ReversePath {
 }
 
 const FOLDER = '/proc/sys/net/ipv4/conf';
-/** net/core/dev.c, dev_valid_name; net/ipv4/devinet.c, devinet_sysctl_register, which gives `all` and `default` to no device. */
+/**
+ * net/core/dev.c, dev_valid_name; net/ipv4/devinet.c, devinet_sysctl_register, which gives `all` and `default` to no
+ * device.
+ */
 const DEVICE_NAME = /^(?!\.{1,2}$|all$|default$)[^/:\s]{1,15}$/;
 
 /**
@@ -25,12 +31,24 @@ export async function readReversePath(files: FileSystem, names: readonly string[
   const valid = [...new Set(names)].filter((name) => DEVICE_NAME.test(name));
   const [all, ...settings] = await Promise.all(['all', ...valid].map(async (name) => await readSettings(files, name)));
   if (all === undefined) return undefined;
-  return { all, devices: new Map(valid.flatMap((name, index) => { const found = settings[index]; return found === undefined ? [] : [[name, found] as const]; })) };
+  return {
+    all,
+    devices: new Map(
+      valid.flatMap((name, index) => {
+        const found = settings[index];
+        return found === undefined ? [] : [[name, found] as const];
+      }),
+    ),
+  };
 }
 
 async function readSettings(files: FileSystem, name: string): Promise<ReversePathSettings | undefined> {
-  const [rpFilter, arpIgnore, arpFilter] = await Promise.all(['rp_filter', 'arp_ignore', 'arp_filter'].map(async (key) => await readNumber(files, `${FOLDER}/${name}/${key}`)));
-  return rpFilter === undefined || arpIgnore === undefined || arpFilter === undefined ? undefined : { rpFilter, arpIgnore, arpFilter };
+  const [rpFilter, arpIgnore, arpFilter] = await Promise.all(
+    ['rp_filter', 'arp_ignore', 'arp_filter'].map(async (key) => await readNumber(files, `${FOLDER}/${name}/${key}`)),
+  );
+  return rpFilter === undefined || arpIgnore === undefined || arpFilter === undefined
+    ? undefined
+    : { rpFilter, arpIgnore, arpFilter };
 }
 
 async function readNumber(files: FileSystem, path: string): Promise<number | undefined> {

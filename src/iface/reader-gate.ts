@@ -3,8 +3,9 @@ import { onAbort } from '../base/on-abort.js';
 import type { Clock } from '../host/clock.js';
 
 /**
- * Who reads the whole database at once. Each iscsiadm that logs in takes the lock once for every record there is, of whatever target (usr/idbm.c, idbm_for_each_rec), and gives up when it was not free
- * for it for 30 s: with hundreds beside each other some would. With this many none comes near that, and all are done as soon.
+ * Who reads the whole database at once. Each iscsiadm that logs in takes the lock once for every record there is, of
+ * whatever target (usr/idbm.c, idbm_for_each_rec), and gives up when it was not free for it for 30 s: with hundreds
+ * beside each other some would. With this many none comes near that, and all are done as soon.
  */
 const READERS = 16;
 /** Most logins are done by then. */
@@ -26,10 +27,15 @@ export class ReaderGate {
 
   /**
    * Runs the body when there is room.
-   * @param readingMs this long after the first two seconds it is taken to have read, and to wait for a target that does not answer: it holds nobody up any more. Asked for only then
+   * @param readingMs this long after the first two seconds it is taken to have read, and to wait for a target that does
+   * not answer: it holds nobody up any more. Asked for only then
    * @throws {VolumeError} `ABORTED` before the body has begun
    */
-  async pass<Result>(readingMs: () => Promise<number>, signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
+  async pass<Result>(
+    readingMs: () => Promise<number>,
+    signal: AbortSignal,
+    body: () => Promise<Result>,
+  ): Promise<Result> {
     throwIfAborted(signal);
     if (this.#reading >= READERS) await this.#turn(signal);
     else this.#reading += 1;
@@ -57,7 +63,12 @@ export class ReaderGate {
 
   async #turn(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const waiting: Waiting = { go: () => { off(); resolve(); } };
+      const waiting: Waiting = {
+        go: () => {
+          off();
+          resolve();
+        },
+      };
       const off = onAbort(signal, () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         reject(aborted(signal));

@@ -16,17 +16,23 @@ export interface ResolvedIface {
 }
 
 /**
- * The iface that the configuration means: a record that is there, or one that is to be made where transport and MAC, or the source address, say
- * all of it. Writes nothing.
+ * The iface that the configuration means: a record that is there, or one that is to be made where transport and MAC, or
+ * the source address, say all of it. Writes nothing.
  * @param hardware looked at only where an address must be traced to a card
  * @throws {VolumeError} `IFACE_NOT_FOUND`, `IFACE_UNUSABLE`
  */
-export async function resolveIface(selector: IfaceSelector, inventory: IfaceInventory, hardware: () => Promise<Hardware>): Promise<ResolvedIface> {
+export async function resolveIface(
+  selector: IfaceSelector,
+  inventory: IfaceInventory,
+  hardware: () => Promise<Hardware>,
+): Promise<ResolvedIface> {
   switch (selector.kind) {
     case 'name':
       return { iface: selectIface(selector, inventory), isNew: false };
     case 'hardware':
-      return matchingIfaces(selector, inventory).length === 0 ? { iface: ifaceRecord(selector), isNew: true } : { iface: selectIface(selector, inventory), isNew: false };
+      return matchingIfaces(selector, inventory).length === 0
+        ? { iface: ifaceRecord(selector), isNew: true }
+        : { iface: selectIface(selector, inventory), isNew: false };
     case 'address': {
       const choice = ifaceOfAddress(selector.ipaddress, await hardware(), inventory.ifaces);
       const note = choice.note === undefined ? {} : { note: choice.note };

@@ -5,20 +5,33 @@ import type { IfaceSelector } from './iface-selector.js';
 
 /**
  * The iface that the configuration means: by name, or by transport, MAC and address; never by a guess.
- * @throws {VolumeError} `IFACE_NOT_FOUND` that names what there is; `IFACE_UNUSABLE` when its record is broken or several ifaces fit
+ * @throws {VolumeError} `IFACE_NOT_FOUND` that names what there is; `IFACE_UNUSABLE` when its record is broken or
+ * several ifaces fit
  */
 export function selectIface(selector: IfaceSelector, { ifaces, broken }: IfaceInventory): Iface {
   const damaged = selector.kind === 'name' ? broken.find(({ name }) => name === selector.name) : undefined;
-  if (damaged !== undefined) throw new VolumeError('IFACE_UNUSABLE', `Cannot use the iface ${damaged.name}`, { cause: new Error(damaged.reason) });
+  if (damaged !== undefined)
+    throw new VolumeError('IFACE_UNUSABLE', `Cannot use the iface ${damaged.name}`, {
+      cause: new Error(damaged.reason),
+    });
   const [found, ...others] = matchingIfaces(selector, { ifaces, broken });
   if (found === undefined) {
-    throw new VolumeError('IFACE_NOT_FOUND', `Cannot find an iface for iscsi_iface = ${describe(selector)}: this host has ${ifaces.map(({ name }) => name).join(', ')}`, {
-      hint: 'iscsiadm -m iface makes the records of all hardware that is present',
-    });
+    throw new VolumeError(
+      'IFACE_NOT_FOUND',
+      `Cannot find an iface for iscsi_iface = ${describe(selector)}: this host has ` +
+        ifaces.map(({ name }) => name).join(', '),
+      {
+        hint: 'iscsiadm -m iface makes the records of all hardware that is present',
+      },
+    );
   }
   if (others.length > 0) {
     const names = [found, ...others].map(({ name }) => name).join(', ');
-    throw new VolumeError('IFACE_UNUSABLE', `Cannot choose an iface for iscsi_iface = ${describe(selector)}: ${names} all fit`, { hint: 'name one of them in iscsi_iface' });
+    throw new VolumeError(
+      'IFACE_UNUSABLE',
+      `Cannot choose an iface for iscsi_iface = ${describe(selector)}: ${names} all fit`,
+      { hint: 'name one of them in iscsi_iface' },
+    );
   }
   return found;
 }

@@ -4,12 +4,18 @@ import type { Iface } from './iface.js';
 import { bindingOf } from './iface-binding.js';
 
 /**
- * The addresses that sessions of the iface may come from, the likeliest first, as far as the iface says it: its own; else its HBA's; else those of the network device that
- * it is bound to. None where the kernel's routes decide.
+ * The addresses that sessions of the iface may come from, the likeliest first, as far as the iface says it: its own;
+ * else its HBA's; else those of the network device that it is bound to. None where the kernel's routes decide.
  */
 export function sourceAddresses(iface: Iface, hardware: Hardware): readonly string[] {
   if (iface.ipaddress !== undefined) return [iface.ipaddress];
   const [key, value] = bindingOf(iface);
-  const hba = value === undefined ? undefined : hardware.hosts.find((host) => host.transport === iface.transport && host[key] === value);
-  return [...(hba?.ipaddress === undefined ? [] : [hba.ipaddress]), ...boundDevices(iface, hardware).flatMap(({ addresses }) => addresses)];
+  const hba =
+    value === undefined
+      ? undefined
+      : hardware.hosts.find((host) => host.transport === iface.transport && host[key] === value);
+  return [
+    ...(hba?.ipaddress === undefined ? [] : [hba.ipaddress]),
+    ...boundDevices(iface, hardware).flatMap(({ addresses }) => addresses),
+  ];
 }

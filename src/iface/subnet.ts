@@ -20,8 +20,11 @@ export function networkOf(subnet: string): string {
   const [bits, width] = isIP(own) === 4 ? [32n, 8n] : [128n, 16n];
   const hostBits = bits - BigInt(prefixOf(subnet));
   const network = (bitsOf(own) >> hostBits) << hostBits;
-  const parts = Array.from({ length: Number(bits / width) }, (_unused, index) => BigInt.asUintN(Number(width), network >> (bits - width * BigInt(index + 1))));
-  return `${width === 8n ? parts.join('.') : canonicalAddress(parts.map((part) => part.toString(16)).join(':'))}/${prefixOf(subnet)}`;
+  const parts = Array.from({ length: Number(bits / width) }, (_unused, index) =>
+    BigInt.asUintN(Number(width), network >> (bits - width * BigInt(index + 1))),
+  );
+  const address = width === 8n ? parts.join('.') : canonicalAddress(parts.map((part) => part.toString(16)).join(':'));
+  return `${address}/${prefixOf(subnet)}`;
 }
 
 /** Link-local addresses reach no further than the wire (RFC 4291, 2.5.6; RFC 3927). */
@@ -32,7 +35,11 @@ export function isLinkLocal(address: string): boolean {
 function bitsOf(address: string): bigint {
   if (isIP(address) === 4) return address.split('.').reduce((bits, part) => (bits << 8n) + BigInt(part), 0n);
   const [head = '', tail] = canonicalAddress(address).replace(/%.*$/, '').split('::');
-  const groups = (text: string | undefined): readonly string[] => (text === undefined || text === '' ? [] : text.split(':'));
+  const groups = (text: string | undefined): readonly string[] =>
+    text === undefined || text === '' ? [] : text.split(':');
   const zeroes = Array.from({ length: 8 - groups(head).length - groups(tail).length }, () => '0');
-  return [...groups(head), ...zeroes, ...groups(tail)].reduce((bits, group) => (bits << 16n) + BigInt(`0x${group}`), 0n);
+  return [...groups(head), ...zeroes, ...groups(tail)].reduce(
+    (bits, group) => (bits << 16n) + BigInt(`0x${group}`),
+    0n,
+  );
 }

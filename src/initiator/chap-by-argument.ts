@@ -10,7 +10,10 @@ import type { SessionKey } from './session.js';
 /** open-iscsi waits up to 30 s for its database lock (usr/idbm.c). */
 const UPDATE_MS = 40_000;
 
-/** `chap_secrets = "argv"`: open-iscsi is handed the secret as an argument of iscsiadm, which every user of this host can read in /proc meanwhile. Said each time. */
+/**
+ * `chap_secrets = "argv"`: open-iscsi is handed the secret as an argument of iscsiadm, which every user of this host
+ * can read in /proc meanwhile. Said each time.
+ */
 export class ChapByArgument {
   readonly #commands: CommandRunner;
   readonly #logger: Logger;
@@ -23,13 +26,22 @@ export class ChapByArgument {
   /** @throws {VolumeError} `DATABASE_FAILED`, `COMMAND_FAILED`, `COMMAND_NOT_FOUND` */
   async give(key: SessionKey, password: Secret, signal: AbortSignal): Promise<void> {
     const place = { target: key.target, portal: formatPortal(key.portal), iface: key.iface };
-    this.#logger.warn('A CHAP secret goes into the arguments of iscsiadm, where every user of this host can read it: chap_secrets = "argv"', place);
+    this.#logger.warn(
+      'A CHAP secret goes into the arguments of iscsiadm, where every user of ' +
+        'this host can read it: chap_secrets = "argv"',
+      place,
+    );
     const { exitCode, stderr } = await this.#commands.run(setPasswordCommand(key, password, UPDATE_MS), signal);
     if (exitCode === ISCSIADM_EXIT.ok) return;
     const { code, words } = loginFailure(exitCode);
-    throw new VolumeError(code, `Cannot give open-iscsi the CHAP secret for ${place.target} at ${place.portal} over the iface ${place.iface}: ${words}`, {
-      ...(stderr.trim() === '' ? {} : { cause: new Error(stderr.trim().replaceAll('\n', '; ')) }),
-      details: { ...place, exitCode },
-    });
+    throw new VolumeError(
+      code,
+      `Cannot give open-iscsi the CHAP secret for ${place.target} at ${place.portal} over the iface ` +
+        `${place.iface}: ${words}`,
+      {
+        ...(stderr.trim() === '' ? {} : { cause: new Error(stderr.trim().replaceAll('\n', '; ')) }),
+        details: { ...place, exitCode },
+      },
+    );
   }
 }

@@ -25,9 +25,10 @@ export interface DiscoveryRecordName {
 const REMOVAL_MS = 60_000;
 
 /**
- * open-iscsi's discovery records, where a discovery takes its CHAP secret from without it being in any argument. iscsiadm takes the text before the
- * port for the name of the record's folder, and the address to go to from the record itself (usr/idbm.c, idbm_discovery_read), so a record of our own has a
- * name of its own: an administrator's record of the same portal is not read, not written and never has to be put back, not even after a crash.
+ * open-iscsi's discovery records, where a discovery takes its CHAP secret from without it being in any argument.
+ * iscsiadm takes the text before the port for the name of the record's folder, and the address to go to from the record
+ * itself (usr/idbm.c, idbm_discovery_read), so a record of our own has a name of its own: an administrator's record of
+ * the same portal is not read, not written and never has to be put back, not even after a crash.
  */
 export class DiscoveryDatabase {
   readonly #files: FileSystem;
@@ -39,10 +40,17 @@ export class DiscoveryDatabase {
   }
 
   /**
-   * Runs the body with the record there, and removes it then. Not twice at once for one key: the target's lock is held outside.
-   * @throws {VolumeError} `DATABASE_LOCKED`, `PERMISSION_DENIED`; `CLEANUP_INCOMPLETE` that names the file when it cannot be removed
+   * Runs the body with the record there, and removes it then. Not twice at once for one key: the target's lock is held
+   * outside.
+   * @throws {VolumeError} `DATABASE_LOCKED`, `PERMISSION_DENIED`; `CLEANUP_INCOMPLETE` that names the file when it
+   * cannot be removed
    */
-  async with<Result>(key: DiscoveryKey, record: RecordValues, signal: AbortSignal, body: (name: DiscoveryRecordName) => Promise<Result>): Promise<Result> {
+  async with<Result>(
+    key: DiscoveryKey,
+    record: RecordValues,
+    signal: AbortSignal,
+    body: (name: DiscoveryRecordName) => Promise<Result>,
+  ): Promise<Result> {
     const name = nameOf(key);
     const folders = await this.#write(name, record, signal);
     let result: Result;
@@ -58,12 +66,19 @@ export class DiscoveryDatabase {
 
   async #write({ name, port }: DiscoveryRecordName, record: RecordValues, signal: AbortSignal): Promise<Folders> {
     const root = await this.#database.root();
-    const folders = { all: `${root}/send_targets`, own: `${root}/send_targets/${name},${port}`, madeAll: (await this.#files.kind(`${root}/send_targets`)) === undefined };
+    const folders = {
+      all: `${root}/send_targets`,
+      own: `${root}/send_targets/${name},${port}`,
+      madeAll: (await this.#files.kind(`${root}/send_targets`)) === undefined,
+    };
     const text = formatRecord(record, OWNER_COMMENT);
-    await this.#database.withDraft(text, async (draft) => { await this.#database.hold(signal, async () => {
-      await this.#files.makeDirectory(folders.own, 0o700);
-      if (!(await this.#files.rename(draft.path, fileIn(folders)))) await this.#files.replace(fileIn(folders), text, 0o600, draft.path);
-    }); });
+    await this.#database.withDraft(text, async (draft) => {
+      await this.#database.hold(signal, async () => {
+        await this.#files.makeDirectory(folders.own, 0o700);
+        if (!(await this.#files.rename(draft.path, fileIn(folders))))
+          await this.#files.replace(fileIn(folders), text, 0o600, draft.path);
+      });
+    });
     return folders;
   }
 
@@ -76,7 +91,8 @@ export class DiscoveryDatabase {
       });
     } catch (error) {
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove the discovery record ${fileIn(folders)}`, {
-        cause: first === undefined ? error : new AggregateError([first, error]), hint: `rm -f ${shellWords(fileIn(folders))} && rmdir ${shellWords(folders.own)}`,
+        cause: first === undefined ? error : new AggregateError([first, error]),
+        hint: `rm -f ${shellWords(fileIn(folders))} && rmdir ${shellWords(folders.own)}`,
       });
     }
   }

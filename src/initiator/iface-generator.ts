@@ -24,9 +24,10 @@ export interface GeneratedIfaces {
 }
 
 /**
- * The iface records that open-iscsi makes for the HBAs that are present. It names them `transport.mac`, or `transport.mac.ipv4.0` where the kernel shows the
- * HBA's network portals (usr/iface.c, iface_setup_binding_from_kern_iface; libopeniscsiusr/iface.c since 2.1.5). A record that is there for an HBA, under whatever
- * name, is left as it is. Nobody but `generate` has this side effect here.
+ * The iface records that open-iscsi makes for the HBAs that are present. It names them `transport.mac`, or
+ * `transport.mac.ipv4.0` where the kernel shows the HBA's network portals (usr/iface.c,
+ * iface_setup_binding_from_kern_iface; libopeniscsiusr/iface.c since 2.1.5). A record that is there for an HBA, under
+ * whatever name, is left as it is. Nobody but `generate` has this side effect here.
  */
 export class IfaceGenerator {
   readonly #commands: CommandRunner;
@@ -41,7 +42,8 @@ export class IfaceGenerator {
 
   /**
    * Has open-iscsi make what is missing, reads the records back, and compares them with what it lists.
-   * @throws {VolumeError} `COMMAND_NOT_FOUND`, `COMMAND_TIMED_OUT`, `COMMAND_FAILED` with what iscsiadm said, or when it prints what is not understood
+   * @throws {VolumeError} `COMMAND_NOT_FOUND`, `COMMAND_TIMED_OUT`, `COMMAND_FAILED` with what iscsiadm said, or when
+   * it prints what is not understood
    */
   async generate(signal: AbortSignal): Promise<GeneratedIfaces> {
     const before = await readIfaces(this.#files, this.#database);
@@ -55,8 +57,15 @@ export class IfaceGenerator {
   }
 
   async #list(signal: AbortSignal): Promise<readonly IfaceEntry[]> {
-    const { exitCode, stdout, stderr } = await this.#database.whileReading(signal, async () => await this.#commands.run(listIfacesCommand(WAIT_MS), signal));
-    if (exitCode !== 0) throw new VolumeError('COMMAND_FAILED', `Cannot list the ifaces: iscsiadm ended with exit status ${exitCode}`, { cause: new Error(stderr.trim()), details: { exitCode } });
+    const { exitCode, stdout, stderr } = await this.#database.whileReading(
+      signal,
+      async () => await this.#commands.run(listIfacesCommand(WAIT_MS), signal),
+    );
+    if (exitCode !== 0)
+      throw new VolumeError('COMMAND_FAILED', `Cannot list the ifaces: iscsiadm ended with exit status ${exitCode}`, {
+        cause: new Error(stderr.trim()),
+        details: { exitCode },
+      });
     try {
       return parseIfaceList(stdout);
     } catch (cause) {

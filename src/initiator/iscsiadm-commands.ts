@@ -7,18 +7,18 @@ import { PASSWORD } from './node-record.js';
 import type { SessionId, SessionKey } from './session.js';
 
 /**
- * Every iscsiadm command that this library runs. Each that acts on a record carries `-I`: without it iscsiadm acts on the records of every iface
- * (usr/iscsiadm.c, exec_node_op). Three name none by their nature: the version, the list of all ifaces, and what is
- * done to one session by its number, where
- * iscsiadm takes none (usr/iscsiadm.c, mode_paras). None is ever killed, see `Patience`.
+ * Every iscsiadm command that this library runs. Each that acts on a record carries `-I`: without it iscsiadm acts on
+ * the records of every iface (usr/iscsiadm.c, exec_node_op). Three name none by their nature: the version, the list of
+ * all ifaces, and what is done to one session by its number, where iscsiadm takes none (usr/iscsiadm.c, mode_paras).
+ * None is ever killed, see `Patience`.
  */
 export function loginCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--login');
 }
 
 /**
- * Every record of the target for the iface, all portals at once: a portal that is dead holds none of the others up (usr/iscsiadm.c, iscsi_login_portals).
- * Only where those records are exactly the ones that are meant.
+ * Every record of the target for the iface, all portals at once: a portal that is dead holds none of the others up
+ * (usr/iscsiadm.c, iscsi_login_portals). Only where those records are exactly the ones that are meant.
  */
 export function loginTargetCommand({ target, iface }: Omit<SessionKey, 'portal'>, waitMs: number): Command {
   return iscsiadm(waitMs, '-m', 'node', '-T', target, '-I', iface, '--login');
@@ -46,7 +46,10 @@ export function versionCommand(waitMs: number): Command {
   return iscsiadm(waitMs, '--version');
 }
 
-/** Makes a record for each HBA that has none before it prints all ifaces (usr/iscsiadm.c, MODE_IFACE; usr/iface.c, iface_setup_host_bindings). */
+/**
+ * Makes a record for each HBA that has none before it prints all ifaces (usr/iscsiadm.c, MODE_IFACE; usr/iface.c,
+ * iface_setup_host_bindings).
+ */
 export function listIfacesCommand(waitMs: number): Command {
   return iscsiadm(waitMs, '-m', 'iface');
 }
@@ -57,27 +60,60 @@ export function setPasswordCommand(key: SessionKey, password: Secret, waitMs: nu
 }
 
 /**
- * Asks a portal for its targets. `nonpersistent` makes no record and changes none, which any other `-o`, and none, would (usr/iscsiadm.c, exec_discover and
- * do_software_sendtargets); the discovery itself goes over the iface where its transport can carry one, as iser can (usr/discovery.c, iscsi_create_leading_conn).
+ * Asks a portal for its targets. `nonpersistent` makes no record and changes none, which any other `-o`, and none,
+ * would (usr/iscsiadm.c, exec_discover and do_software_sendtargets); the discovery itself goes over the iface where its
+ * transport can carry one, as iser can (usr/discovery.c, iscsi_create_leading_conn).
  * @param record the discovery record to take the address and the settings from
  */
 export function discoverCommand({ name, port }: DiscoveryRecordName, iface: IfaceName, waitMs: number): Command {
-  return iscsiadm(waitMs, '-m', 'discoverydb', '-t', 'sendtargets', '-p', `${name}:${port}`, '-I', iface, '-o', 'nonpersistent', '--discover');
+  return iscsiadm(
+    waitMs,
+    '-m',
+    'discoverydb',
+    '-t',
+    'sendtargets',
+    '-p',
+    `${name}:${port}`,
+    '-I',
+    iface,
+    '-o',
+    'nonpersistent',
+    '--discover',
+  );
 }
 
 /**
- * Asks for a discovery record and has it told where it is looked for, which is said at this level whether it is there or not (usr/idbm.c, idbm_discovery_read). The level below the one
- * at which values are printed, which may be secrets (idbm_update_param). Changes nothing.
+ * Asks for a discovery record and has it told where it is looked for, which is said at this level whether it is there
+ * or not (usr/idbm.c, idbm_discovery_read). The level below the one at which values are printed, which may be secrets
+ * (idbm_update_param). Changes nothing.
  */
 export function askForRecordCommand({ name, port }: DiscoveryRecordName, waitMs: number): Command {
-  return iscsiadm(waitMs, '-m', 'discoverydb', '-t', 'sendtargets', '-p', `${name}:${port}`, '-I', DEFAULT_IFACE, '-o', 'show', '-d', '6');
+  return iscsiadm(
+    waitMs,
+    '-m',
+    'discoverydb',
+    '-t',
+    'sendtargets',
+    '-p',
+    `${name}:${port}`,
+    '-I',
+    DEFAULT_IFACE,
+    '-o',
+    'show',
+    '-d',
+    '6',
+  );
 }
 
 /**
  * By the address as the record or the session has it: iscsiadm takes an equal text at once, and asks the resolver for
  * any other (usr/iscsi_util.c, iscsi_addr_match).
  */
-function onRecord({ target, portal, iface, recordedAddress }: SessionKey, waitMs: number, ...verb: readonly Argument[]): Command {
+function onRecord(
+  { target, portal, iface, recordedAddress }: SessionKey,
+  waitMs: number,
+  ...verb: readonly Argument[]
+): Command {
   const operand = portalOperand(recordedAddress ?? portal.address, portal.recordedAs?.port ?? portal.port);
   return iscsiadm(waitMs, '-m', 'node', '-T', target, '-p', operand, '-I', iface, ...verb);
 }

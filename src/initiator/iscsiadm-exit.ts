@@ -1,7 +1,17 @@
 import type { VolumeErrorCode } from '../base/volume-error.js';
 
 /** Exit statuses of iscsiadm that mean something to us (open-iscsi, include/iscsi_err.h). */
-export const ISCSIADM_EXIT = { ok: 0, sessionNotFound: 2, databaseFailure: 6, connectionTimedOut: 8, pduTimedOut: 11, sessionExists: 15, noObjectsFound: 21, sysfsLookup: 22, sessionNotConnected: 32 } as const;
+export const ISCSIADM_EXIT = {
+  ok: 0,
+  sessionNotFound: 2,
+  databaseFailure: 6,
+  connectionTimedOut: 8,
+  pduTimedOut: 11,
+  sessionExists: 15,
+  noObjectsFound: 21,
+  sysfsLookup: 22,
+  sessionNotConnected: 32,
+} as const;
 
 interface Meaning {
   readonly code: VolumeErrorCode;
@@ -38,19 +48,29 @@ export function loginFailure(exitCode: number): Meaning {
  * @returns `address,port` to the status of that portal (usr/iscsiadm.c, log_login_msg)
  */
 export function failedPortals(stderr: string): ReadonlyMap<string, number> {
-  const pattern = /Could not login to \[iface: \S+, target: \S+, portal: (\S+,\d+)\]\.\niscsiadm: initiator reported error \((\d+) /g;
+  const pattern =
+    /Could not login to \[iface: \S+, target: \S+, portal: (\S+,\d+)\]\.\niscsiadm: initiator reported error \((\d+) /g;
   return new Map([...stderr.matchAll(pattern)].map(([, portal = '', status = '']) => [portal, Number(status)]));
 }
 
 /**
- * What a failed discovery means, where that is not what a failed login does. Whatever was wrong with the connection ends with 11, and 21 is said of an
- * iface without a record or a driver as well as of a portal that shows this initiator nothing (usr/iscsiadm.c, do_target_discovery); only the latter says
- * `No portals found`. Shown by the captured answers/discovery-*.json.
+ * What a failed discovery means, where that is not what a failed login does. Whatever was wrong with the connection
+ * ends with 11, and 21 is said of an iface without a record or a driver as well as of a portal that shows this
+ * initiator nothing (usr/iscsiadm.c, do_target_discovery); only the latter says `No portals found`. Shown by the
+ * captured answers/discovery-*.json.
  */
-export function discoveryFailure({ exitCode, stderr }: { readonly exitCode: number; readonly stderr: string }): Meaning {
+export function discoveryFailure({
+  exitCode,
+  stderr,
+}: {
+  readonly exitCode: number;
+  readonly stderr: string;
+}): Meaning {
   switch (exitCode) {
     case ISCSIADM_EXIT.noObjectsFound:
-      return stderr.includes('No portals found') ? { code: 'LOGIN_REFUSED', words: 'the portal shows this initiator no target' } : { code: 'TRANSPORT_UNAVAILABLE', words: 'the iface cannot be used' };
+      return stderr.includes('No portals found')
+        ? { code: 'LOGIN_REFUSED', words: 'the portal shows this initiator no target' }
+        : { code: 'TRANSPORT_UNAVAILABLE', words: 'the iface cannot be used' };
     case 11:
       return { code: 'PORTAL_UNREACHABLE', words: 'the portal does not answer' };
     default:

@@ -17,11 +17,15 @@ export interface LocatorParts {
 }
 
 /**
- * Finds out where this host's open-iscsi keeps its database: it is compiled in, and no file says it. What the option says is taken; else the program is read; else, where a wrapper stands in for it, it is asked.
- * Folders prove nothing: an upgrade leaves the old ones, and before its first use a new one has none.
+ * Finds out where this host's open-iscsi keeps its database: it is compiled in, and no file says it. What the option
+ * says is taken; else the program is read; else, where a wrapper stands in for it, it is asked. Folders prove nothing:
+ * an upgrade leaves the old ones, and before its first use a new one has none.
  * @throws {VolumeError} `COMMAND_NOT_FOUND` when there is no iscsiadm, `DATABASE_FAILED` when it does not tell
  */
-export async function locateDatabase({ commands, files, databaseRoot }: LocatorParts, signal: AbortSignal): Promise<DatabaseLocation> {
+export async function locateDatabase(
+  { commands, files, databaseRoot }: LocatorParts,
+  signal: AbortSignal,
+): Promise<DatabaseLocation> {
   if (databaseRoot === undefined) return await proveLocation({ commands, files }, signal);
   const program = await readProgram({ commands, files }, signal).catch((error: unknown) => {
     if (isVolumeError(error, 'COMMAND_NOT_FOUND')) return undefined;
@@ -32,20 +36,30 @@ export async function locateDatabase({ commands, files, databaseRoot }: LocatorP
 }
 
 /** As locateDatabase(), whatever the option says. */
-export async function proveLocation({ commands, files }: Omit<LocatorParts, 'databaseRoot'>, signal: AbortSignal): Promise<DatabaseLocation> {
+export async function proveLocation(
+  { commands, files }: Omit<LocatorParts, 'databaseRoot'>,
+  signal: AbortSignal,
+): Promise<DatabaseLocation> {
   const read = await readProgram({ commands, files }, signal);
   if (read !== undefined) return read;
   const { exitCode, stdout, stderr } = await commands.run(askForRecordCommand(NOBODY, WAIT_MS), signal);
   const root = rootIn(`${stderr}\n${stdout}`, `${NOBODY.name},${NOBODY.port}`);
   if (root !== undefined) return { root, lockFolder: DEFAULT_LOCK_FOLDER, proof: { kind: 'answer' } };
-  throw new VolumeError('DATABASE_FAILED', 'Cannot find out where iscsiadm keeps its records: neither does the program hold the path, nor does it tell', {
-    cause: stderr.trim() === '' ? undefined : new Error(stderr.trim()),
-    hint: 'set database_root to the folder in which open-iscsi keeps nodes and ifaces',
-    details: { exitCode },
-  });
+  throw new VolumeError(
+    'DATABASE_FAILED',
+    'Cannot find out where iscsiadm keeps its records: neither does the program hold the path, nor does it tell',
+    {
+      cause: stderr.trim() === '' ? undefined : new Error(stderr.trim()),
+      hint: 'set database_root to the folder in which open-iscsi keeps nodes and ifaces',
+      details: { exitCode },
+    },
+  );
 }
 
-async function readProgram({ commands, files }: Omit<LocatorParts, 'databaseRoot'>, signal: AbortSignal): Promise<DatabaseLocation | undefined> {
+async function readProgram(
+  { commands, files }: Omit<LocatorParts, 'databaseRoot'>,
+  signal: AbortSignal,
+): Promise<DatabaseLocation | undefined> {
   const path = await commands.locate?.('iscsiadm', signal);
   if (path === undefined) return undefined;
   const bytes = await files.readBytes(path).catch((error: unknown) => {

@@ -11,7 +11,14 @@ import { readRecordText } from '../iface/read-record-text.js';
 import { formatRecord, isOurs, OWNER_COMMENT, parseRecord, type RecordValues } from '../iface/record-text.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
-import { asConfigured, newNodeRecord, type NodeSettings, tpgtOf, withoutPassword, withSettings } from './node-record.js';
+import {
+  asConfigured,
+  newNodeRecord,
+  type NodeSettings,
+  tpgtOf,
+  withoutPassword,
+  withSettings,
+} from './node-record.js';
 import { portalComment } from './portal-comment.js';
 import type { SessionKey } from './session.js';
 
@@ -49,8 +56,9 @@ type RecordKey = Omit<SessionKey, 'iface'> & { readonly iface: Iface };
 const LATE_MS = 60_000;
 
 /**
- * open-iscsi's node records, read and written as files under its own lock. That keeps CHAP secrets out of every command line, never
- * resets a record that is there (`-o new` does), never touches the record of another iface, and costs no process.
+ * open-iscsi's node records, read and written as files under its own lock. That keeps CHAP secrets out of every command
+ * line, never resets a record that is there (`-o new` does), never touches the record of another iface, and costs no
+ * process.
  */
 export class NodeDatabase {
   readonly #files: FileSystem;
@@ -58,7 +66,15 @@ export class NodeDatabase {
   readonly #chapByArgument: ChapByArgument | undefined;
 
   /** @param chapByArgument how secrets get into records, where that is not to be by their files */
-  constructor({ files, database, chapByArgument }: { readonly files: FileSystem; readonly database: OpenIscsiDatabase; readonly chapByArgument?: ChapByArgument | undefined }) {
+  constructor({
+    files,
+    database,
+    chapByArgument,
+  }: {
+    readonly files: FileSystem;
+    readonly database: OpenIscsiDatabase;
+    readonly chapByArgument?: ChapByArgument | undefined;
+  }) {
     this.#files = files;
     this.#database = database;
     this.#chapByArgument = chapByArgument;
@@ -70,7 +86,9 @@ export class NodeDatabase {
    */
   async find({ target, portal, iface }: SessionKey): Promise<readonly NodeFile[]> {
     const records = await this.#recordsOf(target);
-    return records.flatMap((record) => (record.iface === iface && (record.isOldStyle || record.path.endsWith(`/${iface}`)) ? fileAt(record, portal) : []));
+    return records.flatMap((record) =>
+      record.iface === iface && (record.isOldStyle || record.path.endsWith(`/${iface}`)) ? fileAt(record, portal) : [],
+    );
   }
 
   /**
@@ -84,17 +102,30 @@ export class NodeDatabase {
   /** The ifaces over which this library has made a record for the portal, whatever the configuration says now. */
   async ownIfacesAt({ target, portal }: Omit<SessionKey, 'iface'>): Promise<readonly IfaceName[]> {
     const records = await this.#recordsOf(target);
-    return [...new Set(records.flatMap((record) => (record.ours && fileAt(record, portal).length > 0 ? asIfaceName(record.iface) : [])))];
+    return [
+      ...new Set(
+        records.flatMap((record) =>
+          record.ours && fileAt(record, portal).length > 0 ? asIfaceName(record.iface) : [],
+        ),
+      ),
+    ];
   }
 
-  /** Makes the record, or gives the one that is there our settings. @throws {VolumeError} `DATABASE_LOCKED`, `DATABASE_FAILED`, `PERMISSION_DENIED` */
+  /**
+   * Makes the record, or gives the one that is there our settings.
+   * @throws {VolumeError} `DATABASE_LOCKED`, `DATABASE_FAILED`, `PERMISSION_DENIED`
+   */
   async put(key: RecordKey, settings: NodeSettings, signal: AbortSignal): Promise<RecordChange> {
     const defaults = await readIscsidDefaults(this.#files);
     const change = await this.#written(() => this.#plan(key, settings, defaults), signal);
     if (this.#chapByArgument === undefined || settings.chap === undefined || change.kind === 'unchanged') return change;
     try {
       const { recordedAddress } = change;
-      await this.#chapByArgument.give({ ...key, iface: key.iface.name, ...(recordedAddress === undefined ? {} : { recordedAddress }) }, settings.chap.password, signal);
+      await this.#chapByArgument.give(
+        { ...key, iface: key.iface.name, ...(recordedAddress === undefined ? {} : { recordedAddress }) },
+        settings.chap.password,
+        signal,
+      );
       if (change.kind === 'created' || change.ours) await this.#claim(change.path, key);
     } catch (error) {
       await this.undo(change, AbortSignal.timeout(LATE_MS));
@@ -113,12 +144,16 @@ export class NodeDatabase {
   async undo(change: RecordChange, signal: AbortSignal): Promise<void> {
     if (change.kind === 'unchanged') return;
     if (change.kind === 'created') {
-      await this.#database.hold(signal, async () => { await this.#delete(change.path); });
+      await this.#database.hold(signal, async () => {
+        await this.#delete(change.path);
+      });
       return;
     }
-    await this.#database.withDraft(change.before, async (draft) => { await this.#database.hold(signal, async () => {
-      if ((await this.#files.kind(change.path)) !== undefined) await this.#place(draft, change.path, change.before);
-    }); });
+    await this.#database.withDraft(change.before, async (draft) => {
+      await this.#database.hold(signal, async () => {
+        if ((await this.#files.kind(change.path)) !== undefined) await this.#place(draft, change.path, change.before);
+      });
+    });
   }
 
   /** Removes the records of this target, portal and iface that are ours. @returns how many */
@@ -135,7 +170,10 @@ export class NodeDatabase {
     const [present] = await this.find({ ...key, iface: key.iface.name });
     if (present === undefined) {
       const path = `${await this.#portalFolder(key)}/${key.iface.name}`;
-      return { change: { kind: 'created', path }, text: formatRecord(this.#onFile(newNodeRecord(key, settings, defaults)), ...commentsOf(key)) };
+      return {
+        change: { kind: 'created', path },
+        text: formatRecord(this.#onFile(newNodeRecord(key, settings, defaults)), ...commentsOf(key)),
+      };
     }
     const { path, text, ours, address } = present;
     const record = parseRecord(text);
@@ -147,15 +185,22 @@ export class NodeDatabase {
     return { change, text: ours ? formatRecord(onFile, ...commentsOf(key)) : editRecord(text, onFile) };
   }
 
-  /** What the plan says, written to the disk before the lock is taken, and made anew under it: most often it is the same, and a rename is all that is left to do. */
+  /**
+   * What the plan says, written to the disk before the lock is taken, and made anew under it: most often it is the
+   * same, and a rename is all that is left to do.
+   */
   async #written(plan: () => Promise<WritePlan>, signal: AbortSignal): Promise<RecordChange> {
     const before = await plan();
     if (before.text === undefined) return before.change;
-    return await this.#database.withDraft(before.text, async (draft) => await this.#database.hold(signal, async () => {
-      const now = await plan();
-      if (now.text !== undefined) await this.#place(draft, now.change.path, now.text);
-      return now.change;
-    }));
+    return await this.#database.withDraft(
+      before.text,
+      async (draft) =>
+        await this.#database.hold(signal, async () => {
+          const now = await plan();
+          if (now.text !== undefined) await this.#place(draft, now.change.path, now.text);
+          return now.change;
+        }),
+    );
   }
 
   /** Puts the text in its place, under the lock. */
@@ -175,7 +220,10 @@ export class NodeDatabase {
     const plan = async (): Promise<WritePlan> => {
       const before = await readRecordText(this.#files, path);
       if (before === undefined) return { change: { kind: 'unchanged' } };
-      return { change: { kind: 'changed', path, before, ours: true }, text: formatRecord(parseRecord(before), ...commentsOf(key)) };
+      return {
+        change: { kind: 'changed', path, before, ours: true },
+        text: formatRecord(parseRecord(before), ...commentsOf(key)),
+      };
     };
     await this.#written(plan, AbortSignal.timeout(LATE_MS));
   }
@@ -186,24 +234,43 @@ export class NodeDatabase {
    */
   async #recordsOf(target: TargetName): Promise<readonly FoundRecord[]> {
     const folder = `${await this.#nodes()}/${target}`;
-    const paths = await Promise.all((await this.#files.list(folder)).map(async (name) => {
-      const place = parsePortalFolder(name);
-      if (place === undefined) return [];
-      const isFolder = (await this.#files.kind(`${folder}/${name}`)) === 'directory';
-      const names = isFolder ? (await this.#files.list(`${folder}/${name}`)).map((file) => `${name}/${file}`) : [name];
-      return names.map((file) => ({ path: `${folder}/${file}`, place, isOldStyle: !isFolder }));
-    }));
-    const records = await Promise.all(paths.flat().map(async ({ path, ...place }) => await this.#readRecord(path, place)));
+    const paths = await Promise.all(
+      (await this.#files.list(folder)).map(async (name) => {
+        const place = parsePortalFolder(name);
+        if (place === undefined) return [];
+        const isFolder = (await this.#files.kind(`${folder}/${name}`)) === 'directory';
+        const names = isFolder
+          ? (await this.#files.list(`${folder}/${name}`)).map((file) => `${name}/${file}`)
+          : [name];
+        return names.map((file) => ({ path: `${folder}/${file}`, place, isOldStyle: !isFolder }));
+      }),
+    );
+    const records = await Promise.all(
+      paths.flat().map(async ({ path, ...place }) => await this.#readRecord(path, place)),
+    );
     return records.filter((record) => record !== undefined);
   }
 
-  async #readRecord(path: string, { place, isOldStyle }: { readonly place: PortalFolder; readonly isOldStyle: boolean }): Promise<FoundRecord | undefined> {
+  async #readRecord(
+    path: string,
+    { place, isOldStyle }: { readonly place: PortalFolder; readonly isOldStyle: boolean },
+  ): Promise<FoundRecord | undefined> {
     if ((await this.#files.kind(path)) !== 'file') return undefined;
     const text = await readRecordText(this.#files, path); // to the last byte, so that undo() can restore it
     if (text === undefined) return undefined;
     const record = parseRecord(text);
-    const named = { address: record.get('node.conn[0].address') ?? '', port: record.get('node.conn[0].port') ?? String(ISCSI_PORT) };
-    return { path, text, isOldStyle, places: [named, place], iface: record.get('iface.iscsi_ifacename') ?? 'default', ours: isOurs(text) };
+    const named = {
+      address: record.get('node.conn[0].address') ?? '',
+      port: record.get('node.conn[0].port') ?? String(ISCSI_PORT),
+    };
+    return {
+      path,
+      text,
+      isOldStyle,
+      places: [named, place],
+      iface: record.get('iface.iscsi_ifacename') ?? 'default',
+      ours: isOurs(text),
+    };
   }
 
   /** Our own spelling, under the tag that is given, else the one under which there is a folder in whatever spelling. */
@@ -219,7 +286,8 @@ export class NodeDatabase {
   async #delete(path: string): Promise<void> {
     await this.#files.remove(path);
     const portal = path.slice(0, path.lastIndexOf('/'));
-    if (await this.#files.removeDirectory(portal)) await this.#files.removeDirectory(portal.slice(0, portal.lastIndexOf('/')));
+    if (await this.#files.removeDirectory(portal))
+      await this.#files.removeDirectory(portal.slice(0, portal.lastIndexOf('/')));
   }
 
   async #nodes(): Promise<string> {
@@ -247,7 +315,9 @@ function fileAt({ path, text, ours, places }: FoundRecord, portal: Portal): read
 function isSame(recorded: Portal | PortalName | undefined, portal: Portal): boolean {
   if (recorded === undefined) return false;
   const { recordedAs } = portal;
-  return isPortalName(recorded) ? recorded.hostName === recordedAs?.hostName && recorded.port === recordedAs.port : samePortal(recorded, portal);
+  return isPortalName(recorded)
+    ? recorded.hostName === recordedAs?.hostName && recorded.port === recordedAs.port
+    : samePortal(recorded, portal);
 }
 
 /** A record with an odd address costs nobody another one. */

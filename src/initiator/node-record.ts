@@ -14,8 +14,13 @@ const REPLACEMENT_TIMEOUT = 'node.session.timeo.replacement_timeout';
 
 /** What a record is found by, and when it logs in by itself: never an administrator's default. */
 const OF_THE_RECORD: readonly string[] = [
-  'node.name', 'node.tpgt', 'node.startup', 'node.leading_login',
-  'node.conn[0].address', 'node.conn[0].port', 'node.conn[0].startup',
+  'node.name',
+  'node.tpgt',
+  'node.startup',
+  'node.leading_login',
+  'node.conn[0].address',
+  'node.conn[0].port',
+  'node.conn[0].startup',
 ];
 
 export interface NodeSettings {
@@ -28,8 +33,8 @@ export interface NodeSettings {
 }
 
 /**
- * A whole node record, as `iscsiadm -o new` would write it from the iface and iscsid.conf, with our settings in it. Keys that are
- * not written take open-iscsi's built-in defaults (usr/idbm.c, idbm_node_setup_defaults).
+ * A whole node record, as `iscsiadm -o new` would write it from the iface and iscsid.conf, with our settings in it.
+ * Keys that are not written take open-iscsi's built-in defaults (usr/idbm.c, idbm_node_setup_defaults).
  * @param defaults the `node.` lines of iscsid.conf
  */
 export function newNodeRecord(
@@ -63,20 +68,24 @@ function isDefault(key: string): boolean {
 }
 
 /**
- * The tag the record goes under. Where the storage service does not give one it is 1: the target tells the true tag at login and
- * open-iscsi takes it (usr/login.c, "Portal group tag mismatch … Updating"), while a record without any is a plain file
- * that the next iface's record overwrites (usr/idbm.c, idbm_rec_write_old).
+ * The tag the record goes under. Where the storage service does not give one it is 1: the target tells the true tag at
+ * login and open-iscsi takes it (usr/login.c, "Portal group tag mismatch … Updating"), while a record without any is a
+ * plain file that the next iface's record overwrites (usr/idbm.c, idbm_rec_write_old).
  */
 export function tpgtOf({ tpgt }: Portal): number {
   return tpgt ?? 1;
 }
 
 /**
- * The record with what this library needs: no scan of the target's other units at login, bounded tries, one session, and CHAP exactly as asked
- * for (a record without credentials must not keep old ones). With CHAP, what the target has to prove itself with (`username_in`, `password_in`) stays: no
- * connection_info has it, so it is the administrator's demand, made in iscsid.conf or in a record.
+ * The record with what this library needs: no scan of the target's other units at login, bounded tries, one session,
+ * and CHAP exactly as asked for (a record without credentials must not keep old ones). With CHAP, what the target has
+ * to prove itself with (`username_in`, `password_in`) stays: no connection_info has it, so it is the administrator's
+ * demand, made in iscsid.conf or in a record.
  */
-export function withSettings(record: RecordValues, { loginTimeoutSeconds, loginAttempts = 1, replacementTimeoutSeconds, chap }: NodeSettings): RecordValues {
+export function withSettings(
+  record: RecordValues,
+  { loginTimeoutSeconds, loginAttempts = 1, replacementTimeoutSeconds, chap }: NodeSettings,
+): RecordValues {
   const settled = new Map(record);
   settled.set('node.session.scan', 'manual');
   settled.set('node.session.initial_login_retry_max', String(loginAttempts));
@@ -94,8 +103,9 @@ export function withSettings(record: RecordValues, { loginTimeoutSeconds, loginA
 }
 
 /**
- * A record of ours with what iscsid.conf says now of the target's own proof (mutual CHAP is demanded on the whole host, or it is not), and of how long a session may be away (the record may
- * be of a time when the session was one of several).
+ * A record of ours with what iscsid.conf says now of the target's own proof (mutual CHAP is demanded on the whole host,
+ * or it is not), and of how long a session may be away (the record may be of a time when the session was one of
+ * several).
  */
 export function asConfigured(record: RecordValues, defaults: RecordValues): RecordValues {
   const keys = [...OF_THE_TARGET, REPLACEMENT_TIMEOUT];

@@ -16,7 +16,13 @@ import { describeProof } from '../iface/database-location.js';
 import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { failedPortals, ISCSIADM_EXIT } from './iscsiadm-exit.js';
-import { loginCommand, loginTargetCommand, logoutCommand, logoutSessionCommand, logoutTargetCommand } from './iscsiadm-commands.js';
+import {
+  loginCommand,
+  loginTargetCommand,
+  logoutCommand,
+  logoutSessionCommand,
+  logoutTargetCommand,
+} from './iscsiadm-commands.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
 import { loginError, lostLogin, unreadRecord } from './login-error.js';
 import { NodeDatabase, type RecordChange } from './node-database.js';
@@ -54,7 +60,10 @@ export interface PortalLogin {
   readonly session: Promise<OpenedSession | undefined>;
   /** When iscsiadm has ended, well or not, also where it had to run again. */
   readonly ended: Promise<void>;
-  /** Nobody waits for it any more: it ends as it may. Without effect where an administrator's record has to be restored after it. */
+  /**
+   * Nobody waits for it any more: it ends as it may. Without effect where an administrator's record has to be restored
+   * after it.
+   */
   readonly leave: () => void;
 }
 
@@ -85,7 +94,10 @@ export type MayEnd = 'always' | 'after-removal' | 'never';
 const SUCCEEDED: CommandResult = { exitCode: ISCSIADM_EXIT.ok, stdout: '', stderr: '' };
 /** Beyond the login itself: open-iscsi waits up to 30 s for its database lock (usr/idbm.c). */
 const COMMAND_MARGIN_MS = 40_000;
-/** What a login ends with whose connection broke: as its time passed, or as the time for another try did (usr/initiator.c, iscsi_login_timedout and iscsi_login_eh). */
+/**
+ * What a login ends with whose connection broke: as its time passed, or as the time for another try did
+ * (usr/initiator.c, iscsi_login_timedout and iscsi_login_eh).
+ */
 const LOST: readonly number[] = [ISCSIADM_EXIT.pduTimedOut, ISCSIADM_EXIT.connectionTimedOut];
 /** Of a login that iscsiadm did not begin. */
 const DATABASE_RETRIES = 8;
@@ -110,30 +122,57 @@ export class OpenIscsiInitiator {
 
   /**
    * Makes the record and the session. When it fails, the record is as it was before.
-   * @throws {VolumeError} `LOGIN_AUTH_FAILED`, `LOGIN_REFUSED`, `PORTAL_UNREACHABLE`, `TRANSPORT_UNAVAILABLE`, `TRANSPORT_MISMATCH`,
+   * @throws {VolumeError} `LOGIN_AUTH_FAILED`, `LOGIN_REFUSED`, `PORTAL_UNREACHABLE`, `TRANSPORT_UNAVAILABLE`,
+   * `TRANSPORT_MISMATCH`,
    *   `INITIATOR_UNAVAILABLE`, `DATABASE_LOCKED`, `PERMISSION_DENIED`
    */
-  async login(path: TargetPath, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<OpenedSession> {
+  async login(
+    path: TargetPath,
+    iface: Iface,
+    chap: ChapCredentials | undefined,
+    signal: AbortSignal,
+  ): Promise<OpenedSession> {
     const request = await this.#request(path, { iface, chap, use: 'alone' }, signal);
     return await this.#opened(request, this.#run(loginCommand(request.key, this.#loginMs), signal), signal);
   }
 
   /**
-   * Begins to log in to several portals of one target over one iface. Each session is a promise of its own, so that a dead portal holds no other
-   * up. One process does it where the target's records for the iface are exactly these and ours, else one for each portal.
+   * Begins to log in to several portals of one target over one iface. Each session is a promise of its own, so that a
+   * dead portal holds no other up. One process does it where the target's records for the iface are exactly these and
+   * ours, else one for each portal.
    * @throws as login(), when no login could be begun
    */
-  async loginAll(paths: NonEmpty<TargetPath>, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<readonly PortalLogin[]> {
+  async loginAll(
+    paths: NonEmpty<TargetPath>,
+    iface: Iface,
+    chap: ChapCredentials | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly PortalLogin[]> {
     const requests = await this.#requests(paths, { iface, chap, use: 'one-of-several' }, signal);
     const [{ key }] = requests;
-    const isExact = requests.length > 1 && !requests.some(isForeign) && (await this.#database.countOver(key)) === requests.length;
-    if (!isExact) return requests.map((request) => this.#portalLogin(request, this.#run(loginCommand(request.key, this.#loginMs), signal), { signal, up: undefined }));
+    const isExact =
+      requests.length > 1 && !requests.some(isForeign) && (await this.#database.countOver(key)) === requests.length;
+    if (!isExact)
+      return requests.map((request) =>
+        this.#portalLogin(request, this.#run(loginCommand(request.key, this.#loginMs), signal), {
+          signal,
+          up: undefined,
+        }),
+      );
     const running = this.#run(loginTargetCommand(key, this.#loginMs), signal);
     const awaited = new Set<AwaitedSession>();
     const logins = requests.map((request) => {
       const up = { key: request.key, ...deferred<undefined>() };
       awaited.add(up);
-      return this.#portalLogin(request, running, { signal, up: { promise: up.promise, forget: () => { awaited.delete(up); } } });
+      return this.#portalLogin(request, running, {
+        signal,
+        up: {
+          promise: up.promise,
+          forget: () => {
+            awaited.delete(up);
+          },
+        },
+      });
     });
     this.#watch(awaited, running);
     return logins;
@@ -144,18 +183,36 @@ export class OpenIscsiInitiator {
     return loginTimeoutMs * loginAttempts + COMMAND_MARGIN_MS;
   }
 
-  async #request({ target, portal }: TargetPath, { iface, chap, use }: LoginWish, signal: AbortSignal): Promise<LoginRequest> {
+  async #request(
+    { target, portal }: TargetPath,
+    { iface, chap, use }: LoginWish,
+    signal: AbortSignal,
+  ): Promise<LoginRequest> {
     const record = await this.#database.put({ target, portal, iface }, this.#settings(chap, use), signal);
-    const key = { target, portal, iface: iface.name, ...(record.recordedAddress === undefined ? {} : { recordedAddress: record.recordedAddress }) };
+    const key = {
+      target,
+      portal,
+      iface: iface.name,
+      ...(record.recordedAddress === undefined ? {} : { recordedAddress: record.recordedAddress }),
+    };
     return { key, iface, proves: chap !== undefined, record };
   }
 
   #settings(chap: ChapCredentials | undefined, use: SessionUse): NodeSettings {
     const { loginAttempts = 1, loginTimeoutMs, multipathReplacementTimeoutSeconds } = this.#parts;
-    return { loginTimeoutSeconds: Math.ceil(loginTimeoutMs / 1000), loginAttempts, replacementTimeoutSeconds: use === 'one-of-several' ? multipathReplacementTimeoutSeconds : undefined, chap };
+    return {
+      loginTimeoutSeconds: Math.ceil(loginTimeoutMs / 1000),
+      loginAttempts,
+      replacementTimeoutSeconds: use === 'one-of-several' ? multipathReplacementTimeoutSeconds : undefined,
+      chap,
+    };
   }
 
-  async #requests([first, ...others]: NonEmpty<TargetPath>, wish: LoginWish, signal: AbortSignal): Promise<NonEmpty<LoginRequest>> {
+  async #requests(
+    [first, ...others]: NonEmpty<TargetPath>,
+    wish: LoginWish,
+    signal: AbortSignal,
+  ): Promise<NonEmpty<LoginRequest>> {
     const requests: [LoginRequest, ...LoginRequest[]] = [await this.#request(first, wish, signal)];
     try {
       for (const path of others) requests.push(await this.#request(path, wish, signal));
@@ -172,25 +229,49 @@ export class OpenIscsiInitiator {
     return await database.whileReading(signal, async () => await commands.run(command, signal));
   }
 
-  #portalLogin(request: LoginRequest, running: Promise<CommandResult>, { signal, up }: { readonly signal: AbortSignal; readonly up: { readonly promise: Promise<undefined>; readonly forget: () => void } | undefined }): PortalLogin {
+  #portalLogin(
+    request: LoginRequest,
+    running: Promise<CommandResult>,
+    {
+      signal,
+      up,
+    }: {
+      readonly signal: AbortSignal;
+      readonly up: { readonly promise: Promise<undefined>; readonly forget: () => void } | undefined;
+    },
+  ): PortalLogin {
     const left = deferred<undefined>();
-    const opened = this.#opened(request, up === undefined ? running : Promise.race([up.promise.then(() => SUCCEEDED), running]), signal, left.promise);
+    const opened = this.#opened(
+      request,
+      up === undefined ? running : Promise.race([up.promise.then(() => SUCCEEDED), running]),
+      signal,
+      left.promise,
+    );
     return {
       key: request.key,
       session: Promise.race([opened, left.promise]),
       ended: Promise.allSettled([running, opened]).then(() => undefined),
       leave: () => {
-        if (isForeign(request)) return; // an administrator's record holds our settings until the login has ended: it is waited for, and restored
+        // An administrator's record holds our settings until the login has ended: it is waited for, and restored.
+        if (isForeign(request)) return;
         left.resolve(undefined);
         up?.forget();
       },
     };
   }
 
-  /** Tells of each session that it is up, while iscsiadm still waits for the others; until iscsiadm has ended, whose word is better, or nobody waits for a session any more. */
+  /**
+   * Tells of each session that it is up, while iscsiadm still waits for the others; until iscsiadm has ended, whose
+   * word is better, or nobody waits for a session any more.
+   */
   #watch(awaited: Set<AwaitedSession>, running: Promise<CommandResult>): void {
     const ended = new AbortController();
-    running.catch(() => undefined).finally(() => { ended.abort(); }).catch(() => undefined);
+    running
+      .catch(() => undefined)
+      .finally(() => {
+        ended.abort();
+      })
+      .catch(() => undefined);
     const look = async (): Promise<true | undefined> => {
       const sessions = await this.sessions();
       for (const one of awaited) {
@@ -204,14 +285,21 @@ export class OpenIscsiInitiator {
   }
 
   /**
-   * A target ends the connection behind a refusal. LIO does so before an RDMA port has sent the refusal (drivers/infiniband/ulp/isert/ib_isert.c, isert_wait_conn), and what is left is a
-   * connection that was made and broke before the login was done. iscsid says nothing of it but lets the login's time pass (usr/initiator.c, "ignoring conn error in login"), while the
-   * kernel shows a session that has failed; a portal that does not answer shows none.
+   * A target ends the connection behind a refusal. LIO does so before an RDMA port has sent the refusal
+   * (drivers/infiniband/ulp/isert/ib_isert.c, isert_wait_conn), and what is left is a connection that was made and
+   * broke before the login was done. iscsid says nothing of it but lets the login's time pass (usr/initiator.c,
+   * "ignoring conn error in login"), while the kernel shows a session that has failed; a portal that does not answer
+   * shows none.
    */
   #watchForLoss(key: SessionKey, running: Promise<unknown>): { readonly isSeen: boolean } {
     const loss = { isSeen: false };
     const ended = new AbortController();
-    running.catch(() => undefined).finally(() => { ended.abort(); }).catch(() => undefined);
+    running
+      .catch(() => undefined)
+      .finally(() => {
+        ended.abort();
+      })
+      .catch(() => undefined);
     const look = async (): Promise<true | undefined> => {
       loss.isSeen = (await this.sessions()).some((session) => isSessionOf(session, key) && session.state === 'FAILED');
       return loss.isSeen ? true : undefined;
@@ -221,9 +309,18 @@ export class OpenIscsiInitiator {
   }
 
   /** @param left once settled, nobody waits any more and nothing is undone: who comes next finds what there is */
-  async #opened({ key, iface, record, proves }: LoginRequest, running: Promise<CommandResult>, signal: AbortSignal, left?: Promise<undefined>): Promise<OpenedSession> {
+  async #opened(
+    { key, iface, record, proves }: LoginRequest,
+    running: Promise<CommandResult>,
+    signal: AbortSignal,
+    left?: Promise<undefined>,
+  ): Promise<OpenedSession> {
     const fate = { isLeft: false };
-    left?.then(() => { fate.isLeft = true; }).catch(() => undefined);
+    left
+      ?.then(() => {
+        fate.isLeft = true;
+      })
+      .catch(() => undefined);
     let made = true; // until iscsiadm says that the session was there before
     const begun = this.#begun(key, running, fate, signal);
     const loss = proves && iface.transport !== 'tcp' ? this.#watchForLoss(key, begun) : { isSeen: false };
@@ -233,18 +330,39 @@ export class OpenIscsiInitiator {
       if (LOST.includes(status) && loss.isSeen) throw lostLogin(key, { ...result, exitCode: status });
       if (status === ISCSIADM_EXIT.noObjectsFound) await this.#requireRead(key, result);
       if (status !== ISCSIADM_EXIT.ok && made) throw loginError(key, { ...result, exitCode: status });
-      const session = await provenSession(key, { iface, made, sessions: async () => await this.sessions(), clock: this.#parts.clock }, signal);
-      if (isForeign({ record })) await this.#database.undo(record, signal); // an administrator's record is theirs again at rest
-      this.#parts.logger.info('Logged in', { target: key.target, portal: formatPortal(key.portal), iface: iface.name, transport: session.transport, session: session.id });
+      const session = await provenSession(
+        key,
+        { iface, made, sessions: async () => await this.sessions(), clock: this.#parts.clock },
+        signal,
+      );
+      // An administrator's record is theirs again at rest.
+      if (isForeign({ record })) await this.#database.undo(record, signal);
+      this.#parts.logger.info('Logged in', {
+        target: key.target,
+        portal: formatPortal(key.portal),
+        iface: iface.name,
+        transport: session.transport,
+        session: session.id,
+      });
       return { session, record: isForeign({ record }) ? { kind: 'unchanged' } : record };
     } catch (error) {
-      if (isVolumeError(error)) this.#parts.events.emit({ kind: 'login-failed', iface: key.iface, target: key.target, portal: formatPortal(key.portal), code: error.code });
+      if (isVolumeError(error))
+        this.#parts.events.emit({
+          kind: 'login-failed',
+          iface: key.iface,
+          target: key.target,
+          portal: formatPortal(key.portal),
+          code: error.code,
+        });
       if (!fate.isLeft) await this.#takeBack(key, { record, made, first: error });
       throw error;
     }
   }
 
-  /** That iscsiadm finds no record, while ours is there, means that it looks elsewhere. Where it is found out anew: it may have been upgraded since. */
+  /**
+   * That iscsiadm finds no record, while ours is there, means that it looks elsewhere. Where it is found out anew: it
+   * may have been upgraded since.
+   */
   async #requireRead(key: SessionKey, result: CommandResult): Promise<void> {
     const { database } = this.#parts;
     if (!(await this.#database.find(key)).some(({ isNamed }) => isNamed)) return;
@@ -253,13 +371,26 @@ export class OpenIscsiInitiator {
     throw unreadRecord(key, result, { root, proof: describeProof(proof), now: (await database.location()).root });
   }
 
-  /** A login that iscsiadm gave up before it began, as the record of another target came or went while it read them all, is run again. */
-  async #begun(key: SessionKey, running: Promise<CommandResult>, fate: { readonly isLeft: boolean }, signal: AbortSignal): Promise<{ readonly status: number; readonly result: CommandResult }> {
+  /**
+   * A login that iscsiadm gave up before it began, as the record of another target came or went while it read them all,
+   * is run again.
+   */
+  async #begun(
+    key: SessionKey,
+    running: Promise<CommandResult>,
+    fate: { readonly isLeft: boolean },
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly result: CommandResult }> {
     const { clock } = this.#parts;
-    const deadline = clock.now() + this.#loginMs; // a database that somebody has locked is not waited for again and again: iscsiadm did that for 30 s
+    // a database that somebody has locked is not waited for again and again: iscsiadm did that for 30 s
+    const deadline = clock.now() + this.#loginMs;
     let result = await running;
     let status = await this.#statusOf(key, result);
-    for (let again = 0; status === ISCSIADM_EXIT.databaseFailure && again < DATABASE_RETRIES && clock.now() < deadline && !fate.isLeft; again++) {
+    for (
+      let again = 0;
+      status === ISCSIADM_EXIT.databaseFailure && again < DATABASE_RETRIES && clock.now() < deadline && !fate.isLeft;
+      again++
+    ) {
       await clock.sleep(DATABASE_PAUSE_MS, signal);
       result = await this.#run(loginCommand(key, this.#loginMs), signal);
       status = await this.#statusOf(key, result);
@@ -268,39 +399,63 @@ export class OpenIscsiInitiator {
   }
 
   /**
-   * Where one process logged in to several portals, its exit status is that of the first that failed: the others are what iscsiadm says of them, or are up. "Database failure" is also said
-   * where the record of any other target went while iscsiadm read them all; it has then logged in to what it found (usr/idbm.c, idbm_for_each_portal; usr/iscsiadm.c, login_portals).
+   * Where one process logged in to several portals, its exit status is that of the first that failed: the others are
+   * what iscsiadm says of them, or are up. "Database failure" is also said where the record of any other target went
+   * while iscsiadm read them all; it has then logged in to what it found (usr/idbm.c, idbm_for_each_portal;
+   * usr/iscsiadm.c, login_portals).
    */
   async #statusOf(key: SessionKey, { exitCode, stderr }: CommandResult): Promise<number> {
     const failed = failedPortals(stderr);
     const own = failed.get(failureKey(key));
-    if (own !== undefined || exitCode === ISCSIADM_EXIT.ok || (failed.size === 0 && exitCode !== ISCSIADM_EXIT.databaseFailure)) return own ?? exitCode;
+    if (
+      own !== undefined ||
+      exitCode === ISCSIADM_EXIT.ok ||
+      (failed.size === 0 && exitCode !== ISCSIADM_EXIT.databaseFailure)
+    )
+      return own ?? exitCode;
     return (await this.sessions()).some((session) => isSessionOf(session, key)) ? ISCSIADM_EXIT.ok : exitCode;
   }
 
   /**
-   * For a session that was opened as one of several and is the only one now: it may be away for as long as iscsid.conf says, since what waits on it has nowhere else to go. Its record, if ours, is that
-   * of a session of its own. The kernel takes it from a session that is logged in (Linux, drivers/scsi/scsi_transport_iscsi.c, store_priv_session_recovery_tmo).
+   * For a session that was opened as one of several and is the only one now: it may be away for as long as iscsid.conf
+   * says, since what waits on it has nowhere else to go. Its record, if ours, is that of a session of its own. The
+   * kernel takes it from a session that is logged in (Linux, drivers/scsi/scsi_transport_iscsi.c,
+   * store_priv_session_recovery_tmo).
    */
-  async makeAlone(session: Session, iface: Iface, chap: ChapCredentials | undefined, signal: AbortSignal): Promise<void> {
+  async makeAlone(
+    session: Session,
+    iface: Iface,
+    chap: ChapCredentials | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { files, logger } = this.#parts;
     const seconds = replacementTimeoutIn(await readIscsidDefaults(files));
     try {
       await files.writeAttribute(`/sys/class/iscsi_session/session${session.id}/recovery_tmo`, String(seconds), signal);
     } catch (error) {
       if (!isVolumeError(error)) throw error;
-      logger.warn('A session keeps the replacement timeout of one of several', { session: session.id, reason: error.message });
+      logger.warn('A session keeps the replacement timeout of one of several', {
+        session: session.id,
+        reason: error.message,
+      });
     }
-    if (await this.#database.isOurs(session)) await this.#database.put({ ...session, iface }, this.#settings(chap, 'alone'), signal);
+    if (await this.#database.isOurs(session))
+      await this.#database.put({ ...session, iface }, this.#settings(chap, 'alone'), signal);
   }
 
-  /** Ends a session and removes its record when that is ours. Quiet when the session is gone. @throws {VolumeError} `LOGOUT_FAILED` */
+  /**
+   * Ends a session and removes its record when that is ours. Quiet when the session is gone.
+   * @throws {VolumeError} `LOGOUT_FAILED`
+   */
   async logout(session: Session, signal: AbortSignal): Promise<void> {
     await this.#endAlone(session, signal);
     await this.#database.removeOurs(session, signal);
   }
 
-  /** Ends sessions of one target over one iface: with one process where the host has no other such session, else with one for each. */
+  /**
+   * Ends sessions of one target over one iface: with one process where the host has no other such session, else with
+   * one for each.
+   */
   async logoutAll(sessions: NonEmpty<Session>, signal: AbortSignal): Promise<void> {
     const [first] = sessions;
     const { sessions: all, foreign } = await readAllSessions(this.#parts.files);
@@ -319,23 +474,45 @@ export class OpenIscsiInitiator {
    * iscsi_addr_match), and ends all that match.
    */
   async #endAlone(session: Session, signal: AbortSignal): Promise<void> {
-    const others = (await this.sessions()).filter(({ id, target, iface }) => id !== session.id && target === session.target && iface === session.iface);
-    const mayMatch = ({ portal }: Session): boolean => samePortal(portal, session.portal) || portal.recordedAs !== undefined || session.portal.recordedAs !== undefined;
-    const command = others.some(mayMatch) ? logoutSessionCommand(session.id, LOGOUT_WAIT_MS) : logoutCommand(session, LOGOUT_WAIT_MS);
+    const others = (await this.sessions()).filter(
+      ({ id, target, iface }) => id !== session.id && target === session.target && iface === session.iface,
+    );
+    const mayMatch = ({ portal }: Session): boolean =>
+      samePortal(portal, session.portal) || portal.recordedAs !== undefined || session.portal.recordedAs !== undefined;
+    const command = others.some(mayMatch)
+      ? logoutSessionCommand(session.id, LOGOUT_WAIT_MS)
+      : logoutCommand(session, LOGOUT_WAIT_MS);
     await this.#end([session], command, signal);
   }
 
   async #end(sessions: NonEmpty<Session>, command: Command, signal: AbortSignal): Promise<void> {
     const [{ target, iface }] = sessions;
     const { exitCode, stderr } = await this.#parts.commands.run(command, signal);
-    const gone: readonly number[] = [ISCSIADM_EXIT.ok, ISCSIADM_EXIT.sessionNotFound, ISCSIADM_EXIT.noObjectsFound, ISCSIADM_EXIT.sysfsLookup, ISCSIADM_EXIT.sessionNotConnected];
-    const ended = gone.includes(exitCode) && (await until(async () => (await this.#isAnyThere(sessions)) ? undefined : true, { clock: this.#parts.clock, timeoutMs: SYSFS_PATIENCE_MS, signal }));
+    const gone: readonly number[] = [
+      ISCSIADM_EXIT.ok,
+      ISCSIADM_EXIT.sessionNotFound,
+      ISCSIADM_EXIT.noObjectsFound,
+      ISCSIADM_EXIT.sysfsLookup,
+      ISCSIADM_EXIT.sessionNotConnected,
+    ];
+    const ended =
+      gone.includes(exitCode) &&
+      (await until(async () => ((await this.#isAnyThere(sessions)) ? undefined : true), {
+        clock: this.#parts.clock,
+        timeoutMs: SYSFS_PATIENCE_MS,
+        signal,
+      }));
     const portals = sessions.map(({ portal }) => formatPortal(portal));
     if (ended !== true) {
-      throw new VolumeError('LOGOUT_FAILED', `Cannot log out of ${target} at ${portals.join(', ')} over ${iface}: iscsiadm ended with exit status ${exitCode}`, {
-        cause: stderr === '' ? undefined : new Error(stderr.trim()),
-        details: { sessions: sessions.map(({ id }) => id), exitCode },
-      });
+      throw new VolumeError(
+        'LOGOUT_FAILED',
+        `Cannot log out of ${target} at ${portals.join(', ')} over ${iface}: iscsiadm ended with exit status ` +
+          `${exitCode}`,
+        {
+          cause: stderr === '' ? undefined : new Error(stderr.trim()),
+          details: { sessions: sessions.map(({ id }) => id), exitCode },
+        },
+      );
     }
     this.#parts.logger.info('Logged out', { target, portals, iface, sessions: sessions.map(({ id }) => id) });
   }
@@ -346,9 +523,9 @@ export class OpenIscsiInitiator {
   }
 
   /**
-   * When a session that carries nothing may be ended: `always` when its record is ours, or it has none and so is nobody's;
-   * `after-removal` of a volume from it when an administrator made the record and starts it by hand; `never` when the record says that
-   * the session shall be there from boot on.
+   * When a session that carries nothing may be ended: `always` when its record is ours, or it has none and so is
+   * nobody's; `after-removal` of a volume from it when an administrator made the record and starts it by hand; `never`
+   * when the record says that the session shall be there from boot on.
    */
   async mayEnd(key: SessionKey): Promise<MayEnd> {
     const foreign = (await this.#database.find(key)).filter((record) => !record.ours);
@@ -367,19 +544,28 @@ export class OpenIscsiInitiator {
     return (await this.#database.removeOurs(key, signal)) > 0;
   }
 
-  async #takeBack(key: SessionKey, { record, made, first }: { readonly record: RecordChange; readonly made: boolean; readonly first: unknown }): Promise<void> {
+  async #takeBack(
+    key: SessionKey,
+    { record, made, first }: { readonly record: RecordChange; readonly made: boolean; readonly first: unknown },
+  ): Promise<void> {
     const signal = AbortSignal.timeout(LOGOUT_WAIT_MS);
     try {
       const session = (await this.sessions()).find((candidate) => isSessionOf(candidate, key));
       if (made && session !== undefined) await this.#endAlone(session, signal);
       await this.#database.undo(record, signal);
     } catch (error) {
-      throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot undo the login to ${key.target} at ${formatPortal(key.portal)}`, { cause: new AggregateError([first, error]) });
+      throw new VolumeError(
+        'CLEANUP_INCOMPLETE',
+        `Cannot undo the login to ${key.target} at ${formatPortal(key.portal)}`,
+        { cause: new AggregateError([first, error]) },
+      );
     }
   }
 
   async #isAnyThere(sessions: readonly Session[]): Promise<boolean> {
-    const kinds = await Promise.all(sessions.map(({ id }) => this.#parts.files.kind(`/sys/class/iscsi_session/session${id}`)));
+    const kinds = await Promise.all(
+      sessions.map(({ id }) => this.#parts.files.kind(`/sys/class/iscsi_session/session${id}`)),
+    );
     return kinds.some((kind) => kind !== undefined);
   }
 }

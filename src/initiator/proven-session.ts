@@ -48,7 +48,8 @@ export async function provenSession(
   if (session === undefined) {
     throw new VolumeError(
       'TRANSPORT_MISMATCH',
-      `Cannot find the session to ${key.target} at ${formatPortal(key.portal)} over ${key.iface} that iscsiadm has just made`,
+      `Cannot find the session to ${key.target} at ${formatPortal(key.portal)} over ${key.iface} that iscsiadm has ` +
+        'just made',
       {
         hint: 'compare the names that /sys/class/iscsi_session/session*/ifacename holds with iscsi_iface',
       },
@@ -57,7 +58,8 @@ export async function provenSession(
   if (session.transport !== iface.transport) {
     throw new VolumeError(
       'TRANSPORT_MISMATCH',
-      `Cannot use the session to ${key.target} at ${formatPortal(key.portal)}: the iface ${key.iface} asks for ${iface.transport} and the kernel runs it over ${session.transport}`,
+      `Cannot use the session to ${key.target} at ${formatPortal(key.portal)}: the iface ${key.iface} asks for ` +
+        `${iface.transport} and the kernel runs it over ${session.transport}`,
     );
   }
   return session;

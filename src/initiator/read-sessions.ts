@@ -23,8 +23,8 @@ export async function readSessions(files: FileSystem): Promise<readonly Session[
 }
 
 /**
- * Every session of this host, from sysfs: `iscsiadm -m session` does not print the iface (usr/session_info.c) and, from `-P1` on,
- * waits for iscsid for ever. A session that goes while we look is left out; one that is odd costs no other.
+ * Every session of this host, from sysfs: `iscsiadm -m session` does not print the iface (usr/session_info.c) and, from
+ * `-P1` on, waits for iscsid for ever. A session that goes while we look is left out; one that is odd costs no other.
  */
 export async function readAllSessions(files: FileSystem): Promise<AllSessions> {
   const names = await files.list(SESSIONS);
@@ -119,7 +119,10 @@ function portalOf({ asked, port, now }: SessionPlace): Pick<Session, 'portal' | 
   return { portal: { ...place, recordedAs: portal } satisfies Portal, recordedAddress: asked };
 }
 
-/** The SCSI host's driver names the transport: `iscsi_tcp`, `iscsi_iser`, `cxgb4i`, `qedi` (usr/iscsi_sysfs.c, iscsi_sysfs_get_transport_by_hba). */
+/**
+ * The SCSI host's driver names the transport: `iscsi_tcp`, `iscsi_iser`, `cxgb4i`, `qedi` (usr/iscsi_sysfs.c,
+ * iscsi_sysfs_get_transport_by_hba).
+ */
 function transportOf(driver: string): Transport {
   const name = driver.replace(/^iscsi_/, '');
   if (!isTransport(name)) throw new SyntaxError(`its driver ${driver} is none of open-iscsi's transports`);

@@ -13,18 +13,38 @@ export interface RecordedPortalsParts {
 }
 
 /**
- * The addresses that a portal's name had when records of this target were made: out of records that are ours and say so. What such a record
- * says is known, not guessed; an administrator's record, or one that open-iscsi has rewritten since (it drops comments), tells nothing here.
+ * The addresses that a portal's name had when records of this target were made: out of records that are ours and say
+ * so. What such a record says is known, not guessed; an administrator's record, or one that open-iscsi has rewritten
+ * since (it drops comments), tells nothing here.
  */
-export async function recordedPortals({ files, database }: RecordedPortalsParts, target: TargetName, name: PortalName): Promise<readonly Portal[]> {
+export async function recordedPortals(
+  { files, database }: RecordedPortalsParts,
+  target: TargetName,
+  name: PortalName,
+): Promise<readonly Portal[]> {
   const nodes = `${await database.root()}/nodes/${target}`;
-  const found = await Promise.all((await files.list(nodes)).map(async (folder) => {
-    const portal = portalOfFolder(folder);
-    if (portal === undefined || isPortalName(portal) || portal.port !== name.port) return [];
-    const texts = await Promise.all((await files.list(`${nodes}/${folder}`)).map((iface) => files.readText(`${nodes}/${folder}/${iface}`)));
-    const named = texts.some((text) => text?.includes(`# ${OWNER_COMMENT}\n`) === true && text.includes(`# ${portalComment(name)}\n`));
-    return named ? [{ address: portal.address, port: name.port, ...(name.tpgt === undefined ? {} : { tpgt: name.tpgt }), hostName: name.hostName }] : [];
-  }));
+  const found = await Promise.all(
+    (await files.list(nodes)).map(async (folder) => {
+      const portal = portalOfFolder(folder);
+      if (portal === undefined || isPortalName(portal) || portal.port !== name.port) return [];
+      const texts = await Promise.all(
+        (await files.list(`${nodes}/${folder}`)).map((iface) => files.readText(`${nodes}/${folder}/${iface}`)),
+      );
+      const named = texts.some(
+        (text) => text?.includes(`# ${OWNER_COMMENT}\n`) === true && text.includes(`# ${portalComment(name)}\n`),
+      );
+      return named
+        ? [
+            {
+              address: portal.address,
+              port: name.port,
+              ...(name.tpgt === undefined ? {} : { tpgt: name.tpgt }),
+              hostName: name.hostName,
+            },
+          ]
+        : [];
+    }),
+  );
   const portals: readonly Portal[] = found.flat();
   return portals.filter((portal, index) => portals.findIndex((one) => samePortal(one, portal)) === index);
 }
@@ -33,9 +53,16 @@ export async function recordedPortals({ files, database }: RecordedPortalsParts,
  * The names by which anybody's records of the target have portals: open-iscsi takes such a record for that of the
  * address which the name has (usr/iscsi_util.c, iscsi_addr_match).
  */
-export async function recordedNames({ files, database }: RecordedPortalsParts, target: TargetName): Promise<readonly PortalName[]> {
-  const names = (await files.list(`${await database.root()}/nodes/${target}`)).flatMap((folder) => portalOfFolder(folder) ?? []).filter(isPortalName);
-  return names.filter((name, index) => names.findIndex((one) => one.hostName === name.hostName && one.port === name.port) === index);
+export async function recordedNames(
+  { files, database }: RecordedPortalsParts,
+  target: TargetName,
+): Promise<readonly PortalName[]> {
+  const names = (await files.list(`${await database.root()}/nodes/${target}`))
+    .flatMap((folder) => portalOfFolder(folder) ?? [])
+    .filter(isPortalName);
+  return names.filter(
+    (name, index) => names.findIndex((one) => one.hostName === name.hostName && one.port === name.port) === index,
+  );
 }
 
 /** Of a folder that is no portal's, nothing. */

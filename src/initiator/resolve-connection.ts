@@ -25,18 +25,24 @@ export interface ResolvedConnection {
 }
 
 /**
- * The connection with addresses where names were: each name is resolved once, here, and believed until the operation ends. A name with several addresses
- * becomes as many paths, in the order of the resolver. After those come the addresses that our own records say the name had
- * when a session was made, so that a volume is found, and disconnected, though the name has moved on or is no longer known.
+ * The connection with addresses where names were: each name is resolved once, here, and believed until the operation
+ * ends. A name with several addresses becomes as many paths, in the order of the resolver. After those come the
+ * addresses that our own records say the name had when a session was made, so that a volume is found, and disconnected,
+ * though the name has moved on or is no longer known.
  *
  * Where somebody's record of the target is by name, it is that of the portal which the name leads to now, as open-iscsi
  * has it: such a name is resolved too.
  * @throws {VolumeError} `PORTAL_UNREACHABLE` when a name has no address and no record of ours knows one, `ABORTED`
  */
-export async function resolveConnection(listed: ListedConnection, parts: ResolverParts, signal: AbortSignal): Promise<ResolvedConnection> {
+export async function resolveConnection(
+  listed: ListedConnection,
+  parts: ResolverParts,
+  signal: AbortSignal,
+): Promise<ResolvedConnection> {
   const resolved = await Promise.all(listed.paths.map((path) => resolvePath(path, parts, signal)));
   const paths = await withRecordedNames(withoutRepeats(resolved.flatMap((each) => each.paths)), parts, signal);
-  if (!isNonEmpty(paths)) throw new VolumeError('PORTAL_UNREACHABLE', 'Cannot resolve any of the portals of the volume to an address');
+  if (!isNonEmpty(paths))
+    throw new VolumeError('PORTAL_UNREACHABLE', 'Cannot resolve any of the portals of the volume to an address');
   return { connection: { ...listed, paths }, notes: [...new Set(resolved.flatMap(({ note }) => note))] };
 }
 
@@ -52,18 +58,37 @@ async function resolvePath(path: ListedPath, parts: ResolverParts, signal: Abort
   const now = await lookup(portal, { parts, mayFail: recorded.length > 0 }, signal);
   const before = recorded.filter((one) => !now.some((other) => samePortal(one, other)));
   const note = noteOf(portal, now, before);
-  parts.logger.info('Resolved a host name', { name: portal.hostName, addresses: now.map(({ address }) => address), recorded: before.map(({ address }) => address) });
+  parts.logger.info('Resolved a host name', {
+    name: portal.hostName,
+    addresses: now.map(({ address }) => address),
+    recorded: before.map(({ address }) => address),
+  });
   return { paths: [...now, ...before].map((each) => ({ ...path, portal: each })), note: [note] };
 }
 
-async function withRecordedNames(paths: readonly TargetPath[], parts: ResolverParts, signal: AbortSignal): Promise<readonly TargetPath[]> {
+async function withRecordedNames(
+  paths: readonly TargetPath[],
+  parts: ResolverParts,
+  signal: AbortSignal,
+): Promise<readonly TargetPath[]> {
   const targets = [...new Set(paths.map(({ target }) => target))];
-  const known = await Promise.all(targets.map(async (target) => {
-    const names = (await recordedNames(parts, target)).filter(({ port }) => paths.some((path) => path.target === target && path.portal.port === port));
-    return await Promise.all(names.map(async (name) => ({ target, name, address: await firstAddress(name, paths, parts, signal) })));
-  }));
+  const known = await Promise.all(
+    targets.map(async (target) => {
+      const names = (await recordedNames(parts, target)).filter(({ port }) =>
+        paths.some((path) => path.target === target && path.portal.port === port),
+      );
+      return await Promise.all(
+        names.map(async (name) => ({ target, name, address: await firstAddress(name, paths, parts, signal) })),
+      );
+    }),
+  );
   return paths.map((path) => {
-    const found = known.flat().find(({ target, name, address }) => target === path.target && samePortal(path.portal, { address: address ?? '', port: name.port }));
+    const found = known
+      .flat()
+      .find(
+        ({ target, name, address }) =>
+          target === path.target && samePortal(path.portal, { address: address ?? '', port: name.port }),
+      );
     return found === undefined ? path : { ...path, portal: { ...path.portal, recordedAs: found.name } };
   });
 }
@@ -72,13 +97,22 @@ async function withRecordedNames(paths: readonly TargetPath[], parts: ResolverPa
  * iscsiadm and iscsid go by the first address alone (usr/iscsi_util.c, iscsi_addr_match; usr/login.c, resolve_address).
  * A name of the connection has been asked for already.
  */
-async function firstAddress(name: PortalName, paths: readonly TargetPath[], parts: ResolverParts, signal: AbortSignal): Promise<string | undefined> {
+async function firstAddress(
+  name: PortalName,
+  paths: readonly TargetPath[],
+  parts: ResolverParts,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const asked = paths.find(({ portal }) => portal.hostName === name.hostName);
   return asked?.portal.address ?? (await lookup(name, { parts, mayFail: true }, signal))[0]?.address;
 }
 
 /** What a record knows serves as well where the resolver fails. */
-async function lookup({ hostName, ...place }: PortalName, { parts, mayFail }: { readonly parts: ResolverParts; readonly mayFail: boolean }, signal: AbortSignal): Promise<readonly Portal[]> {
+async function lookup(
+  { hostName, ...place }: PortalName,
+  { parts, mayFail }: { readonly parts: ResolverParts; readonly mayFail: boolean },
+  signal: AbortSignal,
+): Promise<readonly Portal[]> {
   try {
     return (await parts.hostNames.lookup(hostName, signal)).map((address) => ({ address, ...place, hostName }));
   } catch (error) {
@@ -90,6 +124,7 @@ async function lookup({ hostName, ...place }: PortalName, { parts, mayFail }: { 
 
 function noteOf(name: PortalName, now: readonly Portal[], before: readonly Portal[]): string {
   const list = (portals: readonly Portal[]): string => portals.map(formatPortal).join(', ');
-  const present = now.length === 0 ? `${formatPortalName(name)} cannot be resolved` : `${formatPortalName(name)} is ${list(now)}`;
+  const present =
+    now.length === 0 ? `${formatPortalName(name)} cannot be resolved` : `${formatPortalName(name)} is ${list(now)}`;
   return before.length === 0 ? present : `${present}; its sessions were made to ${list(before)}`;
 }

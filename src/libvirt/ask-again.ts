@@ -21,7 +21,10 @@ export class AskAgain {
     return this.#lastAt === undefined || this.#clock.now() - this.#lastAt >= AGAIN_AFTER_MS;
   }
 
-  /** Notes a request whose call has returned: libvirt itself waits 5 s in that call (src/qemu/qemu_hotplug.c, qemuDomainRemoveDeviceWaitTime). */
+  /**
+   * Notes a request whose call has returned: libvirt itself waits 5 s in that call (src/qemu/qemu_hotplug.c,
+   * qemuDomainRemoveDeviceWaitTime).
+   */
   note(): void {
     this.#lastAt = this.#clock.now();
     this.#asked++;

@@ -37,16 +37,27 @@ export interface DiskMove {
 }
 
 /** Where the guest's disk is. `copying`: on its old device, and written to the new one as well. */
-type Place = { readonly kind: 'there' } | { readonly kind: 'copying'; readonly state: 'copying' | 'yes' | 'pivot' | 'abort' } | { readonly kind: 'elsewhere'; readonly disk: GuestDisk | undefined };
+type Place =
+  | { readonly kind: 'there' }
+  | { readonly kind: 'copying'; readonly state: 'copying' | 'yes' | 'pivot' | 'abort' }
+  | { readonly kind: 'elsewhere'; readonly disk: GuestDisk | undefined };
 
-/** What is left to copy must become less within this time: a device that does not answer holds a write for the session's replacement timeout, 120 s, and a guest that writes faster than can be copied never lets it end. */
+/**
+ * What is left to copy must become less within this time: a device that does not answer holds a write for the session's
+ * replacement timeout, 120 s, and a guest that writes faster than can be copied never lets it end.
+ */
 const WITHOUT_GAIN_MS = 300_000;
-/** How long beginning, ending and pivoting may take, whatever the caller's signal says: cut short, nobody would know what became of them. */
+/**
+ * How long beginning, ending and pivoting may take, whatever the caller's signal says: cut short, nobody would know
+ * what became of them.
+ */
 const STEP_MS = 180_000;
 
 /**
- * Moves a running guest's disk to another device while the guest uses it: a block copy, then the pivot. Resolves only when the guest's own description shows the disk on the new device, and rejects only when it shows it on the
- * old one without a copy, or cannot be read. A copy to the same device that somebody began, such as a process that is no more, is gone on with.
+ * Moves a running guest's disk to another device while the guest uses it: a block copy, then the pivot. Resolves only
+ * when the guest's own description shows the disk on the new device, and rejects only when it shows it on the old one
+ * without a copy, or cannot be read. A copy to the same device that somebody began, such as a process that is no more,
+ * is gone on with.
  */
 export class DiskMover {
   readonly #libvirt: Libvirt;
@@ -60,7 +71,8 @@ export class DiskMover {
   }
 
   /**
-   * @throws {VolumeError} `COPY_FAILED` when the copy ended by itself or gets nowhere; `LIBVIRT_REFUSED`, also where another job works on the disk; `LIBVIRT_UNAVAILABLE`, `ABORTED`; `CLEANUP_INCOMPLETE` when the copy could not
+   * @throws {VolumeError} `COPY_FAILED` when the copy ended by itself or gets nowhere; `LIBVIRT_REFUSED`, also where
+   * another job works on the disk; `LIBVIRT_UNAVAILABLE`, `ABORTED`; `CLEANUP_INCOMPLETE` when the copy could not
    *   be ended, or libvirt stays away and nobody can say: then the guest has both devices open
    */
   async move(move: DiskMove, signal: AbortSignal): Promise<void> {
@@ -69,15 +81,30 @@ export class DiskMover {
     if (place.kind === 'elsewhere' && place.disk?.mirror !== undefined) throw otherJob(move, place.disk);
     const guest = move.domain.name;
     try {
-      if (place.kind === 'elsewhere') await this.#libvirt.blockCopy(refOf(move), move.targetDev, copyTargetXml(move.devicePath, move.sliceBytes), limit());
-      this.#logger.info('Copying a disk of the guest', { guest, targetDev: move.targetDev, to: move.devicePath, goesOn: place.kind === 'copying' });
+      if (place.kind === 'elsewhere')
+        await this.#libvirt.blockCopy(
+          refOf(move),
+          move.targetDev,
+          copyTargetXml(move.devicePath, move.sliceBytes),
+          limit(),
+        );
+      this.#logger.info('Copying a disk of the guest', {
+        guest,
+        targetDev: move.targetDev,
+        to: move.devicePath,
+        goesOn: place.kind === 'copying',
+      });
       await this.#copied(move, signal);
       throwIfAborted(signal);
       await this.#pivot(move);
     } catch (error) {
       await this.#backOut(move, error);
     }
-    this.#logger.info('Moved a disk of the guest to another device', { guest, targetDev: move.targetDev, to: move.devicePath });
+    this.#logger.info('Moved a disk of the guest to another device', {
+      guest,
+      targetDev: move.targetDev,
+      to: move.devicePath,
+    });
   }
 
   /** A daemon that restarts is waited for: QEMU copies on meanwhile. */
@@ -100,7 +127,10 @@ export class DiskMover {
     }
   }
 
-  /** @returns `undefined` while the daemon is away. @throws {VolumeError} `COPY_FAILED` when there is no copy any more */
+  /**
+   * @returns `undefined` while the daemon is away.
+   * @throws {VolumeError} `COPY_FAILED` when there is no copy any more
+   */
   async #job(move: DiskMove, signal: AbortSignal): Promise<BlockJob | undefined> {
     try {
       const job = await this.#libvirt.blockJob(refOf(move), move.targetDev, signal);
@@ -117,7 +147,10 @@ export class DiskMover {
     return place?.kind === 'copying' && place.state === 'yes';
   }
 
-  /** That the call returned proves nothing, and neither does that it failed: an answer may be lost. @throws what the call was refused with, or `COPY_FAILED` */
+  /**
+   * That the call returned proves nothing, and neither does that it failed: an answer may be lost.
+   * @throws what the call was refused with, or `COPY_FAILED`
+   */
   async #pivot(move: DiskMove): Promise<void> {
     const refusal = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: true }, limit()));
     const pause = new Pause(this.#clock);
@@ -136,9 +169,14 @@ export class DiskMover {
    */
   async #backOut(move: DiskMove, first: unknown): Promise<void> {
     const isThere = await this.#endCopy(move).catch((failure: unknown) => {
-      throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot end the copy of ${move.targetDev} of guest "${move.domain.name}" to ${move.devicePath}`, {
-        cause: new AggregateError([first, failure]), hint: `end it: virsh blockjob ${shellWords(move.domain.name, move.targetDev)} --abort`,
-      });
+      throw new VolumeError(
+        'CLEANUP_INCOMPLETE',
+        `Cannot end the copy of ${move.targetDev} of guest "${move.domain.name}" to ${move.devicePath}`,
+        {
+          cause: new AggregateError([first, failure]),
+          hint: `end it: virsh blockjob ${shellWords(move.domain.name, move.targetDev)} --abort`,
+        },
+      );
     });
     if (!isThere) throw first;
   }
@@ -152,7 +190,8 @@ export class DiskMover {
       if (place !== undefined && place.kind !== 'copying') return place.kind === 'there';
       if (this.#clock.now() >= deadline) throw failure ?? unpivoted(move);
       // Asked once more after a refusal: the copy may have been about to end by itself.
-      if (place?.state === 'copying' || place?.state === 'yes') failure = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: false }, limit()));
+      if (place?.state === 'copying' || place?.state === 'yes')
+        failure = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: false }, limit()));
       await pause.take(deadline, new AbortController().signal);
     }
   }
@@ -171,7 +210,9 @@ export class DiskMover {
     const disk = (await this.#disks(domain, signal)).find((candidate) => candidate.targetDev === targetDev);
     if (disk?.sourcePath !== undefined && devicePaths.includes(disk.sourcePath)) return { kind: 'there' };
     const { sourcePath, state } = disk?.mirror ?? {};
-    return sourcePath !== undefined && state !== undefined && devicePaths.includes(sourcePath) ? { kind: 'copying', state } : { kind: 'elsewhere', disk };
+    return sourcePath !== undefined && state !== undefined && devicePaths.includes(sourcePath)
+      ? { kind: 'copying', state }
+      : { kind: 'elsewhere', disk };
   }
 
   /** A transient guest that has ended has none. */
@@ -205,23 +246,53 @@ function limit(): AbortSignal {
 }
 
 function otherJob({ domain, targetDev }: DiskMove, { mirror }: GuestDisk): VolumeError {
-  return new VolumeError('LIBVIRT_REFUSED', `Cannot copy ${targetDev} of guest "${domain.name}": it is being copied to ${mirror?.sourcePath ?? 'another place'} already`, {
-    hint: `wait for it, or end it: virsh blockjob ${shellWords(domain.name, targetDev)} --abort`, details: { guest: domain.name, targetDev },
-  });
+  return new VolumeError(
+    'LIBVIRT_REFUSED',
+    `Cannot copy ${targetDev} of guest "${domain.name}": it is being copied to ` +
+      `${mirror?.sourcePath ?? 'another place'} already`,
+    {
+      hint: `wait for it, or end it: virsh blockjob ${shellWords(domain.name, targetDev)} --abort`,
+      details: { guest: domain.name, targetDev },
+    },
+  );
 }
 
 function ended({ domain, targetDev, devicePath }: DiskMove): VolumeError {
-  return new VolumeError('COPY_FAILED', `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: the copy ended before it was complete`, {
-    hint: `the guest goes on with its old disk; the kernel tells of an I/O error in dmesg; if the old volume has grown and the guest was not told, extend it first`, details: { guest: domain.name, targetDev, device: devicePath },
-  });
+  return new VolumeError(
+    'COPY_FAILED',
+    `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: the copy ended before it was complete`,
+    {
+      hint:
+        'the guest goes on with its old disk; the kernel tells of an I/O error in dmesg; if the old volume has ' +
+        'grown and the guest was not told, extend it first',
+      details: { guest: domain.name, targetDev, device: devicePath },
+    },
+  );
 }
 
 function stalled({ domain, targetDev, devicePath }: DiskMove, left: bigint | undefined): VolumeError {
-  return new VolumeError('COPY_FAILED', `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: ${left === undefined ? 'libvirt does not tell how far it is' : `never less than ${left} bytes are left`} for ${WITHOUT_GAIN_MS / 1000} s`, {
-    hint: 'a device does not answer, or the guest writes faster than can be copied: try again when it writes less', details: { guest: domain.name, targetDev, device: devicePath, ...(left === undefined ? {} : { bytesLeft: Number(left) }) },
-  });
+  return new VolumeError(
+    'COPY_FAILED',
+    `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: ` +
+      `${left === undefined ? 'libvirt does not tell how far it is' : `never less than ${left} bytes are left`} for ` +
+      `${WITHOUT_GAIN_MS / 1000} s`,
+    {
+      hint: 'a device does not answer, or the guest writes faster than can be copied: try again when it writes less',
+      details: {
+        guest: domain.name,
+        targetDev,
+        device: devicePath,
+        ...(left === undefined ? {} : { bytesLeft: Number(left) }),
+      },
+    },
+  );
 }
 
 function unpivoted({ domain, targetDev, devicePath }: DiskMove): VolumeError {
-  return new VolumeError('COPY_FAILED', `Cannot move ${targetDev} of guest "${domain.name}" to ${devicePath}: the guest is not seen on it after ${STEP_MS / 1000} s`, { details: { guest: domain.name, targetDev, device: devicePath } });
+  return new VolumeError(
+    'COPY_FAILED',
+    `Cannot move ${targetDev} of guest "${domain.name}" to ${devicePath}: the guest is not seen on it after ` +
+      `${STEP_MS / 1000} s`,
+    { details: { guest: domain.name, targetDev, device: devicePath } },
+  );
 }

@@ -33,7 +33,10 @@ export interface DiskMirror {
 export interface DiskMatch {
   /** The alias the disk was attached with: `ua-` and the volume's id. */
   readonly alias?: string;
-  /** The disk's alias in the running guest, where it took the place of another volume's: a device keeps its alias as long as the guest runs. */
+  /**
+   * The disk's alias in the running guest, where it took the place of another volume's: a device keeps its alias as
+   * long as the guest runs.
+   */
   readonly liveAlias?: string;
   readonly serial?: string;
   /** Every name that the guest's description may have for the volume's device. */
@@ -41,23 +44,37 @@ export interface DiskMatch {
 }
 
 /**
- * The volume's disk among a guest's. The alias decides alone: it is unique within a domain and only the attacher gives it. Without
- * it, the serial and the source path must both be right: a serial alone may be another device's (clones and copies keep
- * it), and a path alone may have passed on to another volume (the kernel uses its names again).
+ * The volume's disk among a guest's. The alias decides alone: it is unique within a domain and only the attacher gives
+ * it. Without it, the serial and the source path must both be right: a serial alone may be another device's (clones and
+ * copies keep it), and a path alone may have passed on to another volume (the kernel uses its names again).
  */
-export function findGuestDisk(disks: readonly GuestDisk[], { alias, serial, sourcePaths }: DiskMatch): GuestDisk | undefined {
+export function findGuestDisk(
+  disks: readonly GuestDisk[],
+  { alias, serial, sourcePaths }: DiskMatch,
+): GuestDisk | undefined {
   const byAlias = alias === undefined ? undefined : disks.find((disk) => disk.alias === alias);
   if (byAlias !== undefined || serial === undefined) return byAlias;
-  return disks.find((disk) => disk.serial === serial && disk.sourcePath !== undefined && sourcePaths.includes(disk.sourcePath));
+  return disks.find(
+    (disk) => disk.serial === serial && disk.sourcePath !== undefined && sourcePaths.includes(disk.sourcePath),
+  );
 }
 
 /** The same in a running guest. */
 export function findLiveDisk(disks: readonly GuestDisk[], match: DiskMatch): GuestDisk | undefined {
-  return match.liveAlias === undefined ? findGuestDisk(disks, match) : disks.find(({ alias }) => alias === match.liveAlias);
+  return match.liveAlias === undefined
+    ? findGuestDisk(disks, match)
+    : disks.find(({ alias }) => alias === match.liveAlias);
 }
 
-/** The same in a stored description: under its own name, or under that of the running guest where nobody has renamed it there since it took another volume's place. */
+/**
+ * The same in a stored description: under its own name, or under that of the running guest where nobody has renamed it
+ * there since it took another volume's place.
+ */
 export function findStoredDisk(disks: readonly GuestDisk[], match: DiskMatch): GuestDisk | undefined {
-  const isLeft = ({ alias, sourcePath }: GuestDisk): boolean => match.liveAlias !== undefined && alias === match.liveAlias && sourcePath !== undefined && match.sourcePaths.includes(sourcePath);
+  const isLeft = ({ alias, sourcePath }: GuestDisk): boolean =>
+    match.liveAlias !== undefined &&
+    alias === match.liveAlias &&
+    sourcePath !== undefined &&
+    match.sourcePaths.includes(sourcePath);
   return findGuestDisk(disks, match) ?? disks.find(isLeft);
 }

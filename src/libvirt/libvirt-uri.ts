@@ -16,12 +16,24 @@ export interface RuntimeEnvironment {
   readonly home: string | undefined;
 }
 
-/** Daemons of the modular kind, by driver (libvirt, docs/daemons.rst). They reach virtsecretd themselves (src/remote/remote_daemon_dispatch.c). */
-const MODULAR_DAEMON: Readonly<Record<string, string>> = { qemu: 'virtqemud', xen: 'virtxend', lxc: 'virtlxcd', ch: 'virtchd', bhyve: 'virtbhyved' };
+/**
+ * Daemons of the modular kind, by driver (libvirt, docs/daemons.rst). They reach virtsecretd themselves
+ * (src/remote/remote_daemon_dispatch.c).
+ */
+const MODULAR_DAEMON: Readonly<Record<string, string>> = {
+  qemu: 'virtqemud',
+  xen: 'virtxend',
+  lxc: 'virtlxcd',
+  ch: 'virtchd',
+  bhyve: 'virtbhyved',
+};
 
 const LOCAL = /^([a-z]+)(?:\+unix)?:\/\/(\/[a-z]*)(?:\?(.*))?$/;
 
-/** @returns which adapter reaches that URI: libvirt's RPC protocol over a socket of this host, or virsh for everything else */
+/**
+ * @returns which adapter reaches that URI: libvirt's RPC protocol over a socket of this host, or virsh for everything
+ * else
+ */
 export function adapterFor(uri: string): 'rpc' | 'virsh' {
   return parseLocalUri(uri) === undefined ? 'virsh' : 'rpc';
 }

@@ -2,7 +2,8 @@ import { quoted } from '../base/quoted.js';
 import type { Secret } from '../base/secret.js';
 
 /** A domain as people name it: by name, or by UUID (recognised by its form). */
-export type DomainRef = { readonly kind: 'name'; readonly name: string } | { readonly kind: 'uuid'; readonly uuid: string };
+export type DomainRef =
+  { readonly kind: 'name'; readonly name: string } | { readonly kind: 'uuid'; readonly uuid: string };
 
 export interface Domain {
   readonly name: string;
@@ -31,7 +32,10 @@ export interface BlockJob {
   /** A copy by `blockCopy`, or what somebody else began: a commit, a pull, a backup. */
   readonly kind: 'copy' | 'other';
   readonly copiedBytes: bigint;
-  /** Grows while the guest writes to what was copied already. That both are equal does not say that the copy is ready: the description's `<mirror ready='yes'>` does. */
+  /**
+   * Grows while the guest writes to what was copied already. That both are equal does not say that the copy is ready:
+   * the description's `<mirror ready='yes'>` does.
+   */
   readonly totalBytes: bigint;
 }
 
@@ -43,10 +47,12 @@ export interface DeviceRemoved {
 }
 
 /**
- * libvirt, as this library needs it. Two adapters stand behind it: libvirt's own RPC protocol over the daemon's UNIX socket, and
- * virsh for every other URI; a compute service with a binding of its own binds that one to the same token.
- * @throws {VolumeError} `LIBVIRT_UNAVAILABLE` when the daemon cannot be reached or the connection is lost during the call (the next
- *   call connects anew), `DOMAIN_NOT_FOUND`, `LIBVIRT_REFUSED` with libvirt's own words and `details.libvirtCode`, `ABORTED`
+ * libvirt, as this library needs it. Two adapters stand behind it: libvirt's own RPC protocol over the daemon's UNIX
+ * socket, and virsh for every other URI; a compute service with a binding of its own binds that one to the same token.
+ * @throws {VolumeError} `LIBVIRT_UNAVAILABLE` when the daemon cannot be reached or the connection is lost during the
+ * call (the next
+ * call connects anew), `DOMAIN_NOT_FOUND`, `LIBVIRT_REFUSED` with libvirt's own words and `details.libvirtCode`,
+ * `ABORTED`
  */
 export interface Libvirt {
   lookupDomain(domain: DomainRef, signal: AbortSignal): Promise<Domain>;
@@ -55,13 +61,17 @@ export interface Libvirt {
   attachDevice(domain: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void>;
   /** Asks for the device to go. That this returns proves nothing for a running guest: the guest itself must let go. */
   detachDevice(domain: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void>;
-  /** Puts another description in the place of that of the disk with the same target. Of a stored description it changes all, of a running guest's device hardly anything. */
+  /**
+   * Puts another description in the place of that of the disk with the same target. Of a stored description it changes
+   * all, of a running guest's device hardly anything.
+   */
   updateDevice(domain: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void>;
   /** @param disk the disk's target (`vdb`) or source path */
   blockResize(domain: DomainRef, disk: string, sizeBytes: bigint, signal: AbortSignal): Promise<void>;
   /**
-   * Begins to copy a running guest's disk to another device, which must be there and at least as large, and from then on to write to both. Returns once it has begun. The guest, persistent or not, stays on its
-   * disk until `blockJobAbort` pivots; when it ends before that, the copy ends with it.
+   * Begins to copy a running guest's disk to another device, which must be there and at least as large, and from then
+   * on to write to both. Returns once it has begun. The guest, persistent or not, stays on its disk until
+   * `blockJobAbort` pivots; when it ends before that, the copy ends with it.
    * @param disk the disk's target
    * @param targetXml a `<disk>` whose source and driver say where to copy to
    */
@@ -69,8 +79,8 @@ export interface Libvirt {
   /** @returns `undefined` when nothing works on the disk, also after a job that failed */
   blockJob(domain: DomainRef, disk: string, signal: AbortSignal): Promise<BlockJob | undefined>;
   /**
-   * Ends the job on the disk. A copy that is ready can end with the guest on the new device (`pivot`); one that is not is refused that. Returns once the job has ended. A call that fails may have done it:
-   * the description tells.
+   * Ends the job on the disk. A copy that is ready can end with the guest on the new device (`pivot`); one that is not
+   * is refused that. Returns once the job has ended. A call that fails may have done it: the description tells.
    */
   blockJobAbort(domain: DomainRef, disk: string, end: { readonly pivot: boolean }, signal: AbortSignal): Promise<void>;
   /** @returns the UUID of the secret of that usage, or `undefined` */
@@ -106,5 +116,8 @@ export function formatDomainRef(domain: DomainRef): string {
 }
 
 function withHyphens(uuid: string): string {
-  return uuid.replaceAll('-', '').toLowerCase().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return uuid
+    .replaceAll('-', '')
+    .toLowerCase()
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -30,18 +30,29 @@ interface Edit {
 }
 
 /**
- * The description that a guest takes along to another host: `<source dev>`, and the `<secret uuid>` of an encrypted volume, are the destination's. All else stays byte for byte: libvirt refuses a
- * description that shows the guest other hardware (libvirt, src/conf/domain_conf.c, virDomainDefCheckABIStability). Touches nothing.
- * @param domainXml the running guest's, with `VIR_DOMAIN_XML_MIGRATABLE`; goes to libvirt as `VIR_MIGRATE_PARAM_DEST_XML`, and `VIR_MIGRATE_PARAM_PERSIST_XML`
+ * The description that a guest takes along to another host: `<source dev>`, and the `<secret uuid>` of an encrypted
+ * volume, are the destination's. All else stays byte for byte: libvirt refuses a description that shows the guest other
+ * hardware (libvirt, src/conf/domain_conf.c, virDomainDefCheckABIStability). Touches nothing.
+ * @param domainXml the running guest's, with `VIR_DOMAIN_XML_MIGRATABLE`; goes to libvirt as
+ * `VIR_MIGRATE_PARAM_DEST_XML`, and `VIR_MIGRATE_PARAM_PERSIST_XML`
  * @param disks the `disk` of each connectForMigration()
- * @throws {VolumeError} `DEVICE_NOT_FOUND` when the description has no such disk; `DEVICE_MISMATCH` when the disk is not what the volume was on the source; `USAGE` when the text is no guest's description
+ * @throws {VolumeError} `DEVICE_NOT_FOUND` when the description has no such disk; `DEVICE_MISMATCH` when the disk is
+ * not what the volume was on the source; `USAGE` when the text is no guest's description
  */
 export function migrationXml(domainXml: string, disks: readonly DiskReplacement[]): string {
   const known = readDisks(domainXml);
-  const edits = disks.flatMap((replacement) => editsFor(findDisk(known, replacement), replacement)).toSorted((one, other) => one.start - other.start);
+  const edits = disks
+    .flatMap((replacement) => editsFor(findDisk(known, replacement), replacement))
+    .toSorted((one, other) => one.start - other.start);
   const twice = edits.find(({ start }, index) => index > 0 && start === edits[index - 1]?.start);
-  if (twice !== undefined) throw new VolumeError('USAGE', 'Cannot write the description for the destination: one disk is to be replaced twice');
-  return edits.toReversed().reduce((text, { start, end, text: now }) => `${text.slice(0, start)}${now}${text.slice(end)}`, domainXml);
+  if (twice !== undefined)
+    throw new VolumeError(
+      'USAGE',
+      'Cannot write the description for the destination: one disk is to be replaced twice',
+    );
+  return edits
+    .toReversed()
+    .reduce((text, { start, end, text: now }) => `${text.slice(0, start)}${now}${text.slice(end)}`, domainXml);
 }
 
 interface DescribedDisk {
@@ -50,8 +61,13 @@ interface DescribedDisk {
 }
 
 function readDisks(domainXml: string): readonly DescribedDisk[] {
-  // Places are counted in the text as XML reads it, and a carriage return is no character of its own there (XML 1.0, 2.11). libvirt writes none: libxml2 prints `&#13;`.
-  if (domainXml.includes('\r')) throw new VolumeError('USAGE', 'Cannot read the guest\'s description: it holds a carriage return: expected it as libvirt printed it');
+  // Places are counted in the text as XML reads it, and a carriage return is no character of its own there (XML 1.0,
+  // 2.11). libvirt writes none: libxml2 prints `&#13;`.
+  if (domainXml.includes('\r'))
+    throw new VolumeError(
+      'USAGE',
+      "Cannot read the guest's description: it holds a carriage return: expected it as libvirt printed it",
+    );
   try {
     return diskElements(domainXml).map((element) => ({ disk: asGuestDisk(element), element }));
   } catch (cause) {
@@ -64,29 +80,62 @@ function findDisk(known: readonly DescribedDisk[], { alias, targetDev, from }: D
   const found = known.find(({ disk }) => (alias === undefined ? disk.targetDev === targetDev : disk.alias === alias));
   const details = { targetDev, ...(alias === undefined ? {} : { alias }) };
   if (found === undefined) {
-    throw new VolumeError('DEVICE_NOT_FOUND', `Cannot write the description for the destination: the guest has no disk ${alias ?? targetDev}`, { hint: 'give the description of the running guest that prepareMigration() looked at', details });
+    throw new VolumeError(
+      'DEVICE_NOT_FOUND',
+      `Cannot write the description for the destination: the guest has no disk ${alias ?? targetDev}`,
+      { hint: 'give the description of the running guest that prepareMigration() looked at', details },
+    );
   }
   const { disk } = found;
-  if (disk.targetDev === targetDev && disk.sourcePath === from.path && disk.secretUuid === from.secretUuid) return found;
-  throw new VolumeError('DEVICE_MISMATCH', `Cannot write the description for the destination: the disk ${alias ?? targetDev} is ${wordsOf(disk)}, and ${wordsOf({ targetDev, sourcePath: from.path, secretUuid: from.secretUuid })} was to be there`, {
-    hint: 'the guest has changed since prepareMigration(): begin with that again', details,
-  });
+  if (disk.targetDev === targetDev && disk.sourcePath === from.path && disk.secretUuid === from.secretUuid)
+    return found;
+  throw new VolumeError(
+    'DEVICE_MISMATCH',
+    `Cannot write the description for the destination: the disk ${alias ?? targetDev} is ${wordsOf(disk)}, and ` +
+      `${wordsOf({ targetDev, sourcePath: from.path, secretUuid: from.secretUuid })} was to be there`,
+    {
+      hint: 'the guest has changed since prepareMigration(): begin with that again',
+      details,
+    },
+  );
 }
 
-function wordsOf({ targetDev, sourcePath, secretUuid }: Pick<GuestDisk, 'targetDev' | 'sourcePath' | 'secretUuid'>): string {
-  return `${targetDev} on ${sourcePath ?? 'no device'}${secretUuid === undefined ? '' : ` with the secret ${secretUuid}`}`;
+function wordsOf({
+  targetDev,
+  sourcePath,
+  secretUuid,
+}: Pick<GuestDisk, 'targetDev' | 'sourcePath' | 'secretUuid'>): string {
+  return (
+    `${targetDev} on ` +
+    `${sourcePath ?? 'no device'}${secretUuid === undefined ? '' : ` with the secret ${secretUuid}`}`
+  );
 }
 
 function editsFor({ element }: DescribedDisk, { targetDev, to }: DiskReplacement): readonly Edit[] {
   const source = child(element, 'source');
-  const secret = [element, source].map((parent) => child(child(parent, 'encryption'), 'secret')).find((one) => one?.attributes['uuid'] !== undefined);
+  const secret = [element, source]
+    .map((parent) => child(child(parent, 'encryption'), 'secret'))
+    .find((one) => one?.attributes['uuid'] !== undefined);
   if ((secret === undefined) !== (to.secretUuid === undefined)) {
-    throw new VolumeError('DEVICE_MISMATCH', `Cannot write the description for the destination: the disk ${targetDev} ${secret === undefined ? 'is not encrypted, and the destination has a secret for it' : 'is encrypted, and the destination has no secret for it'}`, { details: { targetDev } });
+    throw new VolumeError(
+      'DEVICE_MISMATCH',
+      `Cannot write the description for the destination: the disk ${targetDev} is ` +
+        (secret === undefined
+          ? 'not encrypted, and the destination has a secret for it'
+          : 'encrypted, and the destination has no secret for it'),
+      { details: { targetDev } },
+    );
   }
-  return [...setAttribute(source, source?.attributes['dev'] === undefined ? 'file' : 'dev', to.path), ...(to.secretUuid === undefined ? [] : setAttribute(secret, 'uuid', to.secretUuid))];
+  return [
+    ...setAttribute(source, source?.attributes['dev'] === undefined ? 'file' : 'dev', to.path),
+    ...(to.secretUuid === undefined ? [] : setAttribute(secret, 'uuid', to.secretUuid)),
+  ];
 }
 
-/** One attribute of a start tag, its value with the quotes: what stands in another attribute's value is passed over with it. */
+/**
+ * One attribute of a start tag, its value with the quotes: what stands in another attribute's value is passed over with
+ * it.
+ */
 const ATTRIBUTE = /\s(?<name>[^\s=/>]+)\s*=\s*(?<value>"[^"]*"|'[^']*')/g;
 
 function setAttribute(element: XmlElement | undefined, wanted: string, value: string): readonly Edit[] {
@@ -99,5 +148,5 @@ function setAttribute(element: XmlElement | undefined, wanted: string, value: st
 }
 
 function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll('\'', '&apos;');
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll("'", '&apos;');
 }

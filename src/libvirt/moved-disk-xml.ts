@@ -14,7 +14,8 @@ export interface MovedDisk {
 const OF_THE_VOLUME: readonly string[] = ['source', 'alias', 'serial', 'backingStore', 'mirror'];
 
 /**
- * A stored disk's description with another volume behind it. All else stays, above all its place in the guest: target, address, boot order.
+ * A stored disk's description with another volume behind it. All else stays, above all its place in the guest: target,
+ * address, boot order.
  * @throws {SyntaxError} when the text is no disk
  */
 export function movedDiskXml(storedXml: string, { devicePath, alias, serial }: MovedDisk): string {

@@ -3,7 +3,8 @@ import type { DiskMirror, GuestDisk } from './guest-disk.js';
 import { child, parseXml, type XmlElement } from './xml-elements.js';
 
 /**
- * The disks of a domain's description: `<disk>` right below `<devices>`, not those that backing chains, mirrors or metadata hold.
+ * The disks of a domain's description: `<disk>` right below `<devices>`, not those that backing chains, mirrors or
+ * metadata hold.
  * @throws {SyntaxError} when the text is no domain's description, or a disk has no target
  */
 export function parseGuestDisks(domainXml: string): readonly GuestDisk[] {
@@ -13,7 +14,8 @@ export function parseGuestDisks(domainXml: string): readonly GuestDisk[] {
 /** Their elements, with their places in the text. @throws {SyntaxError} when the text is no domain's description */
 export function diskElements(domainXml: string): readonly XmlElement[] {
   const domain = parseXml(domainXml);
-  if (domain.name !== 'domain') throw new SyntaxError(`Cannot read ${quoted(domainXml)} as a domain: the element is <${domain.name}>`);
+  if (domain.name !== 'domain')
+    throw new SyntaxError(`Cannot read ${quoted(domainXml)} as a domain: the element is <${domain.name}>`);
   const devices = domain.children.filter(({ name }) => name === 'devices').flatMap(({ children }) => children);
   return devices.filter(({ name }) => name === 'disk');
 }
@@ -24,7 +26,8 @@ export function diskElements(domainXml: string): readonly XmlElement[] {
  */
 export function parseGuestDisk(diskXml: string): GuestDisk {
   const disk = parseXml(diskXml);
-  if (disk.name !== 'disk') throw new SyntaxError(`Cannot read ${quoted(diskXml)} as a disk: the element is <${disk.name}>`);
+  if (disk.name !== 'disk')
+    throw new SyntaxError(`Cannot read ${quoted(diskXml)} as a disk: the element is <${disk.name}>`);
   return asGuestDisk(disk);
 }
 
@@ -32,7 +35,8 @@ export function parseGuestDisk(diskXml: string): GuestDisk {
 export function asGuestDisk(disk: XmlElement): GuestDisk {
   const target = child(disk, 'target')?.attributes;
   const source = child(disk, 'source')?.attributes;
-  if (target?.['dev'] === undefined) throw new SyntaxError(`Cannot read ${quoted(disk.source)} as a disk: it has no target`);
+  if (target?.['dev'] === undefined)
+    throw new SyntaxError(`Cannot read ${quoted(disk.source)} as a disk: it has no target`);
   return {
     targetDev: target['dev'],
     bus: target['bus'],
@@ -58,10 +62,16 @@ function mirrorOf(mirror: XmlElement | undefined): DiskMirror | undefined {
   if (mirror === undefined) return undefined;
   const source = child(mirror, 'source')?.attributes;
   const ready = mirror.attributes['ready'];
-  return { sourcePath: source?.['dev'] ?? source?.['file'], state: ready === 'yes' || ready === 'pivot' || ready === 'abort' ? ready : 'copying' };
+  return {
+    sourcePath: source?.['dev'] ?? source?.['file'],
+    state: ready === 'yes' || ready === 'pivot' || ready === 'abort' ? ready : 'copying',
+  };
 }
 
-/** libvirt prints `<encryption>` where it was given: below the disk, or below its source (libvirt, docs/formatstorageencryption.rst). */
+/**
+ * libvirt prints `<encryption>` where it was given: below the disk, or below its source (libvirt,
+ * docs/formatstorageencryption.rst).
+ */
 function secretOf(element: XmlElement | undefined): string | undefined {
   return child(child(element, 'encryption'), 'secret')?.attributes['uuid'];
 }

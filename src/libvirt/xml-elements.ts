@@ -16,7 +16,10 @@ export interface XmlElement {
 /** A node as the parser gives it under `preserveOrder`: one key names the element, `:@` holds the attributes. */
 type ParsedNode = Readonly<Record<string | symbol, unknown>>;
 
-/** Entities are left to `decoded`: this parser reads no numeric ones, and libvirt writes them. Metadata is anybody's XML: not read. */
+/**
+ * Entities are left to `decoded`: this parser reads no numeric ones, and libvirt writes them. Metadata is anybody's
+ * XML: not read.
+ */
 const parser = new XMLParser({
   preserveOrder: true,
   ignoreAttributes: false,
@@ -31,7 +34,7 @@ const parser = new XMLParser({
 // The declared type is the wrapper object; the value is a plain symbol.
 const PLACE = XMLParser.getMetaDataSymbol() as symbol;
 
-const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: '\'' };
+const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
 /** @throws {SyntaxError} when the text has no element, or one that does not end */
 export function parseXml(xml: string): XmlElement {
@@ -63,13 +66,18 @@ function elementsOf(nodes: unknown, text: string): readonly XmlElement[] {
 
 function elementOf(name: string, node: ParsedNode, text: string): XmlElement {
   const { startIndex, endIndex } = node[PLACE] as { readonly startIndex: number; readonly endIndex?: number };
-  if (endIndex === undefined) throw new SyntaxError(`Cannot read ${quoted(text.slice(startIndex))} as XML: <${name}> does not end`);
+  if (endIndex === undefined)
+    throw new SyntaxError(`Cannot read ${quoted(text.slice(startIndex))} as XML: <${name}> does not end`);
   const attributes = Object.entries((node[':@'] ?? {}) as Readonly<Record<string, string>>);
   return {
     name,
     attributes: Object.fromEntries(attributes.map(([key, value]) => [key, decoded(value)])),
     children: elementsOf(node[name], text),
-    text: decoded(listOf(node[name]).map((part) => (typeof part['#text'] === 'string' ? part['#text'] : '')).join('')),
+    text: decoded(
+      listOf(node[name])
+        .map((part) => (typeof part['#text'] === 'string' ? part['#text'] : ''))
+        .join(''),
+    ),
     source: text.slice(startIndex, endIndex),
     start: startIndex,
   };
@@ -80,9 +88,12 @@ function listOf(nodes: unknown): readonly ParsedNode[] {
 }
 
 function decoded(text: string): string {
-  return text.replaceAll(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(lt|gt|amp|quot|apos));/gi, (whole, hex?: string, decimal?: string, name?: string) => {
-    if (name !== undefined) return NAMED[name] ?? whole;
-    const point = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
-    return point <= 0x10ffff ? String.fromCodePoint(point) : whole;
-  });
+  return text.replaceAll(
+    /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(lt|gt|amp|quot|apos));/gi,
+    (whole, hex?: string, decimal?: string, name?: string) => {
+      if (name !== undefined) return NAMED[name] ?? whole;
+      const point = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+      return point <= 0x10ffff ? String.fromCodePoint(point) : whole;
+    },
+  );
 }

@@ -13,7 +13,11 @@ export interface TestFramework {
  * The promises of {@link VolumeDriver}, as tests. Each opens a world of its own and looks for residue at its end.
  * @param name what the world is, for the test's name
  */
-export function volumeDriverContract(name: string, { describe, it }: TestFramework, open: () => Promise<VolumeWorld>): void {
+export function volumeDriverContract(
+  name: string,
+  { describe, it }: TestFramework,
+  open: () => Promise<VolumeWorld>,
+): void {
   const promise = (title: string, body: (world: VolumeWorld) => Promise<void>): void => {
     it(title, async () => {
       await using world = await open();
@@ -25,11 +29,24 @@ export function volumeDriverContract(name: string, { describe, it }: TestFramewo
   describe(`${name}: the contract of VolumeDriver`, () => {
     promise('connect() gives a device of the published size, over the iface that was asked for', async (world) => {
       const { connectionInfo, sizeBytes } = await publishOne(world);
-      const { device, paths: [path], transport } = await world.driver.connect(connectionInfo);
+      const {
+        device,
+        paths: [path],
+        transport,
+      } = await world.driver.connect(connectionInfo);
       assert.equal(device.sizeBytes, sizeBytes);
       assert.match(device.path, /^\/dev\/[a-z]/);
       assert.match(device.wwid ?? 'none', /^[123]./);
-      assert.deepEqual({ iface: path.iface, transport: path.transport, ...transport }, { iface: world.iface, transport: world.transport, requested: world.iface, used: world.iface, fallback: undefined });
+      assert.deepEqual(
+        { iface: path.iface, transport: path.transport, ...transport },
+        {
+          iface: world.iface,
+          transport: world.transport,
+          requested: world.iface,
+          used: world.iface,
+          fallback: undefined,
+        },
+      );
       await world.driver.disconnect(connectionInfo);
     });
 
@@ -66,15 +83,27 @@ export function volumeDriverContract(name: string, { describe, it }: TestFramewo
       await assertRejects(world.driver.connect(withData(connectionInfo, { target_lun: 77 })), 'DEVICE_NOT_FOUND');
     });
 
-    // RFC 7143, 11.13.5 has "not found" for it; LIO answers "service unavailable", which is tried again until the time is up.
-    promise('connect() of a target that the portal does not have rejects with LOGIN_REFUSED or PORTAL_UNREACHABLE and leaves nothing', async (world) => {
-      const { connectionInfo } = await publishOne(world);
-      await assertRejects(world.driver.connect(withData(connectionInfo, { target_iqn: 'iqn.2026-11.org.example:nobody' })), 'LOGIN_REFUSED', 'PORTAL_UNREACHABLE');
-    });
+    // RFC 7143, 11.13.5 has "not found" for it; LIO answers "service unavailable", which is tried again until the time
+    // is up.
+    promise(
+      'connect() of a target that the portal does not have rejects with LOGIN_REFUSED or PORTAL_UNREACHABLE and ' +
+        'leaves nothing',
+      async (world) => {
+        const { connectionInfo } = await publishOne(world);
+        await assertRejects(
+          world.driver.connect(withData(connectionInfo, { target_iqn: 'iqn.2026-11.org.example:nobody' })),
+          'LOGIN_REFUSED',
+          'PORTAL_UNREACHABLE',
+        );
+      },
+    );
 
     promise('connect() through a dead portal rejects with PORTAL_UNREACHABLE and leaves nothing', async (world) => {
       const { connectionInfo } = await publishOne(world);
-      await assertRejects(world.driver.connect(withData(connectionInfo, { target_portal: world.deadPortal })), 'PORTAL_UNREACHABLE');
+      await assertRejects(
+        world.driver.connect(withData(connectionInfo, { target_portal: world.deadPortal })),
+        'PORTAL_UNREACHABLE',
+      );
     });
 
     promise('connect() of two volumes on one target uses one session, and the last one out ends it', async (world) => {
@@ -97,25 +126,45 @@ export function volumeDriverContract(name: string, { describe, it }: TestFramewo
       assert.equal(await world.driver.find(connectionInfo), undefined);
     });
 
-    promise('extend() shows all of a volume that has grown, on the device that it was, and twice is quiet', async (world) => {
-      const published = await publishOne(world);
-      const { connectionInfo, sizeBytes } = published;
-      const { device } = await world.driver.connect(connectionInfo);
-      const grown = sizeBytes + (32n << 20n);
-      await world.grow(published, grown);
-      const started = world.processesStarted();
-      const { device: now, ...extended } = await world.driver.extend(connectionInfo);
-      assert.ok(world.processesStarted() - started <= 2, `extend() started ${world.processesStarted() - started} processes`);
-      assert.deepEqual({ path: now.path, wwid: now.wwid, sizeBytes: now.sizeBytes, ...extended }, { path: device.path, wwid: device.wwid, sizeBytes: grown, oldSizeBytes: sizeBytes, newSizeBytes: grown, guestResized: false, warnings: [] });
-      assert.equal((await present(world, connectionInfo)).device.sizeBytes, grown);
-      assert.equal((await world.driver.extend(connectionInfo)).oldSizeBytes, grown);
-      await world.driver.disconnect(connectionInfo);
-    });
+    promise(
+      'extend() shows all of a volume that has grown, on the device that it was, and twice is quiet',
+      async (world) => {
+        const published = await publishOne(world);
+        const { connectionInfo, sizeBytes } = published;
+        const { device } = await world.driver.connect(connectionInfo);
+        const grown = sizeBytes + (32n << 20n);
+        await world.grow(published, grown);
+        const started = world.processesStarted();
+        const { device: now, ...extended } = await world.driver.extend(connectionInfo);
+        assert.ok(
+          world.processesStarted() - started <= 2,
+          `extend() started ${world.processesStarted() - started} processes`,
+        );
+        assert.deepEqual(
+          { path: now.path, wwid: now.wwid, sizeBytes: now.sizeBytes, ...extended },
+          {
+            path: device.path,
+            wwid: device.wwid,
+            sizeBytes: grown,
+            oldSizeBytes: sizeBytes,
+            newSizeBytes: grown,
+            guestResized: false,
+            warnings: [],
+          },
+        );
+        assert.equal((await present(world, connectionInfo)).device.sizeBytes, grown);
+        assert.equal((await world.driver.extend(connectionInfo)).oldSizeBytes, grown);
+        await world.driver.disconnect(connectionInfo);
+      },
+    );
 
-    promise('extend() of a volume that is not connected rejects with DEVICE_NOT_FOUND and leaves nothing', async (world) => {
-      const { connectionInfo } = await publishOne(world);
-      await assertRejects(world.driver.extend(connectionInfo), 'DEVICE_NOT_FOUND');
-    });
+    promise(
+      'extend() of a volume that is not connected rejects with DEVICE_NOT_FOUND and leaves nothing',
+      async (world) => {
+        const { connectionInfo } = await publishOne(world);
+        await assertRejects(world.driver.extend(connectionInfo), 'DEVICE_NOT_FOUND');
+      },
+    );
 
     promise('disconnect() says whether there was anything, and twice is quiet', async (world) => {
       const { connectionInfo } = await publishOne(world);
@@ -134,32 +183,52 @@ export function volumeDriverContract(name: string, { describe, it }: TestFramewo
       await world.driver.disconnect(connectionInfo);
     });
 
-    promise('disconnect() with the WWID of another volume rejects with DEVICE_MISMATCH and touches nothing, with force too', async (world) => {
-      const { connectionInfo } = await publishOne(world);
-      const { device } = await world.driver.connect(connectionInfo);
-      assert.ok(device.wwid !== undefined);
-      for (const force of [false, true]) await assertRejects(world.driver.disconnect(connectionInfo, { wwid: `${device.wwid}0`, force }), 'DEVICE_MISMATCH');
-      assert.equal((await present(world, connectionInfo)).device.path, device.path);
-      assert.equal((await world.driver.disconnect(connectionInfo, { wwid: device.wwid })).found, true);
-    });
+    promise(
+      'disconnect() with the WWID of another volume rejects with DEVICE_MISMATCH and touches nothing, with force too',
+      async (world) => {
+        const { connectionInfo } = await publishOne(world);
+        const { device } = await world.driver.connect(connectionInfo);
+        assert.ok(device.wwid !== undefined);
+        for (const force of [false, true])
+          await assertRejects(
+            world.driver.disconnect(connectionInfo, { wwid: `${device.wwid}0`, force }),
+            'DEVICE_MISMATCH',
+          );
+        assert.equal((await present(world, connectionInfo)).device.path, device.path);
+        assert.equal((await world.driver.disconnect(connectionInfo, { wwid: device.wwid })).found, true);
+      },
+    );
 
-    promise('connect() aborted midway rejects with ABORTED and leaves nothing, wherever it is aborted', async (world) => {
-      const { connectionInfo } = await publishOne(world);
-      for (const uses of [0, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60]) {
-        const outcome = await world.driver.connect(connectionInfo, world.abortAfter(uses)).then(() => 'connected' as const, (error: unknown) => error);
-        if (outcome === 'connected') await world.driver.disconnect(connectionInfo);
-        else assert.ok(isVolumeError(outcome, 'ABORTED'), `aborted after ${uses} uses of the host: ${String(outcome)}`);
-        assert.deepEqual(await world.residue(), [], `left behind when aborted after ${uses} uses of the host`);
-      }
-    });
+    promise(
+      'connect() aborted midway rejects with ABORTED and leaves nothing, wherever it is aborted',
+      async (world) => {
+        const { connectionInfo } = await publishOne(world);
+        for (const uses of [0, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60]) {
+          const outcome = await world.driver.connect(connectionInfo, world.abortAfter(uses)).then(
+            () => 'connected' as const,
+            (error: unknown) => error,
+          );
+          if (outcome === 'connected') await world.driver.disconnect(connectionInfo);
+          else
+            assert.ok(isVolumeError(outcome, 'ABORTED'), `aborted after ${uses} uses of the host: ${String(outcome)}`);
+          assert.deepEqual(await world.residue(), [], `left behind when aborted after ${uses} uses of the host`);
+        }
+      },
+    );
 
-    promise('connect() and disconnect() of one target at the same time never take each other\'s device away', async (world) => {
-      const [one, two] = await publishTwo(world);
-      await world.driver.connect(one.connectionInfo);
-      const [, volume] = await Promise.all([world.driver.disconnect(one.connectionInfo), world.driver.connect(two.connectionInfo)]);
-      assert.deepEqual(identity(await present(world, two.connectionInfo)), identity(volume));
-      await world.driver.disconnect(two.connectionInfo);
-    });
+    promise(
+      "connect() and disconnect() of one target at the same time never take each other's device away",
+      async (world) => {
+        const [one, two] = await publishTwo(world);
+        await world.driver.connect(one.connectionInfo);
+        const [, volume] = await Promise.all([
+          world.driver.disconnect(one.connectionInfo),
+          world.driver.connect(two.connectionInfo),
+        ]);
+        assert.deepEqual(identity(await present(world, two.connectionInfo)), identity(volume));
+        await world.driver.disconnect(two.connectionInfo);
+      },
+    );
   });
 }
 
@@ -183,7 +252,12 @@ async function present(world: VolumeWorld, connectionInfo: unknown): Promise<Con
 
 /** What stays the same as long as a volume is connected. */
 function identity({ device, paths }: ConnectedVolume): object {
-  return { path: device.path, wwid: device.wwid, sizeBytes: device.sizeBytes, sessions: paths.map(({ session }) => session) };
+  return {
+    path: device.path,
+    wwid: device.wwid,
+    sizeBytes: device.sizeBytes,
+    sessions: paths.map(({ session }) => session),
+  };
 }
 
 /** The same for every path, where the connection_info lists several. */
@@ -197,6 +271,11 @@ function withData(connectionInfo: unknown, changes: Readonly<Record<string, unkn
 }
 
 async function assertRejects(promise: Promise<unknown>, ...codes: readonly VolumeErrorCode[]): Promise<void> {
-  const outcome = await promise.then(() => 'it resolved', (error: unknown) => error);
-  assert.ok(isVolumeError(outcome, ...codes), `expected ${codes.join(' or ')}, got ${outcome instanceof Error ? `${isVolumeError(outcome) ? outcome.code : ''} ${outcome.message}` : String(outcome)}`);
+  const outcome = await promise.then(
+    () => 'it resolved',
+    (error: unknown) => error,
+  );
+  const code = isVolumeError(outcome) ? `${outcome.code} ` : '';
+  const got = outcome instanceof Error ? `${code}${outcome.message}` : String(outcome);
+  assert.ok(isVolumeError(outcome, ...codes), `expected ${codes.join(' or ')}, got ${got}`);
 }

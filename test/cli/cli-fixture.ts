@@ -40,7 +40,12 @@ export interface CliSettings {
 export const VOLUME = {
   driver_volume_type: 'iscsi',
   serial: 'volume-1',
-  data: { target_portal: '10.99.1.1:3260', target_iqn: 'iqn.2010-10.org.openstack:volume-1', target_lun: 0, auth_password: 'geheim' },
+  data: {
+    target_portal: '10.99.1.1:3260',
+    target_iqn: 'iqn.2010-10.org.openstack:volume-1',
+    target_lun: 0,
+    auth_password: 'geheim',
+  },
 };
 
 /** A command line whose world is in memory. Runs of one fixture share the driver. */
@@ -52,7 +57,10 @@ export function cli(settings: CliSettings = {}): (args: readonly string[], stdin
   const parts: HostParts = {
     ifaceRecords: new IfaceRecords({ files, database }),
     ifaceGenerator: new IfaceGenerator({ commands: files, files, database }),
-    ifaces: settings.host === undefined || settings.ifaces !== undefined ? { list: async () => settings.ifaces ?? [] } : new HostIfaceReports({ files, database }),
+    ifaces:
+      settings.host === undefined || settings.ifaces !== undefined
+        ? { list: async () => settings.ifaces ?? [] }
+        : new HostIfaceReports({ files, database }),
     doctor: { examine: async (configOrigin) => settings.findings?.(configOrigin) ?? [] },
   };
   return async (args, stdin = settings.stdin ?? JSON.stringify(VOLUME)) => {
@@ -81,7 +89,9 @@ function containerWith(driver: VolumeDriver, { ifaceRecords, ifaceGenerator, ifa
   const container = new Container();
   container.bind(TOKENS.driverFor).toConstantValue((volumeType) => {
     if (volumeType === driver.volumeType) return driver;
-    throw new VolumeError('DRIVER_UNKNOWN', `No driver serves the driver_volume_type "${volumeType}"`, { details: { volumeType } });
+    throw new VolumeError('DRIVER_UNKNOWN', `No driver serves the driver_volume_type "${volumeType}"`, {
+      details: { volumeType },
+    });
   });
   container.bind(TOKENS.ifaceRecords).toConstantValue(ifaceRecords);
   container.bind(TOKENS.ifaceGenerator).toConstantValue(ifaceGenerator);

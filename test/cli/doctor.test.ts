@@ -3,12 +3,17 @@ import { finding } from '../../src/doctor/finding.js';
 import { cli } from './cli-fixture.js';
 
 const ERROR = finding('ISCSID_NOT_RUNNING', 'iscsid does not run', 'systemctl start iscsid.socket');
-const WARNING = finding('REPLIES_DROPPED', 'eth1 shares a network with eth0', 'sysctl -w net/ipv4/conf/eth1/rp_filter=2');
+const WARNING = finding(
+  'REPLIES_DROPPED',
+  'eth1 shares a network with eth0',
+  'sysctl -w net/ipv4/conf/eth1/rp_filter=2',
+);
 const OK = finding('LIBVIRT_ANSWERS', 'libvirt answers at qemu:///system');
 
 test('doctor prints aligned columns, each command alone on a line, and what it comes to', async () => {
   expect(await cli({ findings: () => [ERROR, WARNING, OK] })(['doctor'])).toEqual({
-    status: 1, stderr: '',
+    status: 1,
+    stderr: '',
     stdout: [
       'error    ISCSID_NOT_RUNNING  iscsid does not run',
       '                             systemctl start iscsid.socket',
@@ -33,13 +38,18 @@ test.each([
   expect(forPeople.stdout.trimEnd().split('\n').at(-1)).toBe(summary);
   const forPrograms = await command(['doctor', '--json']);
   expect(forPrograms).toMatchObject({ status, stderr: '', stdout: expect.stringMatching(/^[^\n]+\n$/) as unknown });
-  expect(JSON.parse(forPrograms.stdout)).toEqual({ healthy, findings: findings.map((one) => ({ ...one, mend: one.mend ?? null })) });
+  expect(JSON.parse(forPrograms.stdout)).toEqual({
+    healthy,
+    findings: findings.map((one) => ({ ...one, mend: one.mend ?? null })),
+  });
 });
 
 test('doctor is told where the options came from', async () => {
   const command = cli({ findings: (origin) => [finding('CONFIG_READ', origin)] });
   expect((await command(['doctor'])).stdout).toContain('the built-in defaults');
-  expect((await command(['doctor', '--config', 'config/libvirt-volume.toml'])).stdout).toContain('config/libvirt-volume.toml');
+  expect((await command(['doctor', '--config', 'config/libvirt-volume.toml'])).stdout).toContain(
+    'config/libvirt-volume.toml',
+  );
 });
 
 test('doctor with a config file that cannot be used prints an error and no findings', async () => {

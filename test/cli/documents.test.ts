@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { ERROR_EXIT_STATUS } from '../../src/base/volume-error.js';
 import { cli } from './cli-fixture.js';
+import { readPage } from '../docs/read-page.js';
 
-const errors = readFileSync('docs/errors.md', 'utf8');
-const commandLine = readFileSync('docs/command-line.md', 'utf8');
+const errors = readPage('docs/errors.md');
+const commandLine = readPage('docs/command-line.md');
 
 test('docs/errors.md explains every error code under a heading of its own, and no other', () => {
   const headings = [...errors.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading ?? '');
@@ -20,7 +20,10 @@ test('docs/errors.md lists those with exit status 2, and no other, as wrong inpu
 
 test('docs/errors.md says for each code who can act and what to do', () => {
   for (const section of errors.split(/^### /m).slice(1)) {
-    expect({ section: section.split('\n')[0], said: section.includes('*Who:*') && /\*What to\s+do:\*/.test(section) }).toMatchObject({ said: true });
+    expect({
+      section: section.split('\n')[0],
+      said: section.includes('_Who:_') && /_What to\s+do:_/.test(section),
+    }).toMatchObject({ said: true });
   }
 });
 

@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { parseJson } from '../../src/cli/parse-json.js';
 
 test('parseJson() reads what JSON.parse reads', () => {
-  fc.assert(fc.property(fc.json(), (text) => {
-    expect(parseJson(text, 'f')).toEqual(JSON.parse(text));
-  }));
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      expect(parseJson(text, 'f')).toEqual(JSON.parse(text));
+    }),
+  );
 });
 
 test.each<[string, number, number]>([
@@ -20,5 +22,7 @@ test.each<[string, number, number]>([
   ['tru', 1, 4],
   ["{'a': 1}", 1, 2],
 ])('parseJson() says where %j stops being JSON', (text, line, column) => {
-  expect(() => parseJson(text, 'f')).toThrow(expect.objectContaining({ code: 'USAGE', details: { file: 'f', line, column } }));
+  expect(() => parseJson(text, 'f')).toThrow(
+    expect.objectContaining({ code: 'USAGE', details: { file: 'f', line, column } }),
+  );
 });

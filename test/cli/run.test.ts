@@ -18,9 +18,17 @@ const CONNECTED = {
   kind: 'disk',
   wwid: '36001405000000000000000000000000',
   sizeBytes: 1_073_741_824,
-  paths: [{
-    disk: '/dev/sda', portal: '10.99.1.1:3260', target: 'iqn.2010-10.org.openstack:volume-1', lun: 0, iface: 'default', transport: 'tcp', session: 1,
-  }],
+  paths: [
+    {
+      disk: '/dev/sda',
+      portal: '10.99.1.1:3260',
+      target: 'iqn.2010-10.org.openstack:volume-1',
+      lun: 0,
+      iface: 'default',
+      transport: 'tcp',
+      session: 1,
+    },
+  ],
   transport: { requested: 'default', used: 'default', fallback: null },
   warnings: [],
 };
@@ -51,31 +59,74 @@ test('disconnect says whether there was anything', async () => {
   const disconnect = ['disconnect', '--connection-info', '-', '--json'];
   expect(documentOf(await command(disconnect))).toEqual({ disconnected: true, warnings: [] });
   expect(documentOf(await command(disconnect))).toEqual({ disconnected: false, warnings: [] });
-  expect((await command(disconnect.slice(0, 3))).stdout).toBe('Nothing to do: the volume is not connected to this host\n');
+  expect((await command(disconnect.slice(0, 3))).stdout).toBe(
+    'Nothing to do: the volume is not connected to this host\n',
+  );
 });
 
 test('attach --json prints the document of connect with the disk XML and the domain', async () => {
   const document = documentOf(await cli()([...ATTACH, '--json']));
-  expect(document).toEqual({ ...CONNECTED, diskXml: expect.stringContaining('<target dev="vdb" bus="virtio"/>') as unknown, domain: 'web1' });
+  expect(document).toEqual({
+    ...CONNECTED,
+    diskXml: expect.stringContaining('<target dev="vdb" bus="virtio"/>') as unknown,
+    domain: 'web1',
+  });
 });
 
 test('attach hands the unit on', async () => {
-  const args = ['attach', 'web1', '--connection-info', '-', '--dev', 'sda', '--bus', 'scsi', '--unit', '3', '--type', 'lun', '--json'];
+  const args = [
+    'attach',
+    'web1',
+    '--connection-info',
+    '-',
+    '--dev',
+    'sda',
+    '--bus',
+    'scsi',
+    '--unit',
+    '3',
+    '--type',
+    'lun',
+    '--json',
+  ];
   expect(documentOf(await cli()(args))).toMatchObject({ diskXml: expect.stringContaining('unit="3"') as unknown });
 });
 
 const ENCRYPTED = JSON.stringify({ ...VOLUME, data: { ...VOLUME.data, encrypted: true } });
 
-test.each([['geheim', 'geheim'], ['geheim\n', 'geheim'], ['geheim\r\n', 'geheim'], ['geheim\n\n', 'geheim\n']])('attach --passphrase-file - reads %j as the passphrase, and prints it nowhere', async (stdin, passphrase) => {
+test.each([
+  ['geheim', 'geheim'],
+  ['geheim\n', 'geheim'],
+  ['geheim\r\n', 'geheim'],
+  ['geheim\n\n', 'geheim\n'],
+])('attach --passphrase-file - reads %j as the passphrase, and prints it nowhere', async (stdin, passphrase) => {
   const driver = new FakeVolumeDriver();
-  const args = ['attach', 'web1', '--connection-info', 'test/cli/encrypted.json', '--dev', 'vdb', '--bus', 'virtio', '--passphrase-file', '-'];
+  const args = [
+    'attach',
+    'web1',
+    '--connection-info',
+    'test/cli/encrypted.json',
+    '--dev',
+    'vdb',
+    '--bus',
+    'virtio',
+    '--passphrase-file',
+    '-',
+  ];
   const result = await cli({ driver })([...args, '--verbose'], stdin);
-  expect(result).toMatchObject({ status: 0, stdout: expect.not.stringContaining('geheim') as unknown, stderr: expect.not.stringContaining('geheim') as unknown });
+  expect(result).toMatchObject({
+    status: 0,
+    stdout: expect.not.stringContaining('geheim') as unknown,
+    stderr: expect.not.stringContaining('geheim') as unknown,
+  });
   expect(driver.passphrase?.reveal()).toBe(passphrase);
 });
 
 test('attach of an encrypted volume without a passphrase says how to give one', async () => {
-  expect(await cli()(ATTACH, ENCRYPTED)).toMatchObject({ status: 2, stderr: expect.stringContaining('--passphrase-file FILE') as unknown });
+  expect(await cli()(ATTACH, ENCRYPTED)).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('--passphrase-file FILE') as unknown,
+  });
 });
 
 test('detach takes the volume from guest and host', async () => {
@@ -86,12 +137,24 @@ test('detach takes the volume from guest and host', async () => {
   expect(documentOf(await command(detach))).toEqual({ detached: false, warnings: [] });
 });
 
-test.each([['disconnect', CONNECT], ['detach', ATTACH]] as const)('%s --wwid takes that volume and no other', async (name, before) => {
+test.each([
+  ['disconnect', CONNECT],
+  ['detach', ATTACH],
+] as const)('%s --wwid takes that volume and no other', async (name, before) => {
   const command = cli();
   const { wwid } = documentOf(await command([...before, '--json'])) as { readonly wwid: string };
-  const take = [...(name === 'detach' ? ['detach', 'web1'] : ['disconnect']), '--connection-info', '-', '--json', '--wwid'];
+  const take = [
+    ...(name === 'detach' ? ['detach', 'web1'] : ['disconnect']),
+    '--connection-info',
+    '-',
+    '--json',
+    '--wwid',
+  ];
   const refused = await command([...take, `3600140599999${wwid.slice(13)}`]);
-  expect({ status: refused.status, document: documentOf(refused) }).toMatchObject({ status: 1, document: { error: { code: 'DEVICE_MISMATCH' } } });
+  expect({ status: refused.status, document: documentOf(refused) }).toMatchObject({
+    status: 1,
+    document: { error: { code: 'DEVICE_MISMATCH' } },
+  });
   expect(documentOf(await command([...take, wwid]))).toMatchObject({ [`${name}ed`]: true });
 });
 
@@ -100,10 +163,18 @@ test('extend prints both sizes, and whether the guest was told', async () => {
   const command = cli({ driver });
   await command(ATTACH);
   driver.grow(VOLUME, 2_147_483_648n);
-  expect(documentOf(await command(['extend', 'web1', '--connection-info', '-', '--json']))).toEqual({ device: '/dev/sda', oldSizeBytes: 1_073_741_824, newSizeBytes: 2_147_483_648, guestResized: true, warnings: [] });
+  expect(documentOf(await command(['extend', 'web1', '--connection-info', '-', '--json']))).toEqual({
+    device: '/dev/sda',
+    oldSizeBytes: 1_073_741_824,
+    newSizeBytes: 2_147_483_648,
+    guestResized: true,
+    warnings: [],
+  });
   expect((await command(['extend', '--connection-info', '-'])).stdout).toBe('/dev/sda is at its size, 2 GiB\n');
   driver.grow(VOLUME, 3_221_225_472n);
-  expect((await command(['extend', 'web1', '--connection-info', '-'])).stdout).toBe('/dev/sda grew from 2 GiB to 3 GiB, and web1 was told\n');
+  expect((await command(['extend', 'web1', '--connection-info', '-'])).stdout).toBe(
+    '/dev/sda grew from 2 GiB to 3 GiB, and web1 was told\n',
+  );
 });
 
 test('disk-xml takes the device from the connection_info, else the connected one', async () => {
@@ -111,18 +182,49 @@ test('disk-xml takes the device from the connection_info, else the connected one
   const args = ['disk-xml', '--connection-info', '-', '--disk-info', 'test/cli/disk-info.json'];
   const named = JSON.stringify({ ...VOLUME, data: { ...VOLUME.data, device_path: '/dev/dm-7' } });
   expect((await command(args, named)).stdout).toContain('<source dev="/dev/dm-7"/>');
-  expect(await command(args)).toMatchObject({ status: 1, stderr: expect.stringContaining('hint: Connect it first') as unknown });
+  expect(await command(args)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('hint: Connect it first') as unknown,
+  });
   await command(CONNECT);
   const { stdout } = await command([...args, '--json']);
-  expect(JSON.parse(stdout)).toEqual({ device: '/dev/sda', diskXml: expect.stringContaining('<source dev="/dev/sda"/>') as unknown });
+  expect(JSON.parse(stdout)).toEqual({
+    device: '/dev/sda',
+    diskXml: expect.stringContaining('<source dev="/dev/sda"/>') as unknown,
+  });
 });
 
 const IFACES: readonly IfaceReport[] = [
-  { name: 'default', transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename: undefined, builtIn: true, usable: true, code: undefined, reason: undefined, findings: [] },
   {
-    name: 'cxgb4i.00:07:43:12:34:56', transport: 'cxgb4i', hwaddress: '00:07:43:12:34:56', ipaddress: undefined, netIfacename: 'eth2',
-    builtIn: false, usable: false, code: 'MODULE_NOT_LOADED', reason: 'the kernel module cxgb4i is not loaded',
-    findings: [{ iface: 'cxgb4i.00:07:43:12:34:56', code: 'NET_DEVICE_NOT_THERE', reason: 'there is no network device eth2', mend: 'iscsiadm -m iface -I cxgb4i.00:07:43:12:34:56 -o delete' }],
+    name: 'default',
+    transport: 'tcp',
+    hwaddress: undefined,
+    ipaddress: undefined,
+    netIfacename: undefined,
+    builtIn: true,
+    usable: true,
+    code: undefined,
+    reason: undefined,
+    findings: [],
+  },
+  {
+    name: 'cxgb4i.00:07:43:12:34:56',
+    transport: 'cxgb4i',
+    hwaddress: '00:07:43:12:34:56',
+    ipaddress: undefined,
+    netIfacename: 'eth2',
+    builtIn: false,
+    usable: false,
+    code: 'MODULE_NOT_LOADED',
+    reason: 'the kernel module cxgb4i is not loaded',
+    findings: [
+      {
+        iface: 'cxgb4i.00:07:43:12:34:56',
+        code: 'NET_DEVICE_NOT_THERE',
+        reason: 'there is no network device eth2',
+        mend: 'iscsiadm -m iface -I cxgb4i.00:07:43:12:34:56 -o delete',
+      },
+    ],
   },
 ];
 
@@ -132,7 +234,8 @@ test('ifaces prints a table, and with --json everything', async () => {
     [
       'IFACE                     TRANSPORT  HWADDRESS          IPADDRESS  NET   USABLE',
       'default                   tcp        -                  -          -     yes',
-      'cxgb4i.00:07:43:12:34:56  cxgb4i     00:07:43:12:34:56  -          eth2  no: the kernel module cxgb4i is not loaded',
+      'cxgb4i.00:07:43:12:34:56  cxgb4i     00:07:43:12:34:56  -         ' +
+        ' eth2  no: the kernel module cxgb4i is not loaded',
       '',
       'Records that do not fit the hardware:',
       'cxgb4i.00:07:43:12:34:56  NET_DEVICE_NOT_THERE  there is no network device eth2',
@@ -143,7 +246,13 @@ test('ifaces prints a table, and with --json everything', async () => {
   expect(documentOf(await command(['ifaces', '--json']))).toMatchObject({
     ifaces: [
       { name: 'default', hwaddress: null, usable: true, code: null, reason: null, findings: [] },
-      { name: 'cxgb4i.00:07:43:12:34:56', netIfacename: 'eth2', usable: false, code: 'MODULE_NOT_LOADED', findings: [{ code: 'NET_DEVICE_NOT_THERE', reason: 'there is no network device eth2' }] },
+      {
+        name: 'cxgb4i.00:07:43:12:34:56',
+        netIfacename: 'eth2',
+        usable: false,
+        code: 'MODULE_NOT_LOADED',
+        findings: [{ code: 'NET_DEVICE_NOT_THERE', reason: 'there is no network device eth2' }],
+      },
     ],
   });
 });
@@ -153,7 +262,9 @@ test('a failure is one line and a hint on stderr, exit status 1', async () => {
   expect(await cli({ driver })(CONNECT)).toEqual({
     status: 1,
     stdout: '',
-    stderr: 'libvirt-volume: Cannot reach the target iqn.2010-10.org.openstack:volume-1: connection refused\nhint: Check that the target is up\n',
+    stderr:
+      'libvirt-volume: Cannot reach the target iqn.2010-10.org.openstack:volume-1: connection refused\nhint: Check ' +
+      'that the target is up\n',
   });
 });
 
@@ -181,15 +292,25 @@ test.each([
   ['a domain that is none', ['attach', 'a/b', ...ATTACH.slice(2)], 'as a domain'],
   ['stdin twice', ['disk-xml', '--connection-info', '-', '--disk-info', '-'], 'stdin twice'],
   ['stdin for the volume and its passphrase', [...ATTACH, '--passphrase-file', '-'], 'stdin twice'],
-  ['a passphrase file that is not there', [...ATTACH, '--passphrase-file', '/nonexistent'], 'Cannot read the file /nonexistent'],
-  ['a file that is not there', ['connect', '--connection-info', '/nonexistent.json'], 'Cannot read the file /nonexistent.json'],
+  [
+    'a passphrase file that is not there',
+    [...ATTACH, '--passphrase-file', '/nonexistent'],
+    'Cannot read the file /nonexistent',
+  ],
+  [
+    'a file that is not there',
+    ['connect', '--connection-info', '/nonexistent.json'],
+    'Cannot read the file /nonexistent.json',
+  ],
 ])('wrong usage is told in both forms, exit status 2: %s', async (_what, args, words) => {
   const people = await cli()(args);
   expect(people).toMatchObject({ status: 2, stdout: '' });
   expect(people.stderr).toContain(words);
   const programs = await cli()([...args, '--json']);
   expect(programs.status).toBe(2);
-  expect(documentOf(programs)).toMatchObject({ error: { code: 'USAGE', message: expect.stringContaining(words) as unknown } });
+  expect(documentOf(programs)).toMatchObject({
+    error: { code: 'USAGE', message: expect.stringContaining(words) as unknown },
+  });
 });
 
 test.each([
@@ -205,7 +326,11 @@ test.each([
 
 test('malformed JSON is told with its place and without its text, exit status 2', async () => {
   const result = await cli()(CONNECT, '{\n  "auth_password": "geheim",\n  "lun": geheim\n}');
-  expect(result).toEqual({ status: 2, stdout: '', stderr: 'libvirt-volume: Cannot read stdin as JSON: it goes wrong at line 3, column 10\n' });
+  expect(result).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: 'libvirt-volume: Cannot read stdin as JSON: it goes wrong at line 3, column 10\n',
+  });
 });
 
 test('a config file that cannot be used is exit status 2', async () => {
@@ -215,10 +340,21 @@ test('a config file that cannot be used is exit status 2', async () => {
 });
 
 test('--help of every command shows its options, the common ones and examples', async () => {
-  for (const command of ['connect', 'disconnect', 'disk-xml', 'attach', 'detach', 'extend', 'swap', 'ifaces', 'doctor']) {
+  for (const command of [
+    'connect',
+    'disconnect',
+    'disk-xml',
+    'attach',
+    'detach',
+    'extend',
+    'swap',
+    'ifaces',
+    'doctor',
+  ]) {
     const { status, stdout } = await cli()([command, '--help']);
     expect(status).toBe(0);
-    for (const words of [`Usage: libvirt-volume ${command}`, '--json', '--config <FILE>', 'Examples:']) expect(stdout).toContain(words);
+    for (const words of [`Usage: libvirt-volume ${command}`, '--json', '--config <FILE>', 'Examples:'])
+      expect(stdout).toContain(words);
   }
 });
 
@@ -238,7 +374,9 @@ test.each(['SIGINT', 'SIGTERM'])('%s stops the work and waits until it is undone
   expect(documentOf(result)).toMatchObject({ error: { code: 'ABORTED', message: `Stopped by ${name}` } });
   expect(result.status).toBe(1);
   expect(signals.listenerCount(name)).toBe(0);
-  expect(documentOf(await command(['disconnect', '--connection-info', '-', '--json']))).toMatchObject({ disconnected: false });
+  expect(documentOf(await command(['disconnect', '--connection-info', '-', '--json']))).toMatchObject({
+    disconnected: false,
+  });
 });
 
 test('work that takes more than a second says so on stderr', async () => {
@@ -251,5 +389,7 @@ test('a mistake in the program is told as INTERNAL', async () => {
   driver.connect = () => Promise.reject(new TypeError('x is not a function'));
   const result = await cli({ driver })([...CONNECT, '--json']);
   expect(result.status).toBe(1);
-  expect(documentOf(result)).toEqual({ error: { code: 'INTERNAL', message: expect.stringContaining('x is not a function') as unknown, hint: null } });
+  expect(documentOf(result)).toEqual({
+    error: { code: 'INTERNAL', message: expect.stringContaining('x is not a function') as unknown, hint: null },
+  });
 });

@@ -5,7 +5,11 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
 import { cli, VOLUME } from './cli-fixture.js';
 
-const NEW = { ...VOLUME, serial: 'volume-2', data: { ...VOLUME.data, target_iqn: 'iqn.2010-10.org.openstack:volume-2' } };
+const NEW = {
+  ...VOLUME,
+  serial: 'volume-2',
+  data: { ...VOLUME.data, target_iqn: 'iqn.2010-10.org.openstack:volume-2' },
+};
 let folder = '';
 let from = '';
 
@@ -14,7 +18,9 @@ beforeAll(() => {
   from = join(folder, 'old.json');
   writeFileSync(from, JSON.stringify(VOLUME));
 });
-afterAll(() => { rmSync(folder, { recursive: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 
 async function attached(driver = new FakeVolumeDriver()): Promise<ReturnType<typeof cli>> {
   const command = cli({ driver, stdin: JSON.stringify(NEW) });
@@ -26,11 +32,20 @@ test('swap prints the volume that the guest has now', async () => {
   const command = await attached();
   const { status, stdout } = await command(['swap', 'web1', '--from', from, '--to', '-', '--json']);
   expect(status).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ device: '/dev/sdb', domain: 'web1', guestResized: false, oldReleased: true, paths: [{ target: NEW.data.target_iqn }], warnings: [] });
+  expect(JSON.parse(stdout)).toMatchObject({
+    device: '/dev/sdb',
+    domain: 'web1',
+    guestResized: false,
+    oldReleased: true,
+    paths: [{ target: NEW.data.target_iqn }],
+    warnings: [],
+  });
 });
 
 test('swap tells people that the guest has it', async () => {
-  expect((await (await attached())(['swap', 'web1', '--from', from, '--to', '-'])).stdout).toMatch(/^web1 has the new volume\n\/dev\/sdb/);
+  expect((await (await attached())(['swap', 'web1', '--from', from, '--to', '-'])).stdout).toMatch(
+    /^web1 has the new volume\n\/dev\/sdb/,
+  );
 });
 
 test('swap says on stderr how much is copied, once it takes its time', async () => {
@@ -45,12 +60,23 @@ test('swap says on stderr how much is copied, once it takes its time', async () 
   expect(stderr).toMatch(/^Swapping the volume of web1 … 1 s, 33 % copied$/m);
 });
 
-test.each([['without the new volume', ['--from', '-'], /--to/], ['with stdin for both', ['--from', '-', '--to', '-'], /only one FILE/]])('swap %s is refused', async (_what, options, words) => {
+test.each([
+  ['without the new volume', ['--from', '-'], /--to/],
+  ['with stdin for both', ['--from', '-', '--to', '-'], /only one FILE/],
+])('swap %s is refused', async (_what, options, words) => {
   const { status, stderr } = await cli()(['swap', 'web1', ...options]);
   expect([status, words.test(stderr)]).toEqual([2, true]);
 });
 
 test('swap of a volume that the guest does not have fails with its code', async () => {
-  const { status, stdout } = await cli({ stdin: JSON.stringify(NEW) })(['swap', 'web1', '--from', from, '--to', '-', '--json']);
+  const { status, stdout } = await cli({ stdin: JSON.stringify(NEW) })([
+    'swap',
+    'web1',
+    '--from',
+    from,
+    '--to',
+    '-',
+    '--json',
+  ]);
   expect([status, (JSON.parse(stdout) as { error: { code: string } }).error.code]).toEqual([1, 'DEVICE_NOT_FOUND']);
 });

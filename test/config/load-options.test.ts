@@ -35,7 +35,9 @@ test('loadOptions() gives the built-in defaults where there is no default file',
 
 test('loadOptions() refuses a file that was named and is not there', () => {
   const absent = join(folder, 'absent.toml');
-  expect(() => loadOptions({ configFile: absent })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', details: { origin: absent } }));
+  expect(() => loadOptions({ configFile: absent })).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', details: { origin: absent } }),
+  );
   expect(() => loadOptions({ env: { LIBVIRT_VOLUME_CONFIG: absent } })).toThrow(
     expect.objectContaining({ message: expect.stringContaining('LIBVIRT_VOLUME_CONFIG') as unknown }),
   );

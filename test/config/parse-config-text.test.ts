@@ -2,7 +2,9 @@ import { expect, test } from '@jest/globals';
 import { parseConfigText } from '../../src/config/parse-config-text.js';
 
 test('parseConfigText() reads TOML', () => {
-  expect(parseConfigText('[libvirt]\niscsi_iface = { ipaddress = "192.0.2.20" }\n', 'a.toml').iscsiIface).toEqual([{ kind: 'address', ipaddress: '192.0.2.20' }]);
+  expect(parseConfigText('[libvirt]\niscsi_iface = { ipaddress = "192.0.2.20" }\n', 'a.toml').iscsiIface).toEqual([
+    { kind: 'address', ipaddress: '192.0.2.20' },
+  ]);
 });
 
 test('parseConfigText() says where the text is not TOML', () => {

@@ -31,7 +31,8 @@ test('every example in the comments of the sample config file can be used', () =
 });
 
 test('every option has a description in the JSON Schema', () => {
-  for (const [key, option] of Object.entries(options)) expect({ key, text: option.description ?? '' }).toMatchObject({ text: expect.stringMatching(/\.$/) as unknown });
+  for (const [key, option] of Object.entries(options))
+    expect({ key, text: option.description ?? '' }).toMatchObject({ text: expect.stringMatching(/\.$/) as unknown });
 });
 
 test('the committed JSON Schema is what configJsonSchema() gives; UPDATE=1 npm run unit -- test/config writes it anew', () => {
@@ -41,6 +42,8 @@ test('the committed JSON Schema is what configJsonSchema() gives; UPDATE=1 npm r
 });
 
 test('docs/configuration.md explains every option under a heading of its own, and no other', () => {
-  const headings = [...readFileSync('docs/configuration.md', 'utf8').matchAll(/^### `(\w+)`/gm)].map(([, key]) => key ?? '');
+  const headings = [...readFileSync('docs/configuration.md', 'utf8').matchAll(/^### `(\w+)`/gm)].map(
+    ([, key]) => key ?? '',
+  );
   expect([...headings].sort()).toEqual(Object.keys(options).sort());
 });

@@ -6,8 +6,15 @@ export type Json = Readonly<Record<string, unknown>>;
 /** A valid connection_info of one path, with changes. */
 export function connectionInfo(data: Json = {}, top: Json = {}): Json {
   return {
-    driver_volume_type: 'iscsi', serial: 's-1',
-    data: { volume_id: 'v-1', target_portal: '192.0.2.10:3260', target_iqn: 'iqn.2010-10.org.openstack:volume-1', target_lun: 1, ...data },
+    driver_volume_type: 'iscsi',
+    serial: 's-1',
+    data: {
+      volume_id: 'v-1',
+      target_portal: '192.0.2.10:3260',
+      target_iqn: 'iqn.2010-10.org.openstack:volume-1',
+      target_lun: 1,
+      ...data,
+    },
     ...top,
   };
 }
@@ -43,6 +50,11 @@ function placesIn(tree: unknown): readonly (readonly string[])[] {
 function replaced(tree: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
   if (key === undefined || typeof tree !== 'object' || tree === null) return value;
   const copy: unknown = Array.isArray(tree) ? [...(tree as readonly unknown[])] : { ...tree };
-  Object.defineProperty(copy, key, { value: replaced(Reflect.get(tree, key), rest, value), enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(copy, key, {
+    value: replaced(Reflect.get(tree, key), rest, value),
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
   return copy;
 }

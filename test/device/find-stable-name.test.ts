@@ -7,15 +7,37 @@ import { FakeClock } from '../fakes/fake-clock.js';
 import { FakeHost } from '../fakes/fake-host.js';
 
 const NAA = `6001405${'7'.repeat(25)}`;
-const DISK = { kind: 'disk', path: '/dev/sda', address: { host: 1, channel: 0, target: 0, lun: '1' }, wwid: `3${NAA}`, sizeBytes: 1n << 30n } as unknown as BlockDevice;
-const MAP = { kind: 'multipath', path: '/dev/dm-0', name: 'mpatha', wwid: `3${NAA}`, sizeBytes: 1n << 30n, members: [] } as unknown as BlockDevice;
+const DISK = {
+  kind: 'disk',
+  path: '/dev/sda',
+  address: { host: 1, channel: 0, target: 0, lun: '1' },
+  wwid: `3${NAA}`,
+  sizeBytes: 1n << 30n,
+} as unknown as BlockDevice;
+const MAP = {
+  kind: 'multipath',
+  path: '/dev/dm-0',
+  name: 'mpatha',
+  wwid: `3${NAA}`,
+  sizeBytes: 1n << 30n,
+  members: [],
+} as unknown as BlockDevice;
 const SIGNAL = new AbortController().signal;
 
-function openHost(): { readonly host: FakeHost; readonly clock: FakeClock; readonly find: (device: BlockDevice, signal?: AbortSignal) => Promise<string | undefined> } {
+function openHost(): {
+  readonly host: FakeHost;
+  readonly clock: FakeClock;
+  readonly find: (device: BlockDevice, signal?: AbortSignal) => Promise<string | undefined>;
+} {
   const clock = new FakeClock();
   const host = new FakeHost({ clock });
   for (const name of ['sda', 'sdb', 'dm-0']) host.tree.blockDevice(`/dev/${name}`);
-  return { host, clock, find: async (device, signal = SIGNAL) => await findStableName(device, { files: host, clock, deviceTimeoutMs: 30_000 }, signal) };
+  return {
+    host,
+    clock,
+    find: async (device, signal = SIGNAL) =>
+      await findStableName(device, { files: host, clock, deviceTimeoutMs: 30_000 }, signal),
+  };
 }
 
 test.each<[string, 'disk' | 'multipath', string | undefined, readonly string[]]>([
@@ -27,14 +49,20 @@ test.each<[string, 'disk' | 'multipath', string | undefined, readonly string[]]>
   ['a disk that does not say who it is', 'disk', undefined, []],
   ['a map', 'multipath', `3${NAA}`, [`dm-uuid-mpath-3${NAA}`]],
 ])('stableNamesOf() has the names that hold the whole WWID: %s', (_what, kind, wwid, names) => {
-  expect(stableNamesOf({ kind, wwid: wwid as Wwid | undefined })).toEqual(names.map((name) => `/dev/disk/by-id/${name}`));
+  expect(stableNamesOf({ kind, wwid: wwid as Wwid | undefined })).toEqual(
+    names.map((name) => `/dev/disk/by-id/${name}`),
+  );
 });
 
 test('findStableName() gives the name that leads to the device, at once when it is there', async () => {
   const { host, clock, find } = openHost();
   host.kernel.udev.diskAppeared('sda', `naa.${NAA}`);
   host.kernel.udev.mapAppeared('dm-0', `3${NAA}`);
-  expect([await find(DISK), await find(MAP), clock.now()]).toEqual([`/dev/disk/by-id/scsi-3${NAA}`, `/dev/disk/by-id/dm-uuid-mpath-3${NAA}`, 0]);
+  expect([await find(DISK), await find(MAP), clock.now()]).toEqual([
+    `/dev/disk/by-id/scsi-3${NAA}`,
+    `/dev/disk/by-id/dm-uuid-mpath-3${NAA}`,
+    0,
+  ]);
 });
 
 test('findStableName() takes the second name where udev makes no other', async () => {
@@ -58,10 +86,32 @@ test('findStableName() waits for a udev that has much to do, and no longer than 
 
 test.each<[string, (host: FakeHost) => void]>([
   ['there is no name', () => undefined],
-  ['the name is that of another path', ({ kernel: { udev } }) => { udev.diskAppeared('sda', `naa.${NAA}`); udev.diskAppeared('sdb', `naa.${NAA}`); }],
-  ['the name leads to the map, and the guest gets the disk', ({ kernel: { udev }, tree }) => { udev.diskAppeared('sda', `naa.${NAA}`); for (const name of stableNamesOf(DISK)) tree.symbolicLink(name, '/dev/dm-0'); }],
-  ['the name leads nowhere', ({ tree }) => { for (const name of stableNamesOf(DISK)) tree.symbolicLink(name, '/dev/sdz'); }],
-  ['the device has the name of another WWID', ({ kernel: { udev } }) => { udev.diskAppeared('sda', `naa.6001405${'8'.repeat(25)}`); }],
+  [
+    'the name is that of another path',
+    ({ kernel: { udev } }) => {
+      udev.diskAppeared('sda', `naa.${NAA}`);
+      udev.diskAppeared('sdb', `naa.${NAA}`);
+    },
+  ],
+  [
+    'the name leads to the map, and the guest gets the disk',
+    ({ kernel: { udev }, tree }) => {
+      udev.diskAppeared('sda', `naa.${NAA}`);
+      for (const name of stableNamesOf(DISK)) tree.symbolicLink(name, '/dev/dm-0');
+    },
+  ],
+  [
+    'the name leads nowhere',
+    ({ tree }) => {
+      for (const name of stableNamesOf(DISK)) tree.symbolicLink(name, '/dev/sdz');
+    },
+  ],
+  [
+    'the device has the name of another WWID',
+    ({ kernel: { udev } }) => {
+      udev.diskAppeared('sda', `naa.6001405${'8'.repeat(25)}`);
+    },
+  ],
 ])('findStableName() gives none after 2 s of a udev that has nothing to do when %s (W-17)', async (_what, arrange) => {
   const { host, clock, find } = openHost();
   arrange(host);

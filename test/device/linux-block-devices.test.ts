@@ -38,7 +38,12 @@ function open(): World {
   const host = new FakeHost({ clock });
   const target = new FakeTarget({ iqn: 'iqn.2026-11.org.example:target-1', portals: [] });
   host.targets.push(target);
-  const login = host.kernel.addSession({ target: target.iqn, portal: { address: '192.0.2.10', port: 3260 }, iface: 'default', transport: 'tcp' });
+  const login = host.kernel.addSession({
+    target: target.iqn,
+    portal: { address: '192.0.2.10', port: 3260 },
+    iface: 'default',
+    transport: 'tcp',
+  });
   const written: World['written'] = [];
   const write = host.writeAttribute.bind(host);
   host.writeAttribute = async (path, text, signal) => {
@@ -54,7 +59,17 @@ function open(): World {
   };
   const log = new RecordedLog();
   const devices = new LinuxBlockDevices({ files: host, clock, users, logger: log, deviceTimeoutMs: DEVICE_TIMEOUT_MS });
-  return { clock, host, target, log, devices, session: madeSession({ id: login.id, host: login.id }), login, written, questions };
+  return {
+    clock,
+    host,
+    target,
+    log,
+    devices,
+    session: madeSession({ id: login.id, host: login.id }),
+    login,
+    written,
+    questions,
+  };
 }
 
 /** The same, with the disk of LUN 1. */
@@ -70,8 +85,15 @@ describe('appear()', () => {
   test('takes no time over a disk that the first scan shows', async () => {
     const { clock, devices, session, target, log } = open();
     target.units.set(LUN, UNIT);
-    expect(await devices.appear(session, LUN, SIGNAL)).toMatchObject({ path: '/dev/sda', wwid: '36001405000000001', sizeBytes: UNIT.sizeBytes });
-    expect([clock.now(), log.lines]).toEqual([0, [expect.objectContaining({ level: 'info', message: 'Disk appeared' })]]);
+    expect(await devices.appear(session, LUN, SIGNAL)).toMatchObject({
+      path: '/dev/sda',
+      wwid: '36001405000000001',
+      sizeBytes: UNIT.sizeBytes,
+    });
+    expect([clock.now(), log.lines]).toEqual([
+      0,
+      [expect.objectContaining({ level: 'info', message: 'Disk appeared' })],
+    ]);
   });
   test('scans for nothing but its own LUN', async () => {
     const { devices, session, target } = open();
@@ -80,27 +102,39 @@ describe('appear()', () => {
     expect(await devices.countUnits(session)).toBe(1);
   });
   test('sees a disk within 10 ms once the kernel shows it, however late', async () => {
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 5000 }), async (late) => {
-      const { clock, devices, host, session, target } = open();
-      target.units.set(LUN, UNIT);
-      const show = host.writeAttribute.bind(host);
-      let scans = 0;
-      host.writeAttribute = async (path, text, signal) => { // the scan is over before the disk is whole
-        if (scans++ === 0) clock.at(late, () => { host.kernel.write(path, text); });
-        else if (clock.now() >= late) await show(path, text, signal);
-      };
-      await devices.appear(session, LUN, SIGNAL);
-      expect(clock.now() - late).toBeLessThan(10);
-    }), { numRuns: 15 });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 5000 }), async (late) => {
+        const { clock, devices, host, session, target } = open();
+        target.units.set(LUN, UNIT);
+        const show = host.writeAttribute.bind(host);
+        let scans = 0;
+        host.writeAttribute = async (path, text, signal) => {
+          // the scan is over before the disk is whole
+          if (scans++ === 0)
+            clock.at(late, () => {
+              host.kernel.write(path, text);
+            });
+          else if (clock.now() >= late) await show(path, text, signal);
+        };
+        await devices.appear(session, LUN, SIGNAL);
+        expect(clock.now() - late).toBeLessThan(10);
+      }),
+      { numRuns: 15 },
+    );
   });
   test('sees a unit that the target shows late within 10 ms after a scan that could show it', async () => {
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 5000 }), async (late) => {
-      const { clock, devices, session, target, written } = open();
-      clock.at(late, () => { target.units.set(LUN, UNIT); });
-      await devices.appear(session, LUN, SIGNAL);
-      const scan = written.find(({ at }) => at >= late);
-      expect(clock.now() - (scan?.at ?? 0)).toBeLessThan(10);
-    }), { numRuns: 15 });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 5000 }), async (late) => {
+        const { clock, devices, session, target, written } = open();
+        clock.at(late, () => {
+          target.units.set(LUN, UNIT);
+        });
+        await devices.appear(session, LUN, SIGNAL);
+        const scan = written.find(({ at }) => at >= late);
+        expect(clock.now() - (scan?.at ?? 0)).toBeLessThan(10);
+      }),
+      { numRuns: 15 },
+    );
   });
   test('scans again after pauses that double, as each scan asks the target', async () => {
     const { devices, session, written } = open();
@@ -113,7 +147,9 @@ describe('appear()', () => {
     target.units.set(LUN, UNIT);
     await host.writeAttribute('/sys/class/scsi_host/host1/scan', '0 0 1', SIGNAL);
     host.tree.remove('/dev/sda');
-    clock.at(100, () => { host.tree.blockDevice('/dev/sda'); });
+    clock.at(100, () => {
+      host.tree.blockDevice('/dev/sda');
+    });
     host.writeAttribute = async () => undefined;
     await devices.appear(session, LUN, SIGNAL);
     expect([clock.now() >= 100, clock.now() < 110]).toEqual([true, true]);
@@ -121,15 +157,21 @@ describe('appear()', () => {
   test('rejects with DEVICE_NOT_FOUND that says what to check, after its timeout and not much later', async () => {
     const { clock, devices, session } = open();
     await expect(devices.appear(session, LUN, SIGNAL)).rejects.toMatchObject({
-      code: 'DEVICE_NOT_FOUND', message: 'Cannot find LUN 1 of iqn.2026-11.org.example:target-1 at 192.0.2.10:3260: the target shows no such disk after 10 s',
-      hint: expect.stringContaining('/etc/iscsi/initiatorname.iscsi') as unknown, details: { target: 'iqn.2026-11.org.example:target-1', portal: '192.0.2.10:3260', lun: 1 },
+      code: 'DEVICE_NOT_FOUND',
+      message:
+        'Cannot find LUN 1 of iqn.2026-11.org.example:target-1 at 192.0.2.10:3260: the ' +
+        'target shows no such disk after 10 s',
+      hint: expect.stringContaining('/etc/iscsi/initiatorname.iscsi') as unknown,
+      details: { target: 'iqn.2026-11.org.example:target-1', portal: '192.0.2.10:3260', lun: 1 },
     });
     expect([clock.now() >= DEVICE_TIMEOUT_MS, clock.now() < DEVICE_TIMEOUT_MS + 20]).toEqual([true, true]);
   });
   test('rejects with ABORTED when the signal aborts while it waits', async () => {
     const { clock, devices, session } = open();
     const controller = new AbortController();
-    clock.at(300, () => { controller.abort(); });
+    clock.at(300, () => {
+      controller.abort();
+    });
     await expect(devices.appear(session, LUN, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' });
     expect(clock.now()).toBeLessThan(310);
   });
@@ -139,18 +181,32 @@ describe('find(), findUnit() and countUnits()', () => {
   test('look, and neither scan nor wait', async () => {
     const { clock, devices, session, target, written } = open();
     target.units.set(LUN, UNIT);
-    expect([await devices.find(session, LUN), await devices.findUnit(session, LUN), await devices.countUnits(session), written, clock.now()]).toEqual([undefined, undefined, 0, [], 0]);
+    expect([
+      await devices.find(session, LUN),
+      await devices.findUnit(session, LUN),
+      await devices.countUnits(session),
+      written,
+      clock.now(),
+    ]).toEqual([undefined, undefined, 0, [], 0]);
   });
   test('see the disk', async () => {
     const { devices, session, disk } = await openWithDisk();
-    expect([await devices.find(session, LUN), (await devices.findUnit(session, LUN))?.disk, await devices.countUnits(session)]).toEqual([disk, disk, 1]);
+    expect([
+      await devices.find(session, LUN),
+      (await devices.findUnit(session, LUN))?.disk,
+      await devices.countUnits(session),
+    ]).toEqual([disk, disk, 1]);
   });
 });
 
 test('refresh() tells that the LUN is another volume now', async () => {
   const { devices, session, target, disk, written, unit } = await openWithDisk();
   target.units.set(LUN, { wwid: 'naa.6001405000000002', sizeBytes: 2n << 30n });
-  expect(await devices.refresh(session, LUN, disk, SIGNAL)).toMatchObject({ path: disk.path, wwid: '36001405000000002', sizeBytes: 2n << 30n });
+  expect(await devices.refresh(session, LUN, disk, SIGNAL)).toMatchObject({
+    path: disk.path,
+    wwid: '36001405000000002',
+    sizeBytes: 2n << 30n,
+  });
   expect(written.map(({ path }) => path)).toEqual([`${unit}/rescan`]);
 });
 
@@ -193,7 +249,12 @@ describe('flush()', () => {
   test('rejects with FLUSH_FAILED and leaves the disk when it cannot be written out', async () => {
     const { devices, host, session, disk } = await openWithDisk();
     host.kernel.unflushable.add(disk.path);
-    await expect(devices.flush(disk, SIGNAL)).rejects.toMatchObject({ code: 'FLUSH_FAILED', message: expect.stringContaining(disk.path) as unknown, cause: expect.objectContaining({ message: expect.stringContaining('EIO') as unknown }) as unknown, hint: expect.stringContaining('--force') as unknown });
+    await expect(devices.flush(disk, SIGNAL)).rejects.toMatchObject({
+      code: 'FLUSH_FAILED',
+      message: expect.stringContaining(disk.path) as unknown,
+      cause: expect.objectContaining({ message: expect.stringContaining('EIO') as unknown }) as unknown,
+      hint: expect.stringContaining('--force') as unknown,
+    });
     expect(await devices.find(session, LUN)).toEqual(disk);
   });
   test('rejects with ABORTED, not FLUSH_FAILED, when the signal aborts', async () => {
@@ -209,11 +270,19 @@ describe('remove()', () => {
     await devices.appear(session, parseLun(10), SIGNAL);
     written.length = 0;
     await devices.remove(session, disk.address, SIGNAL);
-    expect([written.map(({ path }) => path), await devices.find(session, LUN), (await devices.find(session, parseLun(10)))?.path]).toEqual([[`${unit}/delete`], undefined, '/dev/sdb']);
+    expect([
+      written.map(({ path }) => path),
+      await devices.find(session, LUN),
+      (await devices.find(session, parseLun(10)))?.path,
+    ]).toEqual([[`${unit}/delete`], undefined, '/dev/sdb']);
   });
   test('waits until the unit is gone, and sees that within 10 ms', async () => {
     const { clock, devices, host, session, disk, unit, log } = await openWithDisk();
-    host.writeAttribute = async () => { clock.at(30_000, () => { host.tree.remove(unit); }); }; // I/O in flight
+    host.writeAttribute = async () => {
+      clock.at(30_000, () => {
+        host.tree.remove(unit);
+      });
+    }; // I/O in flight
     await devices.remove(session, disk.address, SIGNAL);
     expect([clock.now() >= 30_000, clock.now() < 30_010]).toEqual([true, true]);
     expect(log.lines.at(-1)).toMatchObject({ message: 'Disk removed', fields: { address: '1:0:0:1' } });
@@ -221,12 +290,19 @@ describe('remove()', () => {
   test('rejects with CLEANUP_INCOMPLETE when the unit stays', async () => {
     const { devices, host, session, disk } = await openWithDisk();
     host.writeAttribute = async () => undefined;
-    await expect(devices.remove(session, disk.address, SIGNAL)).rejects.toMatchObject({ code: 'CLEANUP_INCOMPLETE', message: 'Cannot remove the disk at 1:0:0:1: the kernel still shows it after 40 s' });
+    await expect(devices.remove(session, disk.address, SIGNAL)).rejects.toMatchObject({
+      code: 'CLEANUP_INCOMPLETE',
+      message: 'Cannot remove the disk at 1:0:0:1: the kernel still shows it after 40 s',
+    });
   });
   test('rejects with ABORTED when the signal aborts while it waits', async () => {
     const { clock, devices, host, session, disk } = await openWithDisk();
     const controller = new AbortController();
-    host.writeAttribute = async () => { clock.at(100, () => { controller.abort(); }); };
+    host.writeAttribute = async () => {
+      clock.at(100, () => {
+        controller.abort();
+      });
+    };
     await expect(devices.remove(session, disk.address, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' });
   });
 });

@@ -7,7 +7,13 @@ import type { FakeTree } from '../fakes/fake-tree.js';
 /** A session on a SCSI host; an HBA's host carries many. */
 export function madeSession({ id, host }: { readonly id: number; readonly host: number }): Session {
   return {
-    id: id as SessionId, host, target: parseTargetName(`iqn.2026-11.org.example:target-${id}`), portal: parsePortal('192.0.2.10:3260'), iface: DEFAULT_IFACE, transport: 'tcp', state: 'LOGGED_IN',
+    id: id as SessionId,
+    host,
+    target: parseTargetName(`iqn.2026-11.org.example:target-${id}`),
+    portal: parsePortal('192.0.2.10:3260'),
+    iface: DEFAULT_IFACE,
+    transport: 'tcp',
+    state: 'LOGGED_IN',
     devicePath: `/sys/devices/platform/host${host}/session${id}`,
   };
 }
@@ -24,9 +30,21 @@ export interface ShownUnit {
 }
 
 /** Shows a unit below its session, as the kernel does. @returns its folder */
-export function showUnit(tree: FakeTree, { devicePath }: Session, { address, name, size = '2048', wwid = 'naa.6001405000000001', node = true }: ShownUnit): string {
+export function showUnit(
+  tree: FakeTree,
+  { devicePath }: Session,
+  { address, name, size = '2048', wwid = 'naa.6001405000000001', node = true }: ShownUnit,
+): string {
   const folder = `${devicePath}/target${address.slice(0, address.lastIndexOf(':'))}/${address}`;
-  for (const [file, text] of Object.entries({ wwid, state: 'running', delete: '', rescan: '', [`block/${name}/size`]: size, [`block/${name}/dev`]: '8:0' })) tree.write(`${folder}/${file}`, `${text}\n`);
+  for (const [file, text] of Object.entries({
+    wwid,
+    state: 'running',
+    delete: '',
+    rescan: '',
+    [`block/${name}/size`]: size,
+    [`block/${name}/dev`]: '8:0',
+  }))
+    tree.write(`${folder}/${file}`, `${text}\n`);
   if (node) tree.blockDevice(`/dev/${name}`);
   return folder;
 }

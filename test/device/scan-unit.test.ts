@@ -59,13 +59,16 @@ test('scanUnit() over an HBA, whose host carries many sessions, looks at the tar
   for (const session of sessions) await scanUnit(session, parseLun(1), host, SIGNAL);
   expect(host.written).toEqual(['0 0 1', '0 1 1', '0 2 1'].map((place) => `/sys/class/scsi_host/host3/scan ${place}`));
 });
-test.each(['-1', '- - -', '', undefined])('scanUnit() never writes a wildcard, with a target_id of %j', async (targetId) => {
-  const host = new ScannedHost();
-  const session = madeSession({ id: 7, host: 3 });
-  if (targetId !== undefined) host.giveTarget(session, targetId);
-  await scanUnit(session, parseLun(0), host, SIGNAL);
-  expect(host.written).toEqual(['/sys/class/scsi_host/host3/scan 0 0 0']);
-});
+test.each(['-1', '- - -', '', undefined])(
+  'scanUnit() never writes a wildcard, with a target_id of %j',
+  async (targetId) => {
+    const host = new ScannedHost();
+    const session = madeSession({ id: 7, host: 3 });
+    if (targetId !== undefined) host.giveTarget(session, targetId);
+    await scanUnit(session, parseLun(0), host, SIGNAL);
+    expect(host.written).toEqual(['/sys/class/scsi_host/host3/scan 0 0 0']);
+  },
+);
 test('scanUnit() scans nothing once the signal has aborted', async () => {
   const host = new ScannedHost();
   await expect(scanUnit(madeSession({ id: 7, host: 3 }), parseLun(0), host, AbortSignal.abort())).rejects.toThrow();

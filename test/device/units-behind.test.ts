@@ -10,15 +10,18 @@ describe('unitsBehind()', () => {
     await world.driver.connect(INFO);
     const sessions = await readSessions(world.host);
     expect(await unitsBehind('/dev/sda', sessions, world.host)).toEqual([{ target: IQN, lun: 1 }]);
-    expect(await unitsBehind('/dev/dm-0', sessions, world.host)).toEqual(Array.from({ length: 4 }, () => ({ target: IQN, lun: 1 })));
+    expect(await unitsBehind('/dev/dm-0', sessions, world.host)).toEqual(
+      Array.from({ length: 4 }, () => ({ target: IQN, lun: 1 })),
+    );
   });
 
-  test('names none for a device that is gone, that is no iSCSI disk, or whose path is no device\'s', async () => {
+  test("names none for a device that is gone, that is no iSCSI disk, or whose path is no device's", async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     const sessions = await readSessions(world.host);
     world.host.tree.blockDevice('/dev/vda');
-    for (const path of ['/dev/sdz', '/dev/vda', '/images/a']) expect(await unitsBehind(path, sessions, world.host)).toEqual([]);
+    for (const path of ['/dev/sdz', '/dev/vda', '/images/a'])
+      expect(await unitsBehind(path, sessions, world.host)).toEqual([]);
     expect(await unitsBehind('/dev/sda', [], world.host)).toEqual([]);
   });
 });

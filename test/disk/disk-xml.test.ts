@@ -37,9 +37,16 @@ const xmlOf = ({ connection_info, disk_info, secret_uuid }: Vector): string =>
 
 /** Elements and attributes in their order, without the blanks between elements. */
 const parsed = (xml: string): unknown =>
-  new XMLParser({ preserveOrder: true, ignoreAttributes: false, parseTagValue: false, parseAttributeValue: false, trimValues: true }).parse(xml);
+  new XMLParser({
+    preserveOrder: true,
+    ignoreAttributes: false,
+    parseTagValue: false,
+    parseAttributeValue: false,
+    trimValues: true,
+  }).parse(xml);
 
-const attributesInOrder = (xml: string): readonly string[] => [...xml.matchAll(/([\w-]+)="/g)].map(([, name]) => name ?? '');
+const attributesInOrder = (xml: string): readonly string[] =>
+  [...xml.matchAll(/([\w-]+)="/g)].map(([, name]) => name ?? '');
 
 test.each(vectors.filter(({ expected }) => expected.xml !== undefined))('diskXml() equals nova: $name', (vector) => {
   const xml = xmlOf(vector);
@@ -47,9 +54,12 @@ test.each(vectors.filter(({ expected }) => expected.xml !== undefined))('diskXml
   expect(attributesInOrder(xml)).toEqual(attributesInOrder(vector.expected.xml ?? ''));
 });
 
-test.each(vectors.filter(({ expected }) => expected.xml !== undefined && !expected.xml.includes('&lt;')))("diskXml() keeps to libvirt's schema: $name", (vector) => {
-  schema.validate(xmlOf(vector));
-});
+test.each(vectors.filter(({ expected }) => expected.xml !== undefined && !expected.xml.includes('&lt;')))(
+  "diskXml() keeps to libvirt's schema: $name",
+  (vector) => {
+    schema.validate(xmlOf(vector));
+  },
+);
 
 test("libvirt's schema is awake: it refuses nova's serial with XML characters", () => {
   const strange = vectors.find(({ name }) => name === 'serial with xml characters');
@@ -58,9 +68,17 @@ test("libvirt's schema is awake: it refuses nova's serial with XML characters", 
   }).toThrow();
 });
 
-test.each(vectors.filter(({ expected }) => expected.error !== undefined))('nova refuses, and so does readConnectionInfo(): $name', (vector) => {
-  expect(() => xmlOf(vector)).toThrow(expect.objectContaining({ code: 'CONNECTION_INFO_INVALID', message: expect.stringContaining('access_mode') as unknown }));
-});
+test.each(vectors.filter(({ expected }) => expected.error !== undefined))(
+  'nova refuses, and so does readConnectionInfo(): $name',
+  (vector) => {
+    expect(() => xmlOf(vector)).toThrow(
+      expect.objectContaining({
+        code: 'CONNECTION_INFO_INVALID',
+        message: expect.stringContaining('access_mode') as unknown,
+      }),
+    );
+  },
+);
 
 test('diskXml() prints two blanks a level, a newline at the end and no XML declaration', () => {
   const [plain] = vectors;
@@ -77,11 +95,21 @@ test('diskXml() writes every throttle', () => {
 
 test("diskXml() writes nova's attributes first, then those that nova has not as libvirt prints them (W-28)", () => {
   const disk = (info: object): string =>
-    diskXml(makeDiskConfig(readConnectionInfo({ ...vectors[0]?.connection_info, data: { ...vectors[0]?.connection_info.data, discard: true } }), readDiskInfo(info), { devicePath: '/dev/sdb', secretUuid: undefined, options: DEFAULTS }));
+    diskXml(
+      makeDiskConfig(
+        readConnectionInfo({
+          ...vectors[0]?.connection_info,
+          data: { ...vectors[0]?.connection_info.data, discard: true },
+        }),
+        readDiskInfo(info),
+        { devicePath: '/dev/sdb', secretUuid: undefined, options: DEFAULTS },
+      ),
+    );
   const policies = { detect_zeroes: 'unmap', error_policy: 'enospace', rerror_policy: 'report' };
   const virtio = disk({ dev: 'vdb', bus: 'virtio', ...policies, iothread: 2, queues: '4' });
   expect(virtio).toContain(
-    '<driver name="qemu" type="raw" cache="none" discard="unmap" io="native" error_policy="enospace" rerror_policy="report" iothread="2" detect_zeroes="unmap" queues="4"/>',
+    '<driver name="qemu" type="raw" cache="none" discard="unmap" io="native" error_policy="enospace" ' +
+      'rerror_policy="report" iothread="2" detect_zeroes="unmap" queues="4"/>',
   );
   const scsi = disk({ dev: 'sdb', bus: 'scsi', ...policies, rotation_rate: 1 });
   expect(scsi).toContain('<target dev="sdb" bus="scsi" rotation_rate="1"/>');
@@ -91,16 +119,22 @@ test("diskXml() writes nova's attributes first, then those that nova has not as 
 const serial = fc.stringMatching(/^[A-Za-z0-9_.+-][A-Za-z0-9_.+ -]{0,35}$/);
 const count = fc.nat().map(String);
 const size = fc.constantFrom(512, 4096);
-const maybe = <Value>(arbitrary: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> => fc.option(arbitrary, { nil: undefined });
+const maybe = <Value>(arbitrary: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> =>
+  fc.option(arbitrary, { nil: undefined });
 
 /** A total, or limits for reads and writes: libvirt takes one or the other of each measure. */
 const qosSpecs: fc.Arbitrary<QosSpecs> = fc
-  .record({ total: fc.boolean(), values: fc.array(maybe(count), { minLength: QOS_KEYS.length, maxLength: QOS_KEYS.length }) })
+  .record({
+    total: fc.boolean(),
+    values: fc.array(maybe(count), { minLength: QOS_KEYS.length, maxLength: QOS_KEYS.length }),
+  })
   .map(({ total, values }) =>
     Object.fromEntries(
       QOS_KEYS.flatMap((key, index) => {
         const value = values[index];
-        return value === undefined || (key !== 'size_iops_sec' && key.startsWith('total') !== total) ? [] : [[key, value]];
+        return value === undefined || (key !== 'size_iops_sec' && key.startsWith('total') !== total)
+          ? []
+          : [[key, value]];
       }),
     ),
   );
@@ -150,21 +184,30 @@ const readBack = (xml: string, path: string): string | undefined => {
   }
 };
 
-test.each(['a&b', '&amp;', '&#38;&lt;', '<x y="z">\'', ']]>', '😀'])('diskXml() gives a parser back what it was given: %s', (text) => {
-  const [config] = fc.sample(diskConfig, { numRuns: 1, seed: 1 });
-  if (config === undefined) throw new Error('no sample');
-  const xml = diskXml({ ...config, serial: text, sourcePath: `/dev/${text}` });
-  expect(readBack(xml, '/disk/serial')).toBe(text);
-  expect(readBack(xml, '/disk/source/@dev')).toBe(`/dev/${text}`);
-});
+test.each(['a&b', '&amp;', '&#38;&lt;', '<x y="z">\'', ']]>', '😀'])(
+  'diskXml() gives a parser back what it was given: %s',
+  (text) => {
+    const [config] = fc.sample(diskConfig, { numRuns: 1, seed: 1 });
+    if (config === undefined) throw new Error('no sample');
+    const xml = diskXml({ ...config, serial: text, sourcePath: `/dev/${text}` });
+    expect(readBack(xml, '/disk/serial')).toBe(text);
+    expect(readBack(xml, '/disk/source/@dev')).toBe(`/dev/${text}`);
+  },
+);
 
-test.each(['\u0000', '\u0001', 'a\nb', '\u007f', '\ud800', '\uffff'])('diskXml() refuses what XML 1.0 cannot hold: %j', (text) => {
-  const [config] = fc.sample(diskConfig, { numRuns: 1, seed: 1 });
-  if (config === undefined) throw new Error('no sample');
-  for (const bad of [{ ...config, serial: text }, { ...config, sourcePath: `/dev/${text}` }]) {
-    expect(codeOf(() => diskXml(bad))).toBe('CONNECTION_INFO_INVALID');
-  }
-});
+test.each(['\u0000', '\u0001', 'a\nb', '\u007f', '\ud800', '\uffff'])(
+  'diskXml() refuses what XML 1.0 cannot hold: %j',
+  (text) => {
+    const [config] = fc.sample(diskConfig, { numRuns: 1, seed: 1 });
+    if (config === undefined) throw new Error('no sample');
+    for (const bad of [
+      { ...config, serial: text },
+      { ...config, sourcePath: `/dev/${text}` },
+    ]) {
+      expect(codeOf(() => diskXml(bad))).toBe('CONNECTION_INFO_INVALID');
+    }
+  },
+);
 
 const codeOf = (act: () => unknown): string | undefined => {
   try {

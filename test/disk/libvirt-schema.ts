@@ -5,11 +5,19 @@ import { xmlRegisterFsInputProviders } from 'libxml2-wasm/lib/nodejs.mjs';
 
 const FOLDERS = [process.env['LIBVIRT_VOLUME_SCHEMAS'], '/usr/share/libvirt/schemas'];
 
-/** libvirt's own RelaxNG for one `<disk>`. @throws {Error} that says how to get the schemas when this machine has none */
+/**
+ * libvirt's own RelaxNG for one `<disk>`.
+ * @throws {Error} that says how to get the schemas when this machine has none
+ */
 export function libvirtDiskSchema(): { validate(xml: string): void } {
-  const folder = FOLDERS.find((candidate) => candidate !== undefined && existsSync(join(candidate, 'domainoverrides.rng')));
+  const folder = FOLDERS.find(
+    (candidate) => candidate !== undefined && existsSync(join(candidate, 'domainoverrides.rng')),
+  );
   if (folder === undefined) {
-    throw new Error("libvirt's RelaxNG schemas are not here: apt-get install libvirt0, or name their folder in LIBVIRT_VOLUME_SCHEMAS");
+    throw new Error(
+      "libvirt's RelaxNG schemas are not here: apt-get install libvirt0, or name their folder in " +
+        'LIBVIRT_VOLUME_SCHEMAS',
+    );
   }
   xmlRegisterFsInputProviders();
   // libxml2 plans to drop RelaxNG some day; libvirt's schemas have no other form.
@@ -29,7 +37,8 @@ export function libvirtDiskSchema(): { validate(xml: string): void } {
 
 /** domaincommon.rng alone refuses every disk: what it leaves open is in domainoverrides.rng. */
 function grammar(folder: string): string {
-  return `<grammar xmlns="http://relaxng.org/ns/structure/1.0" datatypeLibrary="http://www.w3.org/2001/XMLSchema-datatypes">
+  return `<grammar xmlns="http://relaxng.org/ns/structure/1.0"
+      datatypeLibrary="http://www.w3.org/2001/XMLSchema-datatypes">
     <include href="${join(folder, 'domainoverrides.rng')}"/>
     <start><ref name="disk"/></start>
   </grammar>`;

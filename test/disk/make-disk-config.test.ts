@@ -12,7 +12,10 @@ type Settings = Pick<VolumeOptions, 'blockCacheMode' | 'useDefaultAioModeForVolu
 
 const schema = libvirtDiskSchema();
 
-const connectionOf = ({ data, ...top }: { readonly data?: object; readonly [key: string]: unknown } = {}): VolumeFacts =>
+const connectionOf = ({
+  data,
+  ...top
+}: { readonly data?: object; readonly [key: string]: unknown } = {}): VolumeFacts =>
   readConnectionInfo({
     driver_volume_type: 'iscsi',
     data: { target_portal: '192.0.2.1:3260', target_iqn: 'iqn.2010-10.org.openstack:volume-1', target_lun: 1, ...data },
@@ -20,7 +23,11 @@ const connectionOf = ({ data, ...top }: { readonly data?: object; readonly [key:
   });
 
 /** Every configuration made here is also shown to libvirt's schema. */
-const make = (info: Parameters<typeof connectionOf>[0] = {}, settings: Partial<Settings> = {}, disk: object = {}): DiskConfig => {
+const make = (
+  info: Parameters<typeof connectionOf>[0] = {},
+  settings: Partial<Settings> = {},
+  disk: object = {},
+): DiskConfig => {
   const config = makeDiskConfig(connectionOf(info), readDiskInfo({ dev: 'sdb', bus: 'scsi', ...disk }), {
     devicePath: '/dev/sdb',
     secretUuid: undefined,
@@ -36,21 +43,32 @@ test('makeDiskConfig() caches nothing unless it is told to', () => {
 });
 
 test('makeDiskConfig() caches nothing of a disk that several guests share, whatever it is told', () => {
-  expect(make({ multiattach: true }, { blockCacheMode: 'writeback' })).toMatchObject({ cache: 'none', io: 'native', shareable: true });
+  expect(make({ multiattach: true }, { blockCacheMode: 'writeback' })).toMatchObject({
+    cache: 'none',
+    io: 'native',
+    shareable: true,
+  });
 });
 
-test.each(CACHE_MODES)('makeDiskConfig() asks for native AIO only where the page cache is passed by: %s', (blockCacheMode) => {
-  const io = blockCacheMode === 'none' || blockCacheMode === 'directsync' ? 'native' : 'threads';
-  expect(make({}, { blockCacheMode }).io).toBe(io);
-});
+test.each(CACHE_MODES)(
+  'makeDiskConfig() asks for native AIO only where the page cache is passed by: %s',
+  (blockCacheMode) => {
+    const io = blockCacheMode === 'none' || blockCacheMode === 'directsync' ? 'native' : 'threads';
+    expect(make({}, { blockCacheMode }).io).toBe(io);
+  },
+);
 
-test("makeDiskConfig() leaves the AIO mode to libvirt with use_default_aio_mode_for_volumes", () => {
+test('makeDiskConfig() leaves the AIO mode to libvirt with use_default_aio_mode_for_volumes', () => {
   expect(make({}, { useDefaultAioModeForVolumes: true }).io).toBeUndefined();
 });
 
 test('makeDiskConfig() takes block sizes as numbers and as text, and keeps them and the serial from a lun (W-28, R107)', () => {
   const info = { serial: 'volume-1', data: { logical_block_size: '512', physical_block_size: 4096 } };
-  expect(make(info, {}, { type: 'lun' })).toMatchObject({ serial: undefined, logicalBlockSize: undefined, physicalBlockSize: undefined });
+  expect(make(info, {}, { type: 'lun' })).toMatchObject({
+    serial: undefined,
+    logicalBlockSize: undefined,
+    physicalBlockSize: undefined,
+  });
   expect(make(info)).toMatchObject({ serial: 'volume-1', logicalBlockSize: 512, physicalBlockSize: 4096 });
 });
 
@@ -70,44 +88,83 @@ test('makeDiskConfig() gives no alias that libvirt would drop', () => {
 
 test('makeDiskConfig() hands on discard, read-only and throttles', () => {
   expect(make({ data: { discard: true, access_mode: 'ro', qos_specs: { total_iops_sec: 100 } } })).toMatchObject({
-    discard: 'unmap', readonly: true, qos: { total_iops_sec: '100' },
+    discard: 'unmap',
+    readonly: true,
+    qos: { total_iops_sec: '100' },
   });
 });
 
 test('makeDiskConfig() takes detect_zeroes = unmap only for a disk that unmaps (W-28)', () => {
-  expect(make({ data: { discard: true } }, {}, { detect_zeroes: 'unmap' })).toMatchObject({ discard: 'unmap', target: { detectZeroes: 'unmap' } });
-  for (const detect_zeroes of ['on', 'off']) expect(make({}, {}, { detect_zeroes })).toMatchObject({ discard: undefined, target: { detectZeroes: detect_zeroes } });
+  expect(make({ data: { discard: true } }, {}, { detect_zeroes: 'unmap' })).toMatchObject({
+    discard: 'unmap',
+    target: { detectZeroes: 'unmap' },
+  });
+  for (const detect_zeroes of ['on', 'off'])
+    expect(make({}, {}, { detect_zeroes })).toMatchObject({
+      discard: undefined,
+      target: { detectZeroes: detect_zeroes },
+    });
   for (const data of [{}, { discard: false }]) {
-    expect(() => make({ data }, {}, { detect_zeroes: 'unmap' })).toThrow(expect.objectContaining({ code: 'DISK_INFO_INVALID', details: { key: 'detect_zeroes' }, message: expect.stringContaining('data.discard') as unknown }));
+    expect(() => make({ data }, {}, { detect_zeroes: 'unmap' })).toThrow(
+      expect.objectContaining({
+        code: 'DISK_INFO_INVALID',
+        details: { key: 'detect_zeroes' },
+        message: expect.stringContaining('data.discard') as unknown,
+      }),
+    );
   }
 });
 
-/** What libvirt refuses: io='native' over a page cache (src/qemu/qemu_validate.c). Whether the disk unmaps is no concern of either. */
-const CACHES = CACHE_MODES.flatMap((blockCacheMode) => [true, false].flatMap((multiattach) => [true, false].map((discard) => ({ blockCacheMode, multiattach, discard }))));
-test.each(CACHES)('makeDiskConfig() agrees with itself in cache, io, discard and sharing: %j', ({ blockCacheMode, multiattach, discard }) => {
-  const cache = multiattach ? 'none' : blockCacheMode;
-  const io = cache === 'none' || cache === 'directsync' ? 'native' : 'threads';
-  const info = { multiattach, data: { discard } };
-  const expected = { cache, discard: discard ? 'unmap' : undefined, shareable: multiattach };
-  expect(make(info, { blockCacheMode })).toMatchObject({ ...expected, io });
-  expect(make(info, { blockCacheMode, useDefaultAioModeForVolumes: true })).toMatchObject({ ...expected, io: undefined });
-});
+/**
+ * What libvirt refuses: io='native' over a page cache (src/qemu/qemu_validate.c). Whether the disk unmaps is no concern
+ * of either.
+ */
+const CACHES = CACHE_MODES.flatMap((blockCacheMode) =>
+  [true, false].flatMap((multiattach) => [true, false].map((discard) => ({ blockCacheMode, multiattach, discard }))),
+);
+test.each(CACHES)(
+  'makeDiskConfig() agrees with itself in cache, io, discard and sharing: %j',
+  ({ blockCacheMode, multiattach, discard }) => {
+    const cache = multiattach ? 'none' : blockCacheMode;
+    const io = cache === 'none' || cache === 'directsync' ? 'native' : 'threads';
+    const info = { multiattach, data: { discard } };
+    const expected = { cache, discard: discard ? 'unmap' : undefined, shareable: multiattach };
+    expect(make(info, { blockCacheMode })).toMatchObject({ ...expected, io });
+    expect(make(info, { blockCacheMode, useDefaultAioModeForVolumes: true })).toMatchObject({
+      ...expected,
+      io: undefined,
+    });
+  },
+);
 
 test.each([
-  ['virtio', { detect_zeroes: 'on' }], ['virtio', { error_policy: 'stop' }], ['virtio', { rerror_policy: 'stop' }], ['virtio', { iothread: 1 }], ['virtio', { queues: 1 }], ['scsi', { rotation_rate: 1 }],
-])('makeDiskConfig() refuses what only QEMU has for another hypervisor, which would not say that it has it not: %s %j (W-28)', (bus, setting) => {
-  const disk = { bus, dev: bus === 'virtio' ? 'vdb' : 'sdb', ...setting };
-  expect(make({}, { virtType: 'qemu' }, disk).driverName).toBe('qemu');
-  const [key = ''] = Object.keys(setting);
-  expect(() => make({}, { virtType: 'lxc' }, disk)).toThrow(expect.objectContaining({ code: 'DISK_INFO_INVALID', details: { key } }));
-});
+  ['virtio', { detect_zeroes: 'on' }],
+  ['virtio', { error_policy: 'stop' }],
+  ['virtio', { rerror_policy: 'stop' }],
+  ['virtio', { iothread: 1 }],
+  ['virtio', { queues: 1 }],
+  ['scsi', { rotation_rate: 1 }],
+])(
+  'makeDiskConfig() refuses what only QEMU has for another hypervisor, which would not say that it has it not: %s %j (W-28)',
+  (bus, setting) => {
+    const disk = { bus, dev: bus === 'virtio' ? 'vdb' : 'sdb', ...setting };
+    expect(make({}, { virtType: 'qemu' }, disk).driverName).toBe('qemu');
+    const [key = ''] = Object.keys(setting);
+    expect(() => make({}, { virtType: 'lxc' }, disk)).toThrow(
+      expect.objectContaining({ code: 'DISK_INFO_INVALID', details: { key } }),
+    );
+  },
+);
 
-test.each(['data.logical_block_size', 'data.physical_block_size'])('makeDiskConfig() refuses %s for a hypervisor without block sizes', (key) => {
-  const info = { data: { [key.replace('data.', '')]: '4096' } };
-  expect(() => make(info, { virtType: 'lxc' })).toThrow(
-    expect.objectContaining({ code: 'CONNECTION_INFO_INVALID', details: { key, virtType: 'lxc' } }),
-  );
-});
+test.each(['data.logical_block_size', 'data.physical_block_size'])(
+  'makeDiskConfig() refuses %s for a hypervisor without block sizes',
+  (key) => {
+    const info = { data: { [key.replace('data.', '')]: '4096' } };
+    expect(() => make(info, { virtType: 'lxc' })).toThrow(
+      expect.objectContaining({ code: 'CONNECTION_INFO_INVALID', details: { key, virtType: 'lxc' } }),
+    );
+  },
+);
 
 test.each([
   { devicePath: 'sdb', secretUuid: undefined },
@@ -115,7 +172,7 @@ test.each([
   { devicePath: '/dev/sdb', secretUuid: 'x' },
 ])('makeDiskConfig() refuses %j', (surroundings) => {
   const options: Settings = { blockCacheMode: undefined, useDefaultAioModeForVolumes: false, virtType: 'kvm' };
-  expect(() => makeDiskConfig(connectionOf(), readDiskInfo({ dev: 'vdb', bus: 'virtio' }), { ...surroundings, options })).toThrow(
-    expect.objectContaining({ code: 'USAGE' }),
-  );
+  expect(() =>
+    makeDiskConfig(connectionOf(), readDiskInfo({ dev: 'vdb', bus: 'virtio' }), { ...surroundings, options }),
+  ).toThrow(expect.objectContaining({ code: 'USAGE' }));
 });

@@ -3,7 +3,10 @@ import { readDiskInfo } from '../../src/disk/read-disk-info.js';
 
 test("readDiskInfo() reads nova's disk_info and ignores keys of other concern", () => {
   expect(readDiskInfo({ dev: 'vdb', bus: 'virtio', type: 'disk', boot_index: '1', format: null })).toEqual({
-    dev: 'vdb', bus: 'virtio', type: 'disk', unit: undefined,
+    dev: 'vdb',
+    bus: 'virtio',
+    type: 'disk',
+    unit: undefined,
   });
 });
 
@@ -16,7 +19,10 @@ test.each([0, 255, '0', '7', '255'])('readDiskInfo() reads the unit %j of a scsi
 });
 
 test.each([
-  ['disk_info', undefined], ['disk_info', null], ['disk_info', 'vdb'], ['disk_info', []],
+  ['disk_info', undefined],
+  ['disk_info', null],
+  ['disk_info', 'vdb'],
+  ['disk_info', []],
   ['dev', { bus: 'virtio' }],
   ['dev', { bus: 'virtio', dev: '' }],
   ['dev', { bus: 'virtio', dev: '/dev/vdb' }],
@@ -36,6 +42,10 @@ test.each([
   ['unit', { dev: 'vdb', bus: 'virtio', unit: 1 }],
 ])('readDiskInfo() names %s in %j, and what would be right', (key, value) => {
   expect(() => readDiskInfo(value)).toThrow(
-    expect.objectContaining({ code: 'DISK_INFO_INVALID', details: { key }, message: expect.stringMatching(new RegExp(`${key}.*expected`)) as unknown }),
+    expect.objectContaining({
+      code: 'DISK_INFO_INVALID',
+      details: { key },
+      message: expect.stringMatching(new RegExp(`${key}.*expected`)) as unknown,
+    }),
   );
 });

@@ -5,12 +5,34 @@ const VIRTIO = { dev: 'vdb', bus: 'virtio' };
 const SCSI = { dev: 'sdb', bus: 'scsi' };
 
 test('readDiskInfo() reads how the disk is run, numbers as text too, and takes null for absent (W-28)', () => {
-  expect(readDiskInfo({ ...VIRTIO, detect_zeroes: 'on', error_policy: 'enospace', rerror_policy: 'ignore', iothread: '3', queues: 1024, rotation_rate: null })).toEqual({
-    dev: 'vdb', bus: 'virtio', type: 'disk', detectZeroes: 'on', errorPolicy: 'enospace', rerrorPolicy: 'ignore', iothread: 3, queues: 1024,
+  expect(
+    readDiskInfo({
+      ...VIRTIO,
+      detect_zeroes: 'on',
+      error_policy: 'enospace',
+      rerror_policy: 'ignore',
+      iothread: '3',
+      queues: 1024,
+      rotation_rate: null,
+    }),
+  ).toEqual({
+    dev: 'vdb',
+    bus: 'virtio',
+    type: 'disk',
+    detectZeroes: 'on',
+    errorPolicy: 'enospace',
+    rerrorPolicy: 'ignore',
+    iothread: 3,
+    queues: 1024,
   });
 });
 
-test.each([['scsi', 1], ['sata', 7200], ['ide', '65534'], ['scsi', 1025]])('readDiskInfo() reads the rotation rate of a disk on %s: %j', (bus, rotation_rate) => {
+test.each([
+  ['scsi', 1],
+  ['sata', 7200],
+  ['ide', '65534'],
+  ['scsi', 1025],
+])('readDiskInfo() reads the rotation rate of a disk on %s: %j', (bus, rotation_rate) => {
   expect(readDiskInfo({ dev: 'sdb', bus, rotation_rate }).rotationRate).toBe(Number(rotation_rate));
 });
 
@@ -40,6 +62,10 @@ test.each<[string, object, unknown, string]>([
   ['rotation_rate', SCSI, 65535, 'expected 1 for a disk that does not rotate, or 1025 to 65534'],
 ])('readDiskInfo() refuses %s of %j: %j (W-28)', (key, disk, value, expected) => {
   expect(() => readDiskInfo({ ...disk, [key]: value })).toThrow(
-    expect.objectContaining({ code: 'DISK_INFO_INVALID', details: { key }, message: expect.stringContaining(expected) as unknown }),
+    expect.objectContaining({
+      code: 'DISK_INFO_INVALID',
+      details: { key },
+      message: expect.stringContaining(expected) as unknown,
+    }),
   );
 });

@@ -7,13 +7,24 @@ const check = (serial: string | undefined, bus: string, type = 'disk'): void => 
   requireGuestSerial({ serial }, readDiskInfo({ dev: bus === 'virtio' ? 'vdb' : 'sdb', bus, type }));
 };
 
-test.each(['virtio', 'scsi', 'sata', 'ide', 'usb'])('requireGuestSerial() takes every UUID, however little of it the bus shows: %s (W-28)', (bus) => {
-  for (const serial of [UUID, 'volume.7', 'a serial', undefined]) check(serial, bus);
-  if (bus !== 'scsi') check('x'.repeat(200), bus);
-});
+test.each(['virtio', 'scsi', 'sata', 'ide', 'usb'])(
+  'requireGuestSerial() takes every UUID, however little of it the bus shows: %s (W-28)',
+  (bus) => {
+    for (const serial of [UUID, 'volume.7', 'a serial', undefined]) check(serial, bus);
+    if (bus !== 'scsi') check('x'.repeat(200), bus);
+  },
+);
 
-test.each([['A<B>&C', 'virtio'], ['Größe', 'scsi'], ['a/b', 'sata'], ['a"b', 'virtio'], ['x'.repeat(37), 'scsi']])('requireGuestSerial() refuses what no disk of the guest can have: %j on %s (W-28)', (serial, bus) => {
-  expect(() => { check(serial, bus); }).toThrow(expect.objectContaining({ code: 'CONNECTION_INFO_INVALID', details: { key: 'serial' } }));
+test.each([
+  ['A<B>&C', 'virtio'],
+  ['Größe', 'scsi'],
+  ['a/b', 'sata'],
+  ['a"b', 'virtio'],
+  ['x'.repeat(37), 'scsi'],
+])('requireGuestSerial() refuses what no disk of the guest can have: %j on %s (W-28)', (serial, bus) => {
+  expect(() => {
+    check(serial, bus);
+  }).toThrow(expect.objectContaining({ code: 'CONNECTION_INFO_INVALID', details: { key: 'serial' } }));
 });
 
 test('requireGuestSerial() leaves the serial of a lun alone, which is not told to the guest', () => {

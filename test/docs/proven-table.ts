@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** A row of a page whose rows say what proves them: `| number | what | **status** words, with tests and files in backticks |`. */
+/**
+ * A row of a page whose rows say what proves them:
+ * `| number | what | **status** words, with tests and files in backticks |`.
+ */
 export interface ProvenRow {
   readonly number: string;
   readonly status: string;
@@ -17,16 +20,20 @@ const FILE = /^(?:src|test|lab|docs|config|examples)\/\S+$/;
 
 /** Every row that begins with a number. @throws {SyntaxError} that quotes one that is not of the form */
 export function readProvenRows(page: string): readonly ProvenRow[] {
-  return page.split('\n').filter((line) => /^\| [A-Z]+-?\d/.test(line)).map((line) => {
-    const { number, status, words } = ROW.exec(line)?.groups ?? {};
-    if (number === undefined || status === undefined || words === undefined) throw new SyntaxError(`Cannot read the row ${JSON.stringify(line)}`);
-    const quoted = [...words.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text);
-    const tests = quoted.flatMap((text) => {
-      const { file, title } = TEST.exec(text)?.groups ?? {};
-      return file === undefined || title === undefined ? [] : [{ file, title }];
+  return page
+    .split('\n')
+    .filter((line) => /^\| [A-Z]+-?\d/.test(line))
+    .map((line) => {
+      const { number, status, words } = ROW.exec(line)?.groups ?? {};
+      if (number === undefined || status === undefined || words === undefined)
+        throw new SyntaxError(`Cannot read the row ${JSON.stringify(line)}`);
+      const quoted = [...words.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text);
+      const tests = quoted.flatMap((text) => {
+        const { file, title } = TEST.exec(text)?.groups ?? {};
+        return file === undefined || title === undefined ? [] : [{ file, title }];
+      });
+      return { number, status, words, tests, files: quoted.filter((text) => FILE.test(text)) };
     });
-    return { number, status, words, tests, files: quoted.filter((text) => FILE.test(text)) };
-  });
 }
 
 /** Whether the file has a test, or a group of tests, of exactly this title. */

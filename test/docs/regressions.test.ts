@@ -1,13 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { hasTest, readProvenRows } from './proven-table.js';
+import { readPage } from './read-page.js';
 
-const page = readFileSync('docs/regressions.md', 'utf8');
+const page = readPage('docs/regressions.md');
 const rows = readProvenRows(page);
 const STATUSES = ['test', 'design', 'not applicable', 'open'];
 
 test('docs/regressions.md has every number exactly once', () => {
-  const upTo = (prefix: string, last: number): readonly string[] => Array.from({ length: last }, (_unused, index) => `${prefix}${index + 1}`);
+  const upTo = (prefix: string, last: number): readonly string[] =>
+    Array.from({ length: last }, (_unused, index) => `${prefix}${index + 1}`);
   const expected = [...upTo('R', 111), 'R66b', ...upTo('W-', 35)];
   expect(rows.map(({ number }) => number).toSorted()).toEqual(expected.toSorted());
 });
@@ -28,8 +30,15 @@ test('docs/regressions.md counts its rows', () => {
 
 test('a test with a number of docs/regressions.md in its title has its row', () => {
   const numbers = new Set(rows.map(({ number }) => number));
-  const named = ['test/driver/regressions.test.ts', 'test/driver/regressions-connect.test.ts', 'test/driver/regressions-disconnect.test.ts']
-    .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\((?:(?:R\d+b?|W-\d+)(?:, )?)+\)/g)].flatMap(([list]) => list.slice(1, -1).split(', ')));
+  const named = [
+    'test/driver/regressions.test.ts',
+    'test/driver/regressions-connect.test.ts',
+    'test/driver/regressions-disconnect.test.ts',
+  ].flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/\((?:(?:R\d+b?|W-\d+)(?:, )?)+\)/g)].flatMap(([list]) =>
+      list.slice(1, -1).split(', '),
+    ),
+  );
   expect(named.length).toBeGreaterThan(40);
   expect(named.filter((number) => !numbers.has(number))).toEqual([]);
 });

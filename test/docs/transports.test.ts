@@ -3,9 +3,15 @@ import { describe, expect, test } from '@jest/globals';
 import { parseConfigText } from '../../src/config/parse-config-text.js';
 import { TRANSPORT_FACTS } from '../../src/iface/transport-facts.js';
 import { TRANSPORTS } from '../../src/iface/transport.js';
+import { readPage } from './read-page.js';
 
-const page = readFileSync('docs/transports.md', 'utf8');
-const parts = new Map(page.split(/^## /m).slice(1).map((part) => [/^.*/.exec(part)?.[0] ?? '', part]));
+const page = readPage('docs/transports.md');
+const parts = new Map(
+  page
+    .split(/^## /m)
+    .slice(1)
+    .map((part) => [/^.*/.exec(part)?.[0] ?? '', part]),
+);
 const pages = ['docs/transports.md', 'docs/iser-migration.md', 'docs/several-ifaces.md'];
 
 describe('docs/transports.md', () => {
@@ -14,18 +20,23 @@ describe('docs/transports.md', () => {
     expect(page).toContain(`[${transport}](#${transport})`);
   });
 
-  test.each(TRANSPORTS)('the part of %s says what the code knows: config line, module, iscsiuio, whether an address is required', (transport) => {
-    const part = parts.get(transport) ?? '';
-    const { module, needsIscsiuio, ipaddress } = TRANSPORT_FACTS[transport];
-    expect(part).toMatch(/^```toml\n(?:#.*\n)?iscsi_iface = /m);
-    for (const said of ['Installed and loaded', 'Record', 'Address', 'MAC', 'VLAN']) expect(part).toContain(said);
-    expect(part).toContain(`\`${module}\``);
-    expect(part.includes('iscsiuio')).toBe(needsIscsiuio);
-    expect(part.includes('NO_IPADDRESS')).toBe(ipaddress === 'required');
-  });
+  test.each(TRANSPORTS)(
+    'the part of %s says what the code knows: config line, module, iscsiuio, whether an address is required',
+    (transport) => {
+      const part = parts.get(transport) ?? '';
+      const { module, needsIscsiuio, ipaddress } = TRANSPORT_FACTS[transport];
+      expect(part).toMatch(/^```toml\n(?:#.*\n)?iscsi_iface = /m);
+      for (const said of ['Installed and loaded', 'Record', 'Address', 'MAC', 'VLAN']) expect(part).toContain(said);
+      expect(part).toContain(`\`${module}\``);
+      expect(part.includes('iscsiuio')).toBe(needsIscsiuio);
+      expect(part.includes('NO_IPADDRESS')).toBe(ipaddress === 'required');
+    },
+  );
 
   test('explains every code of UnusableCode in its table, with what mends it, and no other', () => {
-    const [, union = ''] = /export type UnusableCode =\n((?: {2}\| '\w+'(?:;)?\n)+)/.exec(readFileSync('src/iface/hardware.ts', 'utf8')) ?? [];
+    const [, union = ''] =
+      /export type UnusableCode =\n((?: {2}\| '\w+'(?:;)?\n)+)/.exec(readFileSync('src/iface/hardware.ts', 'utf8')) ??
+      [];
     const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code]) => code ?? '');
     const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (.{10,}?) \| (.{10,}) \|$/gm)].map(([, code]) => code ?? '');
     expect(codes.length).toBeGreaterThan(10);
@@ -34,8 +45,14 @@ describe('docs/transports.md', () => {
 
   test('every command that mends, as the check gives it, is in the table', () => {
     const table = parts.get('What is checked before a login') ?? '';
-    const sources = ['src/iface/verify-iface.ts', 'src/iface/verify-path.ts'].map((file) => readFileSync(file, 'utf8')).join('\n');
-    const commands = [...sources.matchAll(/[`'](modprobe|dmesg|systemctl start \S+?|ip link set|ip address add|iscsiadm -m iface)(?=[ `'])/g)].map(([, command]) => command ?? '');
+    const sources = ['src/iface/verify-iface.ts', 'src/iface/verify-path.ts']
+      .map((file) => readFileSync(file, 'utf8'))
+      .join('\n');
+    const commands = [
+      ...sources.matchAll(
+        /[`'](modprobe|dmesg|systemctl start \S+?|ip link set|ip address add|iscsiadm -m iface)(?=[ `'])/g,
+      ),
+    ].map(([, command]) => command ?? '');
     expect(new Set(commands).size).toBe(6);
     for (const command of commands) expect(table).toContain(command);
   });
@@ -53,7 +70,12 @@ test.each(pages)('each configuration in %s is accepted', (file) => {
 test.each(pages)('each link of %s leads to a heading that is there', (file) => {
   for (const [, target = '', anchor = ''] of readFileSync(file, 'utf8').matchAll(/\]\(([\w./-]*)#([\w-]+)\)/g)) {
     const text = readFileSync(target === '' ? file : `docs/${target}`, 'utf8');
-    const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading.toLowerCase().replace(/[^\w\s-]/g, '').replaceAll(' ', '-'));
+    const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\s-]/g, '')
+        .replaceAll(' ', '-'),
+    );
     expect(anchors).toContain(anchor);
   }
 });

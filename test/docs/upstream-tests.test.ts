@@ -1,15 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { hasTest, readProvenRows } from './proven-table.js';
+import { readPage } from './read-page.js';
 
-const page = readFileSync('docs/upstream-tests.md', 'utf8');
+const page = readPage('docs/upstream-tests.md');
 const rows = readProvenRows(page);
 const STATUSES = ['test', 'differs', 'not applicable', 'open'];
 /** How many lines each part of the inventory has. */
 const PARTS: Readonly<Record<string, number>> = { I: 75, B: 6, L: 24, U: 8, N: 18, D: 15, P: 13 };
 
 test('docs/upstream-tests.md has every number exactly once, in order', () => {
-  const expected = Object.entries(PARTS).flatMap(([part, last]) => Array.from({ length: last }, (_unused, index) => `${part}${index + 1}`));
+  const expected = Object.entries(PARTS).flatMap(([part, last]) =>
+    Array.from({ length: last }, (_unused, index) => `${part}${index + 1}`),
+  );
   expect(rows.map(({ number }) => number)).toEqual(expected);
 });
 
@@ -22,5 +25,6 @@ test.each(rows)('docs/upstream-tests.md, $number: what is named is there', ({ st
 });
 
 test('docs/upstream-tests.md counts its rows', () => {
-  for (const status of STATUSES) expect(page).toContain(`| **${status}** | ${rows.filter((row) => row.status === status).length} |`);
+  for (const status of STATUSES)
+    expect(page).toContain(`| **${status}** | ${rows.filter((row) => row.status === status).length} |`);
 });

@@ -48,7 +48,10 @@ export class DoctorHost implements CommandRunner {
 
   /** A process in the form of /proc/PID/stat. @param state `S` sleeps, `T` is stopped, `D` waits for a disk */
   runs(name: string, pid: number, state: 'S' | 'T' | 't' | 'D' = 'S'): void {
-    this.tree.write(`/proc/${pid}/stat`, captured('host/stat-of-iscsid').replace(/^\d+ \(iscsid\) \S/, `${pid} (${name}) ${state}`));
+    this.tree.write(
+      `/proc/${pid}/stat`,
+      captured('host/stat-of-iscsid').replace(/^\d+ \(iscsid\) \S/, `${pid} (${name}) ${state}`),
+    );
     if (this.tree.kind(`/usr/sbin/${name}`) === undefined) this.tree.write(`/usr/sbin/${name}`, '');
     this.tree.symbolicLink(`/proc/${pid}/exe`, `/usr/sbin/${name}`);
   }
@@ -67,17 +70,35 @@ export class DoctorHost implements CommandRunner {
   }
 
   /** @param config the `[libvirt]` table of a config file */
-  async findings(config: Readonly<Record<string, unknown>> = {}, signal: AbortSignal = new AbortController().signal): Promise<readonly Finding[]> {
-    const { sysfs: { files, host, netAddresses }, libvirt, clock } = this;
+  async findings(
+    config: Readonly<Record<string, unknown>> = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<readonly Finding[]> {
+    const {
+      sysfs: { files, host, netAddresses },
+      libvirt,
+      clock,
+    } = this;
     const options = readOptions({ libvirt: config }, 'the test');
     const database = fakeDatabase(host, { commands: this, databaseRoot: options.databaseRoot });
-    return await new HostDoctor({ files, database, commands: this, clock, netAddresses, libvirt, options, failedTransports: async () => this.failed }).examine('the test', signal);
+    return await new HostDoctor({
+      files,
+      database,
+      commands: this,
+      clock,
+      netAddresses,
+      libvirt,
+      options,
+      failedTransports: async () => this.failed,
+    }).examine('the test', signal);
   }
 
   /** Whatever is not well, one line each: `error CODE message | mend`. */
   async problems(config: Readonly<Record<string, unknown>> = {}): Promise<readonly string[]> {
     const problems = (await this.findings(config)).filter(({ severity }) => severity !== 'ok');
-    return problems.map(({ severity, code, message, mend }) => `${severity} ${code} ${message} | ${mend ?? 'no command'}`);
+    return problems.map(
+      ({ severity, code, message, mend }) => `${severity} ${code} ${message} | ${mend ?? 'no command'}`,
+    );
   }
 }
 

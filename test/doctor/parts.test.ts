@@ -11,16 +11,22 @@ import { shellWords } from '../../src/base/shell-words.js';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import { knowCoreErrors } from '../host/core-errors.js';
 import { captured } from '../initiator/captured.js';
+import { readPage } from '../docs/read-page.js';
 
 knowCoreErrors();
 
 test('shellWords(): a shell reads exactly the words', () => {
-  expect(shellWords('-T', 'iqn.2026-11.org.example:one', '-p', '[fd00::1]:3260')).toBe("-T iqn.2026-11.org.example:one -p '[fd00::1]:3260'");
+  expect(shellWords('-T', 'iqn.2026-11.org.example:one', '-p', '[fd00::1]:3260')).toBe(
+    "-T iqn.2026-11.org.example:one -p '[fd00::1]:3260'",
+  );
   const word = fc.string({ minLength: 1, unit: 'grapheme-ascii' }).filter((text) => !text.includes('\0'));
-  fc.assert(fc.property(fc.array(word, { minLength: 1, maxLength: 4 }), (words) => {
-    const printed = execFileSync('sh', ['-c', `printf '%s\\0' ${shellWords(...words)}`], { encoding: 'utf8' });
-    expect(printed.split('\0').slice(0, -1)).toEqual(words);
-  }), { numRuns: 30 });
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 4 }), (words) => {
+      const printed = execFileSync('sh', ['-c', `printf '%s\\0' ${shellWords(...words)}`], { encoding: 'utf8' });
+      expect(printed.split('\0').slice(0, -1)).toEqual(words);
+    }),
+    { numRuns: 30 },
+  );
 });
 
 describe('mounts', () => {
@@ -33,22 +39,56 @@ describe('mounts', () => {
   });
 
   test.each([
-    ['an empty source', '99 23 0:99 / /mnt rw,relatime - tmpfs  rw,size=1k', { point: '/mnt', type: 'tmpfs', readOnly: false }],
-    ['no optional fields, and a root of its own', '99 23 8:1 /sub /mnt ro - ext4 /dev/sda1 rw', { point: '/mnt', type: 'ext4', readOnly: true }],
-    ['many optional fields', '99 23 8:1 / /mnt rw shared:1 master:2 propagate_from:3 unbindable new:4 - ext4 /dev/sda1 ro', { point: '/mnt', type: 'ext4', readOnly: true }],
-    ['blanks, tabs and backslashes in octal', String.raw`99 23 0:9 / /mnt\040a\011b\012c\134d\043 rw - fuse.s\043 a\040b rw`, { point: '/mnt a\tb\nc\\d#', type: 'fuse.s#', readOnly: false }],
-    ['a hyphen for a source and for a root', '99 23 0:9 - /- rw - tmpfs - rw', { point: '/-', type: 'tmpfs', readOnly: false }],
-    ['options with blanks in them', '99 23 0:9 / /mnt rw - cifs //s/x rw,username=a b,ro', { point: '/mnt', type: 'cifs', readOnly: true }],
-    ['no options of the file system', '99 23 0:9 / /mnt rw - tmpfs tmpfs', { point: '/mnt', type: 'tmpfs', readOnly: false }],
+    [
+      'an empty source',
+      '99 23 0:99 / /mnt rw,relatime - tmpfs  rw,size=1k',
+      { point: '/mnt', type: 'tmpfs', readOnly: false },
+    ],
+    [
+      'no optional fields, and a root of its own',
+      '99 23 8:1 /sub /mnt ro - ext4 /dev/sda1 rw',
+      { point: '/mnt', type: 'ext4', readOnly: true },
+    ],
+    [
+      'many optional fields',
+      '99 23 8:1 / /mnt rw shared:1 master:2 propagate_from:3 unbindable new:4 - ext4 /dev/sda1 ro',
+      { point: '/mnt', type: 'ext4', readOnly: true },
+    ],
+    [
+      'blanks, tabs and backslashes in octal',
+      String.raw`99 23 0:9 / /mnt\040a\011b\012c\134d\043 rw - fuse.s\043 a\040b rw`,
+      { point: '/mnt a\tb\nc\\d#', type: 'fuse.s#', readOnly: false },
+    ],
+    [
+      'a hyphen for a source and for a root',
+      '99 23 0:9 - /- rw - tmpfs - rw',
+      { point: '/-', type: 'tmpfs', readOnly: false },
+    ],
+    [
+      'options with blanks in them',
+      '99 23 0:9 / /mnt rw - cifs //s/x rw,username=a b,ro',
+      { point: '/mnt', type: 'cifs', readOnly: true },
+    ],
+    [
+      'no options of the file system',
+      '99 23 0:9 / /mnt rw - tmpfs tmpfs',
+      { point: '/mnt', type: 'tmpfs', readOnly: false },
+    ],
   ])('parseMounts() reads a line with %s', (_what, line, mount) => {
     expect(parseMounts(line)).toEqual([mount]);
     expect(parseMounts(`what is this\n${captured('host/mountinfo')}${line}\n99 23\n`)).toEqual([...mounts, mount]);
   });
 
   test('parseMounts() reads any text', () => {
-    fc.assert(fc.property(fc.array(fc.oneof(fc.string(), fc.constantFrom(' ', ' - ', '\n', '99 23 0:99 / /x rw', '\\040', '\\777'))), (parts) => {
-      for (const { point, type } of parseMounts(parts.join(''))) expect([typeof point, type.length > 0]).toEqual(['string', true]);
-    }));
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.string(), fc.constantFrom(' ', ' - ', '\n', '99 23 0:99 / /x rw', '\\040', '\\777'))),
+        (parts) => {
+          for (const { point, type } of parseMounts(parts.join('')))
+            expect([typeof point, type.length > 0]).toEqual(['string', true]);
+        },
+      ),
+    );
   });
 
   test('mountOf() takes the last of those on one place', () => {
@@ -59,17 +99,20 @@ describe('mounts', () => {
 });
 
 test('mapLimited() keeps the order, does all, and never more than sixteen at a time', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 60 }), async (turns) => {
-    let [now, most] = [0, 0];
-    const done = await mapLimited(turns, async (turn) => {
-      most = Math.max(most, ++now);
-      for (let step = 0; step < turn; step++) await Promise.resolve();
-      now--;
-      return turn * 2;
-    });
-    expect(done).toEqual(turns.map((turn) => turn * 2));
-    expect(most).toBeLessThanOrEqual(16);
-  }), { numRuns: 50 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 60 }), async (turns) => {
+      let [now, most] = [0, 0];
+      const done = await mapLimited(turns, async (turn) => {
+        most = Math.max(most, ++now);
+        for (let step = 0; step < turn; step++) await Promise.resolve();
+        now--;
+        return turn * 2;
+      });
+      expect(done).toEqual(turns.map((turn) => turn * 2));
+      expect(most).toBeLessThanOrEqual(16);
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test('readProcesses() finds this very process by its name, and not those that are not asked for', async () => {
@@ -81,18 +124,28 @@ test('readProcesses() finds this very process by its name, and not those that ar
 });
 
 test.each([
-  [captured('host/os-release'), 'apt-get install open-iscsi'], ['ID=ubuntu\nID_LIKE=debian\n', 'apt-get install open-iscsi'],
-  ['ID="rocky"\nID_LIKE="rhel centos fedora"\n', 'dnf install iscsi-initiator-utils'], ['ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', 'zypper install open-iscsi'], ['ID=alpine\n', undefined], ['', undefined],
+  [captured('host/os-release'), 'apt-get install open-iscsi'],
+  ['ID=ubuntu\nID_LIKE=debian\n', 'apt-get install open-iscsi'],
+  ['ID="rocky"\nID_LIKE="rhel centos fedora"\n', 'dnf install iscsi-initiator-utils'],
+  ['ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', 'zypper install open-iscsi'],
+  ['ID=alpine\n', undefined],
+  ['', undefined],
 ])('packageCommand() of %j', (osRelease, expected) => {
   expect(packageCommand(osRelease, 'install')).toBe(expected);
 });
 
 test('docs/doctor.md explains every code under a heading of its own, in the section of its severity, and no other', () => {
-  const sections = readFileSync('docs/doctor.md', 'utf8').split(/^## /m).slice(1);
+  const sections = readPage('docs/doctor.md').split(/^## /m).slice(1);
   const documented = sections.flatMap((section) => {
     const severity = { 'Errors\n': 'error', 'Warnings\n': 'warning' }[/^.*\n/.exec(section)?.[0] ?? ''];
     return [...section.matchAll(/^### ([A-Z_]+)$/gm)].map(([, code]) => `${severity ?? 'neither'} ${code ?? ''}`);
   });
-  const wellAndGood = [...(sections.find((section) => section.startsWith('What is well\n')) ?? '').matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, code]) => `ok ${code ?? ''}`);
-  expect([...documented, ...wellAndGood].sort()).toEqual(Object.entries(FINDING_SEVERITY).map(([code, severity]) => `${severity} ${code}`).sort());
+  const wellAndGood = [
+    ...(sections.find((section) => section.startsWith('What is well\n')) ?? '').matchAll(/^\| `([A-Z_]+)` \|/gm),
+  ].map(([, code]) => `ok ${code ?? ''}`);
+  expect([...documented, ...wellAndGood].sort()).toEqual(
+    Object.entries(FINDING_SEVERITY)
+      .map(([code, severity]) => `${severity} ${code}`)
+      .sort(),
+  );
 });

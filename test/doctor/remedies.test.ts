@@ -38,17 +38,53 @@ const PROGRAMS = [
   'zypper',
 ];
 /** `multipathd runs` and the like are sentences. */
-const SENTENCE = '(?:did|does|ended|finds|guest|has|hung|is|keeps|lists|made|makes|printed|runs?|says|shows|the|waits)\\b';
+const SENTENCE =
+  '(?:did|does|ended|finds|guest|has|hung|is|keeps|lists|made|makes|printed|runs?|says|shows|the|waits)\\b';
 const COMMAND = new RegExp(`(?:^|&& |\\|\\| |: )(?:${PROGRAMS.join('|')}) (?!${SENTENCE})(?:[-\\w$/"']|$)`);
 
+/** Text as the code makes it, of one literal or of several that are added up. */
+interface MadeText {
+  /** Its expressions as they stand in the code: `${…}`. */
+  readonly text: string;
+  readonly expressions: readonly { readonly node: ts.Expression; readonly before: string }[];
+}
+
+const isSum = (node: ts.Node): node is ts.BinaryExpression =>
+  ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken;
+
+/** @returns undefined for what makes no text */
+function madeText(node: ts.Node): MadeText | undefined {
+  if (ts.isStringLiteralLike(node)) return { text: node.text, expressions: [] };
+  if (ts.isTemplateExpression(node)) {
+    return node.templateSpans.reduce<MadeText>(
+      (made, { expression, literal }) => withExpression(made, expression, literal.text),
+      { text: node.head.text, expressions: [] },
+    );
+  }
+  if (!isSum(node)) return undefined;
+  const [left, right] = [madeText(node.left), madeText(node.right)];
+  if (left === undefined) return undefined;
+  if (right === undefined) return withExpression(left, node.right, '');
+  const expressions = right.expressions.map((one) => ({ ...one, before: left.text + one.before }));
+  return { text: left.text + right.text, expressions: [...left.expressions, ...expressions] };
+}
+
+function withExpression({ text, expressions }: MadeText, node: ts.Expression, literal: string): MadeText {
+  return {
+    text: `${text}\${${node.getText()}}${literal}`,
+    expressions: [...expressions, { node, before: text }],
+  };
+}
+
 /** Text that is a command, or ends with one, in whatever file of the library: its remedies are among it. */
-function commandsIn(file: string): readonly ts.Node[] {
+function commandsIn(file: string): readonly MadeText[] {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
-  const found: ts.Node[] = [];
+  const found: MadeText[] = [];
   const visit = (node: ts.Node): void => {
-    if ((ts.isStringLiteralLike(node) || ts.isTemplateExpression(node)) && COMMAND.test(node.getText().slice(1)))
-      found.push(node);
-    else ts.forEachChild(node, visit);
+    const made = madeText(node);
+    if (made === undefined) ts.forEachChild(node, visit);
+    else if (COMMAND.test(made.text)) found.push(made);
+    else for (const { node: expression } of made.expressions) visit(expression);
   };
   visit(source);
   return found;
@@ -60,12 +96,19 @@ const ALL = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
   .map((file) => `src/${file}`)
   .filter((file) => !OWN.test(file))
-  .flatMap((file) => commandsIn(file).map((node) => ({ file, node, text: node.getText() })));
+  .flatMap((file) => commandsIn(file).map((made) => ({ file, ...made })));
 
 describe('a command that somebody is told to run', () => {
   test('is found by this test', () => {
     expect(ALL.length).toBeGreaterThan(40);
-    for (const one of ['GenerateName', 'rm ${shellWords(lock.path)}', '-o delete', 'mv -nvT', 'virsh blockjob', 'sysctl -w'])
+    for (const one of [
+      'GenerateName',
+      'rm ${shellWords(lock.path)}',
+      '-o delete',
+      'mv -nvT',
+      'virsh blockjob',
+      'sysctl -w',
+    ])
       expect(
         ALL.filter(({ file, text }) => `${file} ${text}`.includes(one) || readFileSync(file, 'utf8').includes(one)),
       ).not.toEqual([]);
@@ -77,26 +120,21 @@ describe('a command that somebody is told to run', () => {
     expect(text).not.toMatch(/\brm -[a-z]*r/);
     expect(text.replaceAll(/mv -nvT -- /g, '')).not.toMatch(/\bmv /); // over no file
     // a lock that nobody holds, a record of our own
-    if (/\brm /.test(text)) expect(text).toMatch(/rm \$\{shellWords\((?:lock\.path|this\.#path)\)\}|rm -f \$\{shellWords\(fileIn\(folders\)\)\}/);
+    if (/\brm /.test(text))
+      expect(text).toMatch(
+        /rm \$\{shellWords\((?:lock\.path|this\.#path)\)\}|rm -f \$\{shellWords\(fileIn\(folders\)\)\}/,
+      );
     if (text.includes('-delete')) expect(text).toContain('-type f -empty -delete');
     if (text.includes('-o delete')) expect(text).toMatch(/>> .* && iscsiadm .* -o delete/);
   });
 
   /** A name of this host: a shell must read it as one word. Numbers and constants of this library are. */
   const HARMLESS = /^(?:shellWords\(|[A-Z_]+$|suspect\.pid$|pids\.join|unit$|module$|deleteIfaceCommand\()/;
-  const templates = ALL.flatMap(({ file, node, text }) =>
-    ts.isTemplateExpression(node) ? [[`${file}: ${text}`, node] as const] : [],
+  const templates = ALL.filter(({ expressions }) => expressions.length > 0).map(
+    ({ file, text, expressions }) => [`${file}: ${text}`, expressions] as const,
   );
-  test.each(templates)('quotes what comes from the host: %s', (_where, { head, templateSpans }) => {
-    const before = (index: number): string =>
-      head.text +
-      templateSpans
-        .slice(0, index)
-        .map(({ literal }) => `x${literal.text}`)
-        .join('');
-    const words = templateSpans
-      .filter((_span, index) => COMMAND.test(before(index)))
-      .map(({ expression }) => expression.getText());
+  test.each(templates)('quotes what comes from the host: %s', (_where, expressions) => {
+    const words = expressions.filter(({ before }) => COMMAND.test(before)).map(({ node }) => node.getText());
     expect(words.filter((expression) => !HARMLESS.test(expression))).toEqual([]);
   });
 });

@@ -44,8 +44,15 @@ describe('after a swap', () => {
     const world = await openWithGuest();
     await world.swap();
     const before = await world.residue();
-    await expect(world.driver.detach(WEB1, world.from.info)).rejects.toMatchObject({ code: 'DEVICE_MISMATCH', details: { targetDev: 'vdb', target: world.to.target.iqn, lun: 1 } });
-    expect([disk(world)?.targetDev, disk(world, 'config')?.targetDev, await world.residue()]).toEqual(['vdb', 'vdb', before]);
+    await expect(world.driver.detach(WEB1, world.from.info)).rejects.toMatchObject({
+      code: 'DEVICE_MISMATCH',
+      details: { targetDev: 'vdb', target: world.to.target.iqn, lun: 1 },
+    });
+    expect([disk(world)?.targetDev, disk(world, 'config')?.targetDev, await world.residue()]).toEqual([
+      'vdb',
+      'vdb',
+      before,
+    ]);
   });
 
   test('detach() of the old volume, attached anew in the place of a third, takes that disk and not the one that has its name', async () => {
@@ -59,11 +66,14 @@ describe('after a swap', () => {
     expect(world.libvirt.disksOf('web1', 'config').map(({ alias }) => alias)).toEqual(['ua-new']);
   });
 
-  test('extend() tells the guest the new volume\'s size', async () => {
+  test("extend() tells the guest the new volume's size", async () => {
     const world = await openWithGuest();
     await world.swap();
     world.to.target.resize(1, 3n * GIB);
-    expect(await world.driver.extend(world.to.info, { domain: WEB1 })).toMatchObject({ guestResized: true, warnings: [] });
+    expect(await world.driver.extend(world.to.info, { domain: WEB1 })).toMatchObject({
+      guestResized: true,
+      warnings: [],
+    });
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(3n * GIB);
   });
 
@@ -80,7 +90,11 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
     const world = await openWithGuest();
     world.host.kernel.unflushable.add('/dev/sda');
     const { volume, oldReleased, warnings } = await world.swap();
-    expect([disk(world)?.sourcePath, oldReleased, warnings]).toEqual([volume.device.path, false, [expect.stringMatching(/^the old volume stays on this host; disconnect it: /)]]);
+    expect([disk(world)?.sourcePath, oldReleased, warnings]).toEqual([
+      volume.device.path,
+      false,
+      [expect.stringMatching(/^the old volume stays on this host; disconnect it: /)],
+    ]);
     world.host.kernel.unflushable.clear();
     expect(await world.driver.disconnect(world.from.info)).toEqual({ found: true, warnings: [] });
   });
@@ -88,9 +102,14 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
   test('a stored description that libvirt does not change is mended by another swap()', async () => {
     const world = await openWithGuest();
     const updateDevice = world.libvirt.updateDevice.bind(world.libvirt);
-    world.libvirt.updateDevice = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'no'); };
+    world.libvirt.updateDevice = async () => {
+      throw new VolumeError('LIBVIRT_REFUSED', 'no');
+    };
     const { oldReleased, warnings } = await world.swap();
-    expect([oldReleased, warnings]).toEqual([true, [expect.stringMatching(/^the guest's stored description does not name the new volume; swap again/)]]);
+    expect([oldReleased, warnings]).toEqual([
+      true,
+      [expect.stringMatching(/^the guest's stored description does not name the new volume; swap again/)],
+    ]);
     world.libvirt.updateDevice = updateDevice;
     expect((await world.swap()).warnings).toEqual([]);
     expect(disk(world, 'config')).toMatchObject({ alias: 'ua-new', sourcePath: NEW_NAME });
@@ -98,7 +117,9 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
 
   test('a stored description with the old name goes with detach() of the new volume', async () => {
     const world = await openWithGuest();
-    world.libvirt.updateDevice = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'no'); };
+    world.libvirt.updateDevice = async () => {
+      throw new VolumeError('LIBVIRT_REFUSED', 'no');
+    };
     await world.swap();
     expect(await world.driver.detach(WEB1, world.to.info)).toEqual({ found: true, warnings: [] });
     expect([disk(world), disk(world, 'config'), await world.residue()]).toEqual([undefined, undefined, []]);
@@ -107,7 +128,9 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
   test('a guest that sees the start of a larger volume is told all of its size by extend() once it has started anew, and not before', async () => {
     const world = await openWithGuest({ sizeBytes: 2n * GIB });
     await world.swap();
-    await expect(world.driver.extend(world.to.info, { domain: WEB1 })).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
+    await expect(world.driver.extend(world.to.info, { domain: WEB1 })).rejects.toMatchObject({
+      code: 'LIBVIRT_REFUSED',
+    });
     world.libvirt.stop('web1');
     world.libvirt.start('web1');
     expect(disk(world)?.sliceBytes).toBeUndefined();

@@ -21,7 +21,10 @@ function failLogins({ host }: RecordedWorld, exitCode: number, iface = 'iser'): 
 }
 
 async function failure(promise: Promise<unknown>): Promise<VolumeError> {
-  const outcome = await promise.then(() => undefined, (error: unknown) => error);
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   if (outcome instanceof VolumeError) return outcome;
   throw new Error(`Expected a VolumeError, not ${inspect(outcome)}`);
 }
@@ -32,20 +35,40 @@ describe('connect() falls back to TCP', () => {
     addTarget(world, [TCP]);
     failLogins(world, exitCode);
     const { paths, transport, warnings } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
-    expect({ ...transport, iface: paths[0].iface, transport: paths[0].transport }).toMatchObject({ requested: 'iser', used: 'default', iface: 'default', transport: 'tcp', fallback: { code: 'TRANSPORT_UNAVAILABLE' } });
+    expect({ ...transport, iface: paths[0].iface, transport: paths[0].transport }).toMatchObject({
+      requested: 'iser',
+      used: 'default',
+      iface: 'default',
+      transport: 'tcp',
+      fallback: { code: 'TRANSPORT_UNAVAILABLE' },
+    });
     expect(warnings).toEqual([expect.stringMatching(/default is used and not iser: Cannot log in/)]);
-    expect(world.log.warnings).toEqual([{ level: 'warn', message: 'Falling back to another transport', fields: expect.objectContaining({ requested: 'iser', used: 'default', code: 'TRANSPORT_UNAVAILABLE' }) as unknown }]);
+    expect(world.log.warnings).toEqual([
+      {
+        level: 'warn',
+        message: 'Falling back to another transport',
+        fields: expect.objectContaining({
+          requested: 'iser',
+          used: 'default',
+          code: 'TRANSPORT_UNAVAILABLE',
+        }) as unknown,
+      },
+    ]);
   });
 
-  test.each([[24, 'LOGIN_AUTH_FAILED'], [19, 'LOGIN_REFUSED'], [20, 'INITIATOR_UNAVAILABLE'], [6, 'DATABASE_FAILED'], [99, 'COMMAND_FAILED']] as const)(
-    'never when it ends with %d', async (exitCode, code) => {
-      const world = openRecordedWorld({ iscsi_iface: 'iser' });
-      addTarget(world, [TCP]);
-      failLogins(world, exitCode);
-      expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code });
-      expect({ warnings: world.log.warnings, residue: await world.residue() }).toEqual({ warnings: [], residue: [] });
-    },
-  );
+  test.each([
+    [24, 'LOGIN_AUTH_FAILED'],
+    [19, 'LOGIN_REFUSED'],
+    [20, 'INITIATOR_UNAVAILABLE'],
+    [6, 'DATABASE_FAILED'],
+    [99, 'COMMAND_FAILED'],
+  ] as const)('never when it ends with %d', async (exitCode, code) => {
+    const world = openRecordedWorld({ iscsi_iface: 'iser' });
+    addTarget(world, [TCP]);
+    failLogins(world, exitCode);
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code });
+    expect({ warnings: world.log.warnings, residue: await world.residue() }).toEqual({ warnings: [], residue: [] });
+  });
 
   test('when the portal does not answer over the transport, and does not wait for it again for a while', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'iser' });
@@ -54,7 +77,10 @@ describe('connect() falls back to TCP', () => {
     for (const logins of [2, 1]) {
       const before = world.host.commands.length;
       const { transport } = await world.driver.connect(info);
-      expect({ fallback: transport.fallback?.code, logins: world.host.commands.length - before }).toEqual({ fallback: 'PORTAL_UNREACHABLE', logins });
+      expect({ fallback: transport.fallback?.code, logins: world.host.commands.length - before }).toEqual({
+        fallback: 'PORTAL_UNREACHABLE',
+        logins,
+      });
       await world.driver.disconnect(info);
     }
     await world.clock.sleep(RETRY_AFTER_MS, new AbortController().signal);
@@ -77,7 +103,9 @@ describe('connect() falls back to TCP', () => {
     const world = openRecordedWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' });
     addTarget(world, [TCP]);
     failLogins(world, 12);
-    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'TRANSPORT_UNAVAILABLE' });
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({
+      code: 'TRANSPORT_UNAVAILABLE',
+    });
     expect(world.host.commands).toHaveLength(1);
     expect(await world.residue()).toEqual([]);
   });
@@ -109,7 +137,10 @@ describe('connect() of several portals', () => {
     const world = openRecordedWorld();
     addTarget(world, []);
     const error = await failure(world.driver.connect(infoFor(portals)));
-    expect(error).toMatchObject({ code: 'PORTAL_UNREACHABLE', message: 'Cannot connect the volume through any of its 3 portals' });
+    expect(error).toMatchObject({
+      code: 'PORTAL_UNREACHABLE',
+      message: 'Cannot connect the volume through any of its 3 portals',
+    });
     for (const portal of portals) expect(errorChain(error)).toContain(portal);
     expect(await world.residue()).toEqual([]);
   });
@@ -127,7 +158,12 @@ describe('connect() of several portals', () => {
   test('goes on where one has a session that does not recover', async () => {
     const world = openRecordedWorld();
     addTarget(world, [{ ...TCP, address: '192.0.2.1' }, TCP]);
-    const session = world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.1', port: 3260 }, iface: 'default', transport: 'tcp' });
+    const session = world.host.kernel.addSession({
+      target: IQN,
+      portal: { address: '192.0.2.1', port: 3260 },
+      iface: 'default',
+      transport: 'tcp',
+    });
     world.host.kernel.setState(session, 'FAILED');
     const { paths } = await world.driver.connect(infoFor(['192.0.2.1:3260', '192.0.2.10:3260']));
     expect(paths[0].portal.address).toBe('192.0.2.10');
@@ -147,9 +183,15 @@ test('connect() and disconnect() of a volume whose path is listed twice take it 
 test('connect() tells the secret nowhere but in the record file', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP], { username: 'u', password: 'hush-hush-hush' });
-  const info = infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'hush-hush-hush' });
+  const info = infoFor(['192.0.2.10:3260'], {
+    auth_method: 'CHAP',
+    auth_username: 'u',
+    auth_password: 'hush-hush-hush',
+  });
   const volume = await world.driver.connect(info);
-  expect(world.host.tree.read(`${NODE}/192.0.2.10,3260,1/default`)).toContain('node.session.auth.password = hush-hush-hush\n');
+  expect(world.host.tree.read(`${NODE}/192.0.2.10,3260,1/default`)).toContain(
+    'node.session.auth.password = hush-hush-hush\n',
+  );
   expect(inspect([volume, world.host.commands, world.log.lines], { depth: null })).not.toContain('hush');
   await world.driver.disconnect(info);
   expect(await world.residue()).toEqual([]);
@@ -158,15 +200,24 @@ test('connect() tells the secret nowhere but in the record file', async () => {
 test('connect() that is refused tells the secret nowhere', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP], { username: 'u', password: 'right' });
-  const error = await failure(world.driver.connect(infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'hush-hush-hush' })));
-  expect(inspect([error, world.log.lines, world.host.commands], { depth: null }) + errorChain(error) + JSON.stringify(error)).not.toContain('hush');
+  const error = await failure(
+    world.driver.connect(
+      infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'hush-hush-hush' }),
+    ),
+  );
+  expect(
+    inspect([error, world.log.lines, world.host.commands], { depth: null }) + errorChain(error) + JSON.stringify(error),
+  ).not.toContain('hush');
 });
 
 test('connect() warns of a disk that does not say who it is', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]).units.set(1, { wwid: '', sizeBytes: 1n << 30n });
   const { device, warnings } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
-  expect({ wwid: device.wwid, warnings }).toEqual({ wwid: undefined, warnings: [expect.stringContaining('does not say who it is')] });
+  expect({ wwid: device.wwid, warnings }).toEqual({
+    wwid: undefined,
+    warnings: [expect.stringContaining('does not say who it is')],
+  });
 });
 
 test('connect() that fails on a unit that was there before does not remove it', async () => {
@@ -198,13 +249,20 @@ test('connect() that finds no disk leaves no record either, though a crash had l
   await world.driver.connect(info);
   for (const session of [...world.host.kernel.sessions]) world.host.kernel.removeSession(session); // as after a reboot
   target.units.delete(1);
-  expect(await failure(world.driver.connect(dataChanged(info, { auth_method: 'CHAP', auth_username: 'u', auth_password: 'p' })))).toMatchObject({ code: 'DEVICE_NOT_FOUND' });
+  expect(
+    await failure(
+      world.driver.connect(dataChanged(info, { auth_method: 'CHAP', auth_username: 'u', auth_password: 'p' })),
+    ),
+  ).toMatchObject({ code: 'DEVICE_NOT_FOUND' });
   expect(await world.residue()).toEqual([]);
 });
 
 test('connect() over an iface that is not there names those that are', async () => {
   const world = openRecordedWorld({ iscsi_iface: 'cxgb4i.00:07:43:12:34:56' });
-  expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'IFACE_NOT_FOUND', message: expect.stringContaining('this host has default, iser') as unknown });
+  expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({
+    code: 'IFACE_NOT_FOUND',
+    message: expect.stringContaining('this host has default, iser') as unknown,
+  });
 });
 
 describe('connect() over an iface without a record', () => {
@@ -227,7 +285,9 @@ describe('connect() over an iface without a record', () => {
   test('removes it again when the volume cannot be opened', async () => {
     const world = openRecordedWorld(config);
     world.host.tree.write(NET, '52:54:00:12:34:56\n');
-    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'PORTAL_UNREACHABLE' });
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({
+      code: 'PORTAL_UNREACHABLE',
+    });
     expect(await world.residue()).toEqual([]);
   });
 
@@ -235,13 +295,19 @@ describe('connect() over an iface without a record', () => {
     const world = openRecordedWorld({ iscsi_iface: { transport: 'cxgb4i', hwaddress: '00:07:43:12:34:56' } });
     addTarget(world, [TCP]);
     const { transport } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
-    expect(transport).toMatchObject({ requested: 'libvirt-volume.cxgb4i.000743123456', used: 'default', fallback: { code: 'NO_HARDWARE' } });
+    expect(transport).toMatchObject({
+      requested: 'libvirt-volume.cxgb4i.000743123456',
+      used: 'default',
+      fallback: { code: 'NO_HARDWARE' },
+    });
     expect(world.host.tree.list(`${ROOT}/ifaces`)).toEqual([]);
   });
 
   test('of an address that no device has rejects with IFACE_NOT_FOUND', async () => {
     const world = openRecordedWorld({ iscsi_iface: { ipaddress: '198.51.100.9' } });
-    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'IFACE_NOT_FOUND' });
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({
+      code: 'IFACE_NOT_FOUND',
+    });
     expect(world.host.commands).toEqual([]);
   });
 });
@@ -249,7 +315,14 @@ describe('connect() over an iface without a record', () => {
 test('connect() over a session that is there refuses one that runs over another transport than its iface says', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
-  world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, iface: 'default', transport: 'iser' });
-  expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({ code: 'TRANSPORT_MISMATCH' });
+  world.host.kernel.addSession({
+    target: IQN,
+    portal: { address: '192.0.2.10', port: 3260 },
+    iface: 'default',
+    transport: 'iser',
+  });
+  expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({
+    code: 'TRANSPORT_MISMATCH',
+  });
   expect(world.host.kernel.sessions).toHaveLength(1);
 });

@@ -4,13 +4,20 @@ import { ADDRESSES, commandsOf, openMultipathWorld } from './multipath-world.js'
 import { addTarget, IQN, openRecordedWorld } from './recorded-world.js';
 
 /** As a storage service names a volume whose portals it does not list. */
-const SINGULAR = { driver_volume_type: 'iscsi', serial: 'volume-7', data: { volume_id: 'volume-7', target_portal: `${ADDRESSES[0] ?? ''}:3260`, target_iqn: IQN, target_lun: 1 } };
+const SINGULAR = {
+  driver_volume_type: 'iscsi',
+  serial: 'volume-7',
+  data: { volume_id: 'volume-7', target_portal: `${ADDRESSES[0] ?? ''}:3260`, target_iqn: IQN, target_lun: 1 },
+};
 
 describe('connect() of a volume of which one portal is named', () => {
   test('asks it for the others, over the iface, where several paths are wanted (R37)', async () => {
     const world = openMultipathWorld();
     const { device, paths } = await world.driver.connect(SINGULAR);
-    expect({ kind: device.kind, portals: paths.map(({ portal }) => portal.address).toSorted() }).toEqual({ kind: 'multipath', portals: ADDRESSES });
+    expect({ kind: device.kind, portals: paths.map(({ portal }) => portal.address).toSorted() }).toEqual({
+      kind: 'multipath',
+      portals: ADDRESSES,
+    });
     expect(commandsOf(world)[0]).toMatch(/^iscsiadm -m discoverydb .* -I default -o nonpersistent --discover$/);
     expect(await world.driver.disconnect(SINGULAR)).toMatchObject({ found: true });
     expect(await world.residue()).toEqual([]);
@@ -19,7 +26,10 @@ describe('connect() of a volume of which one portal is named', () => {
   test('takes portals of no other target of the array', async () => {
     const world = openMultipathWorld();
     world.host.targets.splice(0);
-    addTarget(world, ADDRESSES.slice(0, 2).map((address) => ({ address, port: 3260, serves: 'tcp' as const })));
+    addTarget(
+      world,
+      ADDRESSES.slice(0, 2).map((address) => ({ address, port: 3260, serves: 'tcp' as const })),
+    );
     const { paths } = await world.driver.connect(SINGULAR);
     expect(paths.map(({ portal }) => portal.address).toSorted()).toEqual(ADDRESSES.slice(0, 2));
   });
@@ -28,7 +38,10 @@ describe('connect() of a volume of which one portal is named', () => {
     const world = openMultipathWorld();
     world.host.discoveryChap = { username: 'u', password: 'not given' };
     const { paths, warnings } = await world.driver.connect(SINGULAR);
-    expect({ paths: paths.length, warnings }).toEqual({ paths: 1, warnings: [expect.stringMatching(/^the other portals of the target are not known: /)] });
+    expect({ paths: paths.length, warnings }).toEqual({
+      paths: 1,
+      warnings: [expect.stringMatching(/^the other portals of the target are not known: /)],
+    });
   });
 
   test('has one of the others join that answers late, and leaves nothing of it at disconnect()', async () => {
@@ -36,7 +49,10 @@ describe('connect() of a volume of which one portal is named', () => {
     const answer = deferred<undefined>();
     world.host.slowPortals.set(ADDRESSES[2] ?? '', answer.promise);
     const { paths, warnings } = await world.driver.connect(SINGULAR);
-    expect({ paths: paths.length, warnings }).toEqual({ paths: 3, warnings: [expect.stringContaining('it joins when there is one')] });
+    expect({ paths: paths.length, warnings }).toEqual({
+      paths: 3,
+      warnings: [expect.stringContaining('it joins when there is one')],
+    });
     answer.resolve(undefined);
     await world.driver.settled();
     expect(world.host.kernel.multipathd.mapOf('sda')?.disks).toHaveLength(4);

@@ -24,21 +24,35 @@ function openWithGuests(): RecordedWorld {
   return world;
 }
 
-const attach = async (world: RecordedWorld, options = OPTIONS, info = INFO, domain: typeof WEB1 | typeof WEB2 = WEB1): Promise<string> =>
-  (await world.driver.attach(domain, info, VDB, undefined, options)).diskXml;
+const attach = async (
+  world: RecordedWorld,
+  options = OPTIONS,
+  info = INFO,
+  domain: typeof WEB1 | typeof WEB2 = WEB1,
+): Promise<string> => (await world.driver.attach(domain, info, VDB, undefined, options)).diskXml;
 
 /** All that anybody could read of what the world was told. */
-const saidIn = ({ log, told, host }: RecordedWorld, ...more: readonly unknown[]): string => inspect([log.lines, told, host.commands, more], { depth: 12 });
+const saidIn = ({ log, told, host }: RecordedWorld, ...more: readonly unknown[]): string =>
+  inspect([log.lines, told, host.commands, more], { depth: 12 });
 
 describe('attach() of an encrypted volume', () => {
-  test.each([['a Secret', new Secret(PASSPHRASE)], ['bytes', new TextEncoder().encode(PASSPHRASE)]])('gives libvirt the passphrase before the guest gets the disk: %s', async (_what, passphrase) => {
+  test.each([
+    ['a Secret', new Secret(PASSPHRASE)],
+    ['bytes', new TextEncoder().encode(PASSPHRASE)],
+  ])('gives libvirt the passphrase before the guest gets the disk: %s', async (_what, passphrase) => {
     const world = openWithGuests();
     const attachDevice = world.libvirt.attachDevice.bind(world.libvirt);
     const before: unknown[] = [];
-    world.libvirt.attachDevice = async (...args) => { before.push(world.libvirt.secretValue(USAGE)); await attachDevice(...args); };
+    world.libvirt.attachDevice = async (...args) => {
+      before.push(world.libvirt.secretValue(USAGE));
+      await attachDevice(...args);
+    };
     const diskXml = await attach(world, { encryption: { format: 'luks', passphrase } });
     expect(before).toEqual([PASSPHRASE]);
-    expect(diskXml).toContain(`<encryption format="luks">\n    <secret type="passphrase" uuid="${await world.libvirt.findSecret(USAGE, AbortSignal.timeout(1_000)) ?? 'none'}"/>`);
+    expect(diskXml).toContain(
+      `<encryption format="luks">\n    <secret type="passphrase" ` +
+        `uuid="${(await world.libvirt.findSecret(USAGE, AbortSignal.timeout(1_000))) ?? 'none'}"/>`,
+    );
     libvirtDiskSchema().validate(diskXml);
     expect(saidIn(world, diskXml)).not.toContain('hush');
   });
@@ -62,24 +76,60 @@ describe('attach() of an encrypted volume', () => {
   test.each<[string, object, AttachOptions, string, object]>([
     ['no passphrase', {}, {}, 'CONNECTION_INFO_INVALID', { key: 'data.encrypted' }],
     ['a lun', { type: 'lun', bus: 'scsi', dev: 'sdb' }, OPTIONS, 'DISK_INFO_INVALID', { key: 'type' }],
-    ['LUKS 2', {}, { encryption: { format: 'luks2', passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions, 'USAGE', {}],
-    ['dm-crypt without LUKS', {}, { encryption: { format: 'plain', passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions, 'USAGE', {}],
-    ['text in place of a Secret', {}, { encryption: { passphrase: PASSPHRASE } } as unknown as AttachOptions, 'USAGE', {}],
+    [
+      'LUKS 2',
+      {},
+      { encryption: { format: 'luks2', passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions,
+      'USAGE',
+      {},
+    ],
+    [
+      'dm-crypt without LUKS',
+      {},
+      { encryption: { format: 'plain', passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions,
+      'USAGE',
+      {},
+    ],
+    [
+      'text in place of a Secret',
+      {},
+      { encryption: { passphrase: PASSPHRASE } } as unknown as AttachOptions,
+      'USAGE',
+      {},
+    ],
     ['an empty passphrase', {}, { encryption: { passphrase: new Uint8Array() } }, 'USAGE', {}],
-    ['a passphrase that QEMU would cut at a NUL', {}, { encryption: { passphrase: new Secret('hush\0hush') } }, 'USAGE', {}],
+    [
+      'a passphrase that QEMU would cut at a NUL',
+      {},
+      { encryption: { passphrase: new Secret('hush\0hush') } },
+      'USAGE',
+      {},
+    ],
     ['bytes that are not UTF-8', {}, { encryption: { passphrase: Uint8Array.of(0x68, 0xff, 0x75) } }, 'USAGE', {}],
   ])('with %s is refused before anything is touched', async (_what, diskInfo, options, code, details) => {
     const world = openWithGuests();
-    const error: unknown = await world.driver.attach(WEB1, INFO, { ...VDB, ...diskInfo }, undefined, options).catch((reason: unknown) => reason);
+    const error: unknown = await world.driver
+      .attach(WEB1, INFO, { ...VDB, ...diskInfo }, undefined, options)
+      .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code, details });
     expect(saidIn(world, error)).not.toContain('hush');
-    expect({ commands: world.host.commands, secret: world.libvirt.secretValue(USAGE) }).toEqual({ commands: [], secret: undefined });
+    expect({ commands: world.host.commands, secret: world.libvirt.secretValue(USAGE) }).toEqual({
+      commands: [],
+      secret: undefined,
+    });
   });
 
-  test.each(['luks2', 'plain'])('of the format %s is refused by that name, with what would be right', async (format) => {
-    const options = { encryption: { format, passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions;
-    await expect(attach(openWithGuests(), options)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining(`the encryption is "${format}": expected luks`) as unknown, hint: expect.stringContaining('provider is luks') as unknown });
-  });
+  test.each(['luks2', 'plain'])(
+    'of the format %s is refused by that name, with what would be right',
+    async (format) => {
+      const options = { encryption: { format, passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions;
+      await expect(attach(openWithGuests(), options)).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining(`the encryption is "${format}": expected luks`) as unknown,
+        hint: expect.stringContaining('provider is luks') as unknown,
+      });
+    },
+  );
 
   test('with a passphrase for a volume that is not encrypted is refused before anything is touched', async () => {
     const world = openWithGuests();
@@ -91,17 +141,24 @@ describe('attach() of an encrypted volume', () => {
 describe('attach() of an encrypted volume that fails', () => {
   test('because libvirt refuses takes the secret back, and no word of it is said', async () => {
     const world = openWithGuests();
-    world.libvirt.attachDevice = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'Invalid password, cannot unlock any keyslot'); };
+    world.libvirt.attachDevice = async () => {
+      throw new VolumeError('LIBVIRT_REFUSED', 'Invalid password, cannot unlock any keyslot');
+    };
     const error: unknown = await attach(world).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'LIBVIRT_REFUSED' });
-    expect({ secret: world.libvirt.secretValue(USAGE), residue: await world.residue() }).toEqual({ secret: undefined, residue: [] });
+    expect({ secret: world.libvirt.secretValue(USAGE), residue: await world.residue() }).toEqual({
+      secret: undefined,
+      residue: [],
+    });
     expect(saidIn(world, error, errorChain(error))).not.toContain('hush');
   });
 
   test('of a volume that was connected before takes the secret back and keeps the volume', async () => {
     const world = openWithGuests();
     await world.driver.connect(INFO);
-    world.libvirt.attachDevice = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'no'); };
+    world.libvirt.attachDevice = async () => {
+      throw new VolumeError('LIBVIRT_REFUSED', 'no');
+    };
     await expect(attach(world)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
     expect(world.libvirt.secretValue(USAGE)).toBeUndefined();
     expect(await world.driver.find(INFO)).toBeDefined();
@@ -110,15 +167,27 @@ describe('attach() of an encrypted volume that fails', () => {
   test('after libvirt defined the secret and before it said so takes the secret back', async () => {
     const world = openWithGuests();
     const defineSecret = world.libvirt.defineSecret.bind(world.libvirt);
-    world.libvirt.defineSecret = async (...args) => { await defineSecret(...args); throw new VolumeError('LIBVIRT_UNAVAILABLE', 'the connection is lost'); };
+    world.libvirt.defineSecret = async (...args) => {
+      await defineSecret(...args);
+      throw new VolumeError('LIBVIRT_UNAVAILABLE', 'the connection is lost');
+    };
     await expect(attach(world)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
-    expect({ secret: world.libvirt.secretValue(USAGE), residue: await world.residue() }).toEqual({ secret: undefined, residue: [] });
+    expect({ secret: world.libvirt.secretValue(USAGE), residue: await world.residue() }).toEqual({
+      secret: undefined,
+      residue: [],
+    });
   });
 
   test('and cannot take the secret back says both, and releases the volume all the same', async () => {
     const world = openWithGuests();
-    world.libvirt.attachDevice = async () => { world.libvirt.stopDaemon(); throw new VolumeError('LIBVIRT_UNAVAILABLE', 'the daemon is gone'); };
-    await expect(attach(world)).rejects.toMatchObject({ code: 'CLEANUP_INCOMPLETE', cause: { errors: [{ message: 'the daemon is gone' }, { code: 'LIBVIRT_UNAVAILABLE' }] } });
+    world.libvirt.attachDevice = async () => {
+      world.libvirt.stopDaemon();
+      throw new VolumeError('LIBVIRT_UNAVAILABLE', 'the daemon is gone');
+    };
+    await expect(attach(world)).rejects.toMatchObject({
+      code: 'CLEANUP_INCOMPLETE',
+      cause: { errors: [{ message: 'the daemon is gone' }, { code: 'LIBVIRT_UNAVAILABLE' }] },
+    });
     expect(await world.residue()).toEqual([]);
     world.libvirt.startDaemon();
     await world.driver.detach(WEB1, INFO);
@@ -128,7 +197,9 @@ describe('attach() of an encrypted volume that fails', () => {
   test('because the guest has it already leaves that guest its secret, with its value', async () => {
     const world = openWithGuests();
     await attach(world);
-    await expect(attach(world, { encryption: { passphrase: new Secret('wrong') } })).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
+    await expect(attach(world, { encryption: { passphrase: new Secret('wrong') } })).rejects.toMatchObject({
+      code: 'LIBVIRT_REFUSED',
+    });
     expect(world.libvirt.secretValue(USAGE)).toBe(PASSPHRASE);
   });
 
@@ -140,16 +211,32 @@ describe('attach() of an encrypted volume that fails', () => {
     world.libvirt.addDomain({ name: 'web1' });
     let aborted = 0;
     for (let uses = 0; ; uses++) {
-      const outcome = await world.driver.attach(WEB1, info, VDB, world.abortAfter(uses), OPTIONS).then(() => 'attached' as const, (error: unknown) => error);
+      const outcome = await world.driver.attach(WEB1, info, VDB, world.abortAfter(uses), OPTIONS).then(
+        () => 'attached' as const,
+        (error: unknown) => error,
+      );
       if (outcome === 'attached') break;
       aborted++;
-      const left = { secret: world.libvirt.secretValue(usage), residue: await world.residue(), disks: world.libvirt.disksOf('web1').length };
-      expect({ uses, isAborted: isVolumeError(outcome, 'ABORTED'), ...left }).toEqual({ uses, isAborted: true, secret: undefined, residue: [], disks: 0 });
+      const left = {
+        secret: world.libvirt.secretValue(usage),
+        residue: await world.residue(),
+        disks: world.libvirt.disksOf('web1').length,
+      };
+      expect({ uses, isAborted: isVolumeError(outcome, 'ABORTED'), ...left }).toEqual({
+        uses,
+        isAborted: true,
+        secret: undefined,
+        residue: [],
+        disks: 0,
+      });
     }
     expect(aborted).toBeGreaterThan(20);
     expect(world.libvirt.secretValue(usage)).toBe(PASSPHRASE);
     await world.driver.detach(WEB1, info);
-    expect({ secret: world.libvirt.secretValue(usage), residue: await world.residue() }).toEqual({ secret: undefined, residue: [] });
+    expect({ secret: world.libvirt.secretValue(usage), residue: await world.residue() }).toEqual({
+      secret: undefined,
+      residue: [],
+    });
   });
 });
 
@@ -162,7 +249,10 @@ describe('detach() of an encrypted volume', () => {
     expect(world.libvirt.secretValue(USAGE)).toBe(PASSPHRASE);
     world.libvirt.setAnswer('web1', 'at once');
     expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: true, warnings: [] });
-    expect({ secret: world.libvirt.secretValue(USAGE), residue: await world.residue() }).toEqual({ secret: undefined, residue: [] });
+    expect({ secret: world.libvirt.secretValue(USAGE), residue: await world.residue() }).toEqual({
+      secret: undefined,
+      residue: [],
+    });
   });
 
   test('removes a secret that a crash left behind, also where nothing else is left', async () => {
@@ -182,15 +272,21 @@ describe('detach() of an encrypted volume', () => {
     expect(world.libvirt.secretValue(other)).toBe('theirs');
   });
 
-  test.each([true, false])('that two guests share removes the secret with the last one: multiattach %s', async (multiattach) => {
-    const world = openWithGuests();
-    const info = { ...(INFO as object), multiattach };
-    await attach(world, OPTIONS, info);
-    await attach(world, { encryption: { passphrase: new Secret('wrong') } }, info, WEB2);
-    world.libvirt.stop('web2');
-    await world.driver.detach(WEB1, info);
-    expect(world.libvirt.secretValue(USAGE)).toBe(PASSPHRASE);
-    await world.driver.detach(WEB2, info);
-    expect({ secret: world.libvirt.secretValue(USAGE), residue: await world.residue() }).toEqual({ secret: undefined, residue: [] });
-  });
+  test.each([true, false])(
+    'that two guests share removes the secret with the last one: multiattach %s',
+    async (multiattach) => {
+      const world = openWithGuests();
+      const info = { ...(INFO as object), multiattach };
+      await attach(world, OPTIONS, info);
+      await attach(world, { encryption: { passphrase: new Secret('wrong') } }, info, WEB2);
+      world.libvirt.stop('web2');
+      await world.driver.detach(WEB1, info);
+      expect(world.libvirt.secretValue(USAGE)).toBe(PASSPHRASE);
+      await world.driver.detach(WEB2, info);
+      expect({ secret: world.libvirt.secretValue(USAGE), residue: await world.residue() }).toEqual({
+        secret: undefined,
+        residue: [],
+      });
+    },
+  );
 });

@@ -37,7 +37,11 @@ function setState({ host: { kernel } }: RecordedWorld, address: string, state: '
 
 /** The sizes of all disks and maps that sysfs shows, in bytes. */
 function sizes({ host: { tree } }: RecordedWorld): Readonly<Record<string, bigint>> {
-  return Object.fromEntries(tree.list('/sys/class/block').map((name) => [name, BigInt(tree.read(`/sys/class/block/${name}/size`) ?? '0') * 512n]));
+  return Object.fromEntries(
+    tree
+      .list('/sys/class/block')
+      .map((name) => [name, BigInt(tree.read(`/sys/class/block/${name}/size`) ?? '0') * 512n]),
+  );
 }
 
 function membersOf({ host: { tree } }: RecordedWorld): readonly string[] {
@@ -50,7 +54,13 @@ describe('extend() over one path', () => {
     await world.driver.connect(ONE_PATH);
     grow(world, 2n * GIB);
     const before = world.host.commands.length;
-    expect(await world.driver.extend(ONE_PATH)).toMatchObject({ device: { kind: 'disk', path: '/dev/sda', sizeBytes: 2n * GIB }, oldSizeBytes: GIB, newSizeBytes: 2n * GIB, guestResized: false, warnings: [] });
+    expect(await world.driver.extend(ONE_PATH)).toMatchObject({
+      device: { kind: 'disk', path: '/dev/sda', sizeBytes: 2n * GIB },
+      oldSizeBytes: GIB,
+      newSizeBytes: 2n * GIB,
+      guestResized: false,
+      warnings: [],
+    });
     expect(world.host.commands.length).toBe(before);
   });
 
@@ -67,7 +77,11 @@ describe('extend() over one path', () => {
     const world = openOnePath();
     await world.driver.attach(WEB1, ONE_PATH, VDB);
     grow(world, 3n * GIB);
-    expect(await world.driver.extend(ONE_PATH, { domain: WEB1 })).toMatchObject({ newSizeBytes: 3n * GIB, guestResized: true, warnings: [] });
+    expect(await world.driver.extend(ONE_PATH, { domain: WEB1 })).toMatchObject({
+      newSizeBytes: 3n * GIB,
+      guestResized: true,
+      warnings: [],
+    });
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(3n * GIB);
   });
 
@@ -77,7 +91,11 @@ describe('extend() over one path', () => {
     grow(world, 2n * GIB);
     await world.driver.extend(ONE_PATH);
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBeUndefined();
-    expect(await world.driver.extend(ONE_PATH, { domain: WEB1 })).toMatchObject({ oldSizeBytes: 2n * GIB, newSizeBytes: 2n * GIB, guestResized: true });
+    expect(await world.driver.extend(ONE_PATH, { domain: WEB1 })).toMatchObject({
+      oldSizeBytes: 2n * GIB,
+      newSizeBytes: 2n * GIB,
+      guestResized: true,
+    });
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(2n * GIB);
   });
 
@@ -86,20 +104,29 @@ describe('extend() over one path', () => {
     await world.driver.connect(ONE_PATH);
     world.libvirt.addDomain({ name: 'asleep', active: false });
     grow(world, 2n * GIB);
-    expect(await world.driver.extend(ONE_PATH, { domain: { kind: 'name', name: 'asleep' } })).toMatchObject({ newSizeBytes: 2n * GIB, guestResized: false, warnings: [] });
+    expect(await world.driver.extend(ONE_PATH, { domain: { kind: 'name', name: 'asleep' } })).toMatchObject({
+      newSizeBytes: 2n * GIB,
+      guestResized: false,
+      warnings: [],
+    });
   });
 
   test('says of a running guest that it does not have the volume', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
-    expect(await world.driver.extend(ONE_PATH, { domain: WEB1 })).toMatchObject({ guestResized: false, warnings: ['the guest does not have the volume'] });
+    expect(await world.driver.extend(ONE_PATH, { domain: WEB1 })).toMatchObject({
+      guestResized: false,
+      warnings: ['the guest does not have the volume'],
+    });
   });
 
   test('of an unknown guest touches nothing', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     grow(world, 2n * GIB);
-    await expect(world.driver.extend(ONE_PATH, { domain: { kind: 'name', name: 'nobody' } })).rejects.toMatchObject({ code: 'DOMAIN_NOT_FOUND' });
+    await expect(world.driver.extend(ONE_PATH, { domain: { kind: 'name', name: 'nobody' } })).rejects.toMatchObject({
+      code: 'DOMAIN_NOT_FOUND',
+    });
     expect(sizes(world)).toEqual({ sda: GIB });
   });
 
@@ -107,7 +134,10 @@ describe('extend() over one path', () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     const encrypted = dataChanged(ONE_PATH, { encrypted: true });
-    await expect(world.driver.extend(encrypted, { domain: WEB1 })).rejects.toMatchObject({ code: 'CONNECTION_INFO_INVALID', details: { key: 'data.encrypted' } });
+    await expect(world.driver.extend(encrypted, { domain: WEB1 })).rejects.toMatchObject({
+      code: 'CONNECTION_INFO_INVALID',
+      details: { key: 'data.encrypted' },
+    });
     expect(await world.driver.extend(encrypted)).toMatchObject({ guestResized: false });
   });
 
@@ -116,7 +146,11 @@ describe('extend() over one path', () => {
     await world.driver.attach(WEB1, ONE_PATH, VDB);
     grow(world, GIB / 2n);
     const error = await failure(world.driver.extend(ONE_PATH, { domain: WEB1 }));
-    expect(error).toMatchObject({ code: 'RESIZE_FAILED', message: `Cannot extend the volume: it has shrunk: it had ${GIB} bytes and has ${GIB / 2n} now`, details: { oldSizeBytes: Number(GIB), newSizeBytes: Number(GIB / 2n) } });
+    expect(error).toMatchObject({
+      code: 'RESIZE_FAILED',
+      message: `Cannot extend the volume: it has shrunk: it had ${GIB} bytes and has ${GIB / 2n} now`,
+      details: { oldSizeBytes: Number(GIB), newSizeBytes: Number(GIB / 2n) },
+    });
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBeUndefined();
   });
 
@@ -132,7 +166,10 @@ describe('extend() over one path', () => {
     await world.driver.connect(ONE_PATH);
     setState(world, '192.0.2.10', 'FAILED');
     grow(world, 2n * GIB);
-    await expect(world.driver.extend(ONE_PATH)).rejects.toMatchObject({ code: 'RESIZE_FAILED', message: expect.stringContaining('none of its 1 paths answers') as unknown });
+    await expect(world.driver.extend(ONE_PATH)).rejects.toMatchObject({
+      code: 'RESIZE_FAILED',
+      message: expect.stringContaining('none of its 1 paths answers') as unknown,
+    });
     expect(world.deeds.filter((deed) => deed.startsWith('show'))).toEqual(['show sda']);
   });
 
@@ -141,7 +178,15 @@ describe('extend() over one path', () => {
     await world.driver.connect(ONE_PATH);
     grow(world, 2n * GIB);
     await world.driver.extend(ONE_PATH);
-    expect(world.told.at(-1)).toEqual({ kind: 'volume-extended', wwid: `3${WWID.slice(4)}`, device: '/dev/sda', oldSizeBytes: 1_073_741_824, newSizeBytes: 2_147_483_648, guestResized: false, durationMs: expect.any(Number) });
+    expect(world.told.at(-1)).toEqual({
+      kind: 'volume-extended',
+      wwid: `3${WWID.slice(4)}`,
+      device: '/dev/sda',
+      oldSizeBytes: 1_073_741_824,
+      newSizeBytes: 2_147_483_648,
+      guestResized: false,
+      durationMs: expect.any(Number),
+    });
   });
 });
 
@@ -150,7 +195,12 @@ describe('extend() over four paths', () => {
     const world = await openFourPaths();
     grow(world, 2n * GIB);
     const before = world.host.commands.length;
-    expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({ device: { kind: 'multipath', path: '/dev/dm-0', sizeBytes: 2n * GIB }, oldSizeBytes: GIB, newSizeBytes: 2n * GIB, warnings: [] });
+    expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({
+      device: { kind: 'multipath', path: '/dev/dm-0', sizeBytes: 2n * GIB },
+      oldSizeBytes: GIB,
+      newSizeBytes: 2n * GIB,
+      warnings: [],
+    });
     expect(sizes(world)).toEqual({ sda: 2n * GIB, sdb: 2n * GIB, sdc: 2n * GIB, sdd: 2n * GIB, 'dm-0': 2n * GIB });
     expect(commandsOf(world).slice(before)).toEqual(['multipathd resize map mpatha']);
   });
@@ -201,7 +251,10 @@ describe('extend() over four paths', () => {
     world.host.kernel.multipathd.resizeAnswers.push('fail');
     grow(world, 2n * GIB);
     const error = await failure(world.driver.extend(FOUR_PATHS, { domain: WEB1 }));
-    expect(error).toMatchObject({ code: 'RESIZE_FAILED', details: { map: 'mpatha', oldSizeBytes: Number(GIB), newSizeBytes: Number(2n * GIB) } });
+    expect(error).toMatchObject({
+      code: 'RESIZE_FAILED',
+      details: { map: 'mpatha', oldSizeBytes: Number(GIB), newSizeBytes: Number(2n * GIB) },
+    });
     expect(error.message).toMatch(/its paths have 2147483648 bytes and it has 1073741824; multipathd says "fail"/);
     expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({ oldSizeBytes: GIB, newSizeBytes: 2n * GIB });
   });
@@ -210,7 +263,10 @@ describe('extend() over four paths', () => {
     const world = await openFourPaths();
     world.host.kernel.multipathd.stop();
     grow(world, 2n * GIB);
-    await expect(world.driver.extend(FOUR_PATHS)).rejects.toMatchObject({ code: 'RESIZE_FAILED', message: expect.stringContaining('Connection refused') as unknown });
+    await expect(world.driver.extend(FOUR_PATHS)).rejects.toMatchObject({
+      code: 'RESIZE_FAILED',
+      message: expect.stringContaining('Connection refused') as unknown,
+    });
   });
 
   test('tells the guest that has the map', async () => {
@@ -226,29 +282,41 @@ describe('extend() over four paths', () => {
     const world = await openFourPaths();
     grow(world, GIB / 2n);
     await expect(world.driver.extend(FOUR_PATHS)).rejects.toMatchObject({ code: 'RESIZE_FAILED' });
-    expect({ map: sizes(world)['dm-0'], asked: commandsOf(world).some((command) => command.includes('resize')) }).toEqual({ map: GIB, asked: false });
+    expect({
+      map: sizes(world)['dm-0'],
+      asked: commandsOf(world).some((command) => command.includes('resize')),
+    }).toEqual({ map: GIB, asked: false });
   });
 });
 
 describe('extend() with a path down', () => {
-  test.each([false, true])('R95: grows the others, names the path, and connect() brings it back in full size (multipathd misses its end: %s)', async (missed) => {
-    const world = await openFourPaths();
-    world.host.kernel.multipathd.missesRemovals = missed;
-    setState(world, '192.0.2.12', 'FAILED');
-    grow(world, 2n * GIB);
-    const { device, warnings } = await world.driver.extend(FOUR_PATHS);
-    expect(device).toMatchObject({ sizeBytes: 2n * GIB, members: { length: 3 } });
-    expect(warnings).toEqual(['192.0.2.12:3260 over default: /dev/sdc is down and left the map, which is larger now; connect the volume again once the portal is back']);
-    expect(sizes(world)).toEqual({ sda: 2n * GIB, sdb: 2n * GIB, sdd: 2n * GIB, 'dm-0': 2n * GIB });
-    setState(world, '192.0.2.12', 'LOGGED_IN');
-    expect(await world.driver.connect(FOUR_PATHS)).toMatchObject({ paths: { length: 4 }, warnings: [] });
-    expect({ members: membersOf(world).length, back: sizes(world)['sdc'] }).toEqual({ members: 4, back: 2n * GIB });
-  });
+  test.each([false, true])(
+    'R95: grows the others, names the path, and connect() brings it back in full size (multipathd misses its end: %s)',
+    async (missed) => {
+      const world = await openFourPaths();
+      world.host.kernel.multipathd.missesRemovals = missed;
+      setState(world, '192.0.2.12', 'FAILED');
+      grow(world, 2n * GIB);
+      const { device, warnings } = await world.driver.extend(FOUR_PATHS);
+      expect(device).toMatchObject({ sizeBytes: 2n * GIB, members: { length: 3 } });
+      expect(warnings).toEqual([
+        '192.0.2.12:3260 over default: /dev/sdc is down and left the map, which is larger now; connect the volume ' +
+          'again once the portal is back',
+      ]);
+      expect(sizes(world)).toEqual({ sda: 2n * GIB, sdb: 2n * GIB, sdd: 2n * GIB, 'dm-0': 2n * GIB });
+      setState(world, '192.0.2.12', 'LOGGED_IN');
+      expect(await world.driver.connect(FOUR_PATHS)).toMatchObject({ paths: { length: 4 }, warnings: [] });
+      expect({ members: membersOf(world).length, back: sizes(world)['sdc'] }).toEqual({ members: 4, back: 2n * GIB });
+    },
+  );
 
   test('R95: of a volume that has not grown keeps the path in the map', async () => {
     const world = await openFourPaths();
     setState(world, '192.0.2.12', 'FAILED');
-    expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({ newSizeBytes: GIB, warnings: ['192.0.2.12:3260 over default: /dev/sdc is down and was not asked for its size'] });
+    expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({
+      newSizeBytes: GIB,
+      warnings: ['192.0.2.12:3260 over default: /dev/sdc is down and was not asked for its size'],
+    });
     expect(membersOf(world)).toEqual(['sda', 'sdb', 'sdc', 'sdd']);
   });
 
@@ -257,20 +325,34 @@ describe('extend() with a path down', () => {
     for (const session of world.host.kernel.sessions) world.host.kernel.setState(session, 'FAILED');
     grow(world, 2n * GIB);
     await expect(world.driver.extend(FOUR_PATHS)).rejects.toMatchObject({ code: 'RESIZE_FAILED' });
-    expect({ members: membersOf(world), map: sizes(world)['dm-0'] }).toEqual({ members: ['sda', 'sdb', 'sdc', 'sdd'], map: GIB });
+    expect({ members: membersOf(world), map: sizes(world)['dm-0'] }).toEqual({
+      members: ['sda', 'sdb', 'sdc', 'sdd'],
+      map: GIB,
+    });
   });
 
   test('gives up on a path that does not answer though its session looks well', async () => {
     const world = await openFourPaths();
     const write = world.host.writeAttribute.bind(world.host);
     world.host.writeAttribute = async (path, text, signal) => {
-      if (!path.includes('/target3:0:0/') || !path.endsWith('/rescan')) { await write(path, text, signal); return; }
-      await new Promise((_resolve, reject) => { signal.addEventListener('abort', () => { reject(new Error('given up')); }); });
+      if (!path.includes('/target3:0:0/') || !path.endsWith('/rescan')) {
+        await write(path, text, signal);
+        return;
+      }
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reject(new Error('given up'));
+        });
+      });
     };
     grow(world, 2n * GIB);
     const began = world.clock.now();
     const { device, warnings } = await world.driver.extend(FOUR_PATHS);
-    expect({ sizeBytes: device.sizeBytes, warnings: warnings.length, seconds: Math.round((world.clock.now() - began) / 1000) }).toEqual({ sizeBytes: 2n * GIB, warnings: 1, seconds: 15 });
+    expect({
+      sizeBytes: device.sizeBytes,
+      warnings: warnings.length,
+      seconds: Math.round((world.clock.now() - began) / 1000),
+    }).toEqual({ sizeBytes: 2n * GIB, warnings: 1, seconds: 15 });
   });
 
   test('waits for a controller that shows the growth later, and refuses when it never does', async () => {
@@ -282,33 +364,54 @@ describe('extend() with a path down', () => {
       await write(path, text, signal);
     };
     grow(world, 2n * GIB);
-    expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({ device: { sizeBytes: 2n * GIB, members: { length: 4 } }, warnings: [] });
+    expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({
+      device: { sizeBytes: 2n * GIB, members: { length: 4 } },
+      warnings: [],
+    });
     shows = Infinity;
     grow(world, 3n * GIB);
-    await expect(world.driver.extend(FOUR_PATHS)).rejects.toMatchObject({ code: 'RESIZE_FAILED', message: expect.stringContaining(`/dev/sdc ${2n * GIB} bytes`) as unknown });
+    await expect(world.driver.extend(FOUR_PATHS)).rejects.toMatchObject({
+      code: 'RESIZE_FAILED',
+      message: expect.stringContaining(`/dev/sdc ${2n * GIB} bytes`) as unknown,
+    });
     expect({ members: membersOf(world).length, map: sizes(world)['dm-0'] }).toEqual({ members: 4, map: 2n * GIB });
   });
 });
 
 describe('planExtend()', () => {
-  const path = (index: number, isUp: boolean, sizeBytes: bigint): MeasuredPath => ({ session: {} as Session, disk: { path: `/dev/sd${index}` as DevicePath, sizeBytes } as ScsiDisk, isUp });
-  const mapOf = (paths: readonly MeasuredPath[], sizeBytes: bigint): MultipathMap => ({ kind: 'multipath', path: '/dev/dm-0' as DevicePath, name: 'mpatha', sizeBytes, members: paths.map(({ disk }) => disk) } as unknown as MultipathMap);
+  const path = (index: number, isUp: boolean, sizeBytes: bigint): MeasuredPath => ({
+    session: {} as Session,
+    disk: { path: `/dev/sd${index}` as DevicePath, sizeBytes } as ScsiDisk,
+    isUp,
+  });
+  const mapOf = (paths: readonly MeasuredPath[], sizeBytes: bigint): MultipathMap =>
+    ({
+      kind: 'multipath',
+      path: '/dev/dm-0' as DevicePath,
+      name: 'mpatha',
+      sizeBytes,
+      members: paths.map(({ disk }) => disk),
+    }) as unknown as MultipathMap;
 
   test('takes no path from the map that is up or of the new size, leaves one in it that is up, and never makes it smaller', () => {
-    const paths = fc.array(fc.tuple(fc.boolean(), fc.bigInt({ min: 1n, max: 4n })), { minLength: 1, maxLength: 6 }).map((list) => list.map(([isUp, size], index) => path(index, isUp, size)));
-    fc.assert(fc.property(paths, fc.bigInt({ min: 1n, max: 4n }), (measured, old) => {
-      const map = mapOf(measured, old);
-      const shown = [...new Set(measured.filter(({ isUp }) => isUp).map(({ disk }) => disk.sizeBytes))];
-      const [now] = shown;
-      if (now === undefined || shown.length > 1 || now < old) {
-        expect(() => planExtend(measured, map, old)).toThrow(expect.objectContaining({ code: 'RESIZE_FAILED' }));
-        return;
-      }
-      const { leaving, resize, sizeBytes } = planExtend(measured, map, old);
-      expect({ sizeBytes, resized: resize !== undefined }).toEqual({ sizeBytes: now, resized: now > old });
-      expect(leaving).toEqual(now > old ? measured.filter(({ disk }) => disk.sizeBytes !== now) : []);
-      expect(leaving.some(({ isUp }) => isUp)).toBe(false);
-    }));
+    const paths = fc
+      .array(fc.tuple(fc.boolean(), fc.bigInt({ min: 1n, max: 4n })), { minLength: 1, maxLength: 6 })
+      .map((list) => list.map(([isUp, size], index) => path(index, isUp, size)));
+    fc.assert(
+      fc.property(paths, fc.bigInt({ min: 1n, max: 4n }), (measured, old) => {
+        const map = mapOf(measured, old);
+        const shown = [...new Set(measured.filter(({ isUp }) => isUp).map(({ disk }) => disk.sizeBytes))];
+        const [now] = shown;
+        if (now === undefined || shown.length > 1 || now < old) {
+          expect(() => planExtend(measured, map, old)).toThrow(expect.objectContaining({ code: 'RESIZE_FAILED' }));
+          return;
+        }
+        const { leaving, resize, sizeBytes } = planExtend(measured, map, old);
+        expect({ sizeBytes, resized: resize !== undefined }).toEqual({ sizeBytes: now, resized: now > old });
+        expect(leaving).toEqual(now > old ? measured.filter(({ disk }) => disk.sizeBytes !== now) : []);
+        expect(leaving.some(({ isUp }) => isUp)).toBe(false);
+      }),
+    );
   });
 
   test('refuses when the map has none of the paths that are up', () => {

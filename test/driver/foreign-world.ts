@@ -8,8 +8,16 @@ export const FOREIGN_PORTALS = ADDRESSES.slice(0, 2).map((address) => address.re
 export const GIB = 1n << 30n;
 
 /** What the storage service says of a volume of that target. */
-export function foreignInfo(portals: readonly string[] = FOREIGN_PORTALS, volumeId = 'volume-9', iqn = FOREIGN_IQN): Readonly<Record<string, unknown>> {
-  const several = { target_portals: portals.map((address) => `${address}:3260`), target_iqns: portals.map(() => iqn), target_luns: portals.map(() => 1) };
+export function foreignInfo(
+  portals: readonly string[] = FOREIGN_PORTALS,
+  volumeId = 'volume-9',
+  iqn = FOREIGN_IQN,
+): Readonly<Record<string, unknown>> {
+  const several = {
+    target_portals: portals.map((address) => `${address}:3260`),
+    target_iqns: portals.map(() => iqn),
+    target_luns: portals.map(() => 1),
+  };
   return { driver_volume_type: 'iscsi', serial: volumeId, data: { volume_id: volumeId, ...several } };
 }
 
@@ -28,9 +36,18 @@ export function openForeignWorld(config: Readonly<Record<string, unknown>> = {})
 
 /** A session of another hand on this host, with the disk of its LUN. @returns the disk's kernel name */
 export function foreignSession({ host }: ForeignWorld, address = FOREIGN_PORTALS[0] ?? ''): string {
-  const session = host.kernel.addSession({ target: FOREIGN_IQN, portal: { address, port: 3260 }, iface: 'default', transport: 'tcp' });
+  const session = host.kernel.addSession({
+    target: FOREIGN_IQN,
+    portal: { address, port: 3260 },
+    iface: 'default',
+    transport: 'tcp',
+  });
   host.kernel.write(`/sys/class/scsi_host/host${session.id}/scan`, '0 0 1');
-  return host.tree.list(`/sys/devices/platform/host${session.id}/session${session.id}/target${session.id}:0:0/${session.id}:0:0:1/block`)[0] ?? '';
+  return (
+    host.tree.list(
+      `/sys/devices/platform/host${session.id}/session${session.id}/target${session.id}:0:0/${session.id}:0:0:1/block`,
+    )[0] ?? ''
+  );
 }
 
 /** The kernel names of what is below a map. */

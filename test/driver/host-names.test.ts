@@ -23,7 +23,10 @@ describe('a volume whose portal is a host name', () => {
     const connected = await world.driver.connect(info);
     world.hostNames.addresses.set('storage.example.org', ['192.0.2.77']);
     expect((await world.driver.find(info))?.device).toEqual(connected.device);
-    expect(await world.driver.disconnect(info)).toEqual({ found: true, warnings: ['storage.example.org:3260 is 192.0.2.77:3260; its sessions were made to 192.0.2.10:3260'] });
+    expect(await world.driver.disconnect(info)).toEqual({
+      found: true,
+      warnings: ['storage.example.org:3260 is 192.0.2.77:3260; its sessions were made to 192.0.2.10:3260'],
+    });
     expect(world.host.residue()).toEqual([]);
   });
 
@@ -54,6 +57,9 @@ describe('a volume whose portal is a host name', () => {
     world.libvirt.addDomain({ name: 'guest' });
     const { volume } = await world.driver.attach({ kind: 'name', name: 'guest' }, info, { dev: 'vdb', bus: 'virtio' });
     expect(volume.warnings).toEqual(['storage.example.org:3260 is 192.0.2.10:3260']);
-    expect(await world.driver.detach({ kind: 'name', name: 'guest' }, info)).toEqual({ found: true, warnings: ['storage.example.org:3260 is 192.0.2.10:3260'] });
+    expect(await world.driver.detach({ kind: 'name', name: 'guest' }, info)).toEqual({
+      found: true,
+      warnings: ['storage.example.org:3260 is 192.0.2.10:3260'],
+    });
   });
 });

@@ -42,7 +42,8 @@ test('odd lines of iscsid.conf and of the iface record cost no volume', async ()
   );
   world.host.tree.write(
     '/etc/iscsi/iscsid.conf',
-    '[node]\nwhat is this\n; old\nnode.session.timeo.replacement_timeout = 30 # s\nnode.session.timeo.replacement_timeout=5\n',
+    '[node]\nwhat is this\n; old\nnode.session.timeo.replacement_timeout = 30 # ' +
+      's\nnode.session.timeo.replacement_timeout=5\n',
   );
   const connectionInfo = (await world.publish(1))[0]?.connectionInfo;
   await world.driver.connect(connectionInfo);

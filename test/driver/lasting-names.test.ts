@@ -8,7 +8,7 @@ const INFO = infoFor(['192.0.2.10:3260']);
 const DISK_NAME = `/dev/disk/by-id/scsi-${WWID.replace('naa.', '3')}`;
 const MAP_NAME = `/dev/disk/by-id/dm-uuid-mpath-${MAP.wwid}`;
 /** detach() has the source path to go by, beside the serial: the alias can be none. */
-const BY_PATH = { ...dataChanged(INFO, { volume_id: 'volume.7' }) as object, serial: 'volume.7' };
+const BY_PATH = { ...(dataChanged(INFO, { volume_id: 'volume.7' }) as object), serial: 'volume.7' };
 
 function openWorld(guest: { readonly active?: boolean; readonly persistent?: boolean } = {}): RecordedWorld {
   const world = openRecordedWorld();
@@ -17,13 +17,19 @@ function openWorld(guest: { readonly active?: boolean; readonly persistent?: boo
   return world;
 }
 
-const sourcesOf = ({ libvirt }: RecordedWorld): readonly unknown[] => (['live', 'config'] as const).map((which) => libvirt.disksOf('web1', which).map(({ sourcePath }) => sourcePath));
+const sourcesOf = ({ libvirt }: RecordedWorld): readonly unknown[] =>
+  (['live', 'config'] as const).map((which) => libvirt.disksOf('web1', which).map(({ sourcePath }) => sourcePath));
 
 describe('attach()', () => {
   test('gives a guest that libvirt keeps a name that outlasts a reboot, of a disk, in both its descriptions, and the result keeps the device (W-17, R71)', async () => {
     const world = openWorld();
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
-    expect({ sources: sourcesOf(world), device: volume.device.path, disk: volume.paths[0].disk, warnings: volume.warnings }).toEqual({ sources: [[DISK_NAME], [DISK_NAME]], device: '/dev/sda', disk: '/dev/sda', warnings: [] });
+    expect({
+      sources: sourcesOf(world),
+      device: volume.device.path,
+      disk: volume.paths[0].disk,
+      warnings: volume.warnings,
+    }).toEqual({ sources: [[DISK_NAME], [DISK_NAME]], device: '/dev/sda', disk: '/dev/sda', warnings: [] });
     expect((await world.driver.find(INFO))?.device.path).toBe('/dev/sda');
   });
 
@@ -31,7 +37,11 @@ describe('attach()', () => {
     const world = openMultipathWorld();
     world.libvirt.addDomain({ name: 'web1' });
     const { volume } = await world.driver.attach(WEB1, SEVERAL, VDB);
-    expect({ sources: sourcesOf(world), device: volume.device.path, warnings: volume.warnings }).toEqual({ sources: [[MAP_NAME], [MAP_NAME]], device: '/dev/dm-0', warnings: [] });
+    expect({ sources: sourcesOf(world), device: volume.device.path, warnings: volume.warnings }).toEqual({
+      sources: [[MAP_NAME], [MAP_NAME]],
+      device: '/dev/dm-0',
+      warnings: [],
+    });
   });
 
   test('gives the name to a guest that does not run as well, and its next start finds the volume under it whatever the kernel calls it by then (W-17, R71)', async () => {
@@ -45,7 +55,9 @@ describe('attach()', () => {
     await world.driver.connect(infoFor(['192.0.2.10:3260'], { target_luns: [2], volume_id: 'volume-8' }));
     expect((await world.driver.connect(INFO)).device.path).toBe('/dev/sdb');
     world.libvirt.start('web1');
-    expect(world.libvirt.disksOf('web1').map(({ sourcePath = '' }) => world.host.tree.resolve(sourcePath))).toEqual(['/dev/sdb']);
+    expect(world.libvirt.disksOf('web1').map(({ sourcePath = '' }) => world.host.tree.resolve(sourcePath))).toEqual([
+      '/dev/sdb',
+    ]);
     expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: true, warnings: [] });
   });
 
@@ -53,15 +65,24 @@ describe('attach()', () => {
     const world = openWorld({ persistent: false });
     world.host.kernel.udev.runs = false;
     const { volume, diskXml } = await world.driver.attach(WEB1, INFO, VDB);
-    expect({ source: /<source dev="(.*)"/.exec(diskXml)?.[1], warnings: volume.warnings, waited: world.clock.now() >= 2_000 }).toEqual({ source: '/dev/sda', warnings: [], waited: false });
+    expect({
+      source: /<source dev="(.*)"/.exec(diskXml)?.[1],
+      warnings: volume.warnings,
+      waited: world.clock.now() >= 2_000,
+    }).toEqual({ source: '/dev/sda', warnings: [], waited: false });
   });
 
   test('without a name that leads to the device takes its path, and says so (W-17)', async () => {
     const world = openWorld();
     world.host.kernel.udev.runs = false;
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
-    const warning = expect.stringMatching(/^the guest's stored configuration has \/dev\/sda, which may be another disk once this host has restarted: no \S+scsi-3\S+ or \S+wwn-0x\S+ leads to it/) as unknown;
-    expect({ sources: sourcesOf(world), warnings: volume.warnings }).toEqual({ sources: [['/dev/sda'], ['/dev/sda']], warnings: [warning] });
+    const warning = expect.stringMatching(
+      /^the guest's stored configuration has \/dev\/sda, which may be another .*: no \S+scsi-3\S+ or \S+wwn-0x\S+ leads to it/,
+    ) as unknown;
+    expect({ sources: sourcesOf(world), warnings: volume.warnings }).toEqual({
+      sources: [['/dev/sda'], ['/dev/sda']],
+      warnings: [warning],
+    });
     expect(world.log.warnings).toMatchObject([{ fields: { device: '/dev/sda', reason: warning } }]);
   });
 
@@ -71,18 +92,29 @@ describe('attach()', () => {
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
     expect({ sources: sourcesOf(world), warnings: volume.warnings }).toEqual({
       sources: [['/dev/sda'], ['/dev/sda']],
-      warnings: [expect.stringContaining('does not say who it is (no VPD page 0x83)'), expect.stringMatching(/^the guest's stored configuration has \/dev\/sda.*: it does not say who it is$/)],
+      warnings: [
+        expect.stringContaining('does not say who it is (no VPD page 0x83)'),
+        expect.stringMatching(/^the guest's stored configuration has \/dev\/sda.*: it does not say who it is$/),
+      ],
     });
   });
 
-  test('over one of two paths without a map never takes the name that is the other path\'s (W-17)', async () => {
+  test("over one of two paths without a map never takes the name that is the other path's (W-17)", async () => {
     const world = openWorld();
     await world.driver.connect(INFO);
-    const other = world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.11', port: 3260 }, iface: 'default', transport: 'tcp' });
+    const other = world.host.kernel.addSession({
+      target: IQN,
+      portal: { address: '192.0.2.11', port: 3260 },
+      iface: 'default',
+      transport: 'tcp',
+    });
     world.host.kernel.write(`/sys/class/scsi_host/host${other.id}/scan`, '0 0 1');
     expect(world.host.tree.resolve(DISK_NAME)).toBe('/dev/sdb');
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
-    expect({ sources: sourcesOf(world), warnings: volume.warnings.length }).toEqual({ sources: [['/dev/sda'], ['/dev/sda']], warnings: 1 });
+    expect({ sources: sourcesOf(world), warnings: volume.warnings.length }).toEqual({
+      sources: [['/dev/sda'], ['/dev/sda']],
+      warnings: 1,
+    });
   });
 
   test('that ends while it waits for the name is undone', async () => {
@@ -120,19 +152,27 @@ describe('a disk in the guest under its lasting name', () => {
     later.libvirt.addDomain({ name: 'web1' });
     await later.driver.connect(BY_PATH);
     expect((await later.driver.find(BY_PATH))?.device.path).toBe('/dev/dm-0');
-    await later.libvirt.attachDevice(WEB1, world.libvirt.disksOf('web1', 'config')[0]?.xml ?? '', { live: true, config: true }, AbortSignal.timeout(5_000));
+    await later.libvirt.attachDevice(
+      WEB1,
+      world.libvirt.disksOf('web1', 'config')[0]?.xml ?? '',
+      { live: true, config: true },
+      AbortSignal.timeout(5_000),
+    );
     world.target.resize(1, 2n << 30n);
     expect(await later.driver.extend(BY_PATH, { domain: WEB1 })).toMatchObject({ guestResized: true, warnings: [] });
     expect(await later.driver.detach(WEB1, BY_PATH)).toMatchObject({ found: true });
     expect(sourcesOf(later)).toEqual([[], []]);
   });
 
-  test('is found by the other guest\'s detach() of a shared volume without an alias', async () => {
+  test("is found by the other guest's detach() of a shared volume without an alias", async () => {
     const world = openWorld();
     world.libvirt.addDomain({ name: 'web2', active: false });
     const shared = { ...BY_PATH, multiattach: true };
     await world.driver.attach(WEB1, shared, VDB);
     await world.driver.attach({ kind: 'name', name: 'web2' }, shared, VDB);
-    expect(await world.driver.detach(WEB1, shared)).toEqual({ found: true, warnings: ['the volume stays on this host for the guests that have it too: web2'] });
+    expect(await world.driver.detach(WEB1, shared)).toEqual({
+      found: true,
+      warnings: ['the volume stays on this host for the guests that have it too: web2'],
+    });
   });
 });

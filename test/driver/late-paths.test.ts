@@ -4,14 +4,20 @@ import { failure, INFO, openMultipathWorld } from './multipath-world.js';
 import { dataChanged, IQN } from './recorded-world.js';
 import { ROOT } from '../fakes/fake-release.js';
 
-describe.each([['', []], [' to a login that had to be run again (R22)', ['before']]] as const)('connect() with a portal that does not answer%s', (_what, vanishing) => {
+describe.each([
+  ['', []],
+  [' to a login that had to be run again (R22)', ['before']],
+] as const)('connect() with a portal that does not answer%s', (_what, vanishing) => {
   test('does not wait for it, and has it join once it answers', async () => {
     const world = openMultipathWorld();
     world.host.vanishingRecords.push(...vanishing);
     const answer = deferred<undefined>();
     world.host.slowPortals.set('192.0.2.12', answer.promise);
     const { paths, warnings } = await world.driver.connect(INFO);
-    expect({ paths: paths.length, warnings }).toEqual({ paths: 3, warnings: ['3 of 4 paths are open; 192.0.2.12:3260 over default: no answer yet, it joins when there is one'] });
+    expect({ paths: paths.length, warnings }).toEqual({
+      paths: 3,
+      warnings: ['3 of 4 paths are open; 192.0.2.12:3260 over default: no answer yet, it joins when there is one'],
+    });
     answer.resolve(undefined);
     await world.driver.settled();
     expect((await world.driver.find(INFO))?.paths).toHaveLength(4);
@@ -29,7 +35,10 @@ describe.each([['', []], [' to a login that had to be run again (R22)', ['before
     await world.driver.disconnect(INFO);
     answer.resolve(undefined);
     await world.driver.settled();
-    expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({ sessions: [], residue: [] });
+    expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({
+      sessions: [],
+      residue: [],
+    });
   });
 });
 
@@ -37,7 +46,9 @@ describe('connect() with a portal that does not answer', () => {
   test('waits for it where an administrator made its record, which is theirs again byte for byte afterwards', async () => {
     const world = openMultipathWorld();
     const path = `${ROOT}/nodes/${IQN}/192.0.2.12,3260,1/default`;
-    const theirs = `node.name = ${IQN}\nnode.tpgt = 1\nnode.startup = manual\niface.iscsi_ifacename = default\nnode.conn[0].address = 192.0.2.12\nnode.session.auth.password = theirs\n`;
+    const theirs =
+      `node.name = ${IQN}\nnode.tpgt = 1\nnode.startup = manual\niface.iscsi_ifacename = ` +
+      `default\nnode.conn[0].address = 192.0.2.12\nnode.session.auth.password = theirs\n`;
     world.host.tree.write(path, theirs);
     const answer = deferred<undefined>();
     world.host.slowPortals.set('192.0.2.12', answer.promise);
@@ -66,9 +77,14 @@ describe('connect() with a portal that does not answer', () => {
     const answer = deferred<undefined>();
     world.host.slowPortals.set('192.0.2.12', answer.promise);
     world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1n << 30n });
-    expect(await failure(world.driver.connect(dataChanged(INFO, { target_luns: [1, 2, 1, 1] })))).toMatchObject({ code: 'DEVICE_MISMATCH' });
+    expect(await failure(world.driver.connect(dataChanged(INFO, { target_luns: [1, 2, 1, 1] })))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+    });
     answer.resolve(undefined);
     await world.driver.settled();
-    expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({ sessions: [], residue: [] });
+    expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({
+      sessions: [],
+      residue: [],
+    });
   });
 });

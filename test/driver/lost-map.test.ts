@@ -22,14 +22,20 @@ async function openLost(): Promise<ForeignWorld> {
   const world = openForeignWorld();
   await world.driver.connect(INFO);
   loseDisks(world);
-  expect({ slaves: slavesOf(world), uuid: world.host.tree.read('/sys/class/block/dm-0/dm/uuid') }).toEqual({ slaves: [], uuid: `mpath-${MAP.wwid}\n` });
+  expect({ slaves: slavesOf(world), uuid: world.host.tree.read('/sys/class/block/dm-0/dm/uuid') }).toEqual({
+    slaves: [],
+    uuid: `mpath-${MAP.wwid}\n`,
+  });
   world.deeds.splice(0);
   return world;
 }
 
 describe('disconnect() of a volume whose map has lost all its disks', () => {
   test.each([
-    ['', INFO, {}], [' with force', INFO, { force: true }], [' with the WWID', INFO, { wwid: MAP.wwid }], [' that names one portal', infoFor(PORTALS.slice(0, 1)), {}],
+    ['', INFO, {}],
+    [' with force', INFO, { force: true }],
+    [' with the WWID', INFO, { wwid: MAP.wwid }],
+    [' that names one portal', infoFor(PORTALS.slice(0, 1)), {}],
   ])('finds it by what was noted, stops its queueing, removes it and leaves nothing%s', async (_how, info, options) => {
     const world = await openLost();
     expect(await world.driver.disconnect(info, options)).toEqual({ found: true, warnings: [] });
@@ -58,26 +64,38 @@ describe('disconnect() of a volume whose map has lost all its disks', () => {
     expect((await world.residue()).filter((line) => line.startsWith('/dev/'))).toEqual([]);
   });
 
-  test.each([false, true])('leaves it to the guest that has it open (force: %s), and removes it once that has let go', async (force) => {
-    const world = await openLost();
-    const letGo = world.host.open('/dev/dm-0', QEMU);
-    expect(await failure(world.driver.disconnect(INFO, { force }))).toMatchObject({ code: 'DEVICE_IN_USE', message: 'Cannot remove /dev/dm-0: qemu-system-x86 (pid 42) has it open' });
-    expect(world.deeds).toEqual([]);
-    letGo();
-    expect(await world.driver.disconnect(INFO, { force })).toMatchObject({ found: true });
-    expect(await world.residue()).toEqual([]);
-  });
+  test.each([false, true])(
+    'leaves it to the guest that has it open (force: %s), and removes it once that has let go',
+    async (force) => {
+      const world = await openLost();
+      const letGo = world.host.open('/dev/dm-0', QEMU);
+      expect(await failure(world.driver.disconnect(INFO, { force }))).toMatchObject({
+        code: 'DEVICE_IN_USE',
+        message: 'Cannot remove /dev/dm-0: qemu-system-x86 (pid 42) has it open',
+      });
+      expect(world.deeds).toEqual([]);
+      letGo();
+      expect(await world.driver.disconnect(INFO, { force })).toMatchObject({ found: true });
+      expect(await world.residue()).toEqual([]);
+    },
+  );
 
   test('is refused with another WWID than was noted, and touches nothing', async () => {
     const world = await openLost();
-    expect(await failure(world.driver.disconnect(INFO, { wwid: `36001405${'8'.repeat(25)}` }))).toMatchObject({ code: 'DEVICE_MISMATCH', details: { device: '/dev/dm-0', found: MAP.wwid } });
+    expect(await failure(world.driver.disconnect(INFO, { wwid: `36001405${'8'.repeat(25)}` }))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+      details: { device: '/dev/dm-0', found: MAP.wwid },
+    });
     expect(world.deeds).toEqual([]);
   });
 
   test('that cannot be removed keeps the note, so that the next one finds it', async () => {
     const world = await openLost();
     const run = world.host.run.bind(world.host);
-    world.host.run = async (command, signal) => (command.program.startsWith('multipath') && /^(?:-f|del)/.test(String(command.args[0])) ? { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' } : await run(command, signal));
+    world.host.run = async (command, signal) =>
+      command.program.startsWith('multipath') && /^(?:-f|del)/.test(String(command.args[0]))
+        ? { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' }
+        : await run(command, signal);
     expect(await failure(world.driver.disconnect(INFO))).toMatchObject({ code: 'CLEANUP_INCOMPLETE' });
     expect(await failure(world.driver.disconnect(INFO, { force: true }))).toMatchObject({ code: 'CLEANUP_INCOMPLETE' });
     world.host.run = run;
@@ -90,7 +108,11 @@ describe('disconnect() of a volume whose map has lost all its disks', () => {
     const stranger = foreignSession(world);
     expect(slavesOf(world)).toEqual([stranger]);
     await world.driver.disconnect(INFO);
-    expect({ slaves: slavesOf(world), deeds: world.deeds.filter((deed) => !/^show|record/.test(deed)), note: world.host.tree.kind(NOTE) }).toEqual({ slaves: [stranger], deeds: [], note: undefined });
+    expect({
+      slaves: slavesOf(world),
+      deeds: world.deeds.filter((deed) => !/^show|record/.test(deed)),
+      note: world.host.tree.kind(NOTE),
+    }).toEqual({ slaves: [stranger], deeds: [], note: undefined });
     expect(world.host.tree.read('/etc/multipath/wwids')).toContain(`/${MAP.wwid}/`);
   });
 });
@@ -143,23 +165,34 @@ describe('what is noted of a volume', () => {
   test('is who it is, where, and which map is its, for root alone, and goes with it', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
-    expect(JSON.parse(world.host.tree.read(NOTE) ?? '')).toEqual({ version: 1, volumeId: 'volume-7', wwid: MAP.wwid, mapId: MAP.wwid, units: [{ target: IQN, lun: 1, portals: PORTALS }] });
+    expect(JSON.parse(world.host.tree.read(NOTE) ?? '')).toEqual({
+      version: 1,
+      volumeId: 'volume-7',
+      wwid: MAP.wwid,
+      mapId: MAP.wwid,
+      units: [{ target: IQN, lun: 1, portals: PORTALS }],
+    });
     expect(world.host.tree.entries().find(([path]) => path === NOTE)?.[1]).toMatchObject({ mode: 0o600 });
     await world.driver.disconnect(INFO);
     expect(await world.residue()).toEqual([]);
   });
 
-  test.each(['', '{', '{"version":2}', '{"version":1,"wwid":"3600","units":[]}', '{"version":1,"wwid":"3600","mapId":"-w","units":[{"target":"iqn.2026-11.org.example:several","lun":1,"portals":[]}]}'])(
-    'and cannot be read is told of and counts for nothing: %j', async (text) => {
-      const world = openForeignWorld();
-      await world.driver.connect(INFO);
-      world.host.tree.write(NOTE, text);
-      expect((await world.driver.connect(INFO)).paths).toHaveLength(4);
-      expect(world.log.warnings.some(({ fields }) => fields['file'] === NOTE)).toBe(true);
-      expect(JSON.parse(world.host.tree.read(NOTE) ?? '')).toMatchObject({ wwid: MAP.wwid });
-      await world.driver.disconnect(INFO);
-      expect(await world.residue()).toEqual([]);
-    });
+  test.each([
+    '',
+    '{',
+    '{"version":2}',
+    '{"version":1,"wwid":"3600","units":[]}',
+    '{"version":1,"wwid":"3600","mapId":"-w","units":[{"target":"iqn.2026-11.org.example:several","lun":1,"portals":[]}]}',
+  ])('and cannot be read is told of and counts for nothing: %j', async (text) => {
+    const world = openForeignWorld();
+    await world.driver.connect(INFO);
+    world.host.tree.write(NOTE, text);
+    expect((await world.driver.connect(INFO)).paths).toHaveLength(4);
+    expect(world.log.warnings.some(({ fields }) => fields['file'] === NOTE)).toBe(true);
+    expect(JSON.parse(world.host.tree.read(NOTE) ?? '')).toMatchObject({ wwid: MAP.wwid });
+    await world.driver.disconnect(INFO);
+    expect(await world.residue()).toEqual([]);
+  });
 
   test('and cannot be written costs a volume over one path a warning, and one with a map the connect()', async () => {
     const full = (world: ForeignWorld): void => {
@@ -171,7 +204,9 @@ describe('what is noted of a volume', () => {
     };
     const one = openForeignWorld({ volume_use_multipath: false });
     full(one);
-    expect((await one.driver.connect(infoFor(PORTALS.slice(0, 1)))).warnings).toEqual([expect.stringContaining('no room')]);
+    expect((await one.driver.connect(infoFor(PORTALS.slice(0, 1)))).warnings).toEqual([
+      expect.stringContaining('no room'),
+    ]);
     const several = openForeignWorld();
     full(several);
     expect(await failure(several.driver.connect(INFO))).toMatchObject({ code: 'PERMISSION_DENIED' });
@@ -195,7 +230,10 @@ describe('what is noted of a volume', () => {
     world.target.units.set(1, OTHER_UNIT);
     const nine = { ...INFO, serial: 'volume-9', data: { ...(INFO['data'] as object), volume_id: 'volume-9' } };
     await world.driver.connect(nine);
-    expect(await failure(world.driver.disconnect(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH', details: { found: 'volume-9', expected: 'volume-7' } });
+    expect(await failure(world.driver.disconnect(INFO))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+      details: { found: 'volume-9', expected: 'volume-7' },
+    });
     expect(await world.driver.disconnect(nine)).toMatchObject({ found: true });
     expect(await world.driver.disconnect(INFO)).toEqual({ found: false, warnings: [] });
   });
@@ -206,6 +244,10 @@ describe('what is noted of a volume', () => {
     const { device } = await world.driver.connect(info);
     world.host.open(device.path, QEMU);
     world.target.units.set(1, OTHER_UNIT);
-    for (let time = 0; time < 2; time++) expect(await failure(world.driver.connect(info))).toMatchObject({ code: 'DEVICE_MISMATCH', details: { before: `3${WWID.slice(4)}` } });
+    for (let time = 0; time < 2; time++)
+      expect(await failure(world.driver.connect(info))).toMatchObject({
+        code: 'DEVICE_MISMATCH',
+        details: { before: `3${WWID.slice(4)}` },
+      });
   });
 });

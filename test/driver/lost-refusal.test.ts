@@ -3,7 +3,10 @@ import { failure, MULTIPATH, openMultipathWorld, PORTALS, portalsOf } from './mu
 import { addTarget, infoFor, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 import { distort, logins } from './regression-world.js';
 
-/** A target that ends the connection behind its refusal, before the refusal is on the wire: on a kernel, lab/scenarios/iser-falls-back.ts. */
+/**
+ * A target that ends the connection behind its refusal, before the refusal is on the wire: on a kernel,
+ * lab/scenarios/iser-falls-back.ts.
+ */
 
 const ISER = { iscsi_iface: 'iser', login_timeout_seconds: 15 };
 const RIGHT = { username: 'volumes', password: 'right-secret' };
@@ -17,16 +20,28 @@ function losing(world: RecordedWorld, portals: number, status: 8 | 11 = 11): Rec
 }
 
 describe('a wrong secret over iSER whose refusal is lost', () => {
-  test.each([11, 8] as const)('is LOGIN_REFUSED after one login and its time limit (status %i), over no other transport, and leaves nothing', async (status) => {
-    const world = losing(openRecordedWorld(ISER), 1, status);
-    const began = world.clock.now();
-    expect(await failure(world.driver.connect(infoFor(PORTALS.slice(0, 1), WRONG)))).toMatchObject({
-      code: 'LOGIN_REFUSED', message: expect.stringContaining('192.0.2.10:3260 over the iface iser: the target ended the connection during the login, as it does behind a refusal') as unknown,
-      hint: expect.stringContaining('auth_password') as unknown, details: { exitCode: status },
-    });
-    expect({ logins: logins(world), warnings: world.log.warnings, residue: await world.residue() }).toEqual({ logins: ['iser'], warnings: [], residue: [] });
-    expect(world.clock.now() - began).toBeLessThan(16_000);
-  });
+  test.each([11, 8] as const)(
+    'is LOGIN_REFUSED after one login and its time limit (status %i), over no other transport, and leaves nothing',
+    async (status) => {
+      const world = losing(openRecordedWorld(ISER), 1, status);
+      const began = world.clock.now();
+      expect(await failure(world.driver.connect(infoFor(PORTALS.slice(0, 1), WRONG)))).toMatchObject({
+        code: 'LOGIN_REFUSED',
+        message: expect.stringContaining(
+          '192.0.2.10:3260 over the iface iser: the target ended the connection during the login, as it does ' +
+            'behind a refusal',
+        ) as unknown,
+        hint: expect.stringContaining('auth_password') as unknown,
+        details: { exitCode: status },
+      });
+      expect({ logins: logins(world), warnings: world.log.warnings, residue: await world.residue() }).toEqual({
+        logins: ['iser'],
+        warnings: [],
+        residue: [],
+      });
+      expect(world.clock.now() - began).toBeLessThan(16_000);
+    },
+  );
 
   test('on every path of a map is so too, after one login for all', async () => {
     const world = losing(openMultipathWorld({ ...MULTIPATH, ...ISER }), 4);
@@ -45,8 +60,15 @@ describe('gives way to TCP as before:', () => {
   test('a target that takes the connection and says nothing, with a secret', async () => {
     const world = openRecordedWorld(ISER);
     addTarget(world, portalsOf('tcp').slice(0, 1), RIGHT);
-    distort(world, (result, { args }) => (args.includes('--login') && args.includes('iser') ? { ...result, exitCode: 11, stderr: '' } : result));
-    const { transport } = await world.driver.connect(infoFor(PORTALS.slice(0, 1), { ...WRONG, auth_password: RIGHT.password }));
-    expect({ code: transport.fallback?.code, logins: logins(world) }).toEqual({ code: 'PORTAL_UNREACHABLE', logins: ['iser', 'default'] });
+    distort(world, (result, { args }) =>
+      args.includes('--login') && args.includes('iser') ? { ...result, exitCode: 11, stderr: '' } : result,
+    );
+    const { transport } = await world.driver.connect(
+      infoFor(PORTALS.slice(0, 1), { ...WRONG, auth_password: RIGHT.password }),
+    );
+    expect({ code: transport.fallback?.code, logins: logins(world) }).toEqual({
+      code: 'PORTAL_UNREACHABLE',
+      logins: ['iser', 'default'],
+    });
   });
 });

@@ -10,10 +10,17 @@ function publish({ host }: FakeWorld, count: number, portals = 1): readonly unkn
   const addresses = PORTALS.slice(0, portals);
   return Array.from({ length: count }, (_unused, index) => {
     const iqn = `iqn.2026-11.org.example:of-many-${index}`;
-    const target = new FakeTarget({ iqn, portals: addresses.map((address) => ({ address, port: 3260, serves: 'tcp' })) });
+    const target = new FakeTarget({
+      iqn,
+      portals: addresses.map((address) => ({ address, port: 3260, serves: 'tcp' })),
+    });
     target.units.set(1, { wwid: `naa.6001405${String(index).padStart(25, '0')}`, sizeBytes: 1n << 30n });
     host.targets.push(target);
-    const lists = { target_portals: addresses.map((address) => `${address}:3260`), target_iqns: addresses.map(() => iqn), target_luns: addresses.map(() => 1) };
+    const lists = {
+      target_portals: addresses.map((address) => `${address}:3260`),
+      target_iqns: addresses.map(() => iqn),
+      target_luns: addresses.map(() => 1),
+    };
     return { driver_volume_type: 'iscsi', serial: `volume-${index}`, data: { volume_id: `volume-${index}`, ...lists } };
   });
 }
@@ -25,19 +32,27 @@ async function failures(calls: readonly Promise<unknown>[]): Promise<readonly st
 }
 
 describe('volumes of as many targets at once', () => {
-  const most: readonly [number, number, number][] = THIS_RELEASE === OPEN_ISCSI_2_1_11 ? [[256, 1, 4]] : []; // once: it takes a while
-  test.each<[number, number, number]>([[32, 1, 1], [32, 1, 4], [16, 4, 1], ...most])('%i, over %i paths, by %i processes, come and go', async (count, portals, drivers) => {
-    const config = { volume_use_multipath: portals > 1 };
-    const world = openFakeWorld(config);
-    world.host.kernel.multipathd.start();
-    const infos = publish(world, count, portals);
-    const others = Array.from({ length: drivers - 1 }, () => openFakeWorld(config, 'iscsi', world, 'besides it').driver);
-    const all = [world.driver, ...others];
-    const driverOf = (index: number): FakeWorld['driver'] => all[index % drivers] ?? world.driver;
-    world.host.toolLock.readMs = count > 32 ? 1 : 2;
-    expect(await failures(infos.map(async (info, index) => await driverOf(index).connect(info)))).toEqual([]);
-    expect(world.host.kernel.sessions).toHaveLength(count * portals);
-    expect(await failures(infos.map(async (info, index) => await driverOf(index).disconnect(info)))).toEqual([]);
-    expect(world.host.residue()).toEqual([]);
-  }, 600_000);
+  // once: it takes a while
+  const most: readonly [number, number, number][] = THIS_RELEASE === OPEN_ISCSI_2_1_11 ? [[256, 1, 4]] : [];
+  test.each<[number, number, number]>([[32, 1, 1], [32, 1, 4], [16, 4, 1], ...most])(
+    '%i, over %i paths, by %i processes, come and go',
+    async (count, portals, drivers) => {
+      const config = { volume_use_multipath: portals > 1 };
+      const world = openFakeWorld(config);
+      world.host.kernel.multipathd.start();
+      const infos = publish(world, count, portals);
+      const others = Array.from(
+        { length: drivers - 1 },
+        () => openFakeWorld(config, 'iscsi', world, 'besides it').driver,
+      );
+      const all = [world.driver, ...others];
+      const driverOf = (index: number): FakeWorld['driver'] => all[index % drivers] ?? world.driver;
+      world.host.toolLock.readMs = count > 32 ? 1 : 2;
+      expect(await failures(infos.map(async (info, index) => await driverOf(index).connect(info)))).toEqual([]);
+      expect(world.host.kernel.sessions).toHaveLength(count * portals);
+      expect(await failures(infos.map(async (info, index) => await driverOf(index).disconnect(info)))).toEqual([]);
+      expect(world.host.residue()).toEqual([]);
+    },
+    600_000,
+  );
 });

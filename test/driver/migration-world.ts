@@ -23,14 +23,34 @@ export interface MigrationWorld {
 export const SOURCE_LUN = 1;
 export const DESTINATION_LUN = 5;
 
-export function infoAt(lun: number, { portals = ['192.0.2.10:3260'], ...data }: { readonly portals?: readonly string[]; readonly [key: string]: unknown } = {}): unknown {
+export function infoAt(
+  lun: number,
+  {
+    portals = ['192.0.2.10:3260'],
+    ...data
+  }: { readonly portals?: readonly string[]; readonly [key: string]: unknown } = {},
+): unknown {
   return dataChanged(infoFor(portals), { target_luns: portals.map(() => lun), ...data });
 }
 
-/** Two hosts with a libvirt each, and one array. What is the volume's LUN on one host is another volume's on the other. web1 runs on the source. */
-export function openTwoHosts({ config = {}, portals = [TCP], persistent = false }: { readonly config?: Readonly<Record<string, unknown>>; readonly portals?: readonly FakePortal[]; readonly persistent?: boolean } = {}): MigrationWorld {
+/**
+ * Two hosts with a libvirt each, and one array. What is the volume's LUN on one host is another volume's on the other.
+ * web1 runs on the source.
+ */
+export function openTwoHosts({
+  config = {},
+  portals = [TCP],
+  persistent = false,
+}: {
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly portals?: readonly FakePortal[];
+  readonly persistent?: boolean;
+} = {}): MigrationWorld {
   const [source, destination] = [openRecordedWorld(config), openRecordedWorld(config)];
-  for (const [world, own, other] of [[source, SOURCE_LUN, DESTINATION_LUN], [destination, DESTINATION_LUN, SOURCE_LUN]] as const) {
+  for (const [world, own, other] of [
+    [source, SOURCE_LUN, DESTINATION_LUN],
+    [destination, DESTINATION_LUN, SOURCE_LUN],
+  ] as const) {
     const target = new FakeTarget({ iqn: IQN, portals });
     target.units.set(own, UNIT);
     target.units.set(other, OTHER_UNIT);
@@ -44,8 +64,12 @@ export function openTwoHosts({ config = {}, portals = [TCP], persistent = false 
 /** A guest's QEMU has the device open as long as the guest runs with the disk. */
 function opensDisks({ host, libvirt }: RecordedWorld, guests: readonly string[]): void {
   const usersOf = host.usersOf.bind(host);
-  const has = (name: string, path: string): boolean => libvirt.has(name) && libvirt.isRunning(name) && libvirt.disksOf(name).some(({ sourcePath }) => sourcePath === path);
-  host.usersOf = async (path, numbers, signal) => (guests.some((name) => has(name, path)) ? [{ pid: 42, name: 'qemu-system-x86' }] : await usersOf(path, numbers, signal));
+  const has = (name: string, path: string): boolean =>
+    libvirt.has(name) && libvirt.isRunning(name) && libvirt.disksOf(name).some(({ sourcePath }) => sourcePath === path);
+  host.usersOf = async (path, numbers, signal) =>
+    guests.some((name) => has(name, path))
+      ? [{ pid: 42, name: 'qemu-system-x86' }]
+      : await usersOf(path, numbers, signal);
 }
 
 export interface Prepared {
@@ -54,7 +78,11 @@ export interface Prepared {
 }
 
 /** The two calls before the migration. What goes from host to host goes as JSON. */
-export async function prepare({ source, destination }: MigrationWorld, infos: readonly [unknown, unknown] = [infoAt(SOURCE_LUN), infoAt(DESTINATION_LUN)], options: AttachOptions = {}): Promise<Prepared> {
+export async function prepare(
+  { source, destination }: MigrationWorld,
+  infos: readonly [unknown, unknown] = [infoAt(SOURCE_LUN), infoAt(DESTINATION_LUN)],
+  options: AttachOptions = {},
+): Promise<Prepared> {
   const volume = asJson(await source.driver.prepareMigration(WEB1, infos[0]));
   const arrived = await destination.driver.connectForMigration(infos[1], volume, undefined, options);
   return { volume, arrived };
@@ -62,7 +90,11 @@ export async function prepare({ source, destination }: MigrationWorld, infos: re
 
 /** What the compute service has libvirt do. */
 export async function migrate({ source, destination }: MigrationWorld, { arrived }: Prepared): Promise<void> {
-  await source.libvirt.migrate('web1', destination.libvirt, migrationXml(source.libvirt.migratableXml('web1'), [asJson(arrived.disk)]));
+  await source.libvirt.migrate(
+    'web1',
+    destination.libvirt,
+    migrationXml(source.libvirt.migratableXml('web1'), [asJson(arrived.disk)]),
+  );
 }
 
 export function asJson<Value>(value: Value): Value {

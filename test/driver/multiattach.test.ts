@@ -14,14 +14,28 @@ function openWithGuests(...guests: readonly { readonly name: string; readonly ac
   addTarget(world, [{ address: '192.0.2.10', port: 3260, serves: 'tcp' }]);
   for (const guest of guests) world.libvirt.addDomain(guest);
   const usersOf = world.host.usersOf.bind(world.host);
-  const opens = (name: string, path: string): boolean => world.libvirt.isRunning(name) && world.libvirt.disksOf(name).some(({ sourcePath = '' }) => world.host.tree.resolve(sourcePath) === path);
-  world.host.usersOf = async (path, numbers, signal) => (guests.some(({ name }) => opens(name, path)) ? [{ pid: 42, name: 'qemu-system-x86' }] : await usersOf(path, numbers, signal));
+  const opens = (name: string, path: string): boolean =>
+    world.libvirt.isRunning(name) &&
+    world.libvirt.disksOf(name).some(({ sourcePath = '' }) => world.host.tree.resolve(sourcePath) === path);
+  world.host.usersOf = async (path, numbers, signal) =>
+    guests.some(({ name }) => opens(name, path))
+      ? [{ pid: 42, name: 'qemu-system-x86' }]
+      : await usersOf(path, numbers, signal);
   return world;
 }
 
-const RUNNING = [{ name: 'web1', active: true }, { name: 'web2', active: true }] as const;
-const SECOND_OFF = [{ name: 'web1', active: true }, { name: 'web2', active: false }] as const;
-const BOTH_OFF = [{ name: 'web1', active: false }, { name: 'web2', active: false }] as const;
+const RUNNING = [
+  { name: 'web1', active: true },
+  { name: 'web2', active: true },
+] as const;
+const SECOND_OFF = [
+  { name: 'web1', active: true },
+  { name: 'web2', active: false },
+] as const;
+const BOTH_OFF = [
+  { name: 'web1', active: false },
+  { name: 'web2', active: false },
+] as const;
 
 describe('a multiattach volume in two guests of one host', () => {
   test('attach() twice gives both the same device, shareable and uncached, over one session', async () => {
@@ -33,13 +47,24 @@ describe('a multiattach volume in two guests of one host', () => {
     for (const { diskXml } of [first, second]) expect(diskXml).toMatch(/cache="none"[^]*<shareable\/>/);
   });
 
-  test.each([['run', RUNNING], ['the second is shut off', SECOND_OFF], ['are both shut off', BOTH_OFF]])('detach() of the first leaves it, of the second removes it: the guests %s (R85, W-19)', async (_how, guests) => {
+  test.each([
+    ['run', RUNNING],
+    ['the second is shut off', SECOND_OFF],
+    ['are both shut off', BOTH_OFF],
+  ])('detach() of the first leaves it, of the second removes it: the guests %s (R85, W-19)', async (_how, guests) => {
     const world = openWithGuests(...guests);
     await world.driver.attach(WEB1, SHARED, VDB);
     await world.driver.attach(WEB2, SHARED, VDB);
     const before = await world.residue();
-    expect(await world.driver.detach(WEB1, SHARED)).toEqual({ found: true, warnings: ['the volume stays on this host for the guests that have it too: web2'] });
-    expect({ residue: await world.residue(), removed: world.deeds.filter((deed) => REMOVALS.test(deed)), second: world.libvirt.disksOf('web2').length }).toEqual({ residue: before, removed: [], second: 1 });
+    expect(await world.driver.detach(WEB1, SHARED)).toEqual({
+      found: true,
+      warnings: ['the volume stays on this host for the guests that have it too: web2'],
+    });
+    expect({
+      residue: await world.residue(),
+      removed: world.deeds.filter((deed) => REMOVALS.test(deed)),
+      second: world.libvirt.disksOf('web2').length,
+    }).toEqual({ residue: before, removed: [], second: 1 });
     expect(await world.driver.detach(WEB2, SHARED)).toEqual({ found: true, warnings: [] });
     expect(await world.residue()).toEqual([]);
   });
@@ -51,7 +76,9 @@ describe('a multiattach volume in two guests of one host', () => {
     world.libvirt.stop('web2');
     await world.driver.detach(WEB1, SHARED);
     world.libvirt.start('web2');
-    expect((await world.driver.find(SHARED))?.device.path).toBe(world.host.tree.resolve(world.libvirt.disksOf('web2')[0]?.sourcePath ?? ''));
+    expect((await world.driver.find(SHARED))?.device.path).toBe(
+      world.host.tree.resolve(world.libvirt.disksOf('web2')[0]?.sourcePath ?? ''),
+    );
   });
 
   test('detach() of both at once removes it, and neither leaves it to the other (W-19)', async () => {
@@ -67,14 +94,19 @@ describe('a multiattach volume in two guests of one host', () => {
     await world.driver.attach(WEB1, SHARED, VDB);
     await world.driver.attach(WEB2, SHARED, VDB);
     await world.driver.detach(WEB1, SHARED);
-    expect(await world.driver.detach(WEB1, SHARED)).toEqual({ found: false, warnings: [expect.stringContaining('web2')] });
+    expect(await world.driver.detach(WEB1, SHARED)).toEqual({
+      found: false,
+      warnings: [expect.stringContaining('web2')],
+    });
     expect(await world.driver.find(SHARED)).toBeDefined();
   });
 
   test('attach() to a second guest that fails leaves the first one its device', async () => {
     const world = openWithGuests(...RUNNING);
     const { volume } = await world.driver.attach(WEB1, SHARED, VDB);
-    await expect(world.driver.attach({ kind: 'name', name: 'nobody' }, SHARED, VDB)).rejects.toMatchObject({ code: 'DOMAIN_NOT_FOUND' });
+    await expect(world.driver.attach({ kind: 'name', name: 'nobody' }, SHARED, VDB)).rejects.toMatchObject({
+      code: 'DOMAIN_NOT_FOUND',
+    });
     await world.driver.attach(WEB2, SHARED, VDB);
     await expect(world.driver.attach(WEB2, SHARED, VDB)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
     expect((await world.driver.find(SHARED))?.device.path).toBe(volume.device.path);
@@ -85,14 +117,17 @@ describe('a multiattach volume in two guests of one host', () => {
     await world.driver.attach(WEB1, SHARED, VDB);
     await world.driver.attach(WEB2, SHARED, VDB);
     const listDomains = world.libvirt.listDomains.bind(world.libvirt);
-    world.libvirt.listDomains = async (signal) => { world.libvirt.stopDaemon(); return await listDomains(signal); };
+    world.libvirt.listDomains = async (signal) => {
+      world.libvirt.stopDaemon();
+      return await listDomains(signal);
+    };
     await expect(world.driver.detach(WEB1, SHARED)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
     expect(world.deeds.filter((deed) => REMOVALS.test(deed))).toEqual([]);
   });
 });
 
 describe('a volume without multiattach in two guests, a mistake of the caller', () => {
-  test('stays for the second that runs: the first one\'s detach() is DEVICE_IN_USE', async () => {
+  test("stays for the second that runs: the first one's detach() is DEVICE_IN_USE", async () => {
     const world = openWithGuests(...RUNNING);
     await world.driver.attach(WEB1, ONE_GUEST, VDB);
     await world.driver.attach(WEB2, ONE_GUEST, VDB);

@@ -19,14 +19,20 @@ export interface MultipathWorld extends RecordedWorld {
 }
 
 /** A host whose multipathd runs, and a target with four portals. */
-export function openMultipathWorld(config: Readonly<Record<string, unknown>> = {}, addresses?: readonly NetAddress[]): MultipathWorld {
+export function openMultipathWorld(
+  config: Readonly<Record<string, unknown>> = {},
+  addresses?: readonly NetAddress[],
+): MultipathWorld {
   const world = openRecordedWorld({ ...MULTIPATH, ...config }, undefined, addresses);
   world.host.kernel.multipathd.start();
   return { ...world, target: addTarget(world, portalsOf()) };
 }
 
 export async function failure(promise: Promise<unknown>): Promise<VolumeError> {
-  const outcome = await promise.then(() => undefined, (error: unknown) => error);
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   if (outcome instanceof VolumeError) return outcome;
   throw new Error(`Expected a VolumeError, not ${inspect(outcome)}`);
 }

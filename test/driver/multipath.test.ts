@@ -1,6 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import { VolumeError } from '../../src/base/volume-error.js';
-import { ADDRESSES, commandsOf, failure, INFO, MAP, MULTIPATH, openMultipathWorld, portalsOf, PORTALS } from './multipath-world.js';
+import {
+  ADDRESSES,
+  commandsOf,
+  failure,
+  INFO,
+  MAP,
+  MULTIPATH,
+  openMultipathWorld,
+  portalsOf,
+  PORTALS,
+} from './multipath-world.js';
 import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 import { ROOT } from '../fakes/fake-release.js';
 import { FakeTarget } from '../fakes/fake-target.js';
@@ -10,10 +20,24 @@ describe('connect() with volume_use_multipath', () => {
     const world = openMultipathWorld();
     const { device, paths, transport, warnings } = await world.driver.connect(INFO);
     expect(device).toMatchObject({ ...MAP, sizeBytes: 1n << 30n });
-    expect(device.kind === 'multipath' ? device.members.map(({ path }) => path) : []).toEqual(['/dev/sda', '/dev/sdb', '/dev/sdc', '/dev/sdd']);
-    expect(paths.map(({ disk, portal }) => `${disk} ${portal.address}`).toSorted()).toEqual(ADDRESSES.map((address, index) => `/dev/sd${'abcd'[index] ?? ''} ${address}`));
-    expect({ transport, warnings }).toEqual({ transport: { requested: 'default', used: 'default', fallback: undefined }, warnings: [] });
-    expect(commandsOf(world)).toEqual([`iscsiadm -m node -T ${IQN} -I default --login`, `multipath -a ${MAP.wwid}`, 'multipathd add path sda']);
+    expect(device.kind === 'multipath' ? device.members.map(({ path }) => path) : []).toEqual([
+      '/dev/sda',
+      '/dev/sdb',
+      '/dev/sdc',
+      '/dev/sdd',
+    ]);
+    expect(paths.map(({ disk, portal }) => `${disk} ${portal.address}`).toSorted()).toEqual(
+      ADDRESSES.map((address, index) => `/dev/sd${'abcd'[index] ?? ''} ${address}`),
+    );
+    expect({ transport, warnings }).toEqual({
+      transport: { requested: 'default', used: 'default', fallback: undefined },
+      warnings: [],
+    });
+    expect(commandsOf(world)).toEqual([
+      `iscsiadm -m node -T ${IQN} -I default --login`,
+      `multipath -a ${MAP.wwid}`,
+      'multipathd add path sda',
+    ]);
   });
 
   test('twice gives the same map and starts nothing', async () => {
@@ -21,7 +45,11 @@ describe('connect() with volume_use_multipath', () => {
     const first = await world.driver.connect(INFO);
     const before = world.host.commands.length;
     const second = await world.driver.connect(INFO);
-    expect({ device: second.device, paths: second.paths.length, commands: world.host.commands.length - before }).toEqual({ device: first.device, paths: 4, commands: 0 });
+    expect({
+      device: second.device,
+      paths: second.paths.length,
+      commands: world.host.commands.length - before,
+    }).toEqual({ device: first.device, paths: 4, commands: 0 });
   });
 
   test('of one portal gives a map of one path', async () => {
@@ -51,24 +79,33 @@ describe('connect() with volume_use_multipath', () => {
     const foreign = `${ROOT}/nodes/${IQN}/192.0.2.99,3260,1/default`;
     world.host.tree.write(foreign, `node.name = ${IQN}\niface.iscsi_ifacename = default\n`);
     await world.driver.connect(INFO);
-    expect(commandsOf(world).filter((line) => line.includes('--login'))).toEqual(PORTALS.map((portal) => `iscsiadm -m node -T ${IQN} -p ${portal} -I default --login`));
+    expect(commandsOf(world).filter((line) => line.includes('--login'))).toEqual(
+      PORTALS.map((portal) => `iscsiadm -m node -T ${IQN} -p ${portal} -I default --login`),
+    );
     await world.driver.disconnect(INFO);
     expect(await world.residue()).toEqual([foreign]);
   });
 
   test('gives what there is where a portal refuses, and says which', async () => {
     const [world, info] = [openMultipathWorld(), infoFor([...PORTALS.slice(0, 3), '192.0.2.77:3260'])];
-    world.host.targets.push(new FakeTarget({ iqn: `${IQN}.of-another`, portals: portalsOf('tcp', ['192.0.2.77']) })); // which does not have the target
+    // which does not have the target
+    world.host.targets.push(new FakeTarget({ iqn: `${IQN}.of-another`, portals: portalsOf('tcp', ['192.0.2.77']) }));
     const { paths, warnings } = await world.driver.connect(info);
     expect(paths).toHaveLength(3);
-    expect(warnings).toEqual([expect.stringMatching(/^3 of 4 paths are open; 192\.0\.2\.77:3260 over default: Cannot log in .*non-retryable iSCSI login failure/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^3 of 4 paths are open; 192\.0\.2\.77:3260 over default: Cannot log in .*non-retryable iSCSI login failure/,
+      ),
+    ]);
     await world.driver.disconnect(info);
     expect(await world.residue()).toEqual([]);
   });
 
   test('over portals none of which answers rejects and leaves nothing', async () => {
     const world = openMultipathWorld();
-    expect(await failure(world.driver.connect(infoFor(['192.0.2.77:3260', '192.0.2.78:3260'])))).toMatchObject({ code: 'PORTAL_UNREACHABLE' });
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.77:3260', '192.0.2.78:3260'])))).toMatchObject({
+      code: 'PORTAL_UNREACHABLE',
+    });
     expect(await world.residue()).toEqual([]);
   });
 
@@ -76,7 +113,11 @@ describe('connect() with volume_use_multipath', () => {
     const world = openRecordedWorld(MULTIPATH);
     world.host.kernel.multipathd.start();
     addTarget(world, portalsOf(), { username: 'u', password: 'right' });
-    const info = infoFor(['192.0.2.77:3260', ...PORTALS], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'wrong-wrong' });
+    const info = infoFor(['192.0.2.77:3260', ...PORTALS], {
+      auth_method: 'CHAP',
+      auth_username: 'u',
+      auth_password: 'wrong-wrong',
+    });
     expect(await failure(world.driver.connect(info))).toMatchObject({ code: 'LOGIN_AUTH_FAILED' });
     expect(commandsOf(world)).toHaveLength(1);
     expect(await world.residue()).toEqual([]);
@@ -85,7 +126,9 @@ describe('connect() with volume_use_multipath', () => {
   test('whose paths lead to different volumes rejects with DEVICE_MISMATCH and leaves nothing', async () => {
     const world = openMultipathWorld();
     world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1n << 30n });
-    expect(await failure(world.driver.connect(dataChanged(INFO, { target_luns: [1, 1, 2, 1] })))).toMatchObject({ code: 'DEVICE_MISMATCH' });
+    expect(await failure(world.driver.connect(dataChanged(INFO, { target_luns: [1, 1, 2, 1] })))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+    });
     expect(await world.residue()).toEqual([]);
   });
 
@@ -93,7 +136,11 @@ describe('connect() with volume_use_multipath', () => {
     const world = openMultipathWorld();
     world.target.units.set(1, { wwid: '', sizeBytes: 1n << 30n });
     const { device, paths, warnings } = await world.driver.connect(INFO);
-    expect({ device: device.path, paths: paths.length, warnings }).toEqual({ device: paths[0].disk, paths: 1, warnings: [expect.stringContaining('does not say who it is'), expect.stringContaining('one path only')] });
+    expect({ device: device.path, paths: paths.length, warnings }).toEqual({
+      device: paths[0].disk,
+      paths: 1,
+      warnings: [expect.stringContaining('does not say who it is'), expect.stringContaining('one path only')],
+    });
     expect(world.host.kernel.sessions).toHaveLength(1);
     await world.driver.disconnect(INFO);
     expect(await world.residue()).toEqual([]);
@@ -102,7 +149,10 @@ describe('connect() with volume_use_multipath', () => {
   test('aborted midway leaves nothing, wherever it is aborted', async () => {
     const world = openMultipathWorld();
     for (const uses of [0, 3, 10, 20, 40, 60, 80, 100, 120, 150, 180, 210, 240, 280, 320, 400]) {
-      const outcome = await world.driver.connect(INFO, abortingAfter(world, uses)).then(() => 'connected' as const, (error: unknown) => error);
+      const outcome = await world.driver.connect(INFO, abortingAfter(world, uses)).then(
+        () => 'connected' as const,
+        (error: unknown) => error,
+      );
       if (outcome === 'connected') await world.driver.disconnect(INFO);
       else expect(outcome).toMatchObject({ code: 'ABORTED' });
       expect({ uses, residue: await world.residue() }).toEqual({ uses, residue: [] });
@@ -114,7 +164,9 @@ describe('connect() with volume_use_multipath', () => {
 function abortingAfter({ host }: RecordedWorld, uses: number): AbortSignal {
   const controller = new AbortController();
   let left = uses;
-  const { readText } = Object.getPrototypeOf(host) as { readonly readText: (path: string) => Promise<string | undefined> };
+  const { readText } = Object.getPrototypeOf(host) as {
+    readonly readText: (path: string) => Promise<string | undefined>;
+  };
   host.readText = async (path) => {
     left -= 1;
     if (left === 0) controller.abort(new VolumeError('ABORTED', 'Stopped by the test'));
@@ -128,21 +180,30 @@ describe('connect() without a map', () => {
   test('is refused before anything is done where multipathd does not run and a map is enforced', async () => {
     const world = openMultipathWorld({ volume_enforce_multipath: true });
     world.host.kernel.multipathd.stop();
-    expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'MULTIPATH_UNAVAILABLE', hint: 'systemctl start multipathd' });
+    expect(await failure(world.driver.connect(INFO))).toMatchObject({
+      code: 'MULTIPATH_UNAVAILABLE',
+      hint: 'systemctl start multipathd',
+    });
     expect(commandsOf(world)).toEqual([]);
   });
 
   test('is refused where the storage service enforces one', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.stop();
-    expect(await failure(world.driver.connect(dataChanged(INFO, { enforce_multipath: true })))).toMatchObject({ code: 'MULTIPATH_UNAVAILABLE' });
+    expect(await failure(world.driver.connect(dataChanged(INFO, { enforce_multipath: true })))).toMatchObject({
+      code: 'MULTIPATH_UNAVAILABLE',
+    });
   });
 
   test('takes one path where multipathd does not run, and says so', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.stop();
     const { device, paths, warnings } = await world.driver.connect(INFO);
-    expect({ device: device.path, paths: paths.length, warnings }).toEqual({ device: '/dev/sda', paths: 1, warnings: [expect.stringContaining('multipathd does not run')] });
+    expect({ device: device.path, paths: paths.length, warnings }).toEqual({
+      device: '/dev/sda',
+      paths: 1,
+      warnings: [expect.stringContaining('multipathd does not run')],
+    });
     expect(world.host.kernel.sessions).toHaveLength(1);
   });
 
@@ -153,7 +214,10 @@ describe('connect() without a map', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test.each([['as soon as udev has named it', 3_000, 3_500], ['though udev never does, in the end', Infinity, 15_500]])('reminds multipathd of a disk that it has missed %s, and not before', async (_what, namedAt, askedBy) => {
+  test.each([
+    ['as soon as udev has named it', 3_000, 3_500],
+    ['though udev never does, in the end', Infinity, 15_500],
+  ])('reminds multipathd of a disk that it has missed %s, and not before', async (_what, namedAt, askedBy) => {
     const world = openMultipathWorld({ device_timeout_seconds: 60 });
     const { host, clock } = world;
     host.kernel.multipathd.isDeaf = true;
@@ -178,7 +242,11 @@ describe('connect() without a map', () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.blacklistsAll = true;
     const { device, warnings } = await world.driver.connect(INFO);
-    expect({ kind: device.kind, sessions: world.host.kernel.sessions.length, warnings }).toEqual({ kind: 'disk', sessions: 1, warnings: [expect.stringContaining('multipathd made no map')] });
+    expect({ kind: device.kind, sessions: world.host.kernel.sessions.length, warnings }).toEqual({
+      kind: 'disk',
+      sessions: 1,
+      warnings: [expect.stringContaining('multipathd made no map')],
+    });
     await world.driver.disconnect(INFO);
     expect(await world.residue()).toEqual([]);
   });
@@ -193,7 +261,12 @@ describe('disconnect() of a map', () => {
     expect(await world.driver.disconnect(INFO)).toEqual({ found: true, warnings: [] });
     expect(world.deeds.slice(0, 2)).toEqual(['sync /dev/dm-0', 'remove mpatha']);
     expect(world.deeds.slice(2, 6).toSorted()).toEqual(['delete sda', 'delete sdb', 'delete sdc', 'delete sdd']);
-    expect(commandsOf(world).slice(before)).toEqual(['multipathd del map mpatha', 'multipathd show paths raw format %d', `multipath -w ${MAP.wwid}`, `iscsiadm -m node -T ${IQN} -I default --logout`]);
+    expect(commandsOf(world).slice(before)).toEqual([
+      'multipathd del map mpatha',
+      'multipathd show paths raw format %d',
+      `multipath -w ${MAP.wwid}`,
+      `iscsiadm -m node -T ${IQN} -I default --logout`,
+    ]);
     expect(await world.residue()).toEqual([]);
   });
 
@@ -201,7 +274,10 @@ describe('disconnect() of a map', () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     const letGo = world.host.open('/dev/dm-0', { pid: 7, name: 'qemu-system-x86' });
-    expect(await failure(world.driver.disconnect(INFO, { force: true }))).toMatchObject({ code: 'DEVICE_IN_USE', message: 'Cannot remove /dev/dm-0: qemu-system-x86 (pid 7) has it open' });
+    expect(await failure(world.driver.disconnect(INFO, { force: true }))).toMatchObject({
+      code: 'DEVICE_IN_USE',
+      message: 'Cannot remove /dev/dm-0: qemu-system-x86 (pid 7) has it open',
+    });
     letGo();
     const letDiskGo = world.host.open('/dev/sdb', { pid: 8, name: 'dd' });
     expect(await failure(world.driver.disconnect(INFO))).toMatchObject({ code: 'DEVICE_IN_USE' });
@@ -222,23 +298,27 @@ describe('disconnect() of a map', () => {
     ['once it has told the checkers of dead paths', ['timeout', 'timeout'], 'stop queueing mpatha'],
     ['never, so that device-mapper is told itself', Array<'timeout'>(60).fill('timeout'), 'fail if no path mpatha'],
     ['with a refusal, so that device-mapper is told itself', ['fail'], 'fail if no path mpatha'],
-  ] as const)('with dead sessions stops its queueing where multipathd does it %s (W-30)', async (_when, answers, deed) => {
-    const world = openMultipathWorld();
-    await world.driver.connect(INFO);
-    for (const session of world.host.kernel.sessions) world.host.kernel.setState(session, 'FAILED');
-    world.deeds.splice(0);
-    world.host.kernel.multipathd.queueingAnswers.push(...answers);
-    await world.driver.disconnect(INFO);
-    expect(world.deeds.slice(0, 3)).toEqual([deed, 'sync /dev/dm-0', 'remove mpatha']);
-    expect(await world.residue()).toEqual([]);
-  });
+  ] as const)(
+    'with dead sessions stops its queueing where multipathd does it %s (W-30)',
+    async (_when, answers, deed) => {
+      const world = openMultipathWorld();
+      await world.driver.connect(INFO);
+      for (const session of world.host.kernel.sessions) world.host.kernel.setState(session, 'FAILED');
+      world.deeds.splice(0);
+      world.host.kernel.multipathd.queueingAnswers.push(...answers);
+      await world.driver.disconnect(INFO);
+      expect(world.deeds.slice(0, 3)).toEqual([deed, 'sync /dev/dm-0', 'remove mpatha']);
+      expect(await world.residue()).toEqual([]);
+    },
+  );
 
   test('under force is removed after its disks where it could not be before them: what waited for them has let go', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     const run = world.host.run.bind(world.host);
     world.host.run = async (command, signal) => {
-      const isHeld = command.program === 'multipath' && command.args[0] === '-f' && world.host.tree.kind('/dev/sda') !== undefined;
+      const isHeld =
+        command.program === 'multipath' && command.args[0] === '-f' && world.host.tree.kind('/dev/sda') !== undefined;
       return isHeld ? { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' } : await run(command, signal);
     };
     expect(await world.driver.disconnect(INFO, { force: true })).toEqual({ found: true, warnings: [] });
@@ -289,7 +369,8 @@ test('disconnect() of one path whose disk multipathd has taken meanwhile removes
   await world.driver.connect(INFO);
   const { multipathd } = world.host.kernel;
   const usersOf = world.host.usersOf.bind(world.host);
-  world.host.usersOf = async (...asked) => { // between the look and the question
+  world.host.usersOf = async (...asked) => {
+    // between the look and the question
     if (multipathd.mapOf('sda') === undefined) {
       multipathd.findMultipaths = 'no';
       multipathd.start();
@@ -306,14 +387,23 @@ describe('connect() of a map that is there', () => {
     const world = openMultipathWorld();
     await world.driver.connect(infoFor(PORTALS.slice(0, 2)));
     const { device, paths } = await world.driver.connect(INFO);
-    expect({ paths: paths.length, members: device.kind === 'multipath' ? device.members.length : 0 }).toEqual({ paths: 4, members: 4 });
+    expect({ paths: paths.length, members: device.kind === 'multipath' ? device.members.length : 0 }).toEqual({
+      paths: 4,
+      members: 4,
+    });
   });
 
   test('keeps it where a portal that it lacks is dead, and says so', async () => {
     const world = openMultipathWorld();
     const first = await world.driver.connect(infoFor(PORTALS.slice(0, 2)));
-    const { device, paths, warnings } = await world.driver.connect(infoFor([...PORTALS.slice(0, 2), '192.0.2.77:3260']));
-    expect({ device, paths: paths.length, warnings }).toEqual({ device: first.device, paths: 2, warnings: [expect.stringContaining('2 of 3 paths are open')] });
+    const { device, paths, warnings } = await world.driver.connect(
+      infoFor([...PORTALS.slice(0, 2), '192.0.2.77:3260']),
+    );
+    expect({ device, paths: paths.length, warnings }).toEqual({
+      device: first.device,
+      paths: 2,
+      warnings: [expect.stringContaining('2 of 3 paths are open')],
+    });
   });
 
   test('under which the array has put another volume takes it away, and gives what is there now', async () => {

@@ -1,5 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { FOREIGN_IQN, FOREIGN_PORTALS, foreignInfo, foreignSession, type ForeignWorld, GIB, openForeignWorld, slavesOf } from './foreign-world.js';
+import {
+  FOREIGN_IQN,
+  FOREIGN_PORTALS,
+  foreignInfo,
+  foreignSession,
+  type ForeignWorld,
+  GIB,
+  openForeignWorld,
+  slavesOf,
+} from './foreign-world.js';
 import { failure, INFO, MAP, PORTALS } from './multipath-world.js';
 import { infoFor, IQN, WWID } from './recorded-world.js';
 
@@ -8,23 +17,36 @@ const OUR_SLAVES = ['sda', 'sdb', 'sdc', 'sdd'];
 
 /** What of the other target is on the host. */
 async function restOf(world: ForeignWorld, before: readonly string[]): Promise<object> {
-  return { sessions: world.host.kernel.sessions.filter(({ target }) => target === FOREIGN_IQN).length, left: (await world.residue()).filter((line) => !before.includes(line)) };
+  return {
+    sessions: world.host.kernel.sessions.filter(({ target }) => target === FOREIGN_IQN).length,
+    left: (await world.residue()).filter((line) => !before.includes(line)),
+  };
 }
 
-async function openWithGuest(config: Readonly<Record<string, unknown>> = {}): Promise<ForeignWorld & { readonly before: readonly string[] }> {
+async function openWithGuest(
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<ForeignWorld & { readonly before: readonly string[] }> {
   const world = openForeignWorld(config);
   const { device } = await world.driver.connect(INFO);
   world.host.open(device.path, QEMU);
   return { ...world, before: await world.residue() };
 }
 
-describe('connect() of a volume whose WWID is that of another target\'s volume', () => {
+describe("connect() of a volume whose WWID is that of another target's volume", () => {
   test('under a map that a guest has refuses it, takes its paths out again, and leaves the map as it was', async () => {
     const world = await openWithGuest();
     expect(await failure(world.driver.connect(foreignInfo()))).toMatchObject({
-      code: 'DEVICE_MISMATCH', details: { wwid: MAP.wwid, strangers: OUR_SLAVES.map((name) => ({ device: `/dev/${name}`, origin: `LUN 1 of ${IQN}` })) },
+      code: 'DEVICE_MISMATCH',
+      details: {
+        wwid: MAP.wwid,
+        strangers: OUR_SLAVES.map((name) => ({ device: `/dev/${name}`, origin: `LUN 1 of ${IQN}` })),
+      },
     });
-    expect({ ...(await restOf(world, world.before)), slaves: slavesOf(world) }).toEqual({ sessions: 0, left: [], slaves: OUR_SLAVES });
+    expect({ ...(await restOf(world, world.before)), slaves: slavesOf(world) }).toEqual({
+      sessions: 0,
+      left: [],
+      slaves: OUR_SLAVES,
+    });
     expect((await world.driver.find(INFO))?.paths).toHaveLength(4);
   });
 
@@ -34,7 +56,10 @@ describe('connect() of a volume whose WWID is that of another target\'s volume',
     const before = await world.residue();
     const again = [await failure(world.driver.connect(INFO)), await failure(world.driver.connect(INFO))];
     expect(again.map(({ code }) => code)).toEqual(['DEVICE_MISMATCH', 'DEVICE_MISMATCH']);
-    expect({ residue: await world.residue(), slaves: slavesOf(world) }).toEqual({ residue: before, slaves: ['sda', 'sdb'] });
+    expect({ residue: await world.residue(), slaves: slavesOf(world) }).toEqual({
+      residue: before,
+      slaves: ['sda', 'sdb'],
+    });
   });
 
   test('deletes its disks before a slow multipathd comes to them', async () => {
@@ -42,7 +67,11 @@ describe('connect() of a volume whose WWID is that of another target\'s volume',
     world.host.kernel.multipathd.hold();
     expect(await failure(world.driver.connect(foreignInfo()))).toMatchObject({ code: 'DEVICE_MISMATCH' });
     world.host.kernel.multipathd.release();
-    expect({ ...(await restOf(world, world.before)), slaves: slavesOf(world) }).toEqual({ sessions: 0, left: [], slaves: OUR_SLAVES });
+    expect({ ...(await restOf(world, world.before)), slaves: slavesOf(world) }).toEqual({
+      sessions: 0,
+      left: [],
+      slaves: OUR_SLAVES,
+    });
   });
 
   test('has them leave the map though multipathd misses that they go', async () => {
@@ -55,17 +84,29 @@ describe('connect() of a volume whose WWID is that of another target\'s volume',
   test('asks for no map and enters nothing where the other disk is below none', async () => {
     const world = openForeignWorld();
     const stranger = foreignSession(world);
-    expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH', message: expect.stringContaining(`/dev/${stranger} (LUN 1 of ${FOREIGN_IQN})`) as unknown as string });
-    expect({ maps: world.host.kernel.multipathd.mapOf(stranger), wwids: world.host.tree.read('/etc/multipath/wwids') }).toEqual({ maps: undefined, wwids: undefined });
+    expect(await failure(world.driver.connect(INFO))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+      message: expect.stringContaining(`/dev/${stranger} (LUN 1 of ${FOREIGN_IQN})`) as unknown as string,
+    });
+    expect({
+      maps: world.host.kernel.multipathd.mapOf(stranger),
+      wwids: world.host.tree.read('/etc/multipath/wwids'),
+    }).toEqual({ maps: undefined, wwids: undefined });
     expect((await world.residue()).filter((line) => line.includes('nodes') || line.includes(IQN))).toEqual([]);
   });
 
-  test.each(['pci0000:00/0000:00:1f.0/host90/rport-90:0-1', 'pci0000:00/0000:00:1f.2/ata1/host91'])('refuses it where the other disk is none of iSCSI: %s', async (bus) => {
-    const world = openForeignWorld();
-    const local = world.host.kernel.addLocalDisk({ wwid: WWID, sizeBytes: GIB }, bus);
-    expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH', details: { strangers: [{ device: `/dev/${local}`, origin: 'no iSCSI disk' }] } });
-    expect(world.host.kernel.sessions).toEqual([]);
-  });
+  test.each(['pci0000:00/0000:00:1f.0/host90/rport-90:0-1', 'pci0000:00/0000:00:1f.2/ata1/host91'])(
+    'refuses it where the other disk is none of iSCSI: %s',
+    async (bus) => {
+      const world = openForeignWorld();
+      const local = world.host.kernel.addLocalDisk({ wwid: WWID, sizeBytes: GIB }, bus);
+      expect(await failure(world.driver.connect(INFO))).toMatchObject({
+        code: 'DEVICE_MISMATCH',
+        details: { strangers: [{ device: `/dev/${local}`, origin: 'no iSCSI disk' }] },
+      });
+      expect(world.host.kernel.sessions).toEqual([]);
+    },
+  );
 
   test('refuses another LUN of its own target as well', async () => {
     const world = openForeignWorld();
@@ -76,12 +117,17 @@ describe('connect() of a volume whose WWID is that of another target\'s volume',
     expect(slavesOf(world)).toEqual(OUR_SLAVES);
   });
 
-  test.each([['multipathd runs', true], ['multipathd does not run', false]])('refuses it over one path, where %s', async (_what, runs) => {
+  test.each([
+    ['multipathd runs', true],
+    ['multipathd does not run', false],
+  ])('refuses it over one path, where %s', async (_what, runs) => {
     const world = openForeignWorld({ volume_use_multipath: false });
     if (!runs) world.host.kernel.multipathd.stop();
     const { device } = await world.driver.connect(infoFor(PORTALS.slice(0, 1)));
     const before = await world.residue();
-    expect(await failure(world.driver.connect(foreignInfo(FOREIGN_PORTALS.slice(0, 1))))).toMatchObject({ code: 'DEVICE_MISMATCH' });
+    expect(await failure(world.driver.connect(foreignInfo(FOREIGN_PORTALS.slice(0, 1))))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+    });
     expect({ residue: await world.residue(), disk: device.path }).toEqual({ residue: before, disk: '/dev/sda' });
   });
 
@@ -94,11 +140,19 @@ describe('connect() of a volume whose WWID is that of another target\'s volume',
 
   test('does not mind two targets that the connection_info names both: an array with an IQN for each controller', async () => {
     const world = openForeignWorld();
-    const data = { target_portals: [PORTALS[0], `${FOREIGN_PORTALS[0] ?? ''}:3260`], target_iqns: [IQN, FOREIGN_IQN], target_luns: [1, 1] };
+    const data = {
+      target_portals: [PORTALS[0], `${FOREIGN_PORTALS[0] ?? ''}:3260`],
+      target_iqns: [IQN, FOREIGN_IQN],
+      target_luns: [1, 1],
+    };
     const both = { ...INFO, data: { ...(INFO['data'] as object), ...data } };
     const { device, warnings } = await world.driver.connect(both);
-    expect({ members: device.kind === 'multipath' ? device.members.length : 0, warnings }).toEqual({ members: 2, warnings: [] });
-    expect(await world.driver.disconnect(infoFor(PORTALS.slice(0, 1)))).toEqual({ found: true, warnings: [] }); // which knows of one of them alone
+    expect({ members: device.kind === 'multipath' ? device.members.length : 0, warnings }).toEqual({
+      members: 2,
+      warnings: [],
+    });
+    // which knows of one of them alone
+    expect(await world.driver.disconnect(infoFor(PORTALS.slice(0, 1)))).toEqual({ found: true, warnings: [] });
     expect(await world.residue()).toEqual([]);
   });
 
@@ -122,7 +176,9 @@ describe('a disk of another volume that joins the map later', () => {
 
   test('is told by find(), and keeps connect() and extend() from the map', async () => {
     const world = await polluted(true);
-    expect((await world.driver.find(INFO))?.warnings).toEqual([expect.stringContaining(`/dev/${world.stranger} (LUN 1 of ${FOREIGN_IQN})`)]);
+    expect((await world.driver.find(INFO))?.warnings).toEqual([
+      expect.stringContaining(`/dev/${world.stranger} (LUN 1 of ${FOREIGN_IQN})`),
+    ]);
     expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH' });
     world.target.resize(1, 2n * GIB);
     expect(await failure(world.driver.extend(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH' });
@@ -131,18 +187,31 @@ describe('a disk of another volume that joins the map later', () => {
 
   test.each([false, true])('keeps disconnect() (force: %s) from a map that is in use', async (force) => {
     const world = await polluted(true);
-    expect(await failure(world.driver.disconnect(INFO, { force }))).toMatchObject({ code: 'DEVICE_MISMATCH', message: expect.stringContaining('qemu-system-x86 (pid 42) has it open') as unknown as string });
+    expect(await failure(world.driver.disconnect(INFO, { force }))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+      message: expect.stringContaining('qemu-system-x86 (pid 42) has it open') as unknown as string,
+    });
     expect(world.deeds).toEqual([]);
   });
 
-  test.each([false, true])('stays below the map, which disconnect() (force: %s) leaves to it and does not write through', async (force) => {
-    const world = await polluted(false);
-    expect(await world.driver.disconnect(INFO, { force })).toEqual({ found: true, warnings: [expect.stringContaining(`mpatha stays for what is not the volume's: /dev/${world.stranger}`)] });
-    expect(slavesOf(world)).toEqual([world.stranger]);
-    expect(world.deeds.filter((deed) => deed === 'sync /dev/dm-0' || deed === `delete ${world.stranger}` || deed.startsWith('remove'))).toEqual([]);
-    expect(world.host.kernel.sessions.map(({ target }) => target)).toEqual([FOREIGN_IQN]);
-    expect(await world.driver.disconnect(INFO)).toMatchObject({ found: false });
-  });
+  test.each([false, true])(
+    'stays below the map, which disconnect() (force: %s) leaves to it and does not write through',
+    async (force) => {
+      const world = await polluted(false);
+      expect(await world.driver.disconnect(INFO, { force })).toEqual({
+        found: true,
+        warnings: [expect.stringContaining(`mpatha stays for what is not the volume's: /dev/${world.stranger}`)],
+      });
+      expect(slavesOf(world)).toEqual([world.stranger]);
+      expect(
+        world.deeds.filter(
+          (deed) => deed === 'sync /dev/dm-0' || deed === `delete ${world.stranger}` || deed.startsWith('remove'),
+        ),
+      ).toEqual([]);
+      expect(world.host.kernel.sessions.map(({ target }) => target)).toEqual([FOREIGN_IQN]);
+      expect(await world.driver.disconnect(INFO)).toMatchObject({ found: false });
+    },
+  );
 });
 
 describe('a map whose disks are another volume by now', () => {
@@ -150,20 +219,28 @@ describe('a map whose disks are another volume by now', () => {
 
   function rescanned({ host, target }: ForeignWorld, sizeBytes = GIB): void {
     target.units.set(1, { wwid: OTHER, sizeBytes });
-    for (const { id } of host.kernel.sessions) host.kernel.write(`/sys/devices/platform/host${id}/session${id}/target${id}:0:0/${id}:0:0:1/rescan`, '1');
+    for (const { id } of host.kernel.sessions)
+      host.kernel.write(`/sys/devices/platform/host${id}/session${id}/target${id}:0:0/${id}:0:0:1/rescan`, '1');
   }
 
   test('and the kernel knows it: connect() takes the map away, which nobody uses, and gives what is there now', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
     rescanned(world, 2n * GIB);
-    expect((await world.driver.connect(INFO)).device).toMatchObject({ wwid: `36001405${'9'.repeat(25)}`, sizeBytes: 2n * GIB });
+    expect((await world.driver.connect(INFO)).device).toMatchObject({
+      wwid: `36001405${'9'.repeat(25)}`,
+      sizeBytes: 2n * GIB,
+    });
   });
 
   test('and a guest has it: connect() and extend() refuse it however often', async () => {
     const world = await openWithGuest();
     rescanned(world);
-    const failures = [await failure(world.driver.connect(INFO)), await failure(world.driver.extend(INFO)), await failure(world.driver.connect(INFO))];
+    const failures = [
+      await failure(world.driver.connect(INFO)),
+      await failure(world.driver.extend(INFO)),
+      await failure(world.driver.connect(INFO)),
+    ];
     expect(failures.map(({ code }) => code)).toEqual(['DEVICE_MISMATCH', 'DEVICE_MISMATCH', 'DEVICE_MISMATCH']);
   });
 
@@ -171,7 +248,10 @@ describe('a map whose disks are another volume by now', () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
     world.target.resize(1, GIB / 2n);
-    expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH', details: { found: Number(GIB / 2n), expected: Number(GIB) } });
+    expect(await failure(world.driver.connect(INFO))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+      details: { found: Number(GIB / 2n), expected: Number(GIB) },
+    });
   });
 
   test('of one that has grown: connect() gives it as it is, and says so', async () => {

@@ -4,17 +4,32 @@ import { commandsOf, failure, INFO, MAP } from './multipath-world.js';
 import { foreignInfo, FOREIGN_PORTALS, foreignSession } from './foreign-world.js';
 import { IQN, WWID } from './recorded-world.js';
 
-/** multipath.conf has a uid_attribute of its own, or a rule of udev gives another serial: the map's id is not the WWID. */
-describe.each([['ID_SERIAL_SHORT', WWID.slice(4)], ['ID_WWN_WITH_EXTENSION', `0x${WWID.slice(4)}`]] as const)('a multipathd that goes by %s', (uidAttribute, id) => {
-  test.each(['strict', 'no'] as const)('gives the map, with find_multipaths %s: the result has the WWID, the wwids file the id', async (findMultipaths) => {
-    const world = openForeignWorld();
-    Object.assign(world.host.kernel.multipathd, { uidAttribute, findMultipaths, entersMaps: true });
-    const { device, warnings } = await world.driver.connect(INFO);
-    expect({ device, warnings }).toMatchObject({ device: { ...MAP, id }, warnings: [] });
-    expect(slavesOf(world)).toHaveLength(4);
-    expect(JSON.parse(world.host.tree.read(`/var/lib/libvirt-volume/volumes/${IQN},1`) ?? '')).toMatchObject({ wwid: MAP.wwid, mapId: id });
-    expect((await world.residue()).filter((line) => line.includes('wwid'))).toEqual(findMultipaths === 'no' ? [`wwid /${id}/`] : [`/var/lib/libvirt-volume/wwids/${encodeURIComponent(id)}`, `wwid /${id}/`]);
-  });
+/**
+ * multipath.conf has a uid_attribute of its own, or a rule of udev gives another serial: the map's id is not the WWID.
+ */
+describe.each([
+  ['ID_SERIAL_SHORT', WWID.slice(4)],
+  ['ID_WWN_WITH_EXTENSION', `0x${WWID.slice(4)}`],
+] as const)('a multipathd that goes by %s', (uidAttribute, id) => {
+  test.each(['strict', 'no'] as const)(
+    'gives the map, with find_multipaths %s: the result has the WWID, the wwids file the id',
+    async (findMultipaths) => {
+      const world = openForeignWorld();
+      Object.assign(world.host.kernel.multipathd, { uidAttribute, findMultipaths, entersMaps: true });
+      const { device, warnings } = await world.driver.connect(INFO);
+      expect({ device, warnings }).toMatchObject({ device: { ...MAP, id }, warnings: [] });
+      expect(slavesOf(world)).toHaveLength(4);
+      expect(JSON.parse(world.host.tree.read(`/var/lib/libvirt-volume/volumes/${IQN},1`) ?? '')).toMatchObject({
+        wwid: MAP.wwid,
+        mapId: id,
+      });
+      expect((await world.residue()).filter((line) => line.includes('wwid'))).toEqual(
+        findMultipaths === 'no'
+          ? [`wwid /${id}/`]
+          : [`/var/lib/libvirt-volume/wwids/${encodeURIComponent(id)}`, `wwid /${id}/`],
+      );
+    },
+  );
 
   test('is left without a trace by disconnect() with the WWID that connect() gave', async () => {
     const world = openForeignWorld();
@@ -22,8 +37,12 @@ describe.each([['ID_SERIAL_SHORT', WWID.slice(4)], ['ID_WWN_WITH_EXTENSION', `0x
     const { device } = await world.driver.connect(INFO);
     await world.driver.connect(INFO);
     expect(await world.driver.disconnect(INFO, { wwid: device.wwid ?? '' })).toEqual({ found: true, warnings: [] });
-    expect({ residue: await world.residue(), entered: commandsOf(world).filter((line) => /multipath -[aw]/.test(line)) }).toEqual({
-      residue: [], entered: [`multipath -a ${MAP.wwid}`, `multipath -a ${id}`, `multipath -w ${MAP.wwid}`, `multipath -w ${id}`],
+    expect({
+      residue: await world.residue(),
+      entered: commandsOf(world).filter((line) => /multipath -[aw]/.test(line)),
+    }).toEqual({
+      residue: [],
+      entered: [`multipath -a ${MAP.wwid}`, `multipath -a ${id}`, `multipath -w ${MAP.wwid}`, `multipath -w ${id}`],
     });
   });
 
@@ -44,7 +63,7 @@ describe.each([['ID_SERIAL_SHORT', WWID.slice(4)], ['ID_WWN_WITH_EXTENSION', `0x
     expect(await world.residue()).toEqual([]);
   });
 
-  test('puts two targets\' volumes under one map no more than any other', async () => {
+  test("puts two targets' volumes under one map no more than any other", async () => {
     const world = openForeignWorld();
     Object.assign(world.host.kernel.multipathd, { uidAttribute });
     const { device } = await world.driver.connect(INFO);
@@ -58,7 +77,10 @@ describe.each([['ID_SERIAL_SHORT', WWID.slice(4)], ['ID_WWN_WITH_EXTENSION', `0x
     const world = openForeignWorld({ volume_enforce_multipath: true });
     Object.assign(world.host.kernel.multipathd, { uidAttribute, isDeaf: true });
     const run = world.host.run.bind(world.host);
-    world.host.run = async (command, signal) => (command.program === 'multipathd' && command.args[0] === 'add' ? { exitCode: 0, stdout: 'ok\n', stderr: '' } : await run(command, signal));
+    world.host.run = async (command, signal) =>
+      command.program === 'multipathd' && command.args[0] === 'add'
+        ? { exitCode: 0, stdout: 'ok\n', stderr: '' }
+        : await run(command, signal);
     for (const disk of ['sda', 'sdb', 'sdc', 'sdd']) world.host.kernel.multipathd.watched.add(disk);
     expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'MULTIPATH_UNAVAILABLE' });
     expect(await world.residue()).toEqual([]);
@@ -73,8 +95,14 @@ test('two volumes with WWIDs of their own that multipathd takes for one, by its 
   const { device } = await world.driver.connect(INFO);
   world.host.open(device.path, { pid: 42, name: 'qemu-system-x86' });
   const before = await world.residue();
-  expect(await failure(world.driver.connect(foreignInfo(FOREIGN_PORTALS)))).toMatchObject({ code: 'DEVICE_MISMATCH', details: { map: 'mpatha' } });
-  expect({ residue: await world.residue(), slaves: slavesOf(world) }).toEqual({ residue: before, slaves: ['sda', 'sdb', 'sdc', 'sdd'] });
+  expect(await failure(world.driver.connect(foreignInfo(FOREIGN_PORTALS)))).toMatchObject({
+    code: 'DEVICE_MISMATCH',
+    details: { map: 'mpatha' },
+  });
+  expect({ residue: await world.residue(), slaves: slavesOf(world) }).toEqual({
+    residue: before,
+    slaves: ['sda', 'sdb', 'sdc', 'sdd'],
+  });
 });
 
 test('a map of that kind which lost its disks and which a guest waits on gets no disk of another volume', async () => {

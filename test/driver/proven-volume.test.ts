@@ -29,21 +29,30 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
     expect(await world.driver.disconnect(INFO, { wwid: OURS })).toEqual({ found: false, warnings: [] });
   });
 
-  test.each([false, true])('touches nothing of another volume that nobody has open: target and LUN are those of another host: force %s (R45, R46)', async (force) => {
-    const world = openOnePath();
-    await world.driver.connect(INFO);
-    const before = await world.residue();
-    expect(await failure(world.driver.disconnect(INFO, { wwid: OTHER, force }))).toMatchObject({
-      code: 'DEVICE_MISMATCH', message: `Cannot take the volume away: /dev/sda is ${OURS}, and ${OTHER} was to be there`, details: { device: '/dev/sda', found: OURS, expected: OTHER },
-    });
-    expect({ residue: await world.residue(), removals: removalsIn(world) }).toEqual({ residue: before, removals: [] });
-  });
+  test.each([false, true])(
+    'touches nothing of another volume that nobody has open: target and LUN are those of another host: force %s (R45, R46)',
+    async (force) => {
+      const world = openOnePath();
+      await world.driver.connect(INFO);
+      const before = await world.residue();
+      expect(await failure(world.driver.disconnect(INFO, { wwid: OTHER, force }))).toMatchObject({
+        code: 'DEVICE_MISMATCH',
+        message: `Cannot take the volume away: /dev/sda is ${OURS}, and ${OTHER} was to be there`,
+        details: { device: '/dev/sda', found: OURS, expected: OTHER },
+      });
+      expect({ residue: await world.residue(), removals: removalsIn(world) }).toEqual({
+        residue: before,
+        removals: [],
+      });
+    },
+  );
 
   test('refuses each time where the storage has put another volume under the LUN, also once the kernel knows', async () => {
     const world = openOnePath();
     await world.driver.connect(INFO);
     world.host.targets[0]?.units.set(1, OTHER_UNIT);
-    const disconnect = async (): Promise<unknown> => await failure(world.driver.disconnect(INFO, { wwid: OURS, force: true }));
+    const disconnect = async (): Promise<unknown> =>
+      await failure(world.driver.disconnect(INFO, { wwid: OURS, force: true }));
     expect((await world.driver.find(INFO))?.device.wwid).toBe(OURS);
     expect(await disconnect()).toMatchObject({ code: 'DEVICE_MISMATCH', details: { found: OTHER, expected: OURS } });
     expect((await world.driver.find(INFO))?.device.wwid).toBe(OTHER);
@@ -51,18 +60,24 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
     expect(removalsIn(world)).toEqual([]);
   });
 
-  test.each(['', 'naa.60014057777777777777777777777777', null as unknown as string])('takes %j for no wildcard', async (wwid) => {
-    const world = openOnePath();
-    await world.driver.connect(INFO);
-    expect(await failure(world.driver.disconnect(INFO, { wwid }))).toMatchObject({ code: 'DEVICE_MISMATCH' });
-    expect(removalsIn(world)).toEqual([]);
-  });
+  test.each(['', 'naa.60014057777777777777777777777777', null as unknown as string])(
+    'takes %j for no wildcard',
+    async (wwid) => {
+      const world = openOnePath();
+      await world.driver.connect(INFO);
+      expect(await failure(world.driver.disconnect(INFO, { wwid }))).toMatchObject({ code: 'DEVICE_MISMATCH' });
+      expect(removalsIn(world)).toEqual([]);
+    },
+  );
 
   test('refuses a disk that does not say who it is', async () => {
     const world = openOnePath();
     world.host.targets[0]?.units.set(1, { ...OTHER_UNIT, wwid: '' });
     await world.driver.connect(INFO);
-    expect(await failure(world.driver.disconnect(INFO, { wwid: OURS }))).toMatchObject({ code: 'DEVICE_MISMATCH', message: `Cannot take the volume away: /dev/sda does not say who it is, and ${OURS} was to be there` });
+    expect(await failure(world.driver.disconnect(INFO, { wwid: OURS }))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+      message: `Cannot take the volume away: /dev/sda does not say who it is, and ${OURS} was to be there`,
+    });
     expect(removalsIn(world)).toEqual([]);
   });
 
@@ -72,7 +87,9 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
     const [dead] = world.host.kernel.sessions;
     if (dead === undefined) throw new RangeError('No session');
     world.host.kernel.setState(dead, 'FAILED');
-    expect(await failure(world.driver.disconnect(FOUR_PATHS, { wwid: OTHER }))).toMatchObject({ code: 'DEVICE_MISMATCH' });
+    expect(await failure(world.driver.disconnect(FOUR_PATHS, { wwid: OTHER }))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+    });
     expect(removalsIn(world)).toEqual([]);
     expect(await world.driver.disconnect(FOUR_PATHS, { wwid: OURS })).toEqual({ found: true, warnings: [] });
     expect(await world.residue()).toEqual([]);
@@ -83,7 +100,10 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
     world.target.units.set(1, OTHER_UNIT);
     await world.driver.connect(FOUR_PATHS);
     world.target.units.set(1, { ...OTHER_UNIT, wwid: `naa.${OURS.slice(1)}` });
-    expect(await failure(world.driver.disconnect(FOUR_PATHS, { wwid: OURS }))).toMatchObject({ code: 'DEVICE_MISMATCH', details: { device: '/dev/dm-0', found: OTHER } });
+    expect(await failure(world.driver.disconnect(FOUR_PATHS, { wwid: OURS }))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+      details: { device: '/dev/dm-0', found: OTHER },
+    });
     expect(removalsIn(world)).toEqual([]);
   });
 });
@@ -92,8 +112,14 @@ describe('detach() with the WWID of the volume that must be there', () => {
   test('asks no guest and touches nothing when another volume is there', async () => {
     const world = openOnePath();
     await world.driver.attach(WEB1, INFO, VDB);
-    expect(await failure(world.driver.detach(WEB1, INFO, { wwid: OTHER, force: true }))).toMatchObject({ code: 'DEVICE_MISMATCH' });
-    expect({ removals: removalsIn(world), live: world.libvirt.disksOf('web1').length, config: world.libvirt.disksOf('web1', 'config').length }).toEqual({ removals: [], live: 1, config: 1 });
+    expect(await failure(world.driver.detach(WEB1, INFO, { wwid: OTHER, force: true }))).toMatchObject({
+      code: 'DEVICE_MISMATCH',
+    });
+    expect({
+      removals: removalsIn(world),
+      live: world.libvirt.disksOf('web1').length,
+      config: world.libvirt.disksOf('web1', 'config').length,
+    }).toEqual({ removals: [], live: 1, config: 1 });
     expect(await world.driver.detach(WEB1, INFO, { wwid: OURS })).toEqual({ found: true, warnings: [] });
     expect(await world.residue()).toEqual([]);
   });

@@ -55,7 +55,11 @@ export interface RecordedWorld extends FakeWorld {
  * @param addresses the host's, where they matter
  * @param on a world whose host this one shares: the same host, another configuration
  */
-export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}, on?: FakeWorld, addresses?: readonly NetAddress[]): RecordedWorld {
+export function openRecordedWorld(
+  config: Readonly<Record<string, unknown>> = {},
+  on?: FakeWorld,
+  addresses?: readonly NetAddress[],
+): RecordedWorld {
   const world = openFakeWorld(config, 'iscsi', on);
   const { clock, host } = world;
   const { deeds } = host.kernel;
@@ -64,17 +68,59 @@ export function openRecordedWorld(config: Readonly<Record<string, unknown>> = {}
   const events = world.container.get(TOKENS.events);
   const database = world.container.get(TOKENS.database);
   const told: VolumeEvent[] = [];
-  events.subscribe((event) => { told.push(event); });
-  const commands = after(host, 'run', (command: Command) => { if (command.program === 'iscsiadm') deeds.push(`iscsiadm ${command.args.map(String).at(-1) ?? ''}`); });
-  const files = after(host, 'remove', (path: string) => { if (path.includes('/nodes/')) deeds.push('delete record'); });
-  const libvirt = after(world.libvirt, 'detachDevice', () => { deeds.push('guest is asked to let go'); });
-  const { deviceTimeoutMs, loginAttempts, loginTimeoutMs, multipathReplacementTimeoutSeconds, stateDirectory } = options;
+  events.subscribe((event) => {
+    told.push(event);
+  });
+  const commands = after(host, 'run', (command: Command) => {
+    if (command.program === 'iscsiadm') deeds.push(`iscsiadm ${command.args.map(String).at(-1) ?? ''}`);
+  });
+  const files = after(host, 'remove', (path: string) => {
+    if (path.includes('/nodes/')) deeds.push('delete record');
+  });
+  const libvirt = after(world.libvirt, 'detachDevice', () => {
+    deeds.push('guest is asked to let go');
+  });
+  const { deviceTimeoutMs, loginAttempts, loginTimeoutMs, multipathReplacementTimeoutSeconds, stateDirectory } =
+    options;
   const parts: DriverParts = {
-    options, libvirt, files, database, clock, events, netAddresses: addresses === undefined ? world.container.get(TOKENS.netAddresses) : { list: () => addresses }, hostNames: world.container.get(TOKENS.hostNames), ifaceRecords: world.container.get(TOKENS.ifaceRecords), logger: log, locks: world.container.get(TOKENS.locks),
-    initiator: new OpenIscsiInitiator({ commands, files, database, clock, logger: log, events, loginTimeoutMs, loginAttempts, multipathReplacementTimeoutSeconds }),
+    options,
+    libvirt,
+    files,
+    database,
+    clock,
+    events,
+    netAddresses: addresses === undefined ? world.container.get(TOKENS.netAddresses) : { list: () => addresses },
+    hostNames: world.container.get(TOKENS.hostNames),
+    ifaceRecords: world.container.get(TOKENS.ifaceRecords),
+    logger: log,
+    locks: world.container.get(TOKENS.locks),
+    initiator: new OpenIscsiInitiator({
+      commands,
+      files,
+      database,
+      clock,
+      logger: log,
+      events,
+      loginTimeoutMs,
+      loginAttempts,
+      multipathReplacementTimeoutSeconds,
+    }),
     devices: new LinuxBlockDevices({ files, clock, users: host, logger: log, deviceTimeoutMs }),
     maps: new MultipathMaps({ commands, files, clock, users: host, logger: log, deviceTimeoutMs, stateDirectory }),
-    discover: async (search, signal) => await discoverPortals({ commands, files, database, clock, hostNames: world.container.get(TOKENS.hostNames), logger: log, loginTimeoutMs }, search, signal),
+    discover: async (search, signal) =>
+      await discoverPortals(
+        {
+          commands,
+          files,
+          database,
+          clock,
+          hostNames: world.container.get(TOKENS.hostNames),
+          logger: log,
+          loginTimeoutMs,
+        },
+        search,
+        signal,
+      ),
     guestDisks: new GuestDisks({ libvirt, clock, logger: log, timeoutMs: deviceTimeoutMs }),
   };
   const driver = new LibvirtISCSIVolumeDriver(parts);
@@ -99,7 +145,11 @@ export const IQN = 'iqn.2026-11.org.example:several';
 export const WWID = `naa.6001405${'7'.repeat(25)}`;
 
 /** A target with one volume at LUN 1. */
-export function addTarget({ host }: FakeWorld, portals: readonly FakePortal[], chap?: { readonly username: string; readonly password: string }): FakeTarget {
+export function addTarget(
+  { host }: FakeWorld,
+  portals: readonly FakePortal[],
+  chap?: { readonly username: string; readonly password: string },
+): FakeTarget {
   const target = new FakeTarget({ iqn: IQN, portals, ...(chap === undefined ? {} : { chap }) });
   target.units.set(1, { wwid: WWID, sizeBytes: 1n << 30n });
   host.targets.push(target);
@@ -107,7 +157,10 @@ export function addTarget({ host }: FakeWorld, portals: readonly FakePortal[], c
 }
 
 /** What the storage service would say of that volume. */
-export function infoFor(portals: readonly string[], data: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+export function infoFor(
+  portals: readonly string[],
+  data: Readonly<Record<string, unknown>> = {},
+): Readonly<Record<string, unknown>> {
   const lists = { target_portals: portals, target_iqns: portals.map(() => IQN), target_luns: portals.map(() => 1) };
   return { driver_volume_type: 'iscsi', serial: 'volume-7', data: { volume_id: 'volume-7', ...lists, ...data } };
 }

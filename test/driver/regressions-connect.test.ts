@@ -9,29 +9,46 @@ import { ROOT } from '../fakes/fake-release.js';
 
 /** What went wrong in other drivers of this kind when a volume comes, by the numbers of docs/regressions.md. */
 
-test.each([['1', 1], [255, 255], ['256', 256], [370, 370], ['499', 499], [16_383, 16_383]] as const)('LUN %j is the kernel\'s %d, when the volume comes and when it goes (W-2, R42, R59)', async (given, lun) => {
+test.each([
+  ['1', 1],
+  [255, 255],
+  ['256', 256],
+  [370, 370],
+  ['499', 499],
+  [16_383, 16_383],
+] as const)("LUN %j is the kernel's %d, when the volume comes and when it goes (W-2, R42, R59)", async (given, lun) => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]).units.set(lun, UNIT);
   await comesAndGoes(world, infoFor(['192.0.2.10:3260'], { target_luns: [given] }), 'default', 'tcp');
 });
 
-test.each([['SAM2', 256, 16_640], ['SAM3-flat', 1, 16_385], ['transparent', 256, 256]] as const)('addressing_mode %s makes LUN %d the kernel\'s %d once, on every path, when the volume comes and when it goes (R43, W-8)', async (mode, given, lun) => {
-  const world = openMultipathWorld();
-  world.target.units.clear();
-  world.target.units.set(lun, UNIT);
-  const info = infoFor(PORTALS, { target_luns: PORTALS.map(() => given), addressing_mode: mode });
-  expect((await world.driver.connect(info)).paths.map((path) => path.lun)).toEqual(PORTALS.map(() => lun));
-  expect((await world.driver.find(info))?.paths).toHaveLength(PORTALS.length);
-  expect(await world.driver.disconnect(info)).toMatchObject({ found: true });
-  expect(await world.residue()).toEqual([]);
-});
+test.each([
+  ['SAM2', 256, 16_640],
+  ['SAM3-flat', 1, 16_385],
+  ['transparent', 256, 256],
+] as const)(
+  "addressing_mode %s makes LUN %d the kernel's %d once, on every path, when the volume comes and when it goes (R43, W-8)",
+  async (mode, given, lun) => {
+    const world = openMultipathWorld();
+    world.target.units.clear();
+    world.target.units.set(lun, UNIT);
+    const info = infoFor(PORTALS, { target_luns: PORTALS.map(() => given), addressing_mode: mode });
+    expect((await world.driver.connect(info)).paths.map((path) => path.lun)).toEqual(PORTALS.map(() => lun));
+    expect((await world.driver.find(info))?.paths).toHaveLength(PORTALS.length);
+    expect(await world.driver.disconnect(info)).toMatchObject({ found: true });
+    expect(await world.residue()).toEqual([]);
+  },
+);
 
 describe('whatever stands for a portal, there is one login (W-4):', () => {
-  test.each(['192.0.2.10', '192.0.2.10:3260', '192.0.2.10:3260,1', '192.0.2.10:3260,4294967295'])('%s is one portal, also with its tag (R35)', async (spelling) => {
-    const world = openRecordedWorld();
-    addTarget(world, [TCP]);
-    await comesAndGoes(world, infoFor([spelling]), 'default', 'tcp');
-  });
+  test.each(['192.0.2.10', '192.0.2.10:3260', '192.0.2.10:3260,1', '192.0.2.10:3260,4294967295'])(
+    '%s is one portal, also with its tag (R35)',
+    async (spelling) => {
+      const world = openRecordedWorld();
+      addTarget(world, [TCP]);
+      await comesAndGoes(world, infoFor([spelling]), 'default', 'tcp');
+    },
+  );
 
   test('a login that ends with 255 has failed, and its session goes', async () => {
     const world = openRecordedWorld();
@@ -44,7 +61,11 @@ describe('whatever stands for a portal, there is one login (W-4):', () => {
 
 test('what iscsiadm, multipath and multipathd print beside their answers, on stdout and on stderr, changes nothing (R10, R13, R62, W-14)', async () => {
   const world = openMultipathWorld();
-  distort(world, ({ exitCode, stdout, stderr }) => ({ exitCode, stdout: `debug: [] :: x=y\n\n${stdout}`, stderr: `iscsiadm: config file line 7 is odd\n${stderr}` }));
+  distort(world, ({ exitCode, stdout, stderr }) => ({
+    exitCode,
+    stdout: `debug: [] :: x=y\n\n${stdout}`,
+    stderr: `iscsiadm: config file line 7 is odd\n${stderr}`,
+  }));
   const info = infoFor(PORTALS);
   const { device, paths, warnings } = await world.driver.connect(info);
   expect({ device, paths: paths.length, warnings }).toMatchObject({ device: MAP, paths: 4, warnings: [] });
@@ -55,13 +76,15 @@ test('what iscsiadm, multipath and multipathd print beside their answers, on std
 test('what lies in the database and can be no record is passed over (R15)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
-  for (const name of [',3260,1/default', '[]:port3,-1/default', '192.0.2.10,3260,1/nonsense', 'a file']) world.host.tree.write(`${ROOT}/nodes/${IQN}/${name}`, 'node.name = x\n');
+  for (const name of [',3260,1/default', '[]:port3,-1/default', '192.0.2.10,3260,1/nonsense', 'a file'])
+    world.host.tree.write(`${ROOT}/nodes/${IQN}/${name}`, 'node.name = x\n');
   await comesAndGoes(world, INFO, 'default', 'tcp');
 });
 
 test('an iscsid that dies between the logins to four portals keeps nobody waiting: the paths that are up make the volume (R23, W-13)', async () => {
   const world = openMultipathWorld();
-  world.host.tree.write(`${ROOT}/nodes/${IQN}/192.0.2.99,3260,1/default`, `node.name = ${IQN}\n`); // an administrator's, so each portal has a login of its own
+  // An administrator's, so each portal has a login of its own.
+  world.host.tree.write(`${ROOT}/nodes/${IQN}/192.0.2.99,3260,1/default`, `node.name = ${IQN}\n`);
   const before = await world.residue();
   const { kernel } = world.host;
   const addSession = kernel.addSession.bind(kernel);
@@ -71,7 +94,10 @@ test('an iscsid that dies between the logins to four portals keeps nobody waitin
     return session;
   };
   const { paths, warnings } = await world.driver.connect(infoFor(PORTALS));
-  expect({ paths: paths.length, warnings }).toEqual({ paths: 2, warnings: [expect.stringMatching(/^2 of 4 paths are open; .*could not connect to iscsid/)] });
+  expect({ paths: paths.length, warnings }).toEqual({
+    paths: 2,
+    warnings: [expect.stringMatching(/^2 of 4 paths are open; .*could not connect to iscsid/)],
+  });
   await world.driver.disconnect(infoFor(PORTALS));
   expect(await world.residue()).toEqual(before);
 });
@@ -94,7 +120,8 @@ test('a map is given once the kernel has resumed it, and not before (R67)', asyn
   const world = openMultipathWorld();
   const resumedAt = world.clock.now() + 700;
   const read = world.host.readText.bind(world.host);
-  world.host.readText = async (path) => (path.endsWith('/dm/suspended') && world.clock.now() < resumedAt ? '1' : await read(path));
+  world.host.readText = async (path) =>
+    path.endsWith('/dm/suspended') && world.clock.now() < resumedAt ? '1' : await read(path);
   expect((await world.driver.connect(infoFor(PORTALS))).device).toMatchObject(MAP);
   expect(world.clock.now()).toBeGreaterThanOrEqual(resumedAt);
 });
@@ -124,29 +151,53 @@ test('diskXml() runs no command and touches no file (R100)', async () => {
   addTarget(world, [TCP]);
   const before = world.host.tree.paths();
   expect(world.driver.diskXml(INFO, { dev: 'vdb', bus: 'virtio' }, '/dev/sdb')).toContain('dev="/dev/sdb"');
-  expect({ commands: world.host.commands, deeds: world.deeds, paths: world.host.tree.paths() }).toEqual({ commands: [], deeds: [], paths: before });
+  expect({ commands: world.host.commands, deeds: world.deeds, paths: world.host.tree.paths() }).toEqual({
+    commands: [],
+    deeds: [],
+    paths: before,
+  });
 });
 
-test.each([['comes and goes', 'of-the-session-1'], ['is refused', 'another-one']])('the whole log of a volume that %s, with CHAP for session and discovery, holds no secret (R3, R4, R5, R6)', async (_what, password) => {
-  const world = openMultipathWorld();
-  world.host.targets.splice(0);
-  addTarget(world, portalsOf(), { username: 'u', password: 'of-the-session-1' });
-  world.libvirt.addDomain({ name: 'web1' });
-  const domain = { kind: 'name', name: 'web1' } as const;
-  const chap = { auth_method: 'CHAP', auth_username: 'u', auth_password: password, discovery_auth_method: 'CHAP', discovery_auth_username: 'f', discovery_auth_password: 'of-the-discovery-1' };
-  const info = infoFor(PORTALS, chap);
-  const attached: unknown = await world.driver.attach(domain, info, { dev: 'vdb', bus: 'virtio' }).catch((error: unknown) => error);
-  const detached: unknown = await world.driver.detach(domain, info).catch((error: unknown) => error);
-  expect(world.log.lines.length + world.told.length).toBeGreaterThan(4);
-  expect(inspect([attached, detached, world.log.lines, world.told, world.host.commands], { depth: null })).not.toMatch(/of-the-|another-one/);
-});
+test.each([
+  ['comes and goes', 'of-the-session-1'],
+  ['is refused', 'another-one'],
+])(
+  'the whole log of a volume that %s, with CHAP for session and discovery, holds no secret (R3, R4, R5, R6)',
+  async (_what, password) => {
+    const world = openMultipathWorld();
+    world.host.targets.splice(0);
+    addTarget(world, portalsOf(), { username: 'u', password: 'of-the-session-1' });
+    world.libvirt.addDomain({ name: 'web1' });
+    const domain = { kind: 'name', name: 'web1' } as const;
+    const chap = {
+      auth_method: 'CHAP',
+      auth_username: 'u',
+      auth_password: password,
+      discovery_auth_method: 'CHAP',
+      discovery_auth_username: 'f',
+      discovery_auth_password: 'of-the-discovery-1',
+    };
+    const info = infoFor(PORTALS, chap);
+    const attached: unknown = await world.driver
+      .attach(domain, info, { dev: 'vdb', bus: 'virtio' })
+      .catch((error: unknown) => error);
+    const detached: unknown = await world.driver.detach(domain, info).catch((error: unknown) => error);
+    expect(world.log.lines.length + world.told.length).toBeGreaterThan(4);
+    expect(
+      inspect([attached, detached, world.log.lines, world.told, world.host.commands], { depth: null }),
+    ).not.toMatch(/of-the-|another-one/);
+  },
+);
 
 test('a volume of four portals over iSER has a session over iSER to each, and one map over all (R17)', async () => {
   const world = openMultipathWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' });
   world.host.targets.splice(0);
   addTarget(world, portalsOf('iser'));
   const { device, paths } = await world.driver.connect(infoFor(PORTALS));
-  expect({ device, transports: paths.map(({ transport }) => transport) }).toMatchObject({ device: MAP, transports: PORTALS.map(() => 'iser') });
+  expect({ device, transports: paths.map(({ transport }) => transport) }).toMatchObject({
+    device: MAP,
+    transports: PORTALS.map(() => 'iser'),
+  });
   await world.driver.disconnect(infoFor(PORTALS));
   expect(await world.residue()).toEqual([]);
 });
@@ -159,19 +210,28 @@ test('of portals with an IQN each the first has no such LUN: its session and rec
   const info = infoFor(['192.0.2.9:3260', '192.0.2.10:3260'], { target_iqns: [empty.iqn, IQN] });
   expect((await world.driver.connect(info)).paths[0].portal.address).toBe('192.0.2.10');
   expect(logins(world)).toHaveLength(2);
-  expect({ sessions: world.host.kernel.sessions.map(({ target }) => target), records: world.host.tree.list(`${ROOT}/nodes`) }).toEqual({ sessions: [IQN], records: [IQN] });
+  expect({
+    sessions: world.host.kernel.sessions.map(({ target }) => target),
+    records: world.host.tree.list(`${ROOT}/nodes`),
+  }).toEqual({ sessions: [IQN], records: [IQN] });
 });
 
 describe('while the record of another target goes as iscsiadm reads them all (R22),', () => {
-  test.each([['before it has found ours', ['before', 'before'], 3], ['after', ['after'], 1]] as const)('%s: the login is run again if it was not begun, and the volume is there', async (_what, vanishing, expected) => {
-    const world = openRecordedWorld();
-    addTarget(world, [TCP]);
-    world.host.vanishingRecords.push(...vanishing);
-    await world.driver.connect(INFO);
-    expect(logins(world)).toHaveLength(expected);
-    await world.driver.disconnect(INFO);
-    expect(await world.residue()).toEqual([]);
-  });
+  test.each([
+    ['before it has found ours', ['before', 'before'], 3],
+    ['after', ['after'], 1],
+  ] as const)(
+    '%s: the login is run again if it was not begun, and the volume is there',
+    async (_what, vanishing, expected) => {
+      const world = openRecordedWorld();
+      addTarget(world, [TCP]);
+      world.host.vanishingRecords.push(...vanishing);
+      await world.driver.connect(INFO);
+      expect(logins(world)).toHaveLength(expected);
+      await world.driver.disconnect(INFO);
+      expect(await world.residue()).toEqual([]);
+    },
+  );
 
   test('of four portals each comes up', async () => {
     const world = openMultipathWorld();
@@ -187,7 +247,13 @@ describe('while the record of another target goes as iscsiadm reads them all (R2
     const world = openRecordedWorld();
     addTarget(world, [TCP], { username: 'u', password: 'right' });
     world.host.vanishingRecords.push('after');
-    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'wrong' })))).toMatchObject({ code: 'LOGIN_AUTH_FAILED' });
+    expect(
+      await failure(
+        world.driver.connect(
+          infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'wrong' }),
+        ),
+      ),
+    ).toMatchObject({ code: 'LOGIN_AUTH_FAILED' });
     expect({ logins: logins(world), residue: await world.residue() }).toEqual({ logins: ['default'], residue: [] });
   });
 

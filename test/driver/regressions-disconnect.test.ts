@@ -14,8 +14,12 @@ function keepMapInUse({ host }: RecordedWorld): void {
   host.kernel.multipathd.busyTimes = Infinity;
 }
 
-test.each([['is disconnected', true], ['cannot be found', false]] as const)(
-  'a volume that %s leaves another target at the same portal alone, though that has the same LUN and a discovery record (W-3, R31, R32, R83)', async (_what, exists) => {
+test.each([
+  ['is disconnected', true],
+  ['cannot be found', false],
+] as const)(
+  'a volume that %s leaves another target at the same portal alone, though that has the same LUN and a discovery record (W-3, R31, R32, R83)',
+  async (_what, exists) => {
     const world = openRecordedWorld();
     const own = addTarget(world, [TCP]);
     if (!exists) own.units.clear();
@@ -23,7 +27,10 @@ test.each([['is disconnected', true], ['cannot be found', false]] as const)(
     other.units.set(1, OTHER_UNIT);
     world.host.targets.push(other);
     world.host.tree.write(`${ROOT}/send_targets/192.0.2.10,3260/st_config`, 'discovery.type = sendtargets\n');
-    world.host.tree.symbolicLink(`${ROOT}/send_targets/192.0.2.10,3260/${other.iqn},192.0.2.10,3260,1,default`, `${ROOT}/nodes/${other.iqn}/192.0.2.10,3260,1`);
+    world.host.tree.symbolicLink(
+      `${ROOT}/send_targets/192.0.2.10,3260/${other.iqn},192.0.2.10,3260,1,default`,
+      `${ROOT}/nodes/${other.iqn}/192.0.2.10,3260,1`,
+    );
     const theirs = dataChanged(INFO, { target_iqns: [other.iqn], volume_id: 'volume-8' });
     const { device } = await world.driver.connect(theirs);
     const before = await world.residue();
@@ -33,7 +40,10 @@ test.each([['is disconnected', true], ['cannot be found', false]] as const)(
     } else {
       expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DEVICE_NOT_FOUND' });
     }
-    expect({ residue: await world.residue(), device: (await world.driver.find(theirs))?.device }).toEqual({ residue: before, device });
+    expect({ residue: await world.residue(), device: (await world.driver.find(theirs))?.device }).toEqual({
+      residue: before,
+      device,
+    });
   },
 );
 
@@ -62,18 +72,28 @@ test('the disk of a volume goes though another volume keeps the session, and its
   target.units.set(2, OTHER_UNIT);
   for (const info of [INFO, OTHER]) await world.driver.connect(info);
   await world.driver.disconnect(INFO);
-  expect({ volume: await world.driver.find(INFO), deed: world.deeds.at(-1), sessions: world.host.kernel.sessions.length }).toEqual({ volume: undefined, deed: 'delete sda', sessions: 1 });
+  expect({
+    volume: await world.driver.find(INFO),
+    deed: world.deeds.at(-1),
+    sessions: world.host.kernel.sessions.length,
+  }).toEqual({ volume: undefined, deed: 'delete sda', sessions: 1 });
   target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 2n << 30n });
-  expect((await world.driver.connect(INFO)).device).toMatchObject({ wwid: `36001405${'9'.repeat(25)}`, sizeBytes: 2n << 30n });
+  expect((await world.driver.connect(INFO)).device).toMatchObject({
+    wwid: `36001405${'9'.repeat(25)}`,
+    sizeBytes: 2n << 30n,
+  });
 });
 
-test('the device_path of a connection_info is not believed: the volume\'s own disk goes, whatever has that name by now (R71, R99)', async () => {
+test("the device_path of a connection_info is not believed: the volume's own disk goes, whatever has that name by now (R71, R99)", async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]).units.set(2, OTHER_UNIT);
   const { device } = await world.driver.connect(OTHER);
   expect((await world.driver.connect(INFO)).device.path).toBe('/dev/sdb');
   await world.driver.disconnect(dataChanged(INFO, { device_path: device.path }));
-  expect({ deed: world.deeds.at(-1), other: (await world.driver.find(OTHER))?.device }).toEqual({ deed: 'delete sdb', other: device });
+  expect({ deed: world.deeds.at(-1), other: (await world.driver.find(OTHER))?.device }).toEqual({
+    deed: 'delete sdb',
+    other: device,
+  });
 });
 
 describe('what is in memory is written out before anything goes:', () => {
@@ -92,7 +112,11 @@ describe('what is in memory is written out before anything goes:', () => {
     const later = openRecordedWorld({ volume_use_multipath: false }, world);
     world.deeds.splice(0);
     await later.driver.disconnect(infoFor(PORTALS.slice(0, 1)));
-    expect(world.deeds.filter((deed) => /^(?:sync|remove|delete [^r])/.test(deed)).map((deed) => deed.replace(/[abcd]$/, '?'))).toEqual(['sync /dev/dm-0', 'remove mpath?', ...PORTALS.map(() => 'delete sd?')]);
+    expect(
+      world.deeds
+        .filter((deed) => /^(?:sync|remove|delete [^r])/.test(deed))
+        .map((deed) => deed.replace(/[abcd]$/, '?')),
+    ).toEqual(['sync /dev/dm-0', 'remove mpath?', ...PORTALS.map(() => 'delete sd?')]);
   });
 });
 
@@ -112,7 +136,9 @@ test('a map that udev keeps open for half a minute, while its reads from dead pa
   const run = world.host.run.bind(world.host);
   const until = world.clock.now() + 30_000;
   world.host.run = async (command, signal) =>
-    command.program === 'multipath' && command.args[0] === '-f' && world.clock.now() < until ? { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' } : await run(command, signal);
+    command.program === 'multipath' && command.args[0] === '-f' && world.clock.now() < until
+      ? { exitCode: 1, stdout: '', stderr: 'mpatha: map in use\n' }
+      : await run(command, signal);
   expect(await world.driver.disconnect(infoFor(PORTALS))).toEqual({ found: true, warnings: [] });
   expect(await world.residue()).toEqual([]);
 });
@@ -121,7 +147,10 @@ test('a map that stays in use ends the disconnect() before any of its disks goes
   const world = openMultipathWorld();
   await world.driver.connect(infoFor(PORTALS));
   keepMapInUse(world);
-  expect(await failure(world.driver.disconnect(infoFor(PORTALS)))).toMatchObject({ code: 'CLEANUP_INCOMPLETE', message: 'Cannot remove the multipath map mpatha: mpatha: map in use' });
+  expect(await failure(world.driver.disconnect(infoFor(PORTALS)))).toMatchObject({
+    code: 'CLEANUP_INCOMPLETE',
+    message: 'Cannot remove the multipath map mpatha: mpatha: map in use',
+  });
   expect((await world.driver.find(infoFor(PORTALS)))?.paths).toHaveLength(4);
 });
 
@@ -139,7 +168,12 @@ test('of two sessions to one portal over one iface both lose the volume (R82)', 
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   await world.driver.connect(INFO);
-  const second = world.host.kernel.addSession({ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, iface: 'default', transport: 'tcp' });
+  const second = world.host.kernel.addSession({
+    target: IQN,
+    portal: { address: '192.0.2.10', port: 3260 },
+    iface: 'default',
+    transport: 'tcp',
+  });
   world.host.kernel.write(`/sys/class/scsi_host/host${second.id}/scan`, '0 0 1');
   expect(world.host.tree.list('/dev').filter((name) => name.startsWith('sd'))).toEqual(['sda', 'sdb']);
   await world.driver.disconnect(INFO);
@@ -150,9 +184,18 @@ test('a disk that LVM has taken is no map: connect() gives the disk itself, and 
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   const { device } = await world.driver.connect(INFO);
-  for (const [file, text] of Object.entries({ 'dm/uuid': 'LVM-x', 'dm/name': 'guest-root', 'dm/suspended': '0', size: '2048' })) world.host.tree.write(`/sys/class/block/dm-7/${file}`, `${text}\n`);
+  for (const [file, text] of Object.entries({
+    'dm/uuid': 'LVM-x',
+    'dm/name': 'guest-root',
+    'dm/suspended': '0',
+    size: '2048',
+  }))
+    world.host.tree.write(`/sys/class/block/dm-7/${file}`, `${text}\n`);
   world.host.tree.blockDevice('/dev/dm-7');
-  world.host.tree.symbolicLink(`${world.host.tree.resolve('/sys/class/block/sda') ?? ''}/holders/dm-7`, '/sys/class/block/dm-7');
+  world.host.tree.symbolicLink(
+    `${world.host.tree.resolve('/sys/class/block/sda') ?? ''}/holders/dm-7`,
+    '/sys/class/block/dm-7',
+  );
   world.host.open(device.path, { pid: 0, name: 'the kernel (dm-7)' });
   world.host.kernel.multipathd.start();
   world.host.kernel.multipathd.blacklistsAll = true; // as the real one fails to take a disk that is in use

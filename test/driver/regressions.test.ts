@@ -13,17 +13,25 @@ import { comesAndGoes, INFO, logins, NODE, TCP } from './regression-world.js';
 import { ROOT } from '../fakes/fake-release.js';
 
 /**
- * What went wrong in other drivers of this kind, by the numbers that our tests know it by. A test in lab/scenarios/ has the same number in its name where the
- * real kernel has a say. docs/regressions.md has them all.
+ * What went wrong in other drivers of this kind, by the numbers that our tests know it by. A test in lab/scenarios/ has
+ * the same number in its name where the real kernel has a say. docs/regressions.md has them all.
  */
 
 function addIface({ host }: RecordedWorld, name: string, values: Readonly<Record<string, string>> = {}): void {
-  host.tree.write(`${ROOT}/ifaces/${name}`, Object.entries({ iscsi_ifacename: name, transport_name: 'tcp', ...values }).map(([key, value]) => `iface.${key} = ${value}\n`).join(''));
+  host.tree.write(
+    `${ROOT}/ifaces/${name}`,
+    Object.entries({ iscsi_ifacename: name, transport_name: 'tcp', ...values })
+      .map(([key, value]) => `iface.${key} = ${value}\n`)
+      .join(''),
+  );
 }
 
 /** Another service's driver on the same host. */
 function driverOver({ parts }: RecordedWorld, iface: string): VolumeDriver {
-  return new LibvirtISCSIVolumeDriver({ ...parts, options: { ...parts.options, iscsiIface: [{ kind: 'name', name: parseIfaceName(iface) }] } });
+  return new LibvirtISCSIVolumeDriver({
+    ...parts,
+    options: { ...parts.options, iscsiIface: [{ kind: 'name', name: parseIfaceName(iface) }] },
+  });
 }
 
 describe('a session of an offload transport is recognised, after the login and at disconnect (W-1):', () => {
@@ -45,26 +53,42 @@ test('a session over iSER is recognised, after the login and at disconnect (R17)
   await comesAndGoes(world, INFO, 'iser', 'iser');
 });
 
-test.each(['[2001:DB8::A1]:3260', '[2001:0db8:0:0::00A1]:3260', '2001:DB8:0:0:0:0:0:A1'])('an IPv6 portal spelt %s is logged in to once, and disconnect takes session, record and device away (W-5, R16)', async (spelling) => {
-  const world = openRecordedWorld();
-  addTarget(world, [{ ...TCP, address: '2001:db8::a1' }]);
-  await comesAndGoes(world, infoFor([spelling]), 'default', 'tcp');
-});
+test.each(['[2001:DB8::A1]:3260', '[2001:0db8:0:0::00A1]:3260', '2001:DB8:0:0:0:0:0:A1'])(
+  'an IPv6 portal spelt %s is logged in to once, and disconnect takes session, record and device away (W-5, R16)',
+  async (spelling) => {
+    const world = openRecordedWorld();
+    addTarget(world, [{ ...TCP, address: '2001:db8::a1' }]);
+    await comesAndGoes(world, infoFor([spelling]), 'default', 'tcp');
+  },
+);
 
 test('an IPv6 portal that the kernel shows in capitals is the one that was asked for (R16)', async () => {
   const world = openRecordedWorld();
   addTarget(world, []);
-  const session = world.host.kernel.addSession({ target: IQN, portal: { address: '2001:0DB8::00A1', port: 3260 }, iface: 'default', transport: 'tcp' });
+  const session = world.host.kernel.addSession({
+    target: IQN,
+    portal: { address: '2001:0DB8::00A1', port: 3260 },
+    iface: 'default',
+    transport: 'tcp',
+  });
   expect((await world.driver.connect(infoFor(['[2001:db8::a1]:3260']))).paths[0].session).toBe(session.id);
   expect(logins(world)).toEqual([]);
 });
 
-test.each([['with a tag', 'manual', `${NODE}/default`], ['with a tag', 'automatic', `${NODE}/default`], ['without a tag', 'manual', NODE.slice(0, -',1'.length)]])(
-  'a node record of another iface, %s and with node.startup = %s, stays byte for byte: ours is made, and the session runs over our iface (W-6)', async (_tag, startup, path) => {
+test.each([
+  ['with a tag', 'manual', `${NODE}/default`],
+  ['with a tag', 'automatic', `${NODE}/default`],
+  ['without a tag', 'manual', NODE.slice(0, -',1'.length)],
+])(
+  'a node record of another iface, %s and with node.startup = %s, stays byte for byte: ours is made, and the session runs over our iface (W-6)',
+  async (_tag, startup, path) => {
     const world = openRecordedWorld({ iscsi_iface: 'storage0' });
     addIface(world, 'storage0');
     addTarget(world, [TCP]);
-    const text = captured('nodes/new-style/10.99.1.1,3260,1/default').replace(/^node\.startup = .*$/m, `node.startup = ${startup}`);
+    const text = captured('nodes/new-style/10.99.1.1,3260,1/default').replace(
+      /^node\.startup = .*$/m,
+      `node.startup = ${startup}`,
+    );
     world.host.tree.write(path, text);
     const before = await world.residue();
     await world.driver.connect(INFO);
@@ -80,7 +104,10 @@ describe('the iface is looked up at each connect (W-7):', () => {
     const world = openRecordedWorld({ iscsi_iface: 'storage0' });
     addIface(world, 'other0');
     addTarget(world, [TCP]);
-    await expect(world.driver.connect(INFO)).rejects.toMatchObject({ code: 'IFACE_NOT_FOUND', message: 'Cannot find an iface for iscsi_iface = "storage0": this host has other0, default, iser' });
+    await expect(world.driver.connect(INFO)).rejects.toMatchObject({
+      code: 'IFACE_NOT_FOUND',
+      message: 'Cannot find an iface for iscsi_iface = "storage0": this host has other0, default, iser',
+    });
     addIface(world, 'storage0');
     await comesAndGoes(world, INFO, 'storage0', 'tcp');
   });
@@ -91,15 +118,25 @@ describe('the iface is looked up at each connect (W-7):', () => {
     world.host.iscsidRuns = false;
     await expect(world.driver.connect(INFO)).rejects.toMatchObject({ code: 'INITIATOR_UNAVAILABLE' });
     world.host.iscsidRuns = true;
-    expect((await world.driver.connect(INFO)).transport).toEqual({ requested: 'iser', used: 'iser', fallback: undefined });
+    expect((await world.driver.connect(INFO)).transport).toEqual({
+      requested: 'iser',
+      used: 'iser',
+      fallback: undefined,
+    });
     expect(logins(world)).toEqual(['iser', 'iser']);
   });
 
   test('a blank line in what "iscsiadm -m iface" prints is no iface and no failure', () => {
-    expect(parseIfaceList('\ndefault tcp,<empty>,<empty>,<empty>,<empty>\n\niser iser,<empty>,<empty>,<empty>,<empty>\n\n').map(({ name }) => name)).toEqual(['default', 'iser']);
+    expect(
+      parseIfaceList(
+        '\ndefault tcp,<empty>,<empty>,<empty>,<empty>\n\niser iser,<empty>,<empty>,<empty>,<empty>\n\n',
+      ).map(({ name }) => name),
+    ).toEqual(['default', 'iser']);
   });
 
-  test('qedi is a transport like the others', () => { expect(TRANSPORTS).toContain('qedi'); });
+  test('qedi is a transport like the others', () => {
+    expect(TRANSPORTS).toContain('qedi');
+  });
 });
 
 test('each of two sessions to one portal over two ifaces gets its own disk of the LUN (W-20)', async () => {
@@ -110,7 +147,9 @@ test('each of two sessions to one portal over two ifaces gets its own disk of th
   const before = await world.residue();
   const { paths } = await world.driver.connect(INFO);
   expect(paths.map(({ iface }) => iface)).toEqual(['storage0', 'storage1']);
-  expect([new Set(paths.map(({ session }) => session)).size, new Set(paths.map(({ disk }) => disk)).size]).toEqual([2, 2]);
+  expect([new Set(paths.map(({ session }) => session)).size, new Set(paths.map(({ disk }) => disk)).size]).toEqual([
+    2, 2,
+  ]);
   await world.driver.disconnect(INFO);
   expect(await world.residue()).toEqual(before);
 });
@@ -122,21 +161,35 @@ test('a volume that is connected over one iface does not come a second time over
   const { device } = await world.driver.connect(INFO);
   const again = await driverOver(world, 'storage1').connect(INFO);
   expect({ device: again.device, transport: again.transport }).toEqual({
-    device, transport: { requested: 'storage1', used: 'storage0', fallback: { code: 'TRANSPORT_UNAVAILABLE', reason: 'the volume was connected over storage0 before' } },
+    device,
+    transport: {
+      requested: 'storage1',
+      used: 'storage0',
+      fallback: { code: 'TRANSPORT_UNAVAILABLE', reason: 'the volume was connected over storage0 before' },
+    },
   });
 });
 
-test.each(['cxgb4i.00:07:43:12:34:56', 'cxgb4i.00:07:43:12:34:56.ipv4.0', 'qedi.00:0e:1e:aa:bb:cc.ipv6.0', 'be2iscsi.00:90:fa:09:00:00.ipv4.0', 'iface0', 'storage_net', 'p1p1.100'])(
-  'iscsi_iface = "%s" is valid: an iface has the name that its host gave it (R109)', (name) => {
-    expect(readOptions({ libvirt: { iscsi_iface: name } }, 'test.toml').iscsiIface).toEqual([{ kind: 'name', name }]);
-  },
-);
+test.each([
+  'cxgb4i.00:07:43:12:34:56',
+  'cxgb4i.00:07:43:12:34:56.ipv4.0',
+  'qedi.00:0e:1e:aa:bb:cc.ipv6.0',
+  'be2iscsi.00:90:fa:09:00:00.ipv4.0',
+  'iface0',
+  'storage_net',
+  'p1p1.100',
+])('iscsi_iface = "%s" is valid: an iface has the name that its host gave it (R109)', (name) => {
+  expect(readOptions({ libvirt: { iscsi_iface: name } }, 'test.toml').iscsiIface).toEqual([{ kind: 'name', name }]);
+});
 
 describe('the option names an iface, not a transport (R110):', () => {
   test('the name of a transport that is no iface is an error with the names there are, and nothing is tried over TCP', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'cxgb4i' });
     addTarget(world, [TCP]);
-    await expect(world.driver.connect(INFO)).rejects.toMatchObject({ code: 'IFACE_NOT_FOUND', message: expect.stringContaining('"cxgb4i": this host has default, iser') as unknown });
+    await expect(world.driver.connect(INFO)).rejects.toMatchObject({
+      code: 'IFACE_NOT_FOUND',
+      message: expect.stringContaining('"cxgb4i": this host has default, iser') as unknown,
+    });
     expect(world.host.commands).toEqual([]);
   });
 
@@ -144,11 +197,20 @@ describe('the option names an iface, not a transport (R110):', () => {
     const world = openRecordedWorld({ iscsi_iface: 'fast' });
     addIface(world, 'fast', { transport_name: 'qedi', hwaddress: '00:0e:1e:aa:bb:cc', ipaddress: '192.0.2.77' });
     addTarget(world, [TCP]);
-    expect((await world.driver.connect(INFO)).transport).toMatchObject({ requested: 'fast', used: 'default', fallback: { code: 'NO_HARDWARE' } });
+    expect((await world.driver.connect(INFO)).transport).toMatchObject({
+      requested: 'fast',
+      used: 'default',
+      fallback: { code: 'NO_HARDWARE' },
+    });
     expect(logins(world)).toEqual(['default']);
   });
 
   test('iscsi_transport is not an option', () => {
-    expect(() => readOptions({ libvirt: { iscsi_transport: 'cxgb4i' } }, 'test.toml')).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('iscsi_transport') as unknown }));
+    expect(() => readOptions({ libvirt: { iscsi_transport: 'cxgb4i' } }, 'test.toml')).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining('iscsi_transport') as unknown,
+      }),
+    );
   });
 });

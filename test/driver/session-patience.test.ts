@@ -4,9 +4,15 @@ import { infoFor, IQN } from './recorded-world.js';
 import { ROOT } from '../fakes/fake-release.js';
 
 describe('the sessions of a map', () => {
-  const patienceOf = ({ host }: ReturnType<typeof openMultipathWorld>): readonly string[] => host.kernel.sessions.map(({ id }) => host.tree.read(`/sys/class/iscsi_session/session${id}/recovery_tmo`)?.trim() ?? '');
+  const patienceOf = ({ host }: ReturnType<typeof openMultipathWorld>): readonly string[] =>
+    host.kernel.sessions.map(
+      ({ id }) => host.tree.read(`/sys/class/iscsi_session/session${id}/recovery_tmo`)?.trim() ?? '',
+    );
 
-  test.each([[{}, '15'], [{ multipath_replacement_timeout_seconds: 7 }, '7']] as const)('may be away, under %j, for %s s before their I/O goes to the others', async (config, seconds) => {
+  test.each([
+    [{}, '15'],
+    [{ multipath_replacement_timeout_seconds: 7 }, '7'],
+  ] as const)('may be away, under %j, for %s s before their I/O goes to the others', async (config, seconds) => {
     const world = openMultipathWorld(config);
     await world.driver.connect(INFO);
     expect(patienceOf(world)).toEqual(PORTALS.map(() => seconds));
@@ -18,7 +24,9 @@ describe('the sessions of a map', () => {
     await world.driver.connect(INFO);
     expect(patienceOf(world)).toEqual(['120']);
     const [portal] = world.host.tree.list(`${ROOT}/nodes/${IQN}`);
-    expect(world.host.tree.read(`${ROOT}/nodes/${IQN}/${portal ?? ''}/default`)).toContain('node.session.timeo.replacement_timeout = 120\n');
+    expect(world.host.tree.read(`${ROOT}/nodes/${IQN}/${portal ?? ''}/default`)).toContain(
+      'node.session.timeo.replacement_timeout = 120\n',
+    );
     await world.driver.disconnect(INFO);
     expect(await world.residue()).toEqual([]);
   });
@@ -35,6 +43,8 @@ describe('the sessions of a map', () => {
 test('login_attempts is how many times a portal that does not answer is tried, login_timeout_seconds each', async () => {
   const world = openMultipathWorld({ login_attempts: 3, login_timeout_seconds: 4, volume_use_multipath: false });
   const began = world.clock.now();
-  expect(await failure(world.driver.connect(infoFor(['192.0.2.99:3260'])))).toMatchObject({ code: 'PORTAL_UNREACHABLE' });
+  expect(await failure(world.driver.connect(infoFor(['192.0.2.99:3260'])))).toMatchObject({
+    code: 'PORTAL_UNREACHABLE',
+  });
   expect(world.clock.now() - began).toBeGreaterThanOrEqual(12_000);
 });

@@ -3,7 +3,19 @@ import { VolumeError } from '../../src/base/volume-error.js';
 import type { SwapProgress } from '../../src/driver/volume-driver.js';
 import type { FakePortal } from '../fakes/fake-target.js';
 import { dataChanged } from './recorded-world.js';
-import { disk, GIB, NEW_NAME, OLD_NAME, onHost, openWithGuest, publish, requireUntouched, type SwapWorld, TCP, WEB1 } from './swap-world.js';
+import {
+  disk,
+  GIB,
+  NEW_NAME,
+  OLD_NAME,
+  onHost,
+  openWithGuest,
+  publish,
+  requireUntouched,
+  type SwapWorld,
+  TCP,
+  WEB1,
+} from './swap-world.js';
 
 describe('swap()', () => {
   test('copies, pivots, and takes the old volume from the host (D15)', async () => {
@@ -15,13 +27,26 @@ describe('swap()', () => {
     expect([await onHost(world, world.from), await onHost(world, world.to)]).toEqual([undefined, volume.device.path]);
     expect(world.host.kernel.sessions.map(({ target }) => target)).toEqual([world.to.target.iqn]);
     expect(progress.at(-1)).toEqual({ copiedBytes: GIB, totalBytes: GIB });
-    expect(world.told.at(-1)).toMatchObject({ kind: 'volume-swapped', device: volume.device.path, wwid: volume.device.wwid, guestResized: false, oldReleased: true });
+    expect(world.told.at(-1)).toMatchObject({
+      kind: 'volume-swapped',
+      device: volume.device.path,
+      wwid: volume.device.wwid,
+      guestResized: false,
+      oldReleased: true,
+    });
   });
 
   test('gives the next start the new volume under its own name, in the place that the disk had', async () => {
     const world = await openWithGuest();
     await world.swap();
-    expect(disk(world, 'config')).toMatchObject({ targetDev: 'vdb', bus: 'virtio', sourcePath: NEW_NAME, alias: 'ua-new', serial: 'new', driver: { cache: 'none' } });
+    expect(disk(world, 'config')).toMatchObject({
+      targetDev: 'vdb',
+      bus: 'virtio',
+      sourcePath: NEW_NAME,
+      alias: 'ua-new',
+      serial: 'new',
+      driver: { cache: 'none' },
+    });
     expect(disk(world)).toMatchObject({ alias: 'ua-old', serial: 'old' });
   });
 
@@ -33,9 +58,15 @@ describe('swap()', () => {
 
   test('to a larger volume copies to its start, for QEMU copies to nothing larger; the next start has all of it', async () => {
     const world = await openWithGuest({ sizeBytes: 2n * GIB });
-    const warning = expect.stringMatching(/^the guest sees the first 1073741824 of the new volume's 2147483648 bytes until it starts anew: /) as unknown;
+    const warning = expect.stringMatching(
+      /^the guest sees the first 1073741824 of the new volume's 2147483648 bytes until it starts anew: /,
+    ) as unknown;
     expect(await world.swap()).toMatchObject({ guestResized: false, oldReleased: true, warnings: [warning] });
-    expect([disk(world)?.sliceBytes, disk(world, 'config')?.sliceBytes, disk(world, 'config')?.sourcePath]).toEqual([GIB, undefined, NEW_NAME]);
+    expect([disk(world)?.sliceBytes, disk(world, 'config')?.sliceBytes, disk(world, 'config')?.sourcePath]).toEqual([
+      GIB,
+      undefined,
+      NEW_NAME,
+    ]);
   });
 
   test('to a larger volume tells the guest its size where libvirt can', async () => {
@@ -49,8 +80,14 @@ describe('swap()', () => {
     const world = await openWithGuest({ sizeBytes: 2n * GIB });
     const [small, third] = [publish(world, 'small', { sizeBytes: GIB - 512n }), publish(world, 'third')];
     await world.swap();
-    await expect(world.driver.swap(WEB1, world.to.info, small.info)).rejects.toMatchObject({ code: 'RESIZE_FAILED', details: { oldSizeBytes: Number(GIB) } });
-    expect(await world.driver.swap(WEB1, world.to.info, third.info)).toMatchObject({ guestResized: false, warnings: [] });
+    await expect(world.driver.swap(WEB1, world.to.info, small.info)).rejects.toMatchObject({
+      code: 'RESIZE_FAILED',
+      details: { oldSizeBytes: Number(GIB) },
+    });
+    expect(await world.driver.swap(WEB1, world.to.info, third.info)).toMatchObject({
+      guestResized: false,
+      warnings: [],
+    });
     expect(disk(world)?.sliceBytes).toBeUndefined();
   });
 
@@ -59,7 +96,11 @@ describe('swap()', () => {
     const world = await openWithGuest({ portals }, { config: { volume_use_multipath: true } });
     expect(disk(world)?.sourcePath).toBe(OLD_NAME.replace('scsi-', 'dm-uuid-mpath-'));
     const { volume } = await world.swap();
-    expect([disk(world)?.sourcePath, volume.device.kind, volume.paths.length]).toEqual([volume.device.path, 'multipath', 2]);
+    expect([disk(world)?.sourcePath, volume.device.kind, volume.paths.length]).toEqual([
+      volume.device.path,
+      'multipath',
+      2,
+    ]);
     expect(await world.driver.detach(WEB1, world.to.info)).toEqual({ found: true, warnings: [] });
     expect(await world.residue()).toEqual([]);
   });
@@ -86,7 +127,13 @@ describe('swap()', () => {
 
   test('a listener that throws harms nothing', async () => {
     const world = await openWithGuest();
-    expect(await world.swap({ onProgress: () => { throw new Error('careless'); } })).toMatchObject({ oldReleased: true });
+    expect(
+      await world.swap({
+        onProgress: () => {
+          throw new Error('careless');
+        },
+      }),
+    ).toMatchObject({ oldReleased: true });
     expect(world.log.warnings.map(({ message }) => message)).toContain('A listener to the progress of a swap failed');
   });
 
@@ -96,13 +143,22 @@ describe('swap()', () => {
     const waiting: Promise<unknown>[] = [];
     let isSwapped = false;
     world.libvirt.blockCopy = async (...args) => {
-      for (const { info } of [world.from, world.to]) waiting.push(world.driver.disconnect(info).then(({ found }) => ({ found, isSwapped }), (error: unknown) => ({ code: (error as VolumeError).code, isSwapped })));
+      for (const { info } of [world.from, world.to])
+        waiting.push(
+          world.driver.disconnect(info).then(
+            ({ found }) => ({ found, isSwapped }),
+            (error: unknown) => ({ code: (error as VolumeError).code, isSwapped }),
+          ),
+        );
       await new Promise((resolve) => setTimeout(resolve, 20));
       await blockCopy(...args);
     };
     await world.swap();
     isSwapped = true;
-    expect(await Promise.all(waiting)).toEqual([{ found: false, isSwapped: true }, { code: 'DEVICE_IN_USE', isSwapped: true }]);
+    expect(await Promise.all(waiting)).toEqual([
+      { found: false, isSwapped: true },
+      { code: 'DEVICE_IN_USE', isSwapped: true },
+    ]);
   });
 });
 
@@ -110,14 +166,47 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
   const refused = new VolumeError('LIBVIRT_REFUSED', 'no');
 
   test.each<[string, string, (world: SwapWorld) => void]>([
-    ['libvirt refuses the copy', 'LIBVIRT_REFUSED', ({ libvirt }) => { libvirt.blockCopy = async () => { throw refused; }; }],
-    ['the copy breaks off', 'COPY_FAILED', ({ libvirt }) => { libvirt.copyFate = 'fails'; }],
-    ['the copy gets nowhere', 'COPY_FAILED', ({ libvirt }) => { libvirt.copyFate = 'never ready'; }],
-    ['libvirt refuses the pivot', 'LIBVIRT_REFUSED', ({ libvirt }) => {
-      const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
-      libvirt.blockJobAbort = async (domain, targetDev, end, signal) => { if (end.pivot) throw refused; await blockJobAbort(domain, targetDev, end, signal); };
-    }],
-    ['the new volume is not there', 'DEVICE_NOT_FOUND', ({ to }) => { to.target.units.clear(); }],
+    [
+      'libvirt refuses the copy',
+      'LIBVIRT_REFUSED',
+      ({ libvirt }) => {
+        libvirt.blockCopy = async () => {
+          throw refused;
+        };
+      },
+    ],
+    [
+      'the copy breaks off',
+      'COPY_FAILED',
+      ({ libvirt }) => {
+        libvirt.copyFate = 'fails';
+      },
+    ],
+    [
+      'the copy gets nowhere',
+      'COPY_FAILED',
+      ({ libvirt }) => {
+        libvirt.copyFate = 'never ready';
+      },
+    ],
+    [
+      'libvirt refuses the pivot',
+      'LIBVIRT_REFUSED',
+      ({ libvirt }) => {
+        const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
+        libvirt.blockJobAbort = async (domain, targetDev, end, signal) => {
+          if (end.pivot) throw refused;
+          await blockJobAbort(domain, targetDev, end, signal);
+        };
+      },
+    ],
+    [
+      'the new volume is not there',
+      'DEVICE_NOT_FOUND',
+      ({ to }) => {
+        to.target.units.clear();
+      },
+    ],
   ])('%s (R86)', async (_what, code, fail) => {
     const world = await openWithGuest();
     const before = await world.residue();
@@ -144,10 +233,22 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
       const domainXml = world.libvirt.domainXml.bind(world.libvirt);
       const blockJob = world.libvirt.blockJob.bind(world.libvirt);
       let left = looks;
-      const count = (): void => { left -= 1; if (left === 0) controller.abort(); };
-      world.libvirt.domainXml = async (...args) => { count(); return await domainXml(...args); };
-      world.libvirt.blockJob = async (...args) => { count(); return await blockJob(...args); };
-      const outcome = await world.swap({}, controller.signal).then(({ volume }) => volume.device.path, (error: unknown) => error);
+      const count = (): void => {
+        left -= 1;
+        if (left === 0) controller.abort();
+      };
+      world.libvirt.domainXml = async (...args) => {
+        count();
+        return await domainXml(...args);
+      };
+      world.libvirt.blockJob = async (...args) => {
+        count();
+        return await blockJob(...args);
+      };
+      const outcome = await world.swap({}, controller.signal).then(
+        ({ volume }) => volume.device.path,
+        (error: unknown) => error,
+      );
       if (typeof outcome === 'string') expect(disk(world)?.sourcePath).toBe(outcome);
       else {
         expect(outcome).toMatchObject({ code: 'ABORTED' });
@@ -158,8 +259,13 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
 
   test('a copy that cannot be ended keeps the new volume, which the guest still writes to, and says all of it', async () => {
     const world = await openWithGuest();
-    world.libvirt.blockJobAbort = async () => { throw refused; };
-    await expect(world.swap()).rejects.toMatchObject({ code: 'CLEANUP_INCOMPLETE', cause: { errors: [{ code: 'CLEANUP_INCOMPLETE' }, { code: 'DEVICE_IN_USE' }] } });
+    world.libvirt.blockJobAbort = async () => {
+      throw refused;
+    };
+    await expect(world.swap()).rejects.toMatchObject({
+      code: 'CLEANUP_INCOMPLETE',
+      cause: { errors: [{ code: 'CLEANUP_INCOMPLETE' }, { code: 'DEVICE_IN_USE' }] },
+    });
     expect(disk(world)).toMatchObject({ sourcePath: OLD_NAME, mirror: { sourcePath: '/dev/sdb' } });
     expect(await onHost(world, world.to)).toBe('/dev/sdb');
   });
@@ -167,14 +273,52 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
 
 describe('swap() refuses, and touches nothing:', () => {
   test.each<[string, string, (world: SwapWorld) => readonly [unknown, unknown], object]>([
-    ['an old volume that is encrypted', 'CONNECTION_INFO_INVALID', ({ from, to }) => [dataChanged(from.info, { encrypted: true }), to.info], { key: 'data.encrypted' }],
-    ['a new volume that is encrypted', 'CONNECTION_INFO_INVALID', ({ from, to }) => [from.info, dataChanged(to.info, { encrypted: true })], { key: 'data.encrypted' }],
-    ['an old volume for several guests', 'CONNECTION_INFO_INVALID', ({ from, to }) => [{ ...from.info, multiattach: true }, to.info], { key: 'multiattach' }],
-    ['a new volume for several guests', 'CONNECTION_INFO_INVALID', ({ from, to }) => [from.info, { ...to.info, multiattach: true }], { key: 'multiattach' }],
-    ['a new volume that is read-only', 'CONNECTION_INFO_INVALID', ({ from, to }) => [from.info, dataChanged(to.info, { access_mode: 'ro' })], { key: 'data.access_mode' }],
-    ['a new volume that detach could not find', 'CONNECTION_INFO_INVALID', ({ from, to }) => [from.info, { ...to.info, serial: null, data: { ...(to.info['data'] as object), volume_id: null } }], { key: 'data.volume_id' }],
+    [
+      'an old volume that is encrypted',
+      'CONNECTION_INFO_INVALID',
+      ({ from, to }) => [dataChanged(from.info, { encrypted: true }), to.info],
+      { key: 'data.encrypted' },
+    ],
+    [
+      'a new volume that is encrypted',
+      'CONNECTION_INFO_INVALID',
+      ({ from, to }) => [from.info, dataChanged(to.info, { encrypted: true })],
+      { key: 'data.encrypted' },
+    ],
+    [
+      'an old volume for several guests',
+      'CONNECTION_INFO_INVALID',
+      ({ from, to }) => [{ ...from.info, multiattach: true }, to.info],
+      { key: 'multiattach' },
+    ],
+    [
+      'a new volume for several guests',
+      'CONNECTION_INFO_INVALID',
+      ({ from, to }) => [from.info, { ...to.info, multiattach: true }],
+      { key: 'multiattach' },
+    ],
+    [
+      'a new volume that is read-only',
+      'CONNECTION_INFO_INVALID',
+      ({ from, to }) => [from.info, dataChanged(to.info, { access_mode: 'ro' })],
+      { key: 'data.access_mode' },
+    ],
+    [
+      'a new volume that detach could not find',
+      'CONNECTION_INFO_INVALID',
+      ({ from, to }) => [
+        from.info,
+        { ...to.info, serial: null, data: { ...(to.info['data'] as object), volume_id: null } },
+      ],
+      { key: 'data.volume_id' },
+    ],
     ['one volume for itself', 'USAGE', ({ from }) => [from.info, from.info], {}],
-    ['an old volume that is not connected', 'DEVICE_NOT_FOUND', (world) => [publish(world, 'nowhere').info, world.to.info], {}],
+    [
+      'an old volume that is not connected',
+      'DEVICE_NOT_FOUND',
+      (world) => [publish(world, 'nowhere').info, world.to.info],
+      {},
+    ],
   ])('%s is %s', async (_what, code, infos, details) => {
     const world = await openWithGuest();
     const [before, deeds, [from, to]] = [await world.residue(), world.deeds.length, infos(world)];
@@ -186,11 +330,14 @@ describe('swap() refuses, and touches nothing:', () => {
   test('a smaller volume is RESIZE_FAILED with both sizes, and goes again', async () => {
     const world = await openWithGuest({ sizeBytes: GIB - 512n });
     const before = await world.residue();
-    await expect(world.swap()).rejects.toMatchObject({ code: 'RESIZE_FAILED', details: { oldSizeBytes: Number(GIB), newSizeBytes: Number(GIB) - 512 } });
+    await expect(world.swap()).rejects.toMatchObject({
+      code: 'RESIZE_FAILED',
+      details: { oldSizeBytes: Number(GIB), newSizeBytes: Number(GIB) - 512 },
+    });
     await requireUntouched(world, before);
   });
 
-  test('another target\'s path to the same volume is USAGE, and goes again', async () => {
+  test("another target's path to the same volume is USAGE, and goes again", async () => {
     const world = await openWithGuest({ wwid: `naa.6001405${'1'.repeat(25)}` });
     const before = await world.residue();
     await expect(world.swap()).rejects.toMatchObject({ code: 'USAGE' });
@@ -200,13 +347,18 @@ describe('swap() refuses, and touches nothing:', () => {
   test('a guest that does not run is LIBVIRT_REFUSED, and is told what to do', async () => {
     const world = await openWithGuest();
     world.libvirt.stop('web1');
-    await expect(world.swap()).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED', hint: expect.stringContaining('detach the old one and attach the new one') });
+    await expect(world.swap()).rejects.toMatchObject({
+      code: 'LIBVIRT_REFUSED',
+      hint: expect.stringContaining('detach the old one and attach the new one'),
+    });
     expect(await onHost(world, world.to)).toBeUndefined();
   });
 
   test('an unknown guest is DOMAIN_NOT_FOUND', async () => {
     const world = await openWithGuest();
-    await expect(world.driver.swap({ kind: 'name', name: 'nobody' }, world.from.info, world.to.info)).rejects.toMatchObject({ code: 'DOMAIN_NOT_FOUND' });
+    await expect(
+      world.driver.swap({ kind: 'name', name: 'nobody' }, world.from.info, world.to.info),
+    ).rejects.toMatchObject({ code: 'DOMAIN_NOT_FOUND' });
     expect(await onHost(world, world.to)).toBeUndefined();
   });
 
@@ -214,7 +366,10 @@ describe('swap() refuses, and touches nothing:', () => {
     const world = await openWithGuest();
     const third = publish(world, 'third');
     await world.driver.connect(third.info);
-    await expect(world.driver.swap(WEB1, third.info, world.to.info)).rejects.toMatchObject({ code: 'DEVICE_NOT_FOUND', details: { guest: 'web1' } });
+    await expect(world.driver.swap(WEB1, third.info, world.to.info)).rejects.toMatchObject({
+      code: 'DEVICE_NOT_FOUND',
+      details: { guest: 'web1' },
+    });
     expect(await onHost(world, world.to)).toBeUndefined();
   });
 
@@ -228,14 +383,20 @@ describe('swap() refuses, and touches nothing:', () => {
     const world = await openWithGuest();
     await world.driver.attach(WEB1, world.to.info, { dev: 'vdc', bus: 'virtio' });
     await expect(world.swap()).rejects.toMatchObject({ code: 'DEVICE_IN_USE', details: { targetDev: 'vdc' } });
-    expect(world.libvirt.disksOf('web1').map(({ sourcePath, mirror }) => [sourcePath, mirror])).toEqual([[OLD_NAME, undefined], [NEW_NAME, undefined]]);
+    expect(world.libvirt.disksOf('web1').map(({ sourcePath, mirror }) => [sourcePath, mirror])).toEqual([
+      [OLD_NAME, undefined],
+      [NEW_NAME, undefined],
+    ]);
   });
 
   test('a new volume that somebody has open is DEVICE_IN_USE, and keeps it', async () => {
     const world = await openWithGuest();
     const { device } = await world.driver.connect(world.to.info);
     world.host.open(device.path, { pid: 0, name: 'the kernel (a mount)' });
-    await expect(world.swap()).rejects.toMatchObject({ code: 'DEVICE_IN_USE', message: `Cannot write over ${device.path}: the kernel (a mount) has it open` });
+    await expect(world.swap()).rejects.toMatchObject({
+      code: 'DEVICE_IN_USE',
+      message: `Cannot write over ${device.path}: the kernel (a mount) has it open`,
+    });
     expect([disk(world)?.sourcePath, await onHost(world, world.to)]).toEqual([OLD_NAME, device.path]);
   });
 

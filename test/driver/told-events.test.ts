@@ -14,7 +14,15 @@ test('connect() and disconnect() tell what they did, and for which volume', asyn
   await world.driver.disconnect(INFO);
   const wwid = `3${WWID.slice(4)}`;
   expect(world.told).toEqual([
-    { kind: 'volume-connected', wwid, device: '/dev/sda', requested: 'default', used: 'default', paths: 1, durationMs: expect.any(Number) as unknown },
+    {
+      kind: 'volume-connected',
+      wwid,
+      device: '/dev/sda',
+      requested: 'default',
+      used: 'default',
+      paths: 1,
+      durationMs: expect.any(Number) as unknown,
+    },
     { kind: 'volume-disconnected', wwid, found: true, durationMs: expect.any(Number) as unknown },
     { kind: 'volume-disconnected', wwid: undefined, found: false, durationMs: expect.any(Number) as unknown },
   ]);
@@ -34,7 +42,11 @@ test('connect() that falls back tells of the login that failed, of the fallback 
 test('connect() with a wrong password tells of one failed login, and of no fallback', async () => {
   const world = openRecordedWorld({ iscsi_iface: 'iser' });
   addTarget(world, [{ ...TCP, serves: 'iser' }], { username: 'u', password: 'right' });
-  await failure(world.driver.connect(infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'hush-hush-hush' })));
+  await failure(
+    world.driver.connect(
+      infoFor(['192.0.2.10:3260'], { auth_method: 'CHAP', auth_username: 'u', auth_password: 'hush-hush-hush' }),
+    ),
+  );
   expect(world.told).toEqual([{ kind: 'login-failed', iface: 'iser', ...PLACE, code: 'LOGIN_AUTH_FAILED' }]);
 });
 
@@ -46,6 +58,13 @@ test('connect() of a second process does not wait for a transport that failed in
   const second = openRecordedWorld({ iscsi_iface: 'iser' }, first);
   const before = first.host.commands.length;
   const { transport, warnings } = await second.driver.connect(INFO);
-  expect({ fallback: transport.fallback?.code, logins: first.host.commands.slice(before).map(({ args }) => args[args.indexOf('-I') + 1]) }).toEqual({ fallback: 'PORTAL_UNREACHABLE', logins: ['default'] });
-  expect(warnings).toEqual([expect.stringMatching(/^default is used and not iser: The iface iser failed at 192\.0\.2\.10:3260 and is tried again in \d+ s: Cannot log in/)]);
+  expect({
+    fallback: transport.fallback?.code,
+    logins: first.host.commands.slice(before).map(({ args }) => args[args.indexOf('-I') + 1]),
+  }).toEqual({ fallback: 'PORTAL_UNREACHABLE', logins: ['default'] });
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      /^default is used and not iser: The iface iser failed at \S+:3260 and is tried again in \d+ s: Cannot log in/,
+    ),
+  ]);
 });

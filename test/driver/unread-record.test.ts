@@ -11,7 +11,9 @@ test('connect() whose record iscsiadm does not read names the folder of the reco
   addTarget(world, portalsOf().slice(0, 1));
   const error = await failure(world.driver.connect(INFO));
   expect(error).toMatchObject({ code: 'DATABASE_FAILED', details: { exitCode: 21 } });
-  expect(error.message).toContain(`iscsiadm finds no record, and there is one in ${OTHER.root}/nodes (as the option database_root says)`);
+  expect(error.message).toContain(
+    `iscsiadm finds no record, and there is one in ${OTHER.root}/nodes (as the option database_root says)`,
+  );
   expect(error.hint).toContain(`as in ${ROOT}: set database_root`);
   expect(world.host.residue()).toEqual([]);
 });
@@ -24,7 +26,10 @@ test('connect() finds the database anew where open-iscsi was replaced since, and
   world.host.release = OTHER;
   world.host.tree.write('/usr/sbin/iscsiadm', programText(OTHER));
   const error = await failure(world.driver.connect(INFO));
-  expect(error).toMatchObject({ code: 'DATABASE_FAILED', hint: `open-iscsi has been replaced and keeps its records in ${OTHER.root} now: try again` });
+  expect(error).toMatchObject({
+    code: 'DATABASE_FAILED',
+    hint: `open-iscsi has been replaced and keeps its records in ${OTHER.root} now: try again`,
+  });
   await world.driver.connect(INFO);
   expect(world.host.tree.list(`${OTHER.root}/nodes`)).toHaveLength(1);
   expect(world.host.tree.list(`${ROOT}/nodes`)).toEqual([]);
@@ -37,5 +42,8 @@ test('connect() after an upgrade goes by the new folder, whatever the old one ho
   world.host.tree.write(old, 'node.name = of the old release\n');
   await world.driver.connect(INFO);
   await world.driver.disconnect(INFO);
-  expect([world.host.tree.read(old), world.host.tree.list(`${ROOT}/nodes`)]).toEqual(['node.name = of the old release\n', []]);
+  expect([world.host.tree.read(old), world.host.tree.list(`${ROOT}/nodes`)]).toEqual([
+    'node.name = of the old release\n',
+    [],
+  ]);
 });

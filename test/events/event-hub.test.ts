@@ -3,7 +3,13 @@ import { EventHub } from '../../src/events/event-hub.js';
 import type { VolumeEvent } from '../../src/events/volume-event.js';
 import { RecordedLog } from '../driver/recorded-world.js';
 
-const FAILED: VolumeEvent = { kind: 'login-failed', iface: 'iser', target: 'iqn.2026-11.org.example:t', portal: '192.0.2.10:3260', code: 'PORTAL_UNREACHABLE' };
+const FAILED: VolumeEvent = {
+  kind: 'login-failed',
+  iface: 'iser',
+  target: 'iqn.2026-11.org.example:t',
+  portal: '192.0.2.10:3260',
+  code: 'PORTAL_UNREACHABLE',
+};
 
 function openHub(): { readonly hub: EventHub; readonly log: RecordedLog } {
   const log = new RecordedLog();
@@ -16,13 +22,18 @@ test('emit() tells every listener, in the order in which they subscribed, before
   hub.subscribe((event) => told.push(['first', event]));
   hub.subscribe((event) => told.push(['second', event]));
   hub.emit(FAILED);
-  expect(told).toEqual([['first', FAILED], ['second', FAILED]]);
+  expect(told).toEqual([
+    ['first', FAILED],
+    ['second', FAILED],
+  ]);
 });
 
 test('a subscription ends when it is told to, and only that one', () => {
   const { hub } = openHub();
   const told: VolumeEvent[] = [];
-  const listener = (event: VolumeEvent): void => { told.push(event); };
+  const listener = (event: VolumeEvent): void => {
+    told.push(event);
+  };
   const end = hub.subscribe(listener);
   hub.subscribe(listener);
   hub.emit(FAILED);
@@ -35,14 +46,27 @@ test('a subscription ends when it is told to, and only that one', () => {
 test('a listener that unsubscribes itself or another while it is told changes nothing of this event', () => {
   const { hub } = openHub();
   const told: string[] = [];
-  const ends = [hub.subscribe(() => { told.push('first'); ends.forEach((end) => { end(); }); }), hub.subscribe(() => told.push('second'))];
+  const ends = [
+    hub.subscribe(() => {
+      told.push('first');
+      ends.forEach((end) => {
+        end();
+      });
+    }),
+    hub.subscribe(() => told.push('second')),
+  ];
   hub.emit(FAILED);
   hub.emit(FAILED);
   expect(told).toEqual(['first', 'second']);
 });
 
 test.each([
-  ['throws', (): never => { throw new Error('disk full', { cause: new Error('ENOSPC') }); }],
+  [
+    'throws',
+    (): never => {
+      throw new Error('disk full', { cause: new Error('ENOSPC') });
+    },
+  ],
   ['rejects', async (): Promise<never> => Promise.reject(new Error('disk full', { cause: new Error('ENOSPC') }))],
 ])('a listener that %s is logged, and neither the driver nor the next listener hears of it', async (_how, listener) => {
   const { hub, log } = openHub();
@@ -52,7 +76,13 @@ test.each([
   hub.emit(FAILED);
   expect(told).toEqual([FAILED]);
   await new Promise((resolve) => setImmediate(resolve));
-  expect(log.lines).toEqual([{ level: 'warn', message: 'A listener to volume events failed', fields: { event: 'login-failed', reason: 'disk full: ENOSPC' } }]);
+  expect(log.lines).toEqual([
+    {
+      level: 'warn',
+      message: 'A listener to volume events failed',
+      fields: { event: 'login-failed', reason: 'disk full: ENOSPC' },
+    },
+  ]);
 });
 
 test('what a listener writes into an event reaches nobody', async () => {
@@ -62,5 +92,9 @@ test('what a listener writes into an event reaches nobody', async () => {
   hub.subscribe((event) => told.push(event));
   hub.emit(FAILED);
   await new Promise((resolve) => setImmediate(resolve));
-  expect({ told, code: FAILED.code, warnings: log.lines.length }).toEqual({ told: [FAILED], code: 'PORTAL_UNREACHABLE', warnings: 1 });
+  expect({ told, code: FAILED.code, warnings: log.lines.length }).toEqual({
+    told: [FAILED],
+    code: 'PORTAL_UNREACHABLE',
+    warnings: 1,
+  });
 });

@@ -10,7 +10,14 @@ import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
 const UNREACHABLE = 'iqn.2010-10.org.openstack:volume-9';
 const infoOf = (target: string): object => ({
   driver_volume_type: 'iscsi',
-  data: { target_portal: '192.0.2.1:3260', target_iqn: target, target_lun: 1, auth_method: 'CHAP', auth_username: 'u', auth_password: 'geheim' },
+  data: {
+    target_portal: '192.0.2.1:3260',
+    target_iqn: target,
+    target_lun: 1,
+    auth_method: 'CHAP',
+    auth_username: 'u',
+    auth_password: 'geheim',
+  },
 });
 const connection_info = infoOf('iqn.2010-10.org.openstack:volume-1');
 const ATTACH = { connection_info, disk_info: { dev: 'vdb', bus: 'virtio' } };
@@ -61,21 +68,37 @@ test('POST attaches a volume and DELETE detaches it', async () => {
   expect(await send('POST', '/domains/web1/volumes', ATTACH)).toEqual({
     status: 201,
     body: {
-      device: '/dev/sda', disk_xml: expect.stringContaining('<target dev="vdb" bus="virtio"/>') as unknown,
-      transport: { requested: 'default', used: 'default' }, warnings: [],
+      device: '/dev/sda',
+      disk_xml: expect.stringContaining('<target dev="vdb" bus="virtio"/>') as unknown,
+      transport: { requested: 'default', used: 'default' },
+      warnings: [],
     },
   });
-  expect(await send('DELETE', '/domains/web1/volumes', { connection_info })).toEqual({ status: 200, body: { detached: true, warnings: [] } });
-  expect(await send('DELETE', '/domains/web1/volumes', { connection_info })).toEqual({ status: 200, body: { detached: false, warnings: [] } });
+  expect(await send('DELETE', '/domains/web1/volumes', { connection_info })).toEqual({
+    status: 200,
+    body: { detached: true, warnings: [] },
+  });
+  expect(await send('DELETE', '/domains/web1/volumes', { connection_info })).toEqual({
+    status: 200,
+    body: { detached: false, warnings: [] },
+  });
 });
 
 test('POST and DELETE take the real driver all the way, from the connection_info to the guest and back', async () => {
   const world = await startOnFakeHost();
   const [volume] = await world.publish(1);
-  const attached = await send('POST', '/domains/web1/volumes', { connection_info: volume?.connectionInfo, disk_info: { dev: 'vdb', bus: 'virtio' } });
+  const attached = await send('POST', '/domains/web1/volumes', {
+    connection_info: volume?.connectionInfo,
+    disk_info: { dev: 'vdb', bus: 'virtio' },
+  });
   expect(attached).toMatchObject({ status: 201, body: { device: '/dev/sda', transport: { used: 'default' } } });
-  expect(world.libvirt.disksOf('web1')).toMatchObject([{ targetDev: 'vdb', sourcePath: expect.stringMatching(/^\/dev\/disk\/by-id\/scsi-36001405/) as unknown }]);
-  expect(await send('DELETE', '/domains/web1/volumes', { connection_info: volume?.connectionInfo })).toMatchObject({ status: 200, body: { detached: true } });
+  expect(world.libvirt.disksOf('web1')).toMatchObject([
+    { targetDev: 'vdb', sourcePath: expect.stringMatching(/^\/dev\/disk\/by-id\/scsi-36001405/) as unknown },
+  ]);
+  expect(await send('DELETE', '/domains/web1/volumes', { connection_info: volume?.connectionInfo })).toMatchObject({
+    status: 200,
+    body: { detached: true },
+  });
   expect({ disks: world.libvirt.disksOf('web1'), residue: await world.residue() }).toEqual({ disks: [], residue: [] });
 });
 
@@ -93,7 +116,13 @@ test.each<[number, string, string, string, unknown]>([
   [400, 'USAGE', 'POST', '/domains/web1/volumes', ' '.repeat(1_048_577)],
   [400, 'CONNECTION_INFO_INVALID', 'POST', '/domains/web1/volumes', {}],
   [400, 'DRIVER_UNKNOWN', 'POST', '/domains/web1/volumes', { connection_info: { driver_volume_type: 'rbd' } }],
-  [400, 'DISK_INFO_INVALID', 'POST', '/domains/web1/volumes', { connection_info, disk_info: { dev: 'vdb', bus: 'xen' } }],
+  [
+    400,
+    'DISK_INFO_INVALID',
+    'POST',
+    '/domains/web1/volumes',
+    { connection_info, disk_info: { dev: 'vdb', bus: 'xen' } },
+  ],
   [404, 'DOMAIN_NOT_FOUND', 'POST', '/domains/absent/volumes', ATTACH],
   [502, 'PORTAL_UNREACHABLE', 'POST', '/domains/web1/volumes', { ...ATTACH, connection_info: infoOf(UNREACHABLE) }],
 ])('%i %s: %s %s', async (status, code, method, path, body) => {
@@ -108,13 +137,30 @@ test('logFallbacks() writes a line for each fallback until it is stopped, and co
   const lines: string[] = [];
   const stop = logFallbacks(events, (line) => lines.push(line));
   const place = { target: 'iqn.2026-11.org.example:t', portal: '192.0.2.10:3260' };
-  const fallback = { ...place, kind: 'transport-fallback', requested: 'iser', used: 'default', code: 'RDMA_PORT_DOWN', reason: 'port 1 is down' } as const;
+  const fallback = {
+    ...place,
+    kind: 'transport-fallback',
+    requested: 'iser',
+    used: 'default',
+    code: 'RDMA_PORT_DOWN',
+    reason: 'port 1 is down',
+  } as const;
   events.emit({ ...place, kind: 'login-failed', iface: 'iser', code: 'PORTAL_UNREACHABLE' });
   events.emit(fallback);
   stop();
   events.emit(fallback);
-  expect(lines).toEqual(['A volume of iqn.2026-11.org.example:t comes over default and not over iser: RDMA_PORT_DOWN, port 1 is down']);
-  expect(container.get(TOKENS.counters).snapshot().map(({ name, samples }) => [name, samples.map(({ value }) => value)])).toEqual([['libvirt_volume_fallbacks_total', [2]], ['libvirt_volume_login_failures_total', [1]]]);
+  expect(lines).toEqual([
+    'A volume of iqn.2026-11.org.example:t comes over default and not over iser: RDMA_PORT_DOWN, port 1 is down',
+  ]);
+  expect(
+    container
+      .get(TOKENS.counters)
+      .snapshot()
+      .map(({ name, samples }) => [name, samples.map(({ value }) => value)]),
+  ).toEqual([
+    ['libvirt_volume_fallbacks_total', [2]],
+    ['libvirt_volume_login_failures_total', [1]],
+  ]);
 });
 
 test('stop() lets a request that runs end', async () => {

@@ -8,7 +8,8 @@ interface Sleeper {
 }
 
 /**
- * Time that passes only when all who could work sleep, and then to the next who wakes: a wait of a minute takes no time, its length is exact, and a hundred who wait at once wait as long as one.
+ * Time that passes only when all who could work sleep, and then to the next who wakes: a wait of a minute takes no
+ * time, its length is exact, and a hundred who wait at once wait as long as one.
  */
 export class FakeClock implements Clock {
   #now = 0;
@@ -23,7 +24,13 @@ export class FakeClock implements Clock {
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     await new Promise<void>((resolve, reject) => {
-      const sleeper = { at: this.#now + ms, wake: () => { off(); resolve(); } };
+      const sleeper = {
+        at: this.#now + ms,
+        wake: () => {
+          off();
+          resolve();
+        },
+      };
       const off = onAbort(signal, () => {
         this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
         reject(aborted(signal));

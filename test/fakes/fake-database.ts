@@ -18,6 +18,19 @@ interface FakeDatabaseParts {
 
 /** The database of a made-up host, as one process sees it. */
 export function fakeDatabase(host: FakeHost, parts: FakeDatabaseParts = {}): OpenIscsiDatabase {
-  const { commands = host, databaseRoot, processes = host.processes.start(), locks = new FakeLocks(), logger = SILENT } = parts;
-  return new OpenIscsiDatabase({ files: host, clock: host.clock, processes, locks, logger, locate: async (signal) => await locateDatabase({ files: host, commands, databaseRoot }, signal) });
+  const {
+    commands = host,
+    databaseRoot,
+    processes = host.processes.start(),
+    locks = new FakeLocks(),
+    logger = SILENT,
+  } = parts;
+  return new OpenIscsiDatabase({
+    files: host,
+    clock: host.clock,
+    processes,
+    locks,
+    logger,
+    locate: async (signal) => await locateDatabase({ files: host, commands, databaseRoot }, signal),
+  });
 }

@@ -14,7 +14,8 @@ export class FakeHostNames implements HostNames {
   async lookup(name: string, signal: AbortSignal): Promise<readonly string[]> {
     throwIfAborted(signal);
     const found = this.addresses.get(name);
-    if (found === undefined) throw new VolumeError('PORTAL_UNREACHABLE', `Cannot resolve the host name ${name}: it has no address`);
+    if (found === undefined)
+      throw new VolumeError('PORTAL_UNREACHABLE', `Cannot resolve the host name ${name}: it has no address`);
     return found;
   }
 }

@@ -44,13 +44,26 @@ export class FakeKernel {
     const { id, target, portal, iface, transport, connectedTo = portal } = session;
     const device = folderOf(session);
     this.sessions.push(session);
-    this.#writeAll(`${device}/iscsi_session/session${id}`, { targetname: target, ifacename: iface, state: 'LOGGED_IN', target_id: '0', tpgt: '1', recovery_tmo: recoverySeconds });
+    this.#writeAll(`${device}/iscsi_session/session${id}`, {
+      targetname: target,
+      ifacename: iface,
+      state: 'LOGGED_IN',
+      target_id: '0',
+      tpgt: '1',
+      recovery_tmo: recoverySeconds,
+    });
     this.#tree.symbolicLink(`${device}/iscsi_session/session${id}/device`, device);
     this.#tree.symbolicLink(`/sys/class/iscsi_session/session${id}`, `${device}/iscsi_session/session${id}`);
     this.#writeAll(`/sys/class/iscsi_connection/connection${id}:0`, {
-      persistent_address: portal.address, persistent_port: String(portal.port), address: kernelAddress(connectedTo.address), port: String(connectedTo.port),
+      persistent_address: portal.address,
+      persistent_port: String(portal.port),
+      address: kernelAddress(connectedTo.address),
+      port: String(connectedTo.port),
     });
-    this.#writeAll(`/sys/class/scsi_host/host${id}`, { proc_name: transport === 'tcp' || transport === 'iser' ? `iscsi_${transport}` : transport, scan: '' });
+    this.#writeAll(`/sys/class/scsi_host/host${id}`, {
+      proc_name: transport === 'tcp' || transport === 'iser' ? `iscsi_${transport}` : transport,
+      scan: '',
+    });
     return session;
   }
 
@@ -61,12 +74,19 @@ export class FakeKernel {
   /** The connection is lost: while there is none the kernel has no address of it (ENOTCONN). */
   lose(session: FakeSession): void {
     this.setState(session, 'FAILED');
-    for (const key of ['address', 'port']) this.#tree.remove(`/sys/class/iscsi_connection/connection${session.id}:0/${key}`);
+    for (const key of ['address', 'port'])
+      this.#tree.remove(`/sys/class/iscsi_connection/connection${session.id}:0/${key}`);
   }
 
   removeSession(session: FakeSession): void {
     for (const lun of this.#lunsOf(session)) this.#removeUnit(session, lun);
-    for (const path of [`/sys/class/iscsi_session/session${session.id}`, `/sys/class/iscsi_connection/connection${session.id}:0`, `/sys/class/scsi_host/host${session.id}`, folderOf(session)]) this.#tree.remove(path);
+    for (const path of [
+      `/sys/class/iscsi_session/session${session.id}`,
+      `/sys/class/iscsi_connection/connection${session.id}:0`,
+      `/sys/class/scsi_host/host${session.id}`,
+      folderOf(session),
+    ])
+      this.#tree.remove(path);
     this.sessions.splice(this.sessions.indexOf(session), 1);
   }
 
@@ -79,7 +99,8 @@ export class FakeKernel {
   write(path: string, text: string): void {
     const [, patient] = /^\/sys\/class\/iscsi_session\/session(\d+)\/recovery_tmo$/.exec(path) ?? [];
     if (patient !== undefined) {
-      if (this.#tree.read(path.replace('recovery_tmo', 'state'))?.trim() !== 'LOGGED_IN') throw new Error(`write ${path}: EBUSY`);
+      if (this.#tree.read(path.replace('recovery_tmo', 'state'))?.trim() !== 'LOGGED_IN')
+        throw new Error(`write ${path}: EBUSY`);
       this.#tree.write(path, text);
       return;
     }
@@ -130,7 +151,11 @@ export class FakeKernel {
     this.multipathd.appeared(name);
   }
 
-  #showDisk(folder: string, name: string, { sizeBytes, dev }: { readonly sizeBytes: bigint; readonly dev: string }): void {
+  #showDisk(
+    folder: string,
+    name: string,
+    { sizeBytes, dev }: { readonly sizeBytes: bigint; readonly dev: string },
+  ): void {
     this.#writeAll(folder, { size: String(sizeBytes / 512n), dev });
     this.#tree.blockDevice(`/dev/${name}`);
     this.#tree.symbolicLink(`/sys/class/block/${name}`, folder);
@@ -161,7 +186,10 @@ export class FakeKernel {
   }
 }
 
-/** Documentation/admin-guide/devices.txt: sixteen disks a major, of 8 and 65 to 71; from then on wherever there is room (drivers/scsi/sd.c, sd_major). */
+/**
+ * Documentation/admin-guide/devices.txt: sixteen disks a major, of 8 and 65 to 71; from then on wherever there is room
+ * (drivers/scsi/sd.c, sd_major).
+ */
 function numberOf(index: number): string {
   const majors = [8, 65, 66, 67, 68, 69, 70, 71];
   return `${majors[Math.floor(index / 16)] ?? 128 + Math.floor(index / 16)}:${16 * (index % 16)}`;

@@ -2,17 +2,43 @@ import { throwIfAborted } from '../../src/base/aborted.js';
 import type { Secret } from '../../src/base/secret.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
-import { formatDomainRef, type BlockJob, type DeviceRemoved, type DeviceScope, type Domain, type DomainRef, type Libvirt, type ListedDomain, type SecretUsage } from '../../src/libvirt/libvirt.js';
+import {
+  formatDomainRef,
+  type BlockJob,
+  type DeviceRemoved,
+  type DeviceScope,
+  type Domain,
+  type DomainRef,
+  type Libvirt,
+  type ListedDomain,
+  type SecretUsage,
+} from '../../src/libvirt/libvirt.js';
 import { parseGuestDisk, parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
-import { type CopyTarget, diskOn, escaped, mediumChanged, moved, readCopyTarget, readDisk, refuseHotPlug, refuseHotUnplug, refused, withAlias, without } from './fake-disks.js';
+import {
+  type CopyTarget,
+  diskOn,
+  escaped,
+  mediumChanged,
+  moved,
+  readCopyTarget,
+  readDisk,
+  refuseHotPlug,
+  refuseHotUnplug,
+  refused,
+  withAlias,
+  without,
+} from './fake-disks.js';
 
 /**
- * What the guest does when it is asked to let go of a disk. `at once`: it obeys. `never`: nobody is at home, libvirt still reports
- * success. `after n requests`: it hears the nth request (a guest that was booting).
+ * What the guest does when it is asked to let go of a disk. `at once`: it obeys. `never`: nobody is at home, libvirt
+ * still reports success. `after n requests`: it hears the nth request (a guest that was booting).
  */
 export type Answer = 'at once' | 'never' | { readonly afterRequests: number };
 
-/** How a block copy fares: it is ready when it has been looked at that often, it never is, or the device that is copied to has failed when somebody looks for the second time. */
+/**
+ * How a block copy fares: it is ready when it has been looked at that often, it never is, or the device that is copied
+ * to has failed when somebody looks for the second time.
+ */
 export type CopyFate = { readonly readyAfterLooks: number } | 'never ready' | 'fails';
 
 interface FakeCopy extends CopyTarget {
@@ -63,8 +89,8 @@ const OPERATION_UNSUPPORTED = 84;
 const COPY_BYTES = 1n << 30n;
 
 /**
- * libvirt with guests in memory. It obeys the port's contract (test/libvirt/libvirt-contract.ts runs against it) and does what
- * libvirt 9 was seen to do: a detach that the guest ignores returns without an error, and the disk stays.
+ * libvirt with guests in memory. It obeys the port's contract (test/libvirt/libvirt-contract.ts runs against it) and
+ * does what libvirt 9 was seen to do: a detach that the guest ignores returns without an error, and the disk stays.
  */
 export class FakeLibvirt implements Libvirt {
   /** Set to false for an adapter that cannot hear events, as virsh. */
@@ -82,8 +108,24 @@ export class FakeLibvirt implements Libvirt {
   #isDown = false;
   #created = 0;
 
-  addDomain({ name, uuid = this.#newUuid(), active = true, persistent = true, answersUnplug = 'at once' }: FakeDomainOptions): void {
-    this.#domains.push({ name, uuid, active, persistent, answersUnplug, live: [], config: [], requests: new Map(), copies: new Map() });
+  addDomain({
+    name,
+    uuid = this.#newUuid(),
+    active = true,
+    persistent = true,
+    answersUnplug = 'at once',
+  }: FakeDomainOptions): void {
+    this.#domains.push({
+      name,
+      uuid,
+      active,
+      persistent,
+      answersUnplug,
+      live: [],
+      config: [],
+      requests: new Map(),
+      copies: new Map(),
+    });
   }
 
   /** The guest's disks as its description shows them. */
@@ -131,8 +173,9 @@ export class FakeLibvirt implements Libvirt {
   }
 
   /**
-   * `virsh migrate --live`: the guest runs on there as the description for the destination says, and ends here; what is persistent stays defined here, as without --undefinesource. Where the other side
-   * refuses, it runs on here: a secret of its description that the other side does not know, or a name or UUID that a guest has there.
+   * `virsh migrate --live`: the guest runs on there as the description for the destination says, and ends here; what is
+   * persistent stays defined here, as without --undefinesource. Where the other side refuses, it runs on here: a secret
+   * of its description that the other side does not know, or a name or UUID that a guest has there.
    */
   async migrate(name: string, destination: FakeLibvirt, destinationXml: string): Promise<void> {
     const { uuid, active } = this.#named(name);
@@ -145,9 +188,11 @@ export class FakeLibvirt implements Libvirt {
     this.#reachDaemon(new AbortController().signal);
     const known = new Set([...this.#secrets.values()].map((secret) => secret.uuid));
     const missing = disks.find(({ secretUuid }) => secretUuid !== undefined && !known.has(secretUuid));
-    if (missing !== undefined) throw refused(`Secret not found: no secret with matching uuid '${missing.secretUuid ?? ''}'`, NO_SECRET);
+    if (missing !== undefined)
+      throw refused(`Secret not found: no secret with matching uuid '${missing.secretUuid ?? ''}'`, NO_SECRET);
     const present = this.#domains.find((domain) => domain.uuid === uuid);
-    if (present?.active === true) throw refused(`Requested operation is not valid: domain '${name}' is already active`, OPERATION_INVALID);
+    if (present?.active === true)
+      throw refused(`Requested operation is not valid: domain '${name}' is already active`, OPERATION_INVALID);
     if (present === undefined) this.addDomain({ name, uuid, persistent: false });
     const domain = this.#named(name);
     domain.active = true;
@@ -199,8 +244,14 @@ export class FakeLibvirt implements Libvirt {
     const drive = scope.live ? diskOn(domain.live, targetDev) : undefined;
     const changed = drive === undefined ? undefined : mediumChanged(drive, disk);
     for (const which of ['config', 'live'] as const) {
-      if (scope[which] && diskOn(domain[which], targetDev) !== undefined && (which === 'config' || changed === undefined)) throw refused(`operation failed: target ${targetDev} already exists`, OPERATION_INVALID);
-      if (scope[which] && alias !== undefined && domain[which].map(parseGuestDisk).some((disk) => disk.alias === alias)) throw refused(`non unique alias detected: ${alias}`, OPERATION_INVALID);
+      if (
+        scope[which] &&
+        diskOn(domain[which], targetDev) !== undefined &&
+        (which === 'config' || changed === undefined)
+      )
+        throw refused(`operation failed: target ${targetDev} already exists`, OPERATION_INVALID);
+      if (scope[which] && alias !== undefined && domain[which].map(parseGuestDisk).some((disk) => disk.alias === alias))
+        throw refused(`non unique alias detected: ${alias}`, OPERATION_INVALID);
     }
     if (scope.live && changed === undefined) refuseHotPlug(disk);
     if (scope.config) domain.config = [...domain.config, xml];
@@ -213,7 +264,8 @@ export class FakeLibvirt implements Libvirt {
     checkScope(domain, scope);
     const { targetDev } = readDisk(deviceXml);
     for (const which of ['config', 'live'] as const) {
-      if (scope[which] && diskOn(domain[which], targetDev) === undefined) throw refused(`device not found: no target device ${targetDev}`, DEVICE_MISSING);
+      if (scope[which] && diskOn(domain[which], targetDev) === undefined)
+        throw refused(`device not found: no target device ${targetDev}`, DEVICE_MISSING);
     }
     if (scope.live) refuseHotUnplug(readDisk(deviceXml));
     if (scope.live) requireNoCopy(domain, targetDev);
@@ -224,10 +276,18 @@ export class FakeLibvirt implements Libvirt {
   async blockResize(ref: DomainRef, disk: string, sizeBytes: bigint, signal: AbortSignal): Promise<void> {
     const domain = this.#reach(ref, signal);
     if (!domain.active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
-    const found = domain.live.map(parseGuestDisk).find(({ targetDev, sourcePath }) => targetDev === disk || sourcePath === disk);
+    const found = domain.live
+      .map(parseGuestDisk)
+      .find(({ targetDev, sourcePath }) => targetDev === disk || sourcePath === disk);
     if (found === undefined) throw refused(`invalid argument: disk '${disk}' not found in domain`, INVALID_ARG);
-    if (found.sliceBytes !== undefined && !this.widensSlices) throw refused('internal error: unable to execute QEMU command \'block_resize\': Cannot resize fixed-size raw disks', INTERNAL_ERROR);
-    domain.live = domain.live.map((xml) => (parseGuestDisk(xml).targetDev === found.targetDev ? xml.replace(/<slices>[^]*<\/slices>/, '') : xml));
+    if (found.sliceBytes !== undefined && !this.widensSlices)
+      throw refused(
+        "internal error: unable to execute QEMU command 'block_resize': Cannot resize fixed-size raw disks",
+        INTERNAL_ERROR,
+      );
+    domain.live = domain.live.map((xml) =>
+      parseGuestDisk(xml).targetDev === found.targetDev ? xml.replace(/<slices>[^]*<\/slices>/, '') : xml,
+    );
     this.#sizes.set(`${domain.uuid}/${found.targetDev}`, sizeBytes);
   }
 
@@ -237,7 +297,8 @@ export class FakeLibvirt implements Libvirt {
     checkScope(domain, scope);
     const { targetDev, xml } = readDisk(deviceXml);
     if (scope.live) throw refused('Operation not supported: cannot modify the disk', OPERATION_UNSUPPORTED);
-    if (diskOn(domain.config, targetDev) === undefined) throw refused(`invalid argument: target ${targetDev} doesn't exist.`, INVALID_ARG);
+    if (diskOn(domain.config, targetDev) === undefined)
+      throw refused(`invalid argument: target ${targetDev} doesn't exist.`, INVALID_ARG);
     domain.config = domain.config.map((known) => (parseGuestDisk(known).targetDev === targetDev ? xml : known));
   }
 
@@ -263,17 +324,29 @@ export class FakeLibvirt implements Libvirt {
     return { kind: 'copy', copiedBytes: (COPY_BYTES * BigInt(done)) / BigInt(steps), totalBytes: COPY_BYTES };
   }
 
-  async blockJobAbort(ref: DomainRef, disk: string, { pivot }: { readonly pivot: boolean }, signal: AbortSignal): Promise<void> {
+  async blockJobAbort(
+    ref: DomainRef,
+    disk: string,
+    { pivot }: { readonly pivot: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     const domain = this.#reach(ref, signal);
     const { xml, sourcePath } = requireLiveDisk(domain, disk);
     const copy = domain.copies.get(disk);
-    if (copy === undefined) throw refused(`invalid argument: disk ${disk} does not have an active block job`, INVALID_ARG);
-    if (pivot && !this.#isReady(copy)) throw refused(`block copy still active: disk '${disk}' not ready for pivot yet`, BLOCK_COPY_ACTIVE);
+    if (copy === undefined)
+      throw refused(`invalid argument: disk ${disk} does not have an active block job`, INVALID_ARG);
+    if (pivot && !this.#isReady(copy))
+      throw refused(`block copy still active: disk '${disk}' not ready for pivot yet`, BLOCK_COPY_ACTIVE);
     domain.copies.delete(disk);
     if (!pivot) return;
     domain.live = domain.live.map((known) => (known === xml ? moved(known, copy) : known));
-    // The stored disk goes along where it was on the same device (src/qemu/qemu_blockjob.c, qemuBlockJobRewriteConfigDiskSource).
-    domain.config = domain.config.map((known) => (parseGuestDisk(known).targetDev === disk && parseGuestDisk(known).sourcePath === sourcePath ? moved(known, copy) : known));
+    // The stored disk goes along where it was on the same device (src/qemu/qemu_blockjob.c,
+    // qemuBlockJobRewriteConfigDiskSource).
+    domain.config = domain.config.map((known) =>
+      parseGuestDisk(known).targetDev === disk && parseGuestDisk(known).sourcePath === sourcePath
+        ? moved(known, copy)
+        : known,
+    );
   }
 
   /** The copy of a disk has come this far: somebody else may have begun it. */
@@ -302,7 +375,9 @@ export class FakeLibvirt implements Libvirt {
     this.#reachDaemon(signal);
     const entry = { hear: listener };
     this.#listeners.add(entry);
-    return async () => { this.#listeners.delete(entry); };
+    return async () => {
+      this.#listeners.delete(entry);
+    };
   }
 
   async listDomains(signal: AbortSignal): Promise<readonly ListedDomain[]> {
@@ -318,7 +393,8 @@ export class FakeLibvirt implements Libvirt {
     const requests = (domain.requests.get(targetDev) ?? 0) + 1;
     domain.requests.set(targetDev, requests);
     const answer = domain.answersUnplug;
-    if (answer === 'at once' || (answer !== 'never' && requests >= answer.afterRequests)) this.#remove(domain, targetDev);
+    if (answer === 'at once' || (answer !== 'never' && requests >= answer.afterRequests))
+      this.#remove(domain, targetDev);
   }
 
   #remove(domain: FakeDomain, targetDev: string): void {
@@ -343,22 +419,39 @@ export class FakeLibvirt implements Libvirt {
   #describe({ name, uuid, active, live, config, copies }: FakeDomain, which: 'live' | 'config'): string {
     const mirrored = (xml: string): string => {
       const copy = copies.get(parseGuestDisk(xml).targetDev);
-      return copy === undefined ? xml : xml.replace(/<\/disk>\s*$/, `<mirror type='block' job='copy'${this.#isReady(copy) ? ' ready=\'yes\'' : ''}><format type='raw'/><source dev='${copy.targetPath}'/></mirror></disk>`);
+      return copy === undefined
+        ? xml
+        : xml.replace(
+            /<\/disk>\s*$/,
+            `<mirror type='block' job='copy'${this.#isReady(copy) ? " ready='yes'" : ''}><format ` +
+              `type='raw'/><source dev='${copy.targetPath}'/></mirror></disk>`,
+          );
     };
     const disks = which === 'live' && active ? live.map(mirrored) : config;
-    return `<domain type='qemu'>\n  <name>${escaped(name)}</name>\n  <uuid>${uuid}</uuid>\n  <devices>\n${disks.join('\n')}\n  </devices>\n</domain>\n`;
+    return (
+      `<domain type='qemu'>\n  <name>${escaped(name)}</name>\n  <uuid>${uuid}</uuid>\n  ` +
+      `<devices>\n${disks.join('\n')}\n  </devices>\n</domain>\n`
+    );
   }
 
   #reach(ref: DomainRef, signal: AbortSignal): FakeDomain {
     this.#reachDaemon(signal);
-    const domain = this.#domains.find(({ name, uuid }) => (ref.kind === 'uuid' ? uuid === ref.uuid : name === ref.name));
+    const domain = this.#domains.find(({ name, uuid }) =>
+      ref.kind === 'uuid' ? uuid === ref.uuid : name === ref.name,
+    );
     if (domain !== undefined) return domain;
-    throw new VolumeError('DOMAIN_NOT_FOUND', `Cannot find guest "${formatDomainRef(ref)}": Domain not found`, { hint: 'List the guests: virsh list --all', details: { libvirtCode: NO_DOMAIN } });
+    throw new VolumeError('DOMAIN_NOT_FOUND', `Cannot find guest "${formatDomainRef(ref)}": Domain not found`, {
+      hint: 'List the guests: virsh list --all',
+      details: { libvirtCode: NO_DOMAIN },
+    });
   }
 
   #reachDaemon(signal: AbortSignal): void {
     throwIfAborted(signal);
-    if (this.#isDown) throw new VolumeError('LIBVIRT_UNAVAILABLE', 'Cannot connect to libvirt: nobody listens there', { hint: 'systemctl start libvirtd.socket' });
+    if (this.#isDown)
+      throw new VolumeError('LIBVIRT_UNAVAILABLE', 'Cannot connect to libvirt: nobody listens there', {
+        hint: 'systemctl start libvirtd.socket',
+      });
   }
 
   #named(name: string): FakeDomain {
@@ -374,8 +467,13 @@ export class FakeLibvirt implements Libvirt {
 }
 
 function checkScope({ active, persistent }: FakeDomain, scope: DeviceScope): void {
-  if (scope.live && !active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
-  if (scope.config && !persistent) throw refused('Requested operation is not valid: transient domains do not have any persistent config', OPERATION_INVALID);
+  if (scope.live && !active)
+    throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
+  if (scope.config && !persistent)
+    throw refused(
+      'Requested operation is not valid: transient domains do not have any persistent config',
+      OPERATION_INVALID,
+    );
 }
 
 function requireLiveDisk({ active, live }: FakeDomain, targetDev: string): GuestDisk {
@@ -386,5 +484,6 @@ function requireLiveDisk({ active, live }: FakeDomain, targetDev: string): Guest
 }
 
 function requireNoCopy({ copies }: FakeDomain, targetDev: string): void {
-  if (copies.has(targetDev)) throw refused(`Operation not supported: disk '${targetDev}' already in active block job`, OPERATION_UNSUPPORTED);
+  if (copies.has(targetDev))
+    throw refused(`Operation not supported: disk '${targetDev}' already in active block job`, OPERATION_UNSUPPORTED);
 }

@@ -15,7 +15,10 @@ export class FakeLocks implements Locks {
       this.taken += 1;
       return await this.hold(rest, signal, body);
     });
-    this.#queue.set(key, turn.catch(() => undefined));
+    this.#queue.set(
+      key,
+      turn.catch(() => undefined),
+    );
     return await turn;
   }
 }

@@ -5,7 +5,8 @@ import type { FakeTree } from './fake-tree.js';
 import type { FakeUdev } from './fake-udev.js';
 
 const WWIDS = '/etc/multipath/wwids';
-const SOCKET_LINE = '0000000000000000: 00000002 00000000 00010000 0001 01 20010 @/org/kernel/linux/storage/multipathd\n';
+const SOCKET_LINE =
+  '0000000000000000: 00000002 00000000 00010000 0001 01 20010 @/org/kernel/linux/storage/multipathd\n';
 
 interface FakeMap {
   readonly dm: string;
@@ -17,15 +18,24 @@ interface FakeMap {
   size: string;
 }
 
-/** Which property of udev multipathd takes for a disk's id (multipath.conf, uid_attribute): of an NAA designator `36001405…`, `6001405…`, `0x6001405…`. */
+/**
+ * Which property of udev multipathd takes for a disk's id (multipath.conf, uid_attribute): of an NAA designator
+ * `36001405…`, `6001405…`, `0x6001405…`.
+ */
 type UidAttribute = 'ID_SERIAL' | 'ID_SERIAL_SHORT' | 'ID_WWN_WITH_EXTENSION';
 
-/** multipathd and device-mapper on a fake host: maps over disks of one id, whatever session or HBA they come from, shown in the tree as sysfs shows them. */
+/**
+ * multipathd and device-mapper on a fake host: maps over disks of one id, whatever session or HBA they come from, shown
+ * in the tree as sysfs shows them.
+ */
 export class FakeMultipathd {
   uidAttribute: UidAttribute = 'ID_SERIAL';
   /** It listens and says nothing (SIGSTOP): no request is answered, no uevent is acted on. */
   hangs = false;
-  /** What becomes of who asks one that hangs: nothing is heard over the socket; the programs give up after 4 s (multipathd/uxclnt.c). */
+  /**
+   * What becomes of who asks one that hangs: nothing is heard over the socket; the programs give up after 4 s
+   * (multipathd/uxclnt.c).
+   */
   askedBy: 'socket' | 'program' = 'socket';
   /** As in multipath.conf: `strict` makes a map of what stands in the wwids file only. */
   findMultipaths: 'strict' | 'no' = 'strict';
@@ -75,10 +85,14 @@ export class FakeMultipathd {
     const words = args.join(' ');
     if (program === 'multipath' && args[0] === '-a') return this.#remember(args[1] ?? '');
     if (program === 'multipath' && args[0] === '-w') return this.#forget(args[1] ?? '');
-    if (program === 'multipath' && args[0] === '-f') return this.hangs ? { exitCode: 1, stdout: '', stderr: 'error in multipath command del map mpatha: Connection timed out\n' } : this.#remove(args[1] ?? '');
+    if (program === 'multipath' && args[0] === '-f')
+      return this.hangs
+        ? { exitCode: 1, stdout: '', stderr: 'error in multipath command del map mpatha: Connection timed out\n' }
+        : this.#remove(args[1] ?? '');
     if (program === 'multipath' && words.startsWith('-D -f ')) return this.#remove(args[2] ?? '');
     if (program === 'dmsetup') return this.#message(words);
-    if (this.#tree.read('/proc/net/unix') !== SOCKET_LINE) return { exitCode: 1, stdout: '', stderr: 'ux_socket_connect: Connection refused\n' };
+    if (this.#tree.read('/proc/net/unix') !== SOCKET_LINE)
+      return { exitCode: 1, stdout: '', stderr: 'ux_socket_connect: Connection refused\n' };
     if (words.startsWith('add path ')) return said(this.#add(args[2] ?? ''));
     if (words.startsWith('del path ')) {
       this.#drop(args[2] ?? '');
@@ -93,14 +107,16 @@ export class FakeMultipathd {
       return said('ok');
     }
     if (words === 'show paths raw format %d') return said([...this.watched].join('\n'));
-    if (words === 'show paths raw format %d %w') return said([...this.watched].map((disk) => `${disk} ${this.#idOf(disk) ?? ''}`).join('\n'));
+    if (words === 'show paths raw format %d %w')
+      return said([...this.watched].map((disk) => `${disk} ${this.#idOf(disk) ?? ''}`).join('\n'));
     throw new Error(`A command that this multipathd does not know: ${program} ${words}`);
   }
 
   /** What device-mapper itself is told, with or without multipathd. */
   #message(words: string): CommandResult {
     const [, name = ''] = /^message (\S+) 0 fail_if_no_path$/.exec(words) ?? [];
-    if (!this.#maps.some((map) => map.name === name)) return { exitCode: 1, stdout: '', stderr: `Device ${name} not found\n` };
+    if (!this.#maps.some((map) => map.name === name))
+      return { exitCode: 1, stdout: '', stderr: `Device ${name} not found\n` };
     this.#deeds.push(`fail if no path ${name}`);
     return { exitCode: 0, stdout: '', stderr: '' };
   }
@@ -142,7 +158,12 @@ export class FakeMultipathd {
     if (id === undefined) return 'fail';
     if (this.blacklistsAll) return 'blacklisted';
     this.watched.add(disk);
-    if (this.findMultipaths === 'strict' && !this.#remembered().includes(`/${id}/`) && !this.#maps.some((one) => one.id === id)) return 'ok';
+    if (
+      this.findMultipaths === 'strict' &&
+      !this.#remembered().includes(`/${id}/`) &&
+      !this.#maps.some((one) => one.id === id)
+    )
+      return 'ok';
     const map = this.#maps.find((candidate) => candidate.id === id) ?? this.#newMap(id, this.#sizeOf(disk));
     if (this.#sizeOf(disk) !== map.size) return 'fail'; // multipathd/main.c, ev_add_path: device size mismatch
     for (const one of this.watched) if (this.#idOf(one) === id && this.#sizeOf(one) === map.size) this.#join(map, one);
@@ -161,12 +182,22 @@ export class FakeMultipathd {
 
   #join(map: FakeMap, disk: string): void {
     if (!map.disks.includes(disk)) map.disks.push(disk);
-    this.#tree.symbolicLink(`${this.#tree.resolve(`/sys/class/block/${disk}`) ?? ''}/holders/${map.dm}`, `/sys/class/block/${map.dm}`);
+    this.#tree.symbolicLink(
+      `${this.#tree.resolve(`/sys/class/block/${disk}`) ?? ''}/holders/${map.dm}`,
+      `/sys/class/block/${map.dm}`,
+    );
   }
 
   #show({ dm, name, id, disks, size }: FakeMap): void {
     const folder = `/sys/class/block/${dm}`;
-    for (const [file, text] of Object.entries({ 'dm/uuid': `mpath-${id}\n`, 'dm/name': `${name}\n`, 'dm/suspended': '0\n', size, dev: `253:${dm.slice(3)}\n` })) this.#tree.write(`${folder}/${file}`, text);
+    for (const [file, text] of Object.entries({
+      'dm/uuid': `mpath-${id}\n`,
+      'dm/name': `${name}\n`,
+      'dm/suspended': '0\n',
+      size,
+      dev: `253:${dm.slice(3)}\n`,
+    }))
+      this.#tree.write(`${folder}/${file}`, text);
     for (const disk of disks) this.#tree.symbolicLink(`${folder}/slaves/${disk}`, `/sys/class/block/${disk}`);
     this.#tree.blockDevice(`/dev/${dm}`);
     this.#udev.mapAppeared(dm, id);
@@ -197,7 +228,8 @@ export class FakeMultipathd {
       this.busyTimes -= 1;
       return { exitCode: 1, stdout: '', stderr: `${name}: map in use\n` };
     }
-    for (const disk of map.disks) this.#tree.remove(`${this.#tree.resolve(`/sys/class/block/${disk}`) ?? ''}/holders/${map.dm}`);
+    for (const disk of map.disks)
+      this.#tree.remove(`${this.#tree.resolve(`/sys/class/block/${disk}`) ?? ''}/holders/${map.dm}`);
     for (const path of [`/sys/class/block/${map.dm}`, `/dev/${map.dm}`]) this.#tree.remove(path);
     this.#udev.vanished(map.dm);
     this.#maps.splice(this.#maps.indexOf(map), 1);
@@ -227,7 +259,11 @@ export class FakeMultipathd {
     const folder = this.#tree.resolve(`/sys/class/block/${disk}`);
     const wwid = folder === undefined ? undefined : parseSysfsWwid(this.#tree.read(`${folder}/../../wwid`) ?? '');
     const short = wwid?.slice(1);
-    return { ID_SERIAL: wwid, ID_SERIAL_SHORT: short, ID_WWN_WITH_EXTENSION: short === undefined ? undefined : `0x${short}` }[this.uidAttribute];
+    return {
+      ID_SERIAL: wwid,
+      ID_SERIAL_SHORT: short,
+      ID_WWN_WITH_EXTENSION: short === undefined ? undefined : `0x${short}`,
+    }[this.uidAttribute];
   }
 }
 

@@ -16,7 +16,9 @@ export const OPEN_ISCSI_2_1_11: FakeRelease = { version: '2.1.11', root: '/var/l
 export const RELEASES: readonly FakeRelease[] = [OPEN_ISCSI_2_1_8, OPEN_ISCSI_2_1_11];
 
 /** What a made-up host has unless a test says otherwise: jest.config.js runs suites on each. */
-export const THIS_RELEASE = RELEASES.find(({ version }) => version === (globalThis as { readonly FAKE_OPEN_ISCSI?: string }).FAKE_OPEN_ISCSI) ?? OPEN_ISCSI_2_1_8;
+export const THIS_RELEASE =
+  RELEASES.find(({ version }) => version === (globalThis as { readonly FAKE_OPEN_ISCSI?: string }).FAKE_OPEN_ISCSI) ??
+  OPEN_ISCSI_2_1_8;
 /** Where it keeps its records. */
 export const ROOT = THIS_RELEASE.root;
 

@@ -21,7 +21,15 @@ export class FakeTarget {
   /** The initiators that it lets in; all when absent. */
   admits: ReadonlySet<string> | undefined;
 
-  constructor({ iqn, portals, chap }: { readonly iqn: string; readonly portals: readonly FakePortal[]; readonly chap?: { readonly username: string; readonly password: string } }) {
+  constructor({
+    iqn,
+    portals,
+    chap,
+  }: {
+    readonly iqn: string;
+    readonly portals: readonly FakePortal[];
+    readonly chap?: { readonly username: string; readonly password: string };
+  }) {
     this.iqn = iqn;
     this.portals = portals;
     this.chap = chap;
@@ -34,14 +42,24 @@ export class FakeTarget {
     this.units.set(lun, { ...unit, sizeBytes });
   }
 
-  /** iscsiadm's exit status for a login (open-iscsi, include/iscsi_err.h); `undefined` for a portal that is not its own. @param initiator the name that it logs in by */
-  loginStatus(portal: { readonly address: string; readonly port: number }, transport: string, record: ReadonlyMap<string, string>, initiator = ''): number | undefined {
+  /**
+   * iscsiadm's exit status for a login (open-iscsi, include/iscsi_err.h); `undefined` for a portal that is not its own.
+   * @param initiator the name that it logs in by
+   */
+  loginStatus(
+    portal: { readonly address: string; readonly port: number },
+    transport: string,
+    record: ReadonlyMap<string, string>,
+    initiator = '',
+  ): number | undefined {
     const found = this.portals.find(({ address, port }) => address === portal.address && port === portal.port);
     if (found === undefined) return undefined;
     if (found.serves === 'nothing' || (found.serves === 'iser') !== (transport === 'iser')) return 8;
     if (this.admits?.has(initiator) === false) return 24;
     if (this.chap === undefined) return 0;
-    const proven = record.get('node.session.auth.username') === this.chap.username && record.get('node.session.auth.password') === this.chap.password;
+    const proven =
+      record.get('node.session.auth.username') === this.chap.username &&
+      record.get('node.session.auth.password') === this.chap.password;
     return proven ? 0 : 24;
   }
 }

@@ -8,7 +8,8 @@ const NEVER = new AbortController().signal;
 const [RETRIES, PAUSE_MS] = [3_000, 10];
 
 /**
- * How iscsiadm takes the lock of its database (open-iscsi, usr/idbm.c, idbm_lock): a link, tried every 10 ms for 30 s. 2.1.11 fails then; 2.1.8 goes on as if it had it, and removes it in the end, whosever it is.
+ * How iscsiadm takes the lock of its database (open-iscsi, usr/idbm.c, idbm_lock): a link, tried every 10 ms for 30 s.
+ * 2.1.11 fails then; 2.1.8 goes on as if it had it, and removes it in the end, whosever it is.
  */
 export class FakeToolLock {
   /** How long it is held to read one record. */
@@ -22,7 +23,10 @@ export class FakeToolLock {
     this.#parts = parts;
   }
 
-  /** A lock for each record that is read, one after the other (idbm_for_each_iface, __idbm_rec_read). @returns false when it could not be had */
+  /**
+   * A lock for each record that is read, one after the other (idbm_for_each_iface, __idbm_rec_read).
+   * @returns false when it could not be had
+   */
   async readRecords(count: number): Promise<boolean> {
     for (let record = 0; record < count; record++) {
       if (!(await this.take())) return false;

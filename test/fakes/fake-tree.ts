@@ -1,7 +1,10 @@
 import { posix } from 'node:path';
 import type { FileKind } from '../../src/host/file-system.js';
 
-type Entry = { readonly kind: 'file'; readonly text: string; readonly mode: number } | { readonly kind: 'link'; readonly to: string } | { readonly kind: 'directory' | 'block-device' };
+type Entry =
+  | { readonly kind: 'file'; readonly text: string; readonly mode: number }
+  | { readonly kind: 'link'; readonly to: string }
+  | { readonly kind: 'directory' | 'block-device' };
 
 /** A tree of files in memory, with links, as sysfs has them. Parents of an entry are there as long as the entry is. */
 export class FakeTree {
@@ -91,7 +94,10 @@ export class FakeTree {
 
   #under(path: string): string {
     let real = '';
-    for (const part of posix.normalize(path).split('/').filter((name) => name !== '')) {
+    for (const part of posix
+      .normalize(path)
+      .split('/')
+      .filter((name) => name !== '')) {
       real = `${real}/${part}`;
       const entry = this.#entries.get(real);
       if (entry?.kind === 'link') real = this.#under(entry.to);

@@ -11,8 +11,9 @@ const QUEUE = '/run/udev/queue';
 const PREFIX: Readonly<Record<string, string>> = { naa: '3', eui: '2', t10: '1' };
 
 /**
- * udev on a fake host: the names below /dev/disk/by-id that it makes of WWIDs. Of several devices that claim a name the last one has it, and when that goes
- * another gets it (systemd, src/udev/udev-node.c, stack_directory_find_prioritized_devnode).
+ * udev on a fake host: the names below /dev/disk/by-id that it makes of WWIDs. Of several devices that claim a name the
+ * last one has it, and when that goes another gets it (systemd, src/udev/udev-node.c,
+ * stack_directory_find_prioritized_devnode).
  */
 export class FakeUdev {
   readonly #tree: FakeTree;

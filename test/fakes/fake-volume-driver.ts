@@ -14,7 +14,16 @@ import type { ConnectedVolume } from '../../src/driver/connected-volume.js';
 import type { MigratingVolume } from '../../src/driver/migrating-volume.js';
 import type { ArrivedVolume } from '../../src/driver/migration-hooks.js';
 import { readPassphrase } from '../../src/driver/read-passphrase.js';
-import type { AttachedVolume, DisconnectOptions, ExtendedVolume, ExtendOptions, ReleasedVolume, SwapOptions, SwappedVolume, VolumeDriver } from '../../src/driver/volume-driver.js';
+import type {
+  AttachedVolume,
+  DisconnectOptions,
+  ExtendedVolume,
+  ExtendOptions,
+  ReleasedVolume,
+  SwapOptions,
+  SwappedVolume,
+  VolumeDriver,
+} from '../../src/driver/volume-driver.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
 import { type DomainRef, formatDomainRef } from '../../src/libvirt/libvirt.js';
 
@@ -65,17 +74,25 @@ export class FakeVolumeDriver implements VolumeDriver {
     return volume;
   }
 
-  async find(connectionInfo: unknown, signal: AbortSignal = new AbortController().signal): Promise<ConnectedVolume | undefined> {
+  async find(
+    connectionInfo: unknown,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<ConnectedVolume | undefined> {
     throwIfAborted(signal);
     return this.#connected.get(keyOf(readConnectionInfo(connectionInfo)));
   }
 
-  async disconnect(connectionInfo: unknown, { wwid }: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
+  async disconnect(
+    connectionInfo: unknown,
+    { wwid }: DisconnectOptions = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<ReleasedVolume> {
     const key = keyOf(readConnectionInfo(connectionInfo));
     throwIfAborted(signal);
     this.#require(key, wwid);
     const guest = [...this.#guests].find(([, volumes]) => volumes.has(key));
-    if (guest !== undefined) throw new VolumeError('DEVICE_IN_USE', `Cannot disconnect the volume: the guest ${guest[0]} has it`);
+    if (guest !== undefined)
+      throw new VolumeError('DEVICE_IN_USE', `Cannot disconnect the volume: the guest ${guest[0]} has it`);
     return { found: this.#connected.delete(key), warnings: this.#settings.warnings ?? [] };
   }
 
@@ -89,7 +106,13 @@ export class FakeVolumeDriver implements VolumeDriver {
     );
   }
 
-  async attach(domain: DomainRef, connectionInfo: unknown, diskInfo: unknown, signal: AbortSignal = new AbortController().signal, options: AttachOptions = {}): Promise<AttachedVolume> {
+  async attach(
+    domain: DomainRef,
+    connectionInfo: unknown,
+    diskInfo: unknown,
+    signal: AbortSignal = new AbortController().signal,
+    options: AttachOptions = {},
+  ): Promise<AttachedVolume> {
     this.passphrase = readPassphrase(readConnectionInfo(connectionInfo), readDiskInfo(diskInfo), options);
     const volumes = this.#volumesOf(domain);
     const volume = await this.connect(connectionInfo, signal);
@@ -97,7 +120,12 @@ export class FakeVolumeDriver implements VolumeDriver {
     return { volume, diskXml: this.diskXml(connectionInfo, diskInfo, volume.device.path) };
   }
 
-  async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
+  async detach(
+    domain: DomainRef,
+    connectionInfo: unknown,
+    options: DisconnectOptions = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<ReleasedVolume> {
     throwIfAborted(signal);
     this.#require(keyOf(readConnectionInfo(connectionInfo)), options.wwid);
     const left = this.#volumesOf(domain).delete(keyOf(readConnectionInfo(connectionInfo)));
@@ -105,45 +133,93 @@ export class FakeVolumeDriver implements VolumeDriver {
     return { ...released, found: left || released.found };
   }
 
-  async extend(connectionInfo: unknown, { domain }: ExtendOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<ExtendedVolume> {
+  async extend(
+    connectionInfo: unknown,
+    { domain }: ExtendOptions = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<ExtendedVolume> {
     throwIfAborted(signal);
     const key = keyOf(readConnectionInfo(connectionInfo));
     const guestResized = domain !== undefined && this.#volumesOf(domain).has(key);
     const volume = this.#connected.get(key);
-    if (volume === undefined) throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot extend the volume: it is not connected');
+    if (volume === undefined)
+      throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot extend the volume: it is not connected');
     const oldSizeBytes = volume.device.sizeBytes;
     const device = { ...volume.device, sizeBytes: this.#sizes.get(key) ?? oldSizeBytes };
     this.#connected.set(key, { ...volume, device });
-    return { device, oldSizeBytes, newSizeBytes: device.sizeBytes, guestResized, warnings: this.#settings.warnings ?? [] };
+    return {
+      device,
+      oldSizeBytes,
+      newSizeBytes: device.sizeBytes,
+      guestResized,
+      warnings: this.#settings.warnings ?? [],
+    };
   }
 
-  async prepareMigration(domain: DomainRef, connectionInfo: unknown, signal: AbortSignal = new AbortController().signal): Promise<MigratingVolume> {
+  async prepareMigration(
+    domain: DomainRef,
+    connectionInfo: unknown,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<MigratingVolume> {
     const key = keyOf(readConnectionInfo(connectionInfo));
     const volume = await this.find(connectionInfo, signal);
-    if (!this.#volumesOf(domain).has(key) || volume?.device.wwid === undefined) throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot migrate the volume: the guest does not have it');
+    if (!this.#volumesOf(domain).has(key) || volume?.device.wwid === undefined)
+      throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot migrate the volume: the guest does not have it');
     const { path, wwid, kind } = volume.device;
-    return { guest: { name: formatDomainRef(domain), uuid: formatDomainRef(domain) }, wwid, kind, sourcePath: path, targetDev: 'vdb' };
+    return {
+      guest: { name: formatDomainRef(domain), uuid: formatDomainRef(domain) },
+      wwid,
+      kind,
+      sourcePath: path,
+      targetDev: 'vdb',
+    };
   }
 
-  async connectForMigration(connectionInfo: unknown, { wwid, targetDev, sourcePath }: MigratingVolume, signal: AbortSignal = new AbortController().signal): Promise<ArrivedVolume> {
+  async connectForMigration(
+    connectionInfo: unknown,
+    { wwid, targetDev, sourcePath }: MigratingVolume,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<ArrivedVolume> {
     const volume = await this.connect(connectionInfo, signal);
     this.#require(keyOf(readConnectionInfo(connectionInfo)), wwid);
     return { volume, disk: { targetDev, from: { path: sourcePath }, to: { path: volume.device.path } } };
   }
 
-  async finishMigration(connectionInfo: unknown, { guest, wwid }: MigratingVolume, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
-    if (this.#guests.get(guest.name)?.has(keyOf(readConnectionInfo(connectionInfo))) === true) throw new VolumeError('DETACH_UNCONFIRMED', `Cannot take the volume from this host: ${guest.name} has it`);
+  async finishMigration(
+    connectionInfo: unknown,
+    { guest, wwid }: MigratingVolume,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<ReleasedVolume> {
+    if (this.#guests.get(guest.name)?.has(keyOf(readConnectionInfo(connectionInfo))) === true)
+      throw new VolumeError('DETACH_UNCONFIRMED', `Cannot take the volume from this host: ${guest.name} has it`);
     return await this.disconnect(connectionInfo, { wwid }, signal);
   }
 
-  async cancelMigration(connectionInfo: unknown, volume: MigratingVolume, signal: AbortSignal = new AbortController().signal): Promise<ReleasedVolume> {
+  async cancelMigration(
+    connectionInfo: unknown,
+    volume: MigratingVolume,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<ReleasedVolume> {
     return await this.finishMigration(connectionInfo, volume, signal);
   }
 
-  async swap(domain: DomainRef, oldConnectionInfo: unknown, newConnectionInfo: unknown, { onProgress }: SwapOptions = {}, signal: AbortSignal = new AbortController().signal): Promise<SwappedVolume> {
-    const [oldKey, newKey] = [keyOf(readConnectionInfo(oldConnectionInfo)), keyOf(readConnectionInfo(newConnectionInfo))];
+  async swap(
+    domain: DomainRef,
+    oldConnectionInfo: unknown,
+    newConnectionInfo: unknown,
+    { onProgress }: SwapOptions = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<SwappedVolume> {
+    const [oldKey, newKey] = [
+      keyOf(readConnectionInfo(oldConnectionInfo)),
+      keyOf(readConnectionInfo(newConnectionInfo)),
+    ];
     const volumes = this.#volumesOf(domain);
-    if (!volumes.has(oldKey)) throw new VolumeError('DEVICE_NOT_FOUND', `Cannot swap the volume: the guest ${formatDomainRef(domain)} does not have it`);
+    if (!volumes.has(oldKey))
+      throw new VolumeError(
+        'DEVICE_NOT_FOUND',
+        `Cannot swap the volume: the guest ${formatDomainRef(domain)} does not have it`,
+      );
     const volume = await this.connect(newConnectionInfo, signal);
     for (const copiedBytes of [0n, SIZE_BYTES / 2n, SIZE_BYTES]) onProgress?.({ copiedBytes, totalBytes: SIZE_BYTES });
     volumes.delete(oldKey);
@@ -172,12 +248,17 @@ export class FakeVolumeDriver implements VolumeDriver {
 
   #require(key: string, wwid: string | undefined): void {
     const found = this.#connected.get(key)?.device.wwid;
-    if (wwid !== undefined && found !== undefined && found !== wwid) throw new VolumeError('DEVICE_MISMATCH', `Cannot take the volume away: it is ${found}, and ${wwid} was to be there`);
+    if (wwid !== undefined && found !== undefined && found !== wwid)
+      throw new VolumeError(
+        'DEVICE_MISMATCH',
+        `Cannot take the volume away: it is ${found}, and ${wwid} was to be there`,
+      );
   }
 
   #volumesOf(domain: DomainRef): Set<string> {
     const volumes = this.#guests.get(formatDomainRef(domain));
-    if (volumes === undefined) throw new VolumeError('DOMAIN_NOT_FOUND', `Cannot find the domain ${formatDomainRef(domain)}`);
+    if (volumes === undefined)
+      throw new VolumeError('DOMAIN_NOT_FOUND', `Cannot find the domain ${formatDomainRef(domain)}`);
     return volumes;
   }
 
@@ -186,8 +267,23 @@ export class FakeVolumeDriver implements VolumeDriver {
     const disk = `/dev/sd${String.fromCharCode(97 + number)}` as DevicePath;
     const wwid = `3600140500000000000000000000000${number}` as Wwid;
     return {
-      device: { kind: 'disk', path: disk, address: { host: 2, channel: 0, target: 0, lun: `${path.lun}` }, wwid, sizeBytes: SIZE_BYTES },
-      paths: [{ ...path, portal: isPortalName(path.portal) ? { address: '192.0.2.10', port: path.portal.port } : path.portal, disk, iface: DEFAULT_IFACE, transport: 'tcp', session: number + 1 }],
+      device: {
+        kind: 'disk',
+        path: disk,
+        address: { host: 2, channel: 0, target: 0, lun: `${path.lun}` },
+        wwid,
+        sizeBytes: SIZE_BYTES,
+      },
+      paths: [
+        {
+          ...path,
+          portal: isPortalName(path.portal) ? { address: '192.0.2.10', port: path.portal.port } : path.portal,
+          disk,
+          iface: DEFAULT_IFACE,
+          transport: 'tcp',
+          session: number + 1,
+        },
+      ],
       transport: { requested: DEFAULT_IFACE, used: DEFAULT_IFACE, fallback: undefined },
       warnings: this.#settings.warnings ?? [],
     };

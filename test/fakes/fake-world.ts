@@ -32,7 +32,12 @@ export interface FakeWorld extends VolumeWorld {
  * @param shared a world whose host this one is on
  * @param besides whether the process of that world goes on, or this one comes after its end
  */
-export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, volumeType: 'iscsi' | 'iser' = 'iscsi', shared?: FakeWorld, besides: 'in its place' | 'besides it' = 'in its place'): FakeWorld {
+export function openFakeWorld(
+  config: Readonly<Record<string, unknown>> = {},
+  volumeType: 'iscsi' | 'iser' = 'iscsi',
+  shared?: FakeWorld,
+  besides: 'in its place' | 'besides it' = 'in its place',
+): FakeWorld {
   const clock = shared?.clock ?? new FakeClock();
   const host = shared?.host ?? new FakeHost({ clock });
   const libvirt = new FakeLibvirt();
@@ -47,16 +52,26 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   container.rebind(TOKENS.clock).toConstantValue(clock);
   container.rebind(TOKENS.commands).toConstantValue(interrupter.watch(host));
   container.rebind(TOKENS.fileSystem).toConstantValue(interrupter.watch(host));
-  container.rebind(TOKENS.netAddresses).toConstantValue({ list: () => [{ netdev: 'eth0', address: '192.0.2.1', prefix: 24 }] });
+  container
+    .rebind(TOKENS.netAddresses)
+    .toConstantValue({ list: () => [{ netdev: 'eth0', address: '192.0.2.1', prefix: 24 }] });
   container.rebind(TOKENS.hostNames).toConstantValue(hostNames);
   container.rebind(TOKENS.deviceUsers).toConstantValue(interrupter.watch(host));
   container.rebind(TOKENS.locks).toConstantValue(locks);
   container.rebind(TOKENS.processes).toConstantValue(process);
   container.rebind(TOKENS.libvirt).toConstantValue(interrupter.watch(libvirt));
-  const iface = volumeType === 'iser' ? 'iser' : typeof config['iscsi_iface'] === 'string' ? config['iscsi_iface'] : 'default';
+  const iface =
+    volumeType === 'iser' ? 'iser' : typeof config['iscsi_iface'] === 'string' ? config['iscsi_iface'] : 'default';
   const transport: Transport = iface === 'iser' ? 'iser' : 'tcp';
   return {
-    host, libvirt, process, container, clock, hostNames, iface, transport,
+    host,
+    libvirt,
+    process,
+    container,
+    clock,
+    hostNames,
+    iface,
+    transport,
     driver: container.get(TOKENS.driverFor)(volumeType),
     deadPortal: '192.0.2.99:3260',
     publish: async (count) => publishOn(host, { count, transport, volumeType }),
@@ -66,7 +81,9 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
     },
     holdOpen: async (devicePath) => {
       const letGo = host.open(devicePath, { pid: 4711, name: 'qemu-system-x86' });
-      return async () => { letGo(); };
+      return async () => {
+        letGo();
+      };
     },
     abortAfter: (uses) => interrupter.abortAfter(uses),
     residue: async () => host.residue(),
@@ -75,16 +92,33 @@ export function openFakeWorld(config: Readonly<Record<string, unknown>> = {}, vo
   };
 }
 
-function publishOn(host: FakeHost, { count, transport, volumeType }: { readonly count: number; readonly transport: Transport; readonly volumeType: string }): readonly PublishedVolume[] {
+function publishOn(
+  host: FakeHost,
+  {
+    count,
+    transport,
+    volumeType,
+  }: { readonly count: number; readonly transport: Transport; readonly volumeType: string },
+): readonly PublishedVolume[] {
   const iqn = `iqn.2026-11.org.example:target-${host.targets.length + 1}`;
-  const target = new FakeTarget({ iqn, portals: [{ address: '192.0.2.10', port: 3260, serves: transport === 'iser' ? 'iser' : 'tcp' }] });
+  const target = new FakeTarget({
+    iqn,
+    portals: [{ address: '192.0.2.10', port: 3260, serves: transport === 'iser' ? 'iser' : 'tcp' }],
+  });
   host.targets.push(target);
   return Array.from({ length: count }, (_unused, lun) => {
-    target.units.set(lun, { wwid: `naa.6001405${String(host.targets.length).padStart(12, '0')}${String(lun).padStart(13, '0')}`, sizeBytes: GIB });
+    target.units.set(lun, {
+      wwid: `naa.6001405${String(host.targets.length).padStart(12, '0')}${String(lun).padStart(13, '0')}`,
+      sizeBytes: GIB,
+    });
     const id = `00000000-0000-4000-8000-${String(host.targets.length * 100 + lun).padStart(12, '0')}`;
     return {
       sizeBytes: GIB,
-      connectionInfo: { driver_volume_type: volumeType, serial: id, data: { target_portal: '192.0.2.10:3260', target_iqn: iqn, target_lun: lun, volume_id: id } },
+      connectionInfo: {
+        driver_volume_type: volumeType,
+        serial: id,
+        data: { target_portal: '192.0.2.10:3260', target_iqn: iqn, target_lun: lun, volume_id: id },
+      },
     };
   });
 }

@@ -29,6 +29,7 @@ export class Interrupter {
   }
 
   #check(): void {
-    if (this.#abort !== undefined && this.#uses >= this.#abort.at) this.#abort.controller.abort(new VolumeError('ABORTED', 'Stopped by the test'));
+    if (this.#abort !== undefined && this.#uses >= this.#abort.at)
+      this.#abort.controller.abort(new VolumeError('ABORTED', 'Stopped by the test'));
   }
 }

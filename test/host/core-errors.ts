@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 
 /**
- * Jest runs a test in a realm of its own, where an error of Node's own modules is no instance of the test's `Error`. From here on it is,
- * as it is outside of Jest.
+ * Jest runs a test in a realm of its own, where an error of Node's own modules is no instance of the test's `Error`.
+ * From here on it is, as it is outside of Jest.
  */
 export function knowCoreErrors(): void {
   const CoreError = coreError();

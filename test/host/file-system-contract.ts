@@ -1,4 +1,15 @@
-import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import type { FileSystem } from '../../src/host/file-system.js';
 import { temporaryFolder } from './compiled-host.js';
@@ -34,7 +45,11 @@ export function fileSystemContract(name: string, files: FileSystem): void {
       using folder = temporaryFolder();
       writeFileSync(`${folder.path}/file`, '');
       symlinkSync('file', `${folder.path}/link`);
-      expect(await Promise.all(['link', 'file', '.'].map((path) => files.kind(`${folder.path}/${path}`)))).toEqual(['file', 'file', 'directory']);
+      expect(await Promise.all(['link', 'file', '.'].map((path) => files.kind(`${folder.path}/${path}`)))).toEqual([
+        'file',
+        'file',
+        'directory',
+      ]);
       expect(await files.kind('/dev/null')).toBe('other');
     });
 
@@ -42,13 +57,22 @@ export function fileSystemContract(name: string, files: FileSystem): void {
       using folder = temporaryFolder();
       expect([await files.readText(folder.path), await files.readBytes(folder.path)]).toEqual([undefined, undefined]);
     });
-    test.each(['absent', 'file/below', 'dangling'])('readText(), readBytes(), list(), realPath() and kind() answer for what is absent: %s', async (path) => {
-      using folder = temporaryFolder();
-      writeFileSync(`${folder.path}/file`, 'text');
-      symlinkSync('nowhere', `${folder.path}/dangling`);
-      const absent = `${folder.path}/${path}`;
-      expect([await files.readText(absent), await files.readBytes(absent), await files.list(absent), await files.realPath(absent), await files.kind(absent)]).toEqual([undefined, undefined, [], undefined, undefined]);
-    });
+    test.each(['absent', 'file/below', 'dangling'])(
+      'readText(), readBytes(), list(), realPath() and kind() answer for what is absent: %s',
+      async (path) => {
+        using folder = temporaryFolder();
+        writeFileSync(`${folder.path}/file`, 'text');
+        symlinkSync('nowhere', `${folder.path}/dangling`);
+        const absent = `${folder.path}/${path}`;
+        expect([
+          await files.readText(absent),
+          await files.readBytes(absent),
+          await files.list(absent),
+          await files.realPath(absent),
+          await files.kind(absent),
+        ]).toEqual([undefined, undefined, [], undefined, undefined]);
+      },
+    );
 
     test('makeDirectory() makes parents, with the mode', async () => {
       using folder = temporaryFolder();
@@ -66,7 +90,11 @@ export function fileSystemContract(name: string, files: FileSystem): void {
       using folder = temporaryFolder();
       writeFileSync(`${folder.path}/a`, 'old', { mode: 0o644 });
       await files.replace(`${folder.path}/a`, 'key = "$(new)"\n', 0o600, `${folder.path}/a.new`);
-      expect([readFileSync(`${folder.path}/a`, 'utf8'), modeOf(`${folder.path}/a`), readdirSync(folder.path)]).toEqual(['key = "$(new)"\n', '600', ['a']]);
+      expect([readFileSync(`${folder.path}/a`, 'utf8'), modeOf(`${folder.path}/a`), readdirSync(folder.path)]).toEqual([
+        'key = "$(new)"\n',
+        '600',
+        ['a'],
+      ]);
     });
     test('replace() leaves the old file whole for those who read it', async () => {
       using folder = temporaryFolder();
@@ -88,7 +116,11 @@ export function fileSystemContract(name: string, files: FileSystem): void {
       const seen = new Set<number>();
       const look = async (): Promise<false> => {
         seen.add(readFileSync(path).length);
-        return await new Promise((resolve) => { setImmediate(() => { resolve(false); }); });
+        return await new Promise((resolve) => {
+          setImmediate(() => {
+            resolve(false);
+          });
+        });
       };
       while (!(await Promise.race([writing, look()])));
       expect([...seen].filter((length) => length !== one.length && length !== other.length)).toEqual([]);
@@ -147,7 +179,9 @@ export function fileSystemContract(name: string, files: FileSystem): void {
     test('link() gives true to one of many', async () => {
       using folder = temporaryFolder();
       writeFileSync(`${folder.path}/a`, '');
-      const won = await Promise.all(Array.from({ length: 6 }, () => files.link(`${folder.path}/a`, `${folder.path}/lock`)));
+      const won = await Promise.all(
+        Array.from({ length: 6 }, () => files.link(`${folder.path}/a`, `${folder.path}/lock`)),
+      );
       expect(won.filter(Boolean)).toHaveLength(1);
     });
     test('link() of what is not there rejects', async () => {
@@ -175,7 +209,10 @@ export function fileSystemContract(name: string, files: FileSystem): void {
     test('removeDirectory() removes an empty directory, and is quiet when it is gone', async () => {
       using folder = temporaryFolder();
       mkdirSync(`${folder.path}/a`);
-      expect([await files.removeDirectory(`${folder.path}/a`), await files.removeDirectory(`${folder.path}/a`)]).toEqual([true, true]);
+      expect([
+        await files.removeDirectory(`${folder.path}/a`),
+        await files.removeDirectory(`${folder.path}/a`),
+      ]).toEqual([true, true]);
       expect(existsSync(`${folder.path}/a`)).toBe(false);
     });
     test('removeDirectory() gives false when the directory is not empty, and leaves all in it', async () => {
@@ -191,7 +228,11 @@ export function fileSystemContract(name: string, files: FileSystem): void {
       ['makeDirectory', () => files.makeDirectory('/sys/kernel/made-by-a-test', 0o700)],
       ['replace', () => files.replace('/sys/kernel/made-by-a-test', 'text', 0o600, '/sys/kernel/made-by-a-test.new')],
     ])('%s() where this user may not rejects with PERMISSION_DENIED and a hint', async (_method, deed) => {
-      await expect(deed()).rejects.toMatchObject({ code: 'PERMISSION_DENIED', message: expect.stringContaining('/sys/kernel/made-by-a-test') as unknown, hint: expect.stringContaining('root_helper') as unknown });
+      await expect(deed()).rejects.toMatchObject({
+        code: 'PERMISSION_DENIED',
+        message: expect.stringContaining('/sys/kernel/made-by-a-test') as unknown,
+        hint: expect.stringContaining('root_helper') as unknown,
+      });
     });
   });
 }

@@ -13,7 +13,10 @@ export interface ForbiddenFolder extends Disposable {
   readonly withRights: <Result>(deed: () => Promise<Result>) => Promise<Result>;
 }
 
-/** A temporary folder that this process may not look into, whoever it runs as: root, who may look everywhere, becomes nobody meanwhile. */
+/**
+ * A temporary folder that this process may not look into, whoever it runs as: root, who may look everywhere, becomes
+ * nobody meanwhile.
+ */
 export function forbiddenFolder(): ForbiddenFolder {
   const path = mkdtempSync(join(tmpdir(), 'forbidden-'));
   const isRoot = process.geteuid?.() === 0;
@@ -26,7 +29,8 @@ export function forbiddenFolder(): ForbiddenFolder {
     chmodSync(path, 0o700);
   };
   return {
-    path, close,
+    path,
+    close,
     withRights: async (deed) => {
       open();
       try {

@@ -8,7 +8,8 @@ const SIGNAL = new AbortController().signal;
 const temporary = temporaryFolder();
 const folder = temporary.path;
 const path = process.env['PATH'];
-const locate = async (program: string, rootHelper: readonly string[] = []): Promise<string | undefined> => await new ExecaCommandRunner({ logger: SILENT, rootHelper }).locate(program, SIGNAL);
+const locate = async (program: string, rootHelper: readonly string[] = []): Promise<string | undefined> =>
+  await new ExecaCommandRunner({ logger: SILENT, rootHelper }).locate(program, SIGNAL);
 
 function program(where: string, mode = 0o755): string {
   mkdirSync(`${folder}/${where}`, { recursive: true });
@@ -17,9 +18,15 @@ function program(where: string, mode = 0o755): string {
   return `${folder}/${where}/some-tool`;
 }
 
-beforeEach(() => { process.env['PATH'] = `${folder}/one:${folder}/two:relative:${path ?? ''}`; });
-afterEach(() => { process.env['PATH'] = path; });
-afterAll(() => { temporary[Symbol.dispose](); });
+beforeEach(() => {
+  process.env['PATH'] = `${folder}/one:${folder}/two:relative:${path ?? ''}`;
+});
+afterEach(() => {
+  process.env['PATH'] = path;
+});
+afterAll(() => {
+  temporary[Symbol.dispose]();
+});
 
 test('locate() gives the first program of PATH, and passes over folders and files that cannot be run', async () => {
   const second = program('two');

@@ -1,5 +1,14 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
@@ -24,21 +33,35 @@ test('replace() does not follow a link in place of its temporary file', async ()
 });
 
 /** net/core/net-sysfs.c: the attribute of a port, which most drivers answer with EOPNOTSUPP. */
-const unanswered = readdirSync('/sys/class/net').map((name) => `/sys/class/net/${name}/phys_port_name`).find(hasNoAnswer);
-(unanswered === undefined ? test.skip : test)('readText() of an attribute that its driver does not answer is as good as none', async () => {
-  expect(await new NodeFileSystem().readText(unanswered ?? '')).toBeUndefined();
-});
+const unanswered = readdirSync('/sys/class/net')
+  .map((name) => `/sys/class/net/${name}/phys_port_name`)
+  .find(hasNoAnswer);
+(unanswered === undefined ? test.skip : test)(
+  'readText() of an attribute that its driver does not answer is as good as none',
+  async () => {
+    expect(await new NodeFileSystem().readText(unanswered ?? '')).toBeUndefined();
+  },
+);
 
 describe('where this user may not look', () => {
-  test.each(['readText', 'readBytes', 'list', 'realPath', 'kind', 'remove', 'removeDirectory'] as const)('%s() rejects with PERMISSION_DENIED, and never says that nothing is there', async (method) => {
-    using folder = forbiddenFolder();
-    folder.close();
-    await expect(new NodeFileSystem()[method](`${folder.path}/a`)).rejects.toMatchObject({ code: 'PERMISSION_DENIED', message: `Cannot use ${folder.path}/a: this user may not`, hint: expect.stringContaining('root_helper') as unknown });
-  });
+  test.each(['readText', 'readBytes', 'list', 'realPath', 'kind', 'remove', 'removeDirectory'] as const)(
+    '%s() rejects with PERMISSION_DENIED, and never says that nothing is there',
+    async (method) => {
+      using folder = forbiddenFolder();
+      folder.close();
+      await expect(new NodeFileSystem()[method](`${folder.path}/a`)).rejects.toMatchObject({
+        code: 'PERMISSION_DENIED',
+        message: `Cannot use ${folder.path}/a: this user may not`,
+        hint: expect.stringContaining('root_helper') as unknown,
+      });
+    },
+  );
   test('link() rejects with PERMISSION_DENIED', async () => {
     using folder = forbiddenFolder();
     folder.close();
-    await expect(new NodeFileSystem().link(`${folder.path}/a`, `${folder.path}/b`)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    await expect(new NodeFileSystem().link(`${folder.path}/a`, `${folder.path}/b`)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
   });
 });
 
@@ -47,10 +70,14 @@ describe('blocking work', () => {
   let files: NodeFileSystem;
   beforeAll(async () => {
     compiled = compileHost();
-    const host = (await import(`${compiled.folder}/host/node/node-file-system.js`)) as { readonly NodeFileSystem: typeof NodeFileSystem };
+    const host = (await import(`${compiled.folder}/host/node/node-file-system.js`)) as {
+      readonly NodeFileSystem: typeof NodeFileSystem;
+    };
     files = new host.NodeFileSystem();
   });
-  afterAll(() => { compiled.remove(); });
+  afterAll(() => {
+    compiled.remove();
+  });
 
   /** Reads from a named pipe, so that whoever waits to write into it goes on. */
   const readFrom = async (pipe: string): Promise<string> => (await run('cat', [pipe])).stdout;
@@ -69,12 +96,16 @@ describe('blocking work', () => {
   test('writeAttribute() where nobody may write rejects with PERMISSION_DENIED', async () => {
     using folder = forbiddenFolder();
     folder.close();
-    await expect(files.writeAttribute(`${folder.path}/scan`, '1', SIGNAL)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    await expect(files.writeAttribute(`${folder.path}/scan`, '1', SIGNAL)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
   });
   test('writeAttribute() that blocks rejects with ABORTED when the signal aborts, and the write is left to end', async () => {
     using folder = temporaryFolder();
     execFileSync('mkfifo', [`${folder.path}/sick`]);
-    await expect(files.writeAttribute(`${folder.path}/sick`, 'late', AbortSignal.timeout(50))).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(files.writeAttribute(`${folder.path}/sick`, 'late', AbortSignal.timeout(50))).rejects.toMatchObject({
+      code: 'ABORTED',
+    });
     expect(await readFrom(`${folder.path}/sick`)).toBe('late');
   });
   test('writeAttribute() that blocks, many times, holds up no other file work', async () => {
@@ -89,7 +120,9 @@ describe('blocking work', () => {
   test('writeAttribute() writes nothing once the signal has aborted', async () => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/scan`, '');
-    await expect(files.writeAttribute(`${folder.path}/scan`, '1', AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(files.writeAttribute(`${folder.path}/scan`, '1', AbortSignal.abort())).rejects.toMatchObject({
+      code: 'ABORTED',
+    });
     expect(readFileSync(`${folder.path}/scan`, 'utf8')).toBe('');
   });
 
@@ -106,7 +139,10 @@ describe('blocking work', () => {
   test('usersOf() of a device that nobody has, or that is gone, finds nobody', async () => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/disk`, '');
-    expect([await files.usersOf(`${folder.path}/disk`, ['8:0'], SIGNAL), await files.usersOf(`${folder.path}/gone`, ['8:0'], SIGNAL)]).toEqual([[], []]);
+    expect([
+      await files.usersOf(`${folder.path}/disk`, ['8:0'], SIGNAL),
+      await files.usersOf(`${folder.path}/gone`, ['8:0'], SIGNAL),
+    ]).toEqual([[], []]);
   });
   test('usersOf() takes no character device for a disk of the same number', async () => {
     const file = openSync('/dev/null', 'r'); // 1:3, which /dev/ram3 has as well
@@ -116,17 +152,27 @@ describe('blocking work', () => {
   test('usersOf() where this user may not look rejects with PERMISSION_DENIED, and never finds nobody', async () => {
     using folder = forbiddenFolder();
     folder.close();
-    await expect(files.usersOf(`${folder.path}/disk`, ['8:0'], SIGNAL)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    await expect(files.usersOf(`${folder.path}/disk`, ['8:0'], SIGNAL)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
   });
 
   /** A block device of this host that this user may open to read. */
-  const disk = readdirSync('/dev').map((name) => `/dev/${name}`).find(mayBeOpened);
-  (disk === undefined ? test.skip : test)('usersOf() finds the process that has a block device open, by its number', async () => {
-    const device = disk ?? '';
-    const { rdev } = statSync(device);
-    await using user = await heldOpen(device);
-    expect(await files.usersOf(device, [`${rdev >> 8}:${rdev & 0xff}`], SIGNAL)).toContainEqual({ pid: user.pid, name: 'sh' });
-  });
+  const disk = readdirSync('/dev')
+    .map((name) => `/dev/${name}`)
+    .find(mayBeOpened);
+  (disk === undefined ? test.skip : test)(
+    'usersOf() finds the process that has a block device open, by its number',
+    async () => {
+      const device = disk ?? '';
+      const { rdev } = statSync(device);
+      await using user = await heldOpen(device);
+      expect(await files.usersOf(device, [`${rdev >> 8}:${rdev & 0xff}`], SIGNAL)).toContainEqual({
+        pid: user.pid,
+        name: 'sh',
+      });
+    },
+  );
 });
 
 function hasNoAnswer(path: string): boolean {

@@ -36,11 +36,13 @@ test('take() gives up on lanes that others are always quicker to take', async ()
     }
   };
   const others = Array.from({ length: 40 }, busy);
-  const outcomes = await Promise.all(Array.from({ length: 40 }, async () => {
-    const began = performance.now();
-    (await lanes.take())?.release();
-    return performance.now() - began;
-  }));
+  const outcomes = await Promise.all(
+    Array.from({ length: 40 }, async () => {
+      const began = performance.now();
+      (await lanes.take())?.release();
+      return performance.now() - began;
+    }),
+  );
   wanted = false;
   await Promise.all(others);
   expect(Math.max(...outcomes)).toBeLessThan(1_500);

@@ -14,10 +14,13 @@ knowCoreErrors();
 const SIGNAL = new AbortController().signal;
 const LOOKS = ['readText', 'readBytes', 'list', 'realPath', 'kind'] as const;
 
-const through = (...rootHelper: readonly string[]): CommandRunner => new ExecaCommandRunner({ logger: SILENT, rootHelper });
+const through = (...rootHelper: readonly string[]): CommandRunner =>
+  new ExecaCommandRunner({ logger: SILENT, rootHelper });
 const files = new RootHelperFileSystem({ commands: through('env') });
 /** sudo without a terminal and without a rule for this user. */
-const refused = new RootHelperFileSystem({ commands: through('sh', '-c', 'echo "sudo: a password is required" >&2; exit 1') });
+const refused = new RootHelperFileSystem({
+  commands: through('sh', '-c', 'echo "sudo: a password is required" >&2; exit 1'),
+});
 
 fileSystemContract('RootHelperFileSystem', files);
 
@@ -52,7 +55,14 @@ describe('where this user may not look, the helper looks', () => {
     mkdirSync(`${folder.path}/names`);
     for (const name of ['b', 'a', '10', '9', '.hidden', 'a b']) writeFileSync(`${folder.path}/names/${name}`, '');
     folder.close();
-    expect(await helpedInto(folder).helped.list(`${folder.path}/names`)).toEqual(['.hidden', '10', '9', 'a', 'a b', 'b']);
+    expect(await helpedInto(folder).helped.list(`${folder.path}/names`)).toEqual([
+      '.hidden',
+      '10',
+      '9',
+      'a',
+      'a b',
+      'b',
+    ]);
   });
   test('and realPath() follows links', async () => {
     using folder = forbiddenFolder();
@@ -63,7 +73,11 @@ describe('where this user may not look, the helper looks', () => {
   });
   test('and kind() looks through links', async () => {
     using folder = forbiddenFolder();
-    for (const [name, text] of [['empty', ''], ['full', 'text']] as const) writeFileSync(`${folder.path}/${name}`, text);
+    for (const [name, text] of [
+      ['empty', ''],
+      ['full', 'text'],
+    ] as const)
+      writeFileSync(`${folder.path}/${name}`, text);
     mkdirSync(`${folder.path}/directory`);
     symlinkSync('/dev/null', `${folder.path}/null`);
     folder.close();
@@ -75,7 +89,9 @@ describe('where this user may not look, the helper looks', () => {
   test.each(LOOKS)('and %s() answers for what is absent', async (method) => {
     using folder = forbiddenFolder();
     folder.close();
-    expect(await helpedInto(folder).helped[method](`${folder.path}/absent`)).toEqual(method === 'list' ? [] : undefined);
+    expect(await helpedInto(folder).helped[method](`${folder.path}/absent`)).toEqual(
+      method === 'list' ? [] : undefined,
+    );
   });
 });
 
@@ -83,9 +99,16 @@ describe('a helper that fails', () => {
   test.each(LOOKS)('is an error of %s(), and never "nothing is there"', async (method) => {
     using folder = forbiddenFolder();
     folder.close();
-    const commands: CommandRunner = { run: (command, signal) => folder.withRights(() => through('sh', '-c', 'echo "sudo: a password is required" >&2; exit 1').run(command, signal)) };
+    const commands: CommandRunner = {
+      run: (command, signal) =>
+        folder.withRights(() =>
+          through('sh', '-c', 'echo "sudo: a password is required" >&2; exit 1').run(command, signal),
+        ),
+    };
     await expect(new RootHelperFileSystem({ commands })[method](`${folder.path}/a`)).rejects.toMatchObject({
-      code: 'PERMISSION_DENIED', message: `Cannot use ${folder.path}/a through root_helper`, cause: expect.objectContaining({ message: 'sudo: a password is required' }) as unknown,
+      code: 'PERMISSION_DENIED',
+      message: `Cannot use ${folder.path}/a through root_helper`,
+      cause: expect.objectContaining({ message: 'sudo: a password is required' }) as unknown,
     });
   });
   test.each<[string, (folder: string) => Promise<unknown>]>([
@@ -98,7 +121,10 @@ describe('a helper that fails', () => {
   ])('is an error of %s(), which changes nothing', async (_method, deed) => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/a`, 'old');
-    await expect(deed(folder.path)).rejects.toMatchObject({ code: 'PERMISSION_DENIED', hint: expect.stringContaining('root_helper') as unknown });
+    await expect(deed(folder.path)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      hint: expect.stringContaining('root_helper') as unknown,
+    });
     expect([readdirSync(folder.path), readFileSync(`${folder.path}/a`, 'utf8')]).toEqual([['a'], 'old']);
   });
   test('is an error of usersOf(), and never "nobody has it"', async () => {
@@ -119,7 +145,9 @@ test('writeAttribute() writes the text, without a newline of its own', async () 
 });
 test('writeAttribute() ends with ABORTED when the signal aborts', async () => {
   const slow = new RootHelperFileSystem({ commands: through('sh', '-c', 'exec sleep 20') });
-  await expect(slow.writeAttribute('/sys/class/scsi_host/host0/scan', '0 0 1', AbortSignal.timeout(50))).rejects.toMatchObject({ code: 'ABORTED' });
+  await expect(
+    slow.writeAttribute('/sys/class/scsi_host/host0/scan', '0 0 1', AbortSignal.timeout(50)),
+  ).rejects.toMatchObject({ code: 'ABORTED' });
 });
 test('syncDevice() writes a file out', async () => {
   using folder = temporaryFolder();
@@ -128,7 +156,9 @@ test('syncDevice() writes a file out', async () => {
 });
 test('syncDevice() of a device that is not there rejects, as nothing was written out', async () => {
   using folder = temporaryFolder();
-  await expect(files.syncDevice(`${folder.path}/disk`, SIGNAL)).rejects.toMatchObject({ message: expect.stringContaining(`${folder.path}/disk`) as unknown });
+  await expect(files.syncDevice(`${folder.path}/disk`, SIGNAL)).rejects.toMatchObject({
+    message: expect.stringContaining(`${folder.path}/disk`) as unknown,
+  });
 });
 
 describe('usersOf()', () => {
@@ -150,7 +180,10 @@ describe('usersOf()', () => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/sdaa`, '');
     await using user = await heldOpen(`${folder.path}/sdaa`);
-    expect([await files.usersOf(`${folder.path}/sda`, NO_DISK, SIGNAL), await files.usersOf(`${folder.path}/sdaa`, NO_DISK, SIGNAL)]).toEqual([[], [{ pid: user.pid, name: 'sh' }]]);
+    expect([
+      await files.usersOf(`${folder.path}/sda`, NO_DISK, SIGNAL),
+      await files.usersOf(`${folder.path}/sdaa`, NO_DISK, SIGNAL),
+    ]).toEqual([[], [{ pid: user.pid, name: 'sh' }]]);
   });
   test('finds nobody once the process has ended', async () => {
     using folder = temporaryFolder();

@@ -13,7 +13,9 @@ test('now() never goes back', () => {
 });
 test('now() is the same in another process', () => {
   const before = SYSTEM_CLOCK.now();
-  const there = Number(execFileSync(process.execPath, ['-p', 'Number(process.hrtime.bigint()) / 1e6'], { encoding: 'utf8' }));
+  const there = Number(
+    execFileSync(process.execPath, ['-p', 'Number(process.hrtime.bigint()) / 1e6'], { encoding: 'utf8' }),
+  );
   expect({ between: before < there && there < SYSTEM_CLOCK.now(), there }).toMatchObject({ between: true });
 });
 test('sleep() takes as long as it was told', async () => {
@@ -29,9 +31,14 @@ test('sleep() ends with ABORTED as soon as the signal aborts', async () => {
   await expect(sleeping).rejects.toMatchObject({ code: 'ABORTED', message: 'Stopped as the caller asked' });
   expect(SYSTEM_CLOCK.now() - began).toBeLessThan(5000);
 });
-test('sleep() rejects at once when the signal has aborted', async () => { await expect(SYSTEM_CLOCK.sleep(60_000, AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' }); });
+test('sleep() rejects at once when the signal has aborted', async () => {
+  await expect(SYSTEM_CLOCK.sleep(60_000, AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
+});
 test('sleep() tells a time limit from a caller who gave up', async () => {
-  await expect(SYSTEM_CLOCK.sleep(60_000, AbortSignal.timeout(5))).rejects.toMatchObject({ code: 'ABORTED', message: 'Stopped as the time limit passed' });
+  await expect(SYSTEM_CLOCK.sleep(60_000, AbortSignal.timeout(5))).rejects.toMatchObject({
+    code: 'ABORTED',
+    message: 'Stopped as the time limit passed',
+  });
 });
 test("sleep() rejects with the signal's own VolumeError", async () => {
   const reason = new VolumeError('ABORTED', 'Stopped by the test');

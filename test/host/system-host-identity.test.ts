@@ -4,5 +4,8 @@ import { SYSTEM_HOST_IDENTITY } from '../../src/host/node/system-host-identity.j
 
 test('SYSTEM_HOST_IDENTITY says what uname(1) says', () => {
   const uname = (flag: string): string => execFileSync('uname', [flag], { encoding: 'utf8' }).trim();
-  expect({ host: SYSTEM_HOST_IDENTITY.hostName(), machine: SYSTEM_HOST_IDENTITY.machine() }).toEqual({ host: uname('-n'), machine: uname('-m') });
+  expect({ host: SYSTEM_HOST_IDENTITY.hostName(), machine: SYSTEM_HOST_IDENTITY.machine() }).toEqual({
+    host: uname('-n'),
+    machine: uname('-m'),
+  });
 });

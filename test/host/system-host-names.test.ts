@@ -11,7 +11,9 @@ describe('SYSTEM_HOST_NAMES', () => {
 
   test('rejects with PORTAL_UNREACHABLE, and what to type, for a name that nobody has', async () => {
     await expect(SYSTEM_HOST_NAMES.lookup('no-such-host.invalid', new AbortController().signal)).rejects.toMatchObject({
-      code: 'PORTAL_UNREACHABLE', message: expect.stringMatching(/^Cannot resolve the host name no-such-host\.invalid: /) as unknown, hint: 'ask this host\'s resolver: getent ahosts no-such-host.invalid',
+      code: 'PORTAL_UNREACHABLE',
+      message: expect.stringMatching(/^Cannot resolve the host name no-such-host\.invalid: /) as unknown,
+      hint: "ask this host's resolver: getent ahosts no-such-host.invalid",
     });
   }, 30_000);
 

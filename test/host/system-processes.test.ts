@@ -8,7 +8,8 @@ import { knowCoreErrors } from './core-errors.js';
 knowCoreErrors();
 
 const self = await SYSTEM_PROCESSES.self();
-const startOf = (pid: number): string => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? '';
+const startOf = (pid: number): string =>
+  readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? '';
 
 async function sleeper(): Promise<{ readonly child: ChildProcess; readonly pid: number }> {
   const child = spawn('sleep', ['60'], { stdio: 'ignore' });
@@ -18,7 +19,12 @@ async function sleeper(): Promise<{ readonly child: ChildProcess; readonly pid: 
 }
 
 test('self() is this process, with boot, namespaces and start', () => {
-  expect(self).toEqual({ bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), namespaces: expect.stringMatching(/^\d+\.\d+$/) as unknown, pid: process.pid, start: startOf(process.pid) });
+  expect(self).toEqual({
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    namespaces: expect.stringMatching(/^\d+\.\d+$/) as unknown,
+    pid: process.pid,
+    start: startOf(process.pid),
+  });
 });
 
 test('hasEnded() is false of a process that runs, and true once it has been killed', async () => {
@@ -37,7 +43,10 @@ test('hasEnded() is true of a killed process that its parent has not looked afte
   const pid = Number(line.toString());
   const identity = { ...self, pid, start: startOf(pid) };
   process.kill(pid, 'SIGKILL');
-  while (!readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')) await new Promise((resolve) => { setTimeout(resolve, 5); });
+  while (!readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '))
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5);
+    });
   expect(await SYSTEM_PROCESSES.hasEnded(identity)).toBe(true);
   parent.kill('SIGKILL');
 });
@@ -47,9 +56,11 @@ test.each([
   ['another boot', { ...self, bootId: '00000000-0000-4000-8000-000000000000' }, true],
   ['a number that nobody has', { ...self, pid: 2 ** 22 + 1 }, true],
   ['this process', self, false],
-  ['process 1, which is another user\'s or root\'s', { ...self, pid: 1, start: startOf(1) }, false],
+  ["process 1, which is another user's or root's", { ...self, pid: 1, start: startOf(1) }, false],
   ['another pid namespace', { ...self, namespaces: '1.1', pid: 2 ** 22 + 1 }, false],
   ['unknown namespaces', { ...self, namespaces: '', pid: 2 ** 22 + 1 }, false],
   ['an unknown boot', { ...self, bootId: '', pid: 2 ** 22 + 1 }, false],
   ['an unknown start', { ...self, start: '' }, false],
-])('hasEnded() of %s', async (_what, identity, expected) => { expect(await SYSTEM_PROCESSES.hasEnded(identity)).toBe(expected); });
+])('hasEnded() of %s', async (_what, identity, expected) => {
+  expect(await SYSTEM_PROCESSES.hasEnded(identity)).toBe(expected);
+});

@@ -2,7 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { within } from '../../src/host/within.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 
-const limits = (signal = new AbortController().signal): Parameters<typeof within>[1] => ({ clock: new FakeClock(), timeoutMs: 1_000, signal });
+const limits = (signal = new AbortController().signal): Parameters<typeof within>[1] => ({
+  clock: new FakeClock(),
+  timeoutMs: 1_000,
+  signal,
+});
 
 describe('within()', () => {
   test('gives a result that comes in time, also when it is nothing', async () => {
@@ -19,13 +23,17 @@ describe('within()', () => {
   test('lets a failure in time pass, and keeps one that comes later to itself', async () => {
     await expect(within(Promise.reject(new Error('EIO')), limits())).rejects.toThrow('EIO');
     let fail: (reason: Error) => void = () => undefined;
-    const work = new Promise<never>((_resolve, reject) => { fail = reject; });
+    const work = new Promise<never>((_resolve, reject) => {
+      fail = reject;
+    });
     expect(await within(work, limits())).toBeUndefined();
     fail(new Error('too late'));
     await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection would end the run
   });
 
   test('ends with ABORTED when the signal aborts', async () => {
-    await expect(within(new Promise(() => undefined), limits(AbortSignal.abort()))).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(within(new Promise(() => undefined), limits(AbortSignal.abort()))).rejects.toMatchObject({
+      code: 'ABORTED',
+    });
   });
 });

@@ -25,7 +25,14 @@ class Scene {
 
   /** The lock as one process of the host has it. */
   of(process: FakeProcess = this.host.processes.start()): DatabaseLock {
-    return new DatabaseLock({ files: this.host, clock: this.clock, processes: process, locks: this.#locks, logger: this.log, folder: FOLDER });
+    return new DatabaseLock({
+      files: this.host,
+      clock: this.clock,
+      processes: process,
+      locks: this.#locks,
+      logger: this.log,
+      folder: FOLDER,
+    });
   }
 
   /** The lock's folder, but for the file that open-iscsi makes its link of. */
@@ -39,7 +46,9 @@ class Scene {
 }
 
 const never = async (): Promise<never> => await new Promise(() => undefined);
-const settled = async (): Promise<void> => { for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve)); };
+const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
 
 describe('DatabaseLock.hold()', () => {
   test('has the lock while the body runs, and leaves nothing', async () => {
@@ -53,14 +62,16 @@ describe('DatabaseLock.hold()', () => {
     const lock = scene.of();
     const order: string[] = [];
     const seen = new Set<string | undefined>();
-    await Promise.all(Array.from({ length: 50 }, async (_unused, index) => {
-      await lock.hold(SIGNAL, async () => {
-        seen.add(scene.host.tree.read(LOCK));
-        order.push(`${index} begins`);
-        await scene.sleep(1);
-        order.push(`${index} ends`);
-      });
-    }));
+    await Promise.all(
+      Array.from({ length: 50 }, async (_unused, index) => {
+        await lock.hold(SIGNAL, async () => {
+          seen.add(scene.host.tree.read(LOCK));
+          order.push(`${index} begins`);
+          await scene.sleep(1);
+          order.push(`${index} ends`);
+        });
+      }),
+    );
     expect(order).toEqual(Array.from({ length: 50 }, (_unused, index) => [`${index} begins`, `${index} ends`]).flat());
     expect(seen.size).toBe(1);
   });
@@ -69,20 +80,31 @@ describe('DatabaseLock.hold()', () => {
     const scene = new Scene();
     const lock = scene.of();
     const holds = new Set<string | undefined>();
-    await Promise.all(Array.from({ length: 25 }, async () => { await lock.hold(SIGNAL, async () => { holds.add(scene.host.tree.read(LOCK)); await scene.sleep(10); }); }));
+    await Promise.all(
+      Array.from({ length: 25 }, async () => {
+        await lock.hold(SIGNAL, async () => {
+          holds.add(scene.host.tree.read(LOCK));
+          await scene.sleep(10);
+        });
+      }),
+    );
     expect(holds.size).toBe(3);
   });
 
   test('of several processes is exclusive', async () => {
     const scene = new Scene();
     let [inside, most] = [0, 0];
-    await Promise.all(Array.from({ length: 8 }, () => scene.of()).flatMap((lock) => Array.from({ length: 5 }, async () => {
-      await lock.hold(SIGNAL, async () => {
-        most = Math.max(most, ++inside);
-        await scene.sleep(30);
-        inside -= 1;
-      });
-    })));
+    await Promise.all(
+      Array.from({ length: 8 }, () => scene.of()).flatMap((lock) =>
+        Array.from({ length: 5 }, async () => {
+          await lock.hold(SIGNAL, async () => {
+            most = Math.max(most, ++inside);
+            await scene.sleep(30);
+            inside -= 1;
+          });
+        }),
+      ),
+    );
     expect(most).toBe(1);
     expect(scene.left).toEqual([]);
   });
@@ -91,7 +113,11 @@ describe('DatabaseLock.hold()', () => {
     const scene = new Scene();
     const lock = scene.of();
     const controller = new AbortController();
-    const first = lock.hold(SIGNAL, async () => { await scene.sleep(50); controller.abort(); throw new Error('the first'); });
+    const first = lock.hold(SIGNAL, async () => {
+      await scene.sleep(50);
+      controller.abort();
+      throw new Error('the first');
+    });
     const second = lock.hold(controller.signal, async () => 'the second');
     const third = lock.hold(SIGNAL, async () => 'the third');
     await expect(first).rejects.toThrow('the first');
@@ -109,7 +135,11 @@ describe('DatabaseLock.hold()', () => {
     scene.host.tree.remove(LOCK);
     expect(await held).toBeLessThanOrEqual(30_006);
     scene.host.tree.write(LOCK, '');
-    await expect(scene.of().hold(SIGNAL, async () => 0)).rejects.toMatchObject({ code: 'DATABASE_LOCKED', message: expect.stringContaining('30 s') as unknown, hint: expect.stringContaining('pgrep -x iscsiadm') as unknown });
+    await expect(scene.of().hold(SIGNAL, async () => 0)).rejects.toMatchObject({
+      code: 'DATABASE_LOCKED',
+      message: expect.stringContaining('30 s') as unknown,
+      hint: expect.stringContaining('pgrep -x iscsiadm') as unknown,
+    });
     expect(scene.left).toEqual(['lock.write']);
   });
 
@@ -130,7 +160,10 @@ describe('DatabaseLock.hold()', () => {
     const lock = scene.of();
     lock.hold(SIGNAL, never).catch(() => undefined);
     await settled();
-    await expect(lock.hold(SIGNAL, async () => 0)).rejects.toMatchObject({ code: 'DATABASE_LOCKED', hint: expect.stringContaining('of this library') as unknown });
+    await expect(lock.hold(SIGNAL, async () => 0)).rejects.toMatchObject({
+      code: 'DATABASE_LOCKED',
+      hint: expect.stringContaining('of this library') as unknown,
+    });
     scene.host.tree.remove(LOCK);
     expect(await lock.hold(SIGNAL, async () => 'free again')).toBe('free again');
   });
@@ -151,7 +184,10 @@ describe('a lock whose process was killed', () => {
   /** Ends a process inside its hold. */
   async function killed(scene: Scene): Promise<FakeProcess> {
     const process = scene.host.processes.start();
-    scene.of(process).hold(SIGNAL, never).catch(() => undefined);
+    scene
+      .of(process)
+      .hold(SIGNAL, never)
+      .catch(() => undefined);
     await settled();
     process.kill();
     return process;
@@ -163,7 +199,9 @@ describe('a lock whose process was killed', () => {
     const began = scene.clock.now();
     await scene.of().hold(SIGNAL, async () => undefined);
     expect(scene.clock.now() - began).toBeLessThan(300);
-    expect(scene.log.warnings.map(({ message }) => message)).toEqual(["Took open-iscsi's database lock from a process that was killed"]);
+    expect(scene.log.warnings.map(({ message }) => message)).toEqual([
+      "Took open-iscsi's database lock from a process that was killed",
+    ]);
     expect(scene.host.tree.kind(LOCK)).toBeUndefined();
   });
 
@@ -181,14 +219,31 @@ describe('a lock whose process was killed', () => {
       await enter();
       scene.host.toolLock.giveBack();
     });
-    await Promise.all([...tools, ...Array.from({ length: 10 }, async () => { await scene.of().hold(SIGNAL, enter); })]);
+    await Promise.all([
+      ...tools,
+      ...Array.from({ length: 10 }, async () => {
+        await scene.of().hold(SIGNAL, enter);
+      }),
+    ]);
     expect(most).toBe(1);
     expect(scene.log.warnings).toHaveLength(1);
   });
 
   test.each<[string, (owner: { readonly pid: number; readonly start: string }) => string]>([
-    ['a process that has the number of the dead one', ({ pid }) => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', pid, start: '1' })],
-    ['another boot', ({ pid, start }) => ownName({ bootId: '00000000-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '1.2', pid, start })],
+    [
+      'a process that has the number of the dead one',
+      ({ pid }) =>
+        ownName({
+          bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10',
+          namespaces: '4026531836.4026531834',
+          pid,
+          start: '1',
+        }),
+    ],
+    [
+      'another boot',
+      ({ pid, start }) => ownName({ bootId: '00000000-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '1.2', pid, start }),
+    ],
   ])('is taken over where it is of %s', async (_what, nameOf) => {
     const scene = new Scene();
     const { identity } = scene.host.processes.start();
@@ -197,17 +252,42 @@ describe('a lock whose process was killed', () => {
   });
 
   test.each<[string, (owner: { readonly pid: number; readonly start: string }) => string]>([
-    ['a process that runs', (owner) => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', ...owner })],
-    ['another container', () => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026539999.4026531834', pid: 9, start: '1' })],
-    ['a process of which no namespace was known', () => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '', pid: 9, start: '1' })],
-    ['a process of which no boot was known', () => ownName({ bootId: '', namespaces: '4026531836.4026531834', pid: 9, start: '1' })],
+    [
+      'a process that runs',
+      (owner) =>
+        ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', ...owner }),
+    ],
+    [
+      'another container',
+      () =>
+        ownName({
+          bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10',
+          namespaces: '4026539999.4026531834',
+          pid: 9,
+          start: '1',
+        }),
+    ],
+    [
+      'a process of which no namespace was known',
+      () => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '', pid: 9, start: '1' }),
+    ],
+    [
+      'a process of which no boot was known',
+      () => ownName({ bootId: '', namespaces: '4026531836.4026531834', pid: 9, start: '1' }),
+    ],
     ['open-iscsi', () => ''],
-    ['somebody whose text only looks like ours', () => 'libvirt-volume.8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10.4026531836.4026531834.9.1.1\nrm'],
+    [
+      'somebody whose text only looks like ours',
+      () => 'libvirt-volume.8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10.4026531836.4026531834.9.1.1\nrm',
+    ],
   ])('is left alone and named where it is of %s', async (_what, nameOf) => {
     const scene = new Scene();
     const text = nameOf(scene.host.processes.start().identity);
     scene.host.tree.write(LOCK, text);
-    await expect(scene.of().hold(SIGNAL, async () => 0)).rejects.toMatchObject({ code: 'DATABASE_LOCKED', details: { path: LOCK } });
+    await expect(scene.of().hold(SIGNAL, async () => 0)).rejects.toMatchObject({
+      code: 'DATABASE_LOCKED',
+      details: { path: LOCK },
+    });
     expect([scene.host.tree.read(LOCK), scene.left]).toEqual([text, ['lock.write']]);
   });
 
@@ -215,7 +295,9 @@ describe('a lock whose process was killed', () => {
     const scene = new Scene();
     await killed(scene);
     const rename = scene.host.rename.bind(scene.host);
-    scene.host.rename = async (path, to) => { // an iscsiadm of 2.1.8 that had waited for 30 s removed the dead one, and another took the lock, in this very moment
+    scene.host.rename = async (path, to) => {
+      // an iscsiadm of 2.1.8 that had waited for 30 s removed the dead one, and another took the lock, in this very
+      // moment
       scene.host.rename = rename;
       scene.host.tree.write(LOCK, 'of another');
       return await rename(path, to);
@@ -229,9 +311,24 @@ describe('a lock whose process was killed', () => {
 });
 
 test('ownerOf() reads what ownName() writes, and nothing else', () => {
-  const identity = { bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', pid: 17, start: '123' };
+  const identity = {
+    bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10',
+    namespaces: '4026531836.4026531834',
+    pid: 17,
+    start: '123',
+  };
   expect([ownerOf(ownName(identity)), ownerOf(`${ownName(identity)}.taken`)]).toEqual([identity, identity]);
   const unknown = { bootId: '', namespaces: '', pid: 17, start: '' };
   expect(ownerOf(ownName(unknown))).toEqual(unknown);
-  expect(['', 'lock', 'lock.write', 'libvirt-volume.', 'libvirt-volume.x.1.2.3.4.5', `${ownName(identity)}/..`, ` ${ownName(identity)}`].map(ownerOf)).toEqual(Array.from({ length: 7 }, () => undefined));
+  expect(
+    [
+      '',
+      'lock',
+      'lock.write',
+      'libvirt-volume.',
+      'libvirt-volume.x.1.2.3.4.5',
+      `${ownName(identity)}/..`,
+      ` ${ownName(identity)}`,
+    ].map(ownerOf),
+  ).toEqual(Array.from({ length: 7 }, () => undefined));
 });

@@ -23,6 +23,11 @@ export function capturedAnswer(name: string): CapturedAnswer {
  * A captured node record as it would be of another target and portal: open-iscsi goes by what is in a record, not by
  * where it lies.
  */
-export function capturedRecord(name: string, { target, address }: { readonly target: string; readonly address: string }): string {
-  return captured(name).replace(/^node\.name = .*$/m, `node.name = ${target}`).replace(/^node\.conn\[0\]\.address = .*$/m, `node.conn[0].address = ${address}`);
+export function capturedRecord(
+  name: string,
+  { target, address }: { readonly target: string; readonly address: string },
+): string {
+  return captured(name)
+    .replace(/^node\.name = .*$/m, `node.name = ${target}`)
+    .replace(/^node\.conn\[0\]\.address = .*$/m, `node.conn[0].address = ${address}`);
 }

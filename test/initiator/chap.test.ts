@@ -22,7 +22,10 @@ const KEY = { target, portal: parsePortal('10.99.1.1:3260'), iface: TCP };
 const PATH = `/etc/iscsi/nodes/${target}/10.99.1.1,3260,1/default`;
 const SIGNAL = new AbortController().signal;
 const NONE: NodeSettings = { loginTimeoutSeconds: 15, chap: undefined };
-const chap = (password: string): NodeSettings => ({ loginTimeoutSeconds: 15, chap: { username: 'volumes', password: new Secret(password) } });
+const chap = (password: string): NodeSettings => ({
+  loginTimeoutSeconds: 15,
+  chap: { username: 'volumes', password: new Secret(password) },
+});
 
 interface World {
   readonly host: FakeHost;
@@ -32,18 +35,36 @@ interface World {
   readonly auth: () => Readonly<Record<string, string>>;
 }
 
-function open({ byArgument = false, iscsid = '' }: { readonly byArgument?: boolean; readonly iscsid?: string } = {}): World {
+function open({
+  byArgument = false,
+  iscsid = '',
+}: { readonly byArgument?: boolean; readonly iscsid?: string } = {}): World {
   const clock = new FakeClock();
   const host = new FakeHost({ clock });
   const warnings: string[] = [];
-  const logger: Logger = { debug: () => undefined, info: () => undefined, warn: (message) => { warnings.push(message); } };
+  const logger: Logger = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (message) => {
+      warnings.push(message);
+    },
+  };
   host.tree.write('/etc/iscsi/iscsid.conf', iscsid);
   const chapByArgument = byArgument ? new ChapByArgument({ commands: host, logger }) : undefined;
   const auth = (): Readonly<Record<string, string>> => {
     const prefix = 'node.session.auth.';
-    return Object.fromEntries([...parseRecord(host.tree.read(PATH) ?? '')].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])));
+    return Object.fromEntries(
+      [...parseRecord(host.tree.read(PATH) ?? '')].flatMap(([name, value]) =>
+        name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
+      ),
+    );
   };
-  return { host, database: new NodeDatabase({ files: host, database: fakeDatabase(host), chapByArgument }), warnings, auth };
+  return {
+    host,
+    database: new NodeDatabase({ files: host, database: fakeDatabase(host), chapByArgument }),
+    warnings,
+    auth,
+  };
 }
 
 const MUTUAL = 'node.session.auth.username_in = array\nnode.session.auth.password_in = the-array-itself\n';
@@ -57,7 +78,9 @@ describe('CHAP in a record file', () => {
   });
 
   test('goes where the next connection has none, and with it what iscsid.conf has for others', async () => {
-    const { database, auth } = open({ iscsid: `node.session.auth.username = host\nnode.session.auth.password = of-the-host\n${MUTUAL}` });
+    const { database, auth } = open({
+      iscsid: `node.session.auth.username = host\nnode.session.auth.password = of-the-host\n${MUTUAL}`,
+    });
     await database.put(KEY, chap('first-secret'), SIGNAL);
     await database.put(KEY, NONE, SIGNAL);
     expect(auth()).toEqual({ authmethod: 'None' });
@@ -66,7 +89,13 @@ describe('CHAP in a record file', () => {
   test('is mutual where iscsid.conf demands that targets prove themselves', async () => {
     const { database, auth } = open({ iscsid: MUTUAL });
     await database.put(KEY, chap('first-secret'), SIGNAL);
-    expect(auth()).toEqual({ authmethod: 'CHAP', username: 'volumes', password: 'first-secret', username_in: 'array', password_in: 'the-array-itself' });
+    expect(auth()).toEqual({
+      authmethod: 'CHAP',
+      username: 'volumes',
+      password: 'first-secret',
+      username_in: 'array',
+      password_in: 'the-array-itself',
+    });
   });
 
   test('of ours follows iscsid.conf when that demand is made, changed and taken back', async () => {
@@ -80,7 +109,7 @@ describe('CHAP in a record file', () => {
     expect(auth()).toEqual({ authmethod: 'CHAP', username: 'volumes', password: 'first-secret' });
   });
 
-  test('keeps the demand that is in an administrator\'s record', async () => {
+  test("keeps the demand that is in an administrator's record", async () => {
     const { database, host, auth } = open();
     host.tree.write(PATH, `${captured('nodes/with-chap/10.99.1.1,3260,1/default')}${MUTUAL}`);
     await database.put(KEY, chap('first-secret'), SIGNAL);
@@ -106,10 +135,15 @@ describe('CHAP by argument', () => {
     expect(await database.put(KEY, chap('first-secret'), SIGNAL)).toEqual({ kind: 'created', path: PATH });
     expect(before).toContain('node.session.auth.username = volumes\n');
     expect(before).not.toContain('first-secret');
-    expect(host.commands.map(printable)).toEqual([`iscsiadm -m node -T ${target} -p 10.99.1.1:3260 -I default -o update -n node.session.auth.password -v ***`]);
+    expect(host.commands.map(printable)).toEqual([
+      `iscsiadm -m node -T ${target} -p 10.99.1.1:3260 -I default -o update -n node.session.auth.password -v ***`,
+    ]);
     expect(auth()).toEqual({ authmethod: 'CHAP', username: 'volumes', password: 'first-secret' });
     expect(host.tree.read(PATH)).toContain(`# ${OWNER_COMMENT}\n`);
-    expect(warnings).toEqual(['A CHAP secret goes into the arguments of iscsiadm, where every user of this host can read it: chap_secrets = "argv"']);
+    expect(warnings).toEqual([
+      'A CHAP secret goes into the arguments of iscsiadm, where every user of ' +
+        'this host can read it: chap_secrets = "argv"',
+    ]);
   });
 
   test('runs nothing for a secret that the record has, and warns again for one that it has not', async () => {
@@ -133,12 +167,17 @@ describe('CHAP by argument', () => {
     const { database, host } = open({ byArgument: true });
     host.run = async () => ({ exitCode: 7, stdout: '', stderr: 'iscsiadm: Could not set parameter\n' });
     await expect(database.put(KEY, chap('first-secret'), SIGNAL)).rejects.toMatchObject({
-      code: 'COMMAND_FAILED', message: `Cannot give open-iscsi the CHAP secret for ${target} at 10.99.1.1:3260 over the iface default: invalid parameter`, details: { exitCode: 7 }, cause: new Error('iscsiadm: Could not set parameter'),
+      code: 'COMMAND_FAILED',
+      message:
+        `Cannot give open-iscsi the CHAP secret for ${target} at 10.99.1.1:3260 over the iface default: ` +
+        'invalid parameter',
+      details: { exitCode: 7 },
+      cause: new Error('iscsiadm: Could not set parameter'),
     });
     expect(host.residue()).toEqual([]);
   });
 
-  test('leaves an administrator\'s record theirs, and undo() restores it byte for byte', async () => {
+  test("leaves an administrator's record theirs, and undo() restores it byte for byte", async () => {
     const { database, host } = open({ byArgument: true });
     const text = capturedRecord('nodes/with-chap/10.99.1.1,3260,1/default', { target, address: KEY.portal.address });
     host.tree.write(PATH, text);
@@ -150,10 +189,25 @@ describe('CHAP by argument', () => {
 
   test('is what chap_secrets = "argv" chooses for the driver, whose disconnect leaves nothing', async () => {
     const world = openFakeWorld({ chap_secrets: 'argv' });
-    const served = new FakeTarget({ iqn: target, portals: [{ address: '192.0.2.10', port: 3260, serves: 'tcp' }], chap: { username: 'volumes', password: 'first-secret' } });
+    const served = new FakeTarget({
+      iqn: target,
+      portals: [{ address: '192.0.2.10', port: 3260, serves: 'tcp' }],
+      chap: { username: 'volumes', password: 'first-secret' },
+    });
     served.units.set(1, { wwid: `naa.6001405${'7'.repeat(25)}`, sizeBytes: 1n << 30n });
     world.host.targets.push(served);
-    const info = { driver_volume_type: 'iscsi', data: { target_portal: '192.0.2.10', target_iqn: target, target_lun: 1, volume_id: 'v', auth_method: 'CHAP', auth_username: 'volumes', auth_password: 'first-secret' } };
+    const info = {
+      driver_volume_type: 'iscsi',
+      data: {
+        target_portal: '192.0.2.10',
+        target_iqn: target,
+        target_lun: 1,
+        volume_id: 'v',
+        auth_method: 'CHAP',
+        auth_username: 'volumes',
+        auth_password: 'first-secret',
+      },
+    };
     await world.driver.connect(info);
     const [update, ...others] = world.host.commands.filter(({ args }) => args.includes('update'));
     expect(others).toEqual([]);

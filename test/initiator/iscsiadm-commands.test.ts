@@ -9,7 +9,11 @@ import type { SessionId } from '../../src/initiator/session.js';
 import { parseToolVersion } from '../../src/initiator/parse-tool-version.js';
 import { captured, CAPTURED_RELEASE } from './captured.js';
 
-const KEY = { target: parseTargetName('iqn.2026-11.org.example:one'), portal: parsePortal('10.99.1.1:3260'), iface: DEFAULT_IFACE };
+const KEY = {
+  target: parseTargetName('iqn.2026-11.org.example:one'),
+  portal: parsePortal('10.99.1.1:3260'),
+  iface: DEFAULT_IFACE,
+};
 
 /** Each of them once: a command that is added has to be added here. */
 const BUILT: Readonly<Record<keyof typeof commands, Command>> = {
@@ -19,14 +23,20 @@ const BUILT: Readonly<Record<keyof typeof commands, Command>> = {
   logoutTargetCommand: commands.logoutTargetCommand(KEY, 1000),
   logoutSessionCommand: commands.logoutSessionCommand(7 as SessionId, 1000),
   setPasswordCommand: commands.setPasswordCommand(KEY, new Secret('hush'), 1000),
-  discoverCommand: commands.discoverCommand({ name: 'libvirt-volume.default.10.99.1.1', port: 3260 }, DEFAULT_IFACE, 1000),
+  discoverCommand: commands.discoverCommand(
+    { name: 'libvirt-volume.default.10.99.1.1', port: 3260 },
+    DEFAULT_IFACE,
+    1000,
+  ),
   askForRecordCommand: commands.askForRecordCommand({ name: 'libvirt-volume.none', port: 3260 }, 1000),
   versionCommand: commands.versionCommand(1000),
   listIfacesCommand: commands.listIfacesCommand(1000),
 };
 
 test('every iscsiadm command that acts on a record carries -I; those that carry none name no record: one session by its number, the version, the list of all ifaces', () => {
-  const without = Object.values(BUILT).filter(({ args }) => !args.includes('-I')).map(({ args }) => args.join(' '));
+  const without = Object.values(BUILT)
+    .filter(({ args }) => !args.includes('-I'))
+    .map(({ args }) => args.join(' '));
   expect(without).toEqual(['-m session -r 7 --logout', '--version', '-m iface']);
 });
 

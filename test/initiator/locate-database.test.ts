@@ -26,14 +26,30 @@ function silent(host: FakeHost): OpenIscsiDatabase {
 describe('locateDatabase()', () => {
   test.each(RELEASES)('reads the program of open-iscsi $version and starts no process', async (release) => {
     const host = hostWith(release);
-    expect(await fakeDatabase(host).location()).toEqual({ root: release.root, lockFolder: '/run/lock/iscsi', proof: { kind: 'program', path: ISCSIADM } });
+    expect(await fakeDatabase(host).location()).toEqual({
+      root: release.root,
+      lockFolder: '/run/lock/iscsi',
+      proof: { kind: 'program', path: ISCSIADM },
+    });
     expect(host.commands).toEqual([]);
   });
 
   test.each([
-    ['a record that an upgrade left in the old root, beside the folders of the new one', OPEN_ISCSI_2_1_11, ['/etc/iscsi/nodes/iqn.a/192.0.2.1,3260,1/default', '/var/lib/iscsi/nodes/']],
-    ['records in both', OPEN_ISCSI_2_1_11, ['/etc/iscsi/nodes/iqn.a/192.0.2.1,3260,1/default', '/var/lib/iscsi/nodes/iqn.b/192.0.2.1,3260,1/default']],
-    ['a record in the other root', OPEN_ISCSI_2_1_8, ['/var/lib/iscsi/nodes/iqn.a/192.0.2.1,3260,1/default', '/var/lib/iscsi/ifaces/card']],
+    [
+      'a record that an upgrade left in the old root, beside the folders of the new one',
+      OPEN_ISCSI_2_1_11,
+      ['/etc/iscsi/nodes/iqn.a/192.0.2.1,3260,1/default', '/var/lib/iscsi/nodes/'],
+    ],
+    [
+      'records in both',
+      OPEN_ISCSI_2_1_11,
+      ['/etc/iscsi/nodes/iqn.a/192.0.2.1,3260,1/default', '/var/lib/iscsi/nodes/iqn.b/192.0.2.1,3260,1/default'],
+    ],
+    [
+      'a record in the other root',
+      OPEN_ISCSI_2_1_8,
+      ['/var/lib/iscsi/nodes/iqn.a/192.0.2.1,3260,1/default', '/var/lib/iscsi/ifaces/card'],
+    ],
     ['no folder at all', OPEN_ISCSI_2_1_11, []],
   ] as const)('is not led astray by %s', async (_what, release, paths) => {
     const host = hostWith(release);
@@ -41,31 +57,55 @@ describe('locateDatabase()', () => {
     expect(await fakeDatabase(host).root()).toBe(release.root);
   });
 
-  test.each(RELEASES)('asks iscsiadm $version where a script stands in for the program, and changes nothing by it', async (release) => {
-    const host = hostWith(release);
-    host.tree.write(ISCSIADM, SCRIPT);
-    const before = host.tree.paths();
-    expect(await fakeDatabase(host).location()).toMatchObject({ root: release.root, proof: { kind: 'answer' } });
-    expect([host.commands.map(printable), host.tree.paths()]).toEqual([[QUESTION], before]);
-  });
+  test.each(RELEASES)(
+    'asks iscsiadm $version where a script stands in for the program, and changes nothing by it',
+    async (release) => {
+      const host = hostWith(release);
+      host.tree.write(ISCSIADM, SCRIPT);
+      const before = host.tree.paths();
+      expect(await fakeDatabase(host).location()).toMatchObject({ root: release.root, proof: { kind: 'answer' } });
+      expect([host.commands.map(printable), host.tree.paths()]).toEqual([[QUESTION], before]);
+    },
+  );
 
   test.each<[string, (host: FakeHost) => OpenIscsiDatabase]>([
-    ['the runner cannot tell where the program is', (host) => fakeDatabase(host, { commands: { run: async (command, signal) => await host.run(command, signal) } })],
-    ['the program is not there for this process, but for root_helper', (host) => fakeDatabase(host, { commands: { run: async (command, signal) => await host.run(command, signal), locate: async () => '/host/iscsiadm' } })],
-  ])('asks iscsiadm where %s', async (_what, database) => { expect(await database(hostWith(OPEN_ISCSI_2_1_11)).root()).toBe('/var/lib/iscsi'); });
+    [
+      'the runner cannot tell where the program is',
+      (host) => fakeDatabase(host, { commands: { run: async (command, signal) => await host.run(command, signal) } }),
+    ],
+    [
+      'the program is not there for this process, but for root_helper',
+      (host) =>
+        fakeDatabase(host, {
+          commands: {
+            run: async (command, signal) => await host.run(command, signal),
+            locate: async () => '/host/iscsiadm',
+          },
+        }),
+    ],
+  ])('asks iscsiadm where %s', async (_what, database) => {
+    expect(await database(hostWith(OPEN_ISCSI_2_1_11)).root()).toBe('/var/lib/iscsi');
+  });
 
   test('fails with what to set where iscsiadm does not tell, and looks again the next time', async () => {
     const host = hostWith(OPEN_ISCSI_2_1_8);
     host.tree.write(ISCSIADM, SCRIPT);
     const database = silent(host);
-    await expect(database.root()).rejects.toMatchObject({ code: 'DATABASE_FAILED', hint: expect.stringContaining('set database_root to the folder') as unknown });
+    await expect(database.root()).rejects.toMatchObject({
+      code: 'DATABASE_FAILED',
+      hint: expect.stringContaining('set database_root to the folder') as unknown,
+    });
     host.tree.write(ISCSIADM, hostWith(OPEN_ISCSI_2_1_11).tree.read(ISCSIADM) ?? '');
     expect(await database.root()).toBe('/var/lib/iscsi');
   });
 
   test('takes the option at its word, whatever the program holds, and the lock folder from the program', async () => {
     const host = hostWith(OPEN_ISCSI_2_1_8);
-    expect(await fakeDatabase(host, { databaseRoot: '/srv/iscsi' }).location()).toEqual({ root: '/srv/iscsi', lockFolder: '/run/lock/iscsi', proof: { kind: 'option' } });
+    expect(await fakeDatabase(host, { databaseRoot: '/srv/iscsi' }).location()).toEqual({
+      root: '/srv/iscsi',
+      lockFolder: '/run/lock/iscsi',
+      proof: { kind: 'option' },
+    });
     host.tree.remove(ISCSIADM);
     expect(await fakeDatabase(host, { databaseRoot: '/srv/iscsi' }).root()).toBe('/srv/iscsi');
   });

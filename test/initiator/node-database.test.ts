@@ -34,8 +34,16 @@ function open(): { readonly host: FakeHost; readonly database: NodeDatabase } {
   return { host, database: new NodeDatabase({ files: host, database: fakeDatabase(host) }) };
 }
 
-const key = (portal: string, iface = builtIn('default')): Parameters<NodeDatabase['put']>[0] => ({ target, portal: parsePortal(portal), iface });
-const nameOf = (portal: string, iface = 'default'): Parameters<NodeDatabase['find']>[0] => ({ target, portal: parsePortal(portal), iface: builtIn(iface).name });
+const key = (portal: string, iface = builtIn('default')): Parameters<NodeDatabase['put']>[0] => ({
+  target,
+  portal: parsePortal(portal),
+  iface,
+});
+const nameOf = (portal: string, iface = 'default'): Parameters<NodeDatabase['find']>[0] => ({
+  target,
+  portal: parsePortal(portal),
+  iface: builtIn(iface).name,
+});
 
 describe('put() makes', () => {
   test.each<[string, string, string]>([
@@ -50,12 +58,18 @@ describe('put() makes', () => {
     const path = file.replace('nodes/new-style', NODES);
     const [ours, theirs] = [parseRecord(host.tree.read(path) ?? ''), parseRecord(captured(file))];
     const different = [...ours].filter(([name, value]) => theirs.get(name) !== value);
-    expect(Object.fromEntries(different)).toEqual({ 'node.session.scan': 'manual', 'node.session.initial_login_retry_max': '1' });
+    expect(Object.fromEntries(different)).toEqual({
+      'node.session.scan': 'manual',
+      'node.session.initial_login_retry_max': '1',
+    });
   });
 
   test('a record under tag 1 where nobody gave a tag', async () => {
     const { host, database } = open();
-    expect(await database.put(key('192.0.2.1'), PLAIN, SIGNAL)).toEqual({ kind: 'created', path: `${NODES}/192.0.2.1,3260,1/default` });
+    expect(await database.put(key('192.0.2.1'), PLAIN, SIGNAL)).toEqual({
+      kind: 'created',
+      path: `${NODES}/192.0.2.1,3260,1/default`,
+    });
     expect(host.tree.read(`${NODES}/192.0.2.1,3260,1/default`)).toContain(`# ${OWNER_COMMENT}\n`);
   });
 
@@ -63,13 +77,18 @@ describe('put() makes', () => {
     const { host, database } = open();
     const other = captured('nodes/new-style/10.99.1.1,3260,1/iser');
     host.tree.write(`${NODES}/10.99.1.1,3260,7/iser`, other);
-    expect(await database.put(key('10.99.1.1:3260'), PLAIN, SIGNAL)).toMatchObject({ path: `${NODES}/10.99.1.1,3260,7/default` });
+    expect(await database.put(key('10.99.1.1:3260'), PLAIN, SIGNAL)).toMatchObject({
+      path: `${NODES}/10.99.1.1,3260,7/default`,
+    });
     expect(host.tree.read(`${NODES}/10.99.1.1,3260,7/iser`)).toBe(other);
   });
 
   test('one session even where iscsid.conf asks for several', async () => {
     const { host, database } = open();
-    host.tree.write('/etc/iscsi/iscsid.conf', captured('iscsid.conf').replace('node.session.nr_sessions = 1', 'node.session.nr_sessions = 4'));
+    host.tree.write(
+      '/etc/iscsi/iscsid.conf',
+      captured('iscsid.conf').replace('node.session.nr_sessions = 1', 'node.session.nr_sessions = 4'),
+    );
     await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
     expect(host.tree.read(`${NODES}/192.0.2.1,3260,1/default`)).toContain('node.session.nr_sessions = 1\n');
   });
@@ -80,13 +99,14 @@ describe('put() changes', () => {
     ['of the new style', '10.99.1.1:3260,1', 'nodes/new-style/10.99.1.1,3260,1/default'],
     ['of the old style', '10.99.2.1:3260', 'nodes/without-tag/10.99.2.1,3260'],
     ['with an IPv6 address', '[2001:db8::1]:3260', 'nodes/with-chap/2001:db8::1,3260,1/default'],
-  ])('an administrator\'s record %s, and undo() restores it byte for byte', async (_name, portal, file) => {
+  ])("an administrator's record %s, and undo() restores it byte for byte", async (_name, portal, file) => {
     const { host, database } = open();
     const path = `${NODES}/${file.split('/').slice(2).join('/')}`;
     host.tree.write(path, captured(file));
     const change = await database.put(key(portal), CHAP, SIGNAL);
     expect(change).toMatchObject({ kind: 'changed', path });
-    for (const line of ['node.session.auth.password = hush-hush', 'node.session.scan = manual']) expect(host.tree.read(path)).toContain(`${line}\n`);
+    for (const line of ['node.session.auth.password = hush-hush', 'node.session.scan = manual'])
+      expect(host.tree.read(path)).toContain(`${line}\n`);
     expect(host.tree.read(path)).not.toContain(OWNER_COMMENT);
     await database.undo(change, SIGNAL);
     expect(host.tree.read(path)).toBe(captured(file));
@@ -115,7 +135,7 @@ describe('removeOurs()', () => {
     expect(await database.removeOurs(nameOf('192.0.2.1'), SIGNAL)).toBe(1);
     expect(host.residue()).toEqual([]);
   });
-  test('leaves an administrator\'s record', async () => {
+  test("leaves an administrator's record", async () => {
     const { host, database } = open();
     host.tree.write(`${NODES}/10.99.2.1,3260`, captured('nodes/without-tag/10.99.2.1,3260'));
     expect(await database.removeOurs(nameOf('10.99.2.1'), SIGNAL)).toBe(0);
@@ -123,7 +143,8 @@ describe('removeOurs()', () => {
   });
   test('leaves our record of another iface and of another port', async () => {
     const { host, database } = open();
-    for (const other of [key('192.0.2.1', builtIn('iser')), key('192.0.2.1:3261')]) await database.put(other, PLAIN, SIGNAL);
+    for (const other of [key('192.0.2.1', builtIn('iser')), key('192.0.2.1:3261')])
+      await database.put(other, PLAIN, SIGNAL);
     const before = host.residue();
     expect(await database.removeOurs(nameOf('192.0.2.1'), SIGNAL)).toBe(0);
     expect(host.residue()).toEqual(before);
@@ -153,12 +174,17 @@ describe('the database lock', () => {
   test('that somebody holds makes put() fail with DATABASE_LOCKED, which names the file and touches nothing', async () => {
     const { host, database } = open();
     host.tree.write(LOCK, '');
-    await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({ code: 'DATABASE_LOCKED', message: expect.stringContaining(LOCK) as unknown, hint: expect.stringContaining(`rm ${LOCK}`) as unknown });
+    await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({
+      code: 'DATABASE_LOCKED',
+      message: expect.stringContaining(LOCK) as unknown,
+      hint: expect.stringContaining(`rm ${LOCK}`) as unknown,
+    });
     expect(host.residue()).toEqual([LOCK]);
   });
   test('is given back after an error', async () => {
     const { host, database } = open();
-    const refuse = (): Promise<never> => Promise.reject(new VolumeError('PERMISSION_DENIED', 'Cannot use the file: the file system is read-only'));
+    const refuse = (): Promise<never> =>
+      Promise.reject(new VolumeError('PERMISSION_DENIED', 'Cannot use the file: the file system is read-only'));
     host.replace = refuse;
     host.rename = refuse;
     await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
@@ -167,7 +193,9 @@ describe('the database lock', () => {
   test('that is let go of meanwhile is waited for', async () => {
     const { host, database } = open();
     host.tree.write(LOCK, '');
-    setImmediate(() => { host.tree.remove(LOCK); });
+    setImmediate(() => {
+      host.tree.remove(LOCK);
+    });
     expect(await database.put(key('192.0.2.1'), PLAIN, SIGNAL)).toMatchObject({ kind: 'created' });
   });
   test('is not waited for by a caller who gives up', async () => {
@@ -177,10 +205,13 @@ describe('the database lock', () => {
   });
 });
 
-test('of an administrator\'s record, put() changes its own keys alone, and undo() gives it back to the byte', async () => {
+test("of an administrator's record, put() changes its own keys alone, and undo() gives it back to the byte", async () => {
   const { host, database } = open();
   const path = `${NODES}/192.0.2.1,3260,1/default`;
-  const theirs = '# by hand, caf\udce9\r\n[node]\nwhat is this\nnode.name = iqn.a\niface.iscsi_ifacename\t=\tdefault\nnode.future = 1\nnode.session.scan = auto\nnode.session.auth.password hush-hush\nnode.tpgt = 1';
+  const theirs =
+    '# by hand, caf\udce9\r\n[node]\nwhat is this\nnode.name = ' +
+    'iqn.a\niface.iscsi_ifacename\t=\tdefault\nnode.future = 1\nnode.session.scan = ' +
+    'auto\nnode.session.auth.password hush-hush\nnode.tpgt = 1';
   host.tree.write(path, theirs);
   const change = await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
   const during = host.tree.read(path) ?? '';
@@ -198,12 +229,28 @@ describe('the defaults of iscsid.conf', () => {
     return parseRecord(host.tree.read(`${NODES}/192.0.2.1,3260,1/default`) ?? '');
   };
   test('go into a record as open-iscsi takes them: an odd line costs itself', async () => {
-    const record = await made('[node]\nwhat is this\n; comment\nnode.session.queue_depth = 7 # seven\nnode.session.cmds_max=64\nnode.session.iscsi.ImmediateData = maybe\nnode.session.reopen_max = 3');
-    expect(['queue_depth', 'cmds_max', 'iscsi.ImmediateData', 'reopen_max'].map((name) => record.get(`node.session.${name}`))).toEqual(['7', undefined, undefined, undefined]);
+    const record = await made(
+      '[node]\nwhat is this\n; comment\nnode.session.queue_depth = 7 # ' +
+        'seven\nnode.session.cmds_max=64\nnode.session.iscsi.ImmediateData = maybe\nnode.session.reopen_max = 3',
+    );
+    expect(
+      ['queue_depth', 'cmds_max', 'iscsi.ImmediateData', 'reopen_max'].map((name) =>
+        record.get(`node.session.${name}`),
+      ),
+    ).toEqual(['7', undefined, undefined, undefined]);
   });
   test('name no other target, and no key that would keep iscsiadm from listing records', async () => {
-    const record = await made('node.name = iqn.other\nnode.tpgt = 7\nnode.conn[0].address = 203.0.113.9\nnode.discovery_type = fw\nnode.session.typo = 1\nnode.session.queue_depth = 7\n');
-    expect(Object.fromEntries(record)).toMatchObject({ 'node.name': nameOf('192.0.2.1').target, 'node.tpgt': '1', 'node.conn[0].address': '192.0.2.1', 'node.discovery_type': 'static', 'node.session.queue_depth': '7' });
+    const record = await made(
+      'node.name = iqn.other\nnode.tpgt = 7\nnode.conn[0].address = 203.0.113.9\nnode.discovery_type = ' +
+        'fw\nnode.session.typo = 1\nnode.session.queue_depth = 7\n',
+    );
+    expect(Object.fromEntries(record)).toMatchObject({
+      'node.name': nameOf('192.0.2.1').target,
+      'node.tpgt': '1',
+      'node.conn[0].address': '192.0.2.1',
+      'node.discovery_type': 'static',
+      'node.session.queue_depth': '7',
+    });
     expect(record.has('node.session.typo')).toBe(false);
   });
 });

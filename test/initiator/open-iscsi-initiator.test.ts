@@ -29,7 +29,18 @@ function open(): { readonly host: FakeHost; readonly initiator: OpenIscsiInitiat
   const clock = new FakeClock();
   const host = new FakeHost({ clock });
   host.targets.push(new FakeTarget({ iqn: target, portals: [{ address: '10.99.1.1', port: 3260, serves: 'tcp' }] }));
-  return { host, initiator: new OpenIscsiInitiator({ commands: host, files: host, database: fakeDatabase(host), clock, logger: SILENT, events: new EventHub({ logger: SILENT }), loginTimeoutMs: 2000 }) };
+  return {
+    host,
+    initiator: new OpenIscsiInitiator({
+      commands: host,
+      files: host,
+      database: fakeDatabase(host),
+      clock,
+      logger: SILENT,
+      events: new EventHub({ logger: SILENT }),
+      loginTimeoutMs: 2000,
+    }),
+  };
 }
 
 function answerWith(host: FakeHost, verb: string, answer: CommandResult): void {
@@ -39,19 +50,29 @@ function answerWith(host: FakeHost, verb: string, answer: CommandResult): void {
 
 describe('login()', () => {
   test.each([
-    ['login-no-chap', 'LOGIN_AUTH_FAILED'], ['login-wrong-chap', 'LOGIN_AUTH_FAILED'], ['login-portal-refuses', 'PORTAL_UNREACHABLE'],
-    ['login-driver-missing', 'TRANSPORT_UNAVAILABLE'], ['login-no-iscsid', 'INITIATOR_UNAVAILABLE'], ['login-no-record', 'DATABASE_FAILED'],
-  ] as const)('that ends as in answers/%s.json rejects with %s, what iscsiadm said as its cause, and takes the record back', async (name, code) => {
-    const { host, initiator } = open();
-    const answer = capturedAnswer(name);
-    answerWith(host, '--login', answer);
-    const error: unknown = await initiator.login(path, TCP, undefined, SIGNAL).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code, details: { exitCode: answer.exitCode, iface: 'default', portal: '10.99.1.1:3260', target } });
-    expect(String((error as Error).cause)).toContain(answer.stderr.trim().split('\n').at(-1));
-    expect(host.residue()).toEqual([]);
-  });
+    ['login-no-chap', 'LOGIN_AUTH_FAILED'],
+    ['login-wrong-chap', 'LOGIN_AUTH_FAILED'],
+    ['login-portal-refuses', 'PORTAL_UNREACHABLE'],
+    ['login-driver-missing', 'TRANSPORT_UNAVAILABLE'],
+    ['login-no-iscsid', 'INITIATOR_UNAVAILABLE'],
+    ['login-no-record', 'DATABASE_FAILED'],
+  ] as const)(
+    'that ends as in answers/%s.json rejects with %s, what iscsiadm said as its cause, and takes the record back',
+    async (name, code) => {
+      const { host, initiator } = open();
+      const answer = capturedAnswer(name);
+      answerWith(host, '--login', answer);
+      const error: unknown = await initiator.login(path, TCP, undefined, SIGNAL).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({
+        code,
+        details: { exitCode: answer.exitCode, iface: 'default', portal: '10.99.1.1:3260', target },
+      });
+      expect(String((error as Error).cause)).toContain(answer.stderr.trim().split('\n').at(-1));
+      expect(host.residue()).toEqual([]);
+    },
+  );
 
-  test('that fails restores an administrator\'s record byte for byte', async () => {
+  test("that fails restores an administrator's record byte for byte", async () => {
     const { host, initiator } = open();
     const text = captured('nodes/with-chap/10.99.1.1,3260,1/default');
     host.tree.write(RECORD, text);
@@ -63,7 +84,10 @@ describe('login()', () => {
   test('that finds the session made by somebody else meanwhile takes it and, when it fails then, does not end it', async () => {
     const { host, initiator } = open();
     host.kernel.addSession({ target, portal: path.portal, iface: 'default', transport: 'iser' });
-    await expect(initiator.login(path, TCP, undefined, SIGNAL)).rejects.toMatchObject({ code: 'TRANSPORT_MISMATCH', message: expect.stringContaining('asks for tcp and the kernel runs it over iser') as unknown });
+    await expect(initiator.login(path, TCP, undefined, SIGNAL)).rejects.toMatchObject({
+      code: 'TRANSPORT_MISMATCH',
+      message: expect.stringContaining('asks for tcp and the kernel runs it over iser') as unknown,
+    });
     expect(host.kernel.sessions).toHaveLength(1);
   });
 
@@ -89,7 +113,10 @@ describe('login()', () => {
     };
     answerWith(host, '--logout', { exitCode: 1, stdout: '', stderr: 'iscsiadm: no' });
     const error: unknown = await initiator.login(path, TCP, undefined, SIGNAL).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: 'CLEANUP_INCOMPLETE', cause: { errors: [{ code: 'TRANSPORT_MISMATCH' }, { code: 'LOGOUT_FAILED' }] } });
+    expect(error).toMatchObject({
+      code: 'CLEANUP_INCOMPLETE',
+      cause: { errors: [{ code: 'TRANSPORT_MISMATCH' }, { code: 'LOGOUT_FAILED' }] },
+    });
   });
 
   test('leaves a session over another iface to the same portal alone', async () => {
@@ -102,27 +129,34 @@ describe('login()', () => {
 });
 
 describe('logout()', () => {
-  test.each([[2], [21], [22], [32]])('takes exit status %d of iscsiadm for done when the session is gone', async (exitCode) => {
-    const { host, initiator } = open();
-    const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
-    host.kernel.removeSession(host.kernel.sessions[0] as never);
-    answerWith(host, '--logout', { exitCode, stdout: '', stderr: '' });
-    await initiator.logout(session, SIGNAL);
-    expect(host.residue()).toEqual([]);
-  });
+  test.each([[2], [21], [22], [32]])(
+    'takes exit status %d of iscsiadm for done when the session is gone',
+    async (exitCode) => {
+      const { host, initiator } = open();
+      const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
+      host.kernel.removeSession(host.kernel.sessions[0] as never);
+      answerWith(host, '--logout', { exitCode, stdout: '', stderr: '' });
+      await initiator.logout(session, SIGNAL);
+      expect(host.residue()).toEqual([]);
+    },
+  );
 
   test('believes no exit status as long as the kernel shows the session, and keeps the record', async () => {
     const { host, initiator } = open();
     const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
     answerWith(host, '--logout', capturedAnswer('logout-no-session'));
-    await expect(initiator.logout(session, SIGNAL)).rejects.toMatchObject({ code: 'LOGOUT_FAILED', details: { exitCode: 21 } });
+    await expect(initiator.logout(session, SIGNAL)).rejects.toMatchObject({
+      code: 'LOGOUT_FAILED',
+      details: { exitCode: 21 },
+    });
     expect(host.tree.read(RECORD)).toBeDefined();
   });
 });
 
 describe('of sessions that iscsiadm would take for one,', () => {
   const SECOND = { address: '10.99.2.1', port: 3260 };
-  const add = (host: FakeHost, given: Partial<Parameters<FakeHost['kernel']['addSession']>[0]> = {}): FakeSession => host.kernel.addSession({ target, portal: path.portal, iface: 'default', transport: 'tcp', ...given });
+  const add = (host: FakeHost, given: Partial<Parameters<FakeHost['kernel']['addSession']>[0]> = {}): FakeSession =>
+    host.kernel.addSession({ target, portal: path.portal, iface: 'default', transport: 'tcp', ...given });
   const placed = async (initiator: OpenIscsiInitiator, ...ids: readonly number[]): Promise<NonEmpty<Session>> => {
     const [first, ...others] = (await initiator.sessions()).filter(({ id }) => ids.includes(id));
     if (first === undefined) throw new RangeError(ids.join(', '));
@@ -152,15 +186,30 @@ describe('of sessions that iscsiadm would take for one,', () => {
     expect(host.kernel.sessions).toEqual([theirs]);
   });
 
-  test('loginAll() logs in to the portals that are meant, and not by a record of somebody\'s that has its portal by name', async () => {
+  test("loginAll() logs in to the portals that are meant, and not by a record of somebody's that has its portal by name", async () => {
     const { host, initiator } = open();
-    host.targets.splice(0, 1, new FakeTarget({ iqn: target, portals: ['10.99.1.1', SECOND.address, '10.99.3.1'].map((address) => ({ address, port: 3260, serves: 'tcp' })) }));
+    host.targets.splice(
+      0,
+      1,
+      new FakeTarget({
+        iqn: target,
+        portals: ['10.99.1.1', SECOND.address, '10.99.3.1'].map((address) => ({ address, port: 3260, serves: 'tcp' })),
+      }),
+    );
     host.names.set('storage', ['10.99.3.1']);
     const theirs = capturedRecord('nodes/new-style/10.99.1.1,3260,1/default', { target, address: 'storage' });
     host.tree.write(`/etc/iscsi/nodes/${target}/storage,3260,1/default`, theirs);
     const logins = await initiator.loginAll([path, { ...path, portal: SECOND }], TCP, undefined, SIGNAL);
-    await Promise.all(logins.map(async ({ session, ended }) => { await session; await ended; }));
-    expect(host.kernel.sessions.map(({ portal: { address } }) => address).toSorted()).toEqual(['10.99.1.1', '10.99.2.1']);
+    await Promise.all(
+      logins.map(async ({ session, ended }) => {
+        await session;
+        await ended;
+      }),
+    );
+    expect(host.kernel.sessions.map(({ portal: { address } }) => address).toSorted()).toEqual([
+      '10.99.1.1',
+      '10.99.2.1',
+    ]);
   });
 });
 
@@ -170,19 +219,51 @@ describe('mayEnd()', () => {
     const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
     expect(await initiator.mayEnd(session)).toBe('always');
   });
-  test.each([['manual', 'after-removal'], ['automatic', 'never'], ['onboot', 'never']])('of an administrator\'s record with node.startup = %s says %s', async (startup, answer) => {
+  test.each([
+    ['manual', 'after-removal'],
+    ['automatic', 'never'],
+    ['onboot', 'never'],
+  ])("of an administrator's record with node.startup = %s says %s", async (startup, answer) => {
     const { host, initiator } = open();
-    host.tree.write(RECORD, captured('nodes/new-style/10.99.1.1,3260,1/default').replace(/^node\.startup = .*$/m, `node.startup = ${startup}`));
+    host.tree.write(
+      RECORD,
+      captured('nodes/new-style/10.99.1.1,3260,1/default').replace(
+        /^node\.startup = .*$/m,
+        `node.startup = ${startup}`,
+      ),
+    );
     expect(await initiator.mayEnd({ ...path, iface: TCP.name })).toBe(answer);
   });
 });
 
 test.each([loginCommand, logoutCommand])('%p carries -T, -p and -I and is never killed', (build) => {
-  const { args, patience } = build({ target, portal: parsePortal('[2001:DB8::1]:3260'), iface: parseIfaceName('cxgb4i.00:07:43:12:34:56') }, 1000);
+  const { args, patience } = build(
+    { target, portal: parsePortal('[2001:DB8::1]:3260'), iface: parseIfaceName('cxgb4i.00:07:43:12:34:56') },
+    1000,
+  );
   expect(args.slice(2, 8)).toEqual(['-T', target, '-p', '[2001:db8::1]:3260', '-I', 'cxgb4i.00:07:43:12:34:56']);
   expect(patience).toEqual({ kind: 'wait', ms: 1000 });
 });
 
-test.each([[12, 'TRANSPORT_UNAVAILABLE'], [14, 'TRANSPORT_UNAVAILABLE'], [23, 'TRANSPORT_UNAVAILABLE'], [24, 'LOGIN_AUTH_FAILED'], [19, 'LOGIN_REFUSED'], [5, 'LOGIN_REFUSED'], [8, 'PORTAL_UNREACHABLE'], [4, 'PORTAL_UNREACHABLE'], [11, 'PORTAL_UNREACHABLE'], [13, 'PERMISSION_DENIED'], [18, 'INITIATOR_UNAVAILABLE'], [20, 'INITIATOR_UNAVAILABLE'], [33, 'INITIATOR_UNAVAILABLE'], [6, 'DATABASE_FAILED'], [21, 'DATABASE_FAILED'], [7, 'COMMAND_FAILED'], [1, 'COMMAND_FAILED'], [255, 'COMMAND_FAILED']] as const)(
-  'loginFailure(%d) is %s', (exitCode, code) => { expect(loginFailure(exitCode).code).toBe(code); },
-);
+test.each([
+  [12, 'TRANSPORT_UNAVAILABLE'],
+  [14, 'TRANSPORT_UNAVAILABLE'],
+  [23, 'TRANSPORT_UNAVAILABLE'],
+  [24, 'LOGIN_AUTH_FAILED'],
+  [19, 'LOGIN_REFUSED'],
+  [5, 'LOGIN_REFUSED'],
+  [8, 'PORTAL_UNREACHABLE'],
+  [4, 'PORTAL_UNREACHABLE'],
+  [11, 'PORTAL_UNREACHABLE'],
+  [13, 'PERMISSION_DENIED'],
+  [18, 'INITIATOR_UNAVAILABLE'],
+  [20, 'INITIATOR_UNAVAILABLE'],
+  [33, 'INITIATOR_UNAVAILABLE'],
+  [6, 'DATABASE_FAILED'],
+  [21, 'DATABASE_FAILED'],
+  [7, 'COMMAND_FAILED'],
+  [1, 'COMMAND_FAILED'],
+  [255, 'COMMAND_FAILED'],
+] as const)('loginFailure(%d) is %s', (exitCode, code) => {
+  expect(loginFailure(exitCode).code).toBe(code);
+});

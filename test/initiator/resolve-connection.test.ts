@@ -27,20 +27,35 @@ function open(addresses: Readonly<Record<string, readonly string[]>>): World {
   const names = new FakeHostNames();
   for (const [name, list] of Object.entries(addresses)) names.addresses.set(name, list);
   return {
-    host, names, database: new NodeDatabase({ files: host, database: fakeDatabase(host) }),
-    resolve: async (portals) => await resolveConnection(listed(portals), { files: host, database: fakeDatabase(host), hostNames: names, logger: SILENT }, SIGNAL),
+    host,
+    names,
+    database: new NodeDatabase({ files: host, database: fakeDatabase(host) }),
+    resolve: async (portals) =>
+      await resolveConnection(
+        listed(portals),
+        { files: host, database: fakeDatabase(host), hostNames: names, logger: SILENT },
+        SIGNAL,
+      ),
   };
 }
 
 function listed(portals: readonly string[]): ReturnType<typeof readConnectionInfo> {
-  return readConnectionInfo({ driver_volume_type: 'iscsi', data: { target_portals: portals, target_iqns: portals.map(() => IQN), target_lun: 1, volume_id: 'v' } });
+  return readConnectionInfo({
+    driver_volume_type: 'iscsi',
+    data: { target_portals: portals, target_iqns: portals.map(() => IQN), target_lun: 1, volume_id: 'v' },
+  });
 }
 
-const addressesOf = ({ connection }: ResolvedConnection): readonly string[] => connection.paths.map(({ portal: { address, port } }) => `${address} ${port}`);
+const addressesOf = ({ connection }: ResolvedConnection): readonly string[] =>
+  connection.paths.map(({ portal: { address, port } }) => `${address} ${port}`);
 
 /** As a connect leaves it. */
 async function recordFor({ database, resolve }: World, name: string): Promise<Portal> {
-  const { connection: { paths: [{ target, portal }] } } = await resolve([name]);
+  const {
+    connection: {
+      paths: [{ target, portal }],
+    },
+  } = await resolve([name]);
   await database.put({ target, portal, iface: TCP }, { loginTimeoutSeconds: 15, chap: undefined }, SIGNAL);
   return portal;
 }
@@ -52,7 +67,7 @@ describe('resolveConnection()', () => {
     expect(notes).toEqual([]);
   });
 
-  test('makes a path of each address of a name, in the order of the resolver, at the name\'s place in the list, and says so', async () => {
+  test("makes a path of each address of a name, in the order of the resolver, at the name's place in the list, and says so", async () => {
     const world = open({ 'storage.example.org': ['2001:db8::7', '192.0.2.7'] });
     const resolved = await world.resolve(['192.0.2.1', 'Storage.example.org:3261', '192.0.2.2']);
     expect(addressesOf(resolved)).toEqual(['192.0.2.1 3260', '2001:db8::7 3261', '192.0.2.7 3261', '192.0.2.2 3260']);
@@ -60,11 +75,17 @@ describe('resolveConnection()', () => {
   });
 
   test('makes one path of an address that is listed by itself and by name', async () => {
-    expect(addressesOf(await open({ storage: ['192.0.2.1', '192.0.2.2'] }).resolve(['storage', '192.0.2.1']))).toEqual(['192.0.2.1 3260', '192.0.2.2 3260']);
+    expect(addressesOf(await open({ storage: ['192.0.2.1', '192.0.2.2'] }).resolve(['storage', '192.0.2.1']))).toEqual([
+      '192.0.2.1 3260',
+      '192.0.2.2 3260',
+    ]);
   });
 
   test('rejects with PORTAL_UNREACHABLE where a name has no address and no record of ours knows one', async () => {
-    await expect(open({}).resolve(['192.0.2.1', 'gone.example.org'])).rejects.toMatchObject({ code: 'PORTAL_UNREACHABLE', message: 'Cannot resolve the host name gone.example.org: it has no address' });
+    await expect(open({}).resolve(['192.0.2.1', 'gone.example.org'])).rejects.toMatchObject({
+      code: 'PORTAL_UNREACHABLE',
+      message: 'Cannot resolve the host name gone.example.org: it has no address',
+    });
   });
 
   test('finds the address that a record of ours was made for, after the name has moved', async () => {

@@ -19,7 +19,9 @@ test('readArguments() takes the release of LIBVIRT_VOLUME_LAB_RELEASE where no o
 });
 
 test.each([
-  ['--relase', ['--relase', '12']], ['--release', ['--release']], ['-x', ['-x']],
+  ['--relase', ['--relase', '12']],
+  ['--release', ['--release']],
+  ['-x', ['-x']],
 ])('readArguments() refuses %s and names it', (option, words) => {
   expect(() => readArguments(words, {})).toThrow(option);
 });

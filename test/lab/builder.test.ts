@@ -3,24 +3,55 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { FakePrograms, type Ended } from './fake-programs.js';
 
-const REAL = ['bash', 'sh', 'grep', 'awk', 'cat', 'df', 'mktemp', 'realpath', 'tail', 'head', 'cp', 'rm', 'chmod', 'find', 'env', 'true'];
+const REAL = [
+  'bash',
+  'sh',
+  'grep',
+  'awk',
+  'cat',
+  'df',
+  'mktemp',
+  'realpath',
+  'tail',
+  'head',
+  'cp',
+  'rm',
+  'chmod',
+  'find',
+  'env',
+  'true',
+];
 let host: FakePrograms;
 
-/** An ordinary user of a host where everything works: whose namespace may not enter folders whose name begins with `closed`. */
+/**
+ * An ordinary user of a host where everything works: whose namespace may not enter folders whose name begins with
+ * `closed`.
+ */
 beforeEach(() => {
   host = new FakePrograms(REAL)
     .add('id', 'case $1 in -u) echo 1000 ;; -un) echo dev ;; esac')
     .add('newuidmap', 'exit 1')
     .add('mount', 'exit 0')
-    .add('mmdebstrap', '[ -e "$FOLDER/no-namespace" ] && { echo "E: unshare() failed: Operation not permitted" >&2; exit 1; }\ncase "$*" in */closed*) echo "cp: cannot create: Permission denied" >&2; exit 1 ;; esac\nshift; exec "$@"');
+    .add(
+      'mmdebstrap',
+      '[ -e "$FOLDER/no-namespace" ] && { echo "E: unshare() failed: Operation not permitted" >&2; exit 1; }\ncase ' +
+        '"$*" in */closed*) echo "cp: cannot create: Permission denied" >&2; exit 1 ;; esac\nshift; exec "$@"',
+    );
   mkdirSync(join(host.folder, 'etc'));
-  for (const file of ['subuid', 'subgid']) writeFileSync(join(host.folder, 'etc', file), 'other:100000:65536\ndev:165536:65536\n');
+  for (const file of ['subuid', 'subgid'])
+    writeFileSync(join(host.folder, 'etc', file), 'other:100000:65536\ndev:165536:65536\n');
 });
-afterEach(() => { host[Symbol.dispose](); });
+afterEach(() => {
+  host[Symbol.dispose]();
+});
 
 /** Runs functions of builder.sh. */
 function bash(script: string, env: Readonly<Record<string, string>> = {}): Ended {
-  return host.run('/bin/bash', ['-c', `set -eu; . lab/machine/builder.sh; PATH='${host.bin}'; ${script}`], { ETC: join(host.folder, 'etc'), PROC: join(host.folder, 'proc'), ...env });
+  return host.run('/bin/bash', ['-c', `set -eu; . lab/machine/builder.sh; PATH='${host.bin}'; ${script}`], {
+    ETC: join(host.folder, 'etc'),
+    PROC: join(host.folder, 'proc'),
+    ...env,
+  });
 }
 
 function setting(name: string, value: string): void {
@@ -29,7 +60,10 @@ function setting(name: string, value: string): void {
 }
 
 describe('namespace_fault', () => {
-  const fault = (): string => bash('namespace_fault "newuidmap: write failed\nE: unshare() failed: Operation not permitted\nE: it failed"').stdout.trim();
+  const fault = (): string =>
+    bash(
+      'namespace_fault "newuidmap: write failed\nE: unshare() failed: Operation not permitted\nE: it failed"',
+    ).stdout.trim();
 
   test('names the package of newuidmap', () => {
     host.remove('newuidmap');
@@ -38,13 +72,29 @@ describe('namespace_fault', () => {
 
   test.each(['subuid', 'subgid'])('names a range that nobody has, where %s has no line for the user', (file) => {
     writeFileSync(join(host.folder, 'etc', file), 'other:100000:65536\ndeveloper:231072:65536\n');
-    expect(fault()).toBe(`There is no line for dev in ${host.folder}/etc/${file}: sudo usermod --add-subuids 296608-362143 --add-subgids 296608-362143 dev.`);
+    expect(fault()).toBe(
+      `There is no line for dev in ${host.folder}/etc/${file}: sudo usermod --add-subuids 296608-362143 ` +
+        '--add-subgids 296608-362143 dev.',
+    );
   });
 
   test.each([
-    ['user/max_user_namespaces', '0', 'This kernel makes no user namespaces: sudo sysctl -w user.max_user_namespaces=15000.'],
-    ['kernel/unprivileged_userns_clone', '0', 'This kernel makes user namespaces for root alone: sudo sysctl -w kernel.unprivileged_userns_clone=1.'],
-    ['kernel/apparmor_restrict_unprivileged_userns', '1', 'AppArmor lets no one but root use user namespaces: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0.'],
+    [
+      'user/max_user_namespaces',
+      '0',
+      'This kernel makes no user namespaces: sudo sysctl -w user.max_user_namespaces=15000.',
+    ],
+    [
+      'kernel/unprivileged_userns_clone',
+      '0',
+      'This kernel makes user namespaces for root alone: sudo sysctl -w kernel.unprivileged_userns_clone=1.',
+    ],
+    [
+      'kernel/apparmor_restrict_unprivileged_userns',
+      '1',
+      'AppArmor lets no one but root use user namespaces: sudo sysctl -w ' +
+        'kernel.apparmor_restrict_unprivileged_userns=0.',
+    ],
   ])('names what puts %s right', (name, value, expected) => {
     setting(name, value);
     expect(fault()).toBe(expected);
@@ -58,7 +108,9 @@ describe('namespace_fault', () => {
 
 describe('choose_builder', () => {
   const choose = (): Ended => bash('choose_builder; echo "$builder"');
-  const refuse = (): void => { writeFileSync(join(host.folder, 'no-namespace'), ''); };
+  const refuse = (): void => {
+    writeFileSync(join(host.folder, 'no-namespace'), '');
+  };
 
   test('takes a namespace where the kernel gives one, also with a sysctl that looks as if it did not', () => {
     setting('kernel/apparmor_restrict_unprivileged_userns', '1');
@@ -71,15 +123,24 @@ describe('choose_builder', () => {
     host.add('sudo', 'exit 0');
     const { status, stdout, stderr } = choose();
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'sudo\n' });
-    expect(stderr).toBe('lab machine: AppArmor lets no one but root use user namespaces: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0. Until then it is built as root, through sudo.\n');
+    expect(stderr).toBe(
+      'lab machine: AppArmor lets no one but root use user namespaces: sudo sysctl -w ' +
+        'kernel.apparmor_restrict_unprivileged_userns=0. Until then it is built as root, through sudo.\n',
+    );
   });
 
-  test.each([['none', undefined], ['one that asks for a password', 'exit 1']])('gives up without a namespace and with sudo: %s', (_what, sudo) => {
+  test.each([
+    ['none', undefined],
+    ['one that asks for a password', 'exit 1'],
+  ])('gives up without a namespace and with sudo: %s', (_what, sudo) => {
     refuse();
     if (sudo !== undefined) host.add('sudo', sudo);
     const { status, stderr } = choose();
     expect(status).not.toBe(0);
-    expect(stderr).toBe('lab machine: This user gets no user namespace: E: unshare() failed: Operation not permitted. Root could build it too, but there is no sudo that works without a question.\n');
+    expect(stderr).toBe(
+      'lab machine: This user gets no user namespace: E: unshare() failed: Operation not permitted. Root could ' +
+        'build it too, but there is no sudo that works without a question.\n',
+    );
   });
 
   test('gives up as root that may not mount', () => {
@@ -111,7 +172,10 @@ describe('choose_work_folder', () => {
     const [first, second] = [folder('closed'), folder('open')];
     const { stdout, stderr } = choose([first, second], { TMPDIR: first });
     expect(stdout).toContain(`${second}/lab-machine.`);
-    expect(stderr).toBe(`lab machine: TMPDIR cannot be used. ${first}: the builder (namespace) cannot write, run programs and mount there (cp: cannot create: Permission denied). Building in ${second}.\n`);
+    expect(stderr).toBe(
+      `lab machine: TMPDIR cannot be used. ${first}: the builder (namespace) cannot write, run programs and mount ` +
+        `there (cp: cannot create: Permission denied). Building in ${second}.\n`,
+    );
     expect(readdirSync(first)).toEqual([]);
   });
 

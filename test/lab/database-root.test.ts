@@ -10,8 +10,9 @@ test.each([
   expect(rootIn(program(...strings))).toBe(root);
 });
 
-test.each([
-  [[]], [['/etc/iscsi/nodes', '/var/lib/iscsi/nodes']], [['/etc/iscsi/nodesx']],
-])('rootIn() refuses a program with the paths %j', (strings) => {
-  expect(() => rootIn(program(...strings))).toThrow('Cannot find the root');
-});
+test.each([[[]], [['/etc/iscsi/nodes', '/var/lib/iscsi/nodes']], [['/etc/iscsi/nodesx']]])(
+  'rootIn() refuses a program with the paths %j',
+  (strings) => {
+    expect(() => rootIn(program(...strings))).toThrow('Cannot find the root');
+  },
+);

@@ -34,7 +34,11 @@ export class FakePrograms implements Disposable {
   }
 
   run(program: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Ended {
-    const { status, stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', env: { PATH: this.bin, HOME: this.folder, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const { status, stdout, stderr } = spawnSync(program, words, {
+      encoding: 'utf8',
+      env: { PATH: this.bin, HOME: this.folder, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     return { status, stdout, stderr };
   }
 

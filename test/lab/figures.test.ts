@@ -2,14 +2,32 @@ import { expect, test } from '@jest/globals';
 import type { LabEvent } from '../../lab/events.js';
 import { figuresOf, figuresTable } from '../../lab/host/figures.js';
 
-const ended = (scenario: string, ms: number, idleMs: number): LabEvent =>
-  ({ kind: 'scenario-ended', scenario, exitCode: 0, ms, idleMs });
+const ended = (scenario: string, ms: number, idleMs: number): LabEvent => ({
+  kind: 'scenario-ended',
+  scenario,
+  exitCode: 0,
+  ms,
+  idleMs,
+});
 const BOOTS = [
   {
-    lane: 1, release: '13', bootSeconds: 12.34, seconds: 220, end: 'done', endedAt: 221,
+    lane: 1,
+    release: '13',
+    bootSeconds: 12.34,
+    seconds: 220,
+    end: 'done',
+    endedAt: 221,
     events: [ended('short', 20_000, 5_000), ended('long', 180_020, 90_000)],
   },
-  { lane: 2, release: '12', bootSeconds: 20, seconds: 61, end: 'unfit', endedAt: 61, events: [ended('short', 40_000, 0)] },
+  {
+    lane: 2,
+    release: '12',
+    bootSeconds: 20,
+    seconds: 61,
+    end: 'unfit',
+    endedAt: 61,
+    events: [ended('short', 40_000, 0)],
+  },
   { lane: 2, release: '12', events: [], bootSeconds: undefined, seconds: 39, end: 'died', endedAt: 101 },
 ] as const;
 
@@ -26,12 +44,19 @@ test('figuresOf() has all scenarios, the longest first, and what each lane waite
       { lane: 2, release: '12', seconds: 20, end: 'unfit' },
       { lane: 2, release: '12', end: 'died' },
     ],
-    lanes: [{ lane: 1, scenarioSeconds: 200, waitSeconds: 0 }, { lane: 2, scenarioSeconds: 40, waitSeconds: 120 }],
+    lanes: [
+      { lane: 1, scenarioSeconds: 200, waitSeconds: 0 },
+      { lane: 2, scenarioSeconds: 40, waitSeconds: 120 },
+    ],
   });
 });
 
 test('figuresTable() shows them in columns', () => {
-  expect(figuresTable(figuresOf(BOOTS, 221)).split('\n').map((line) => line.trimEnd())).toEqual([
+  expect(
+    figuresTable(figuresOf(BOOTS, 221))
+      .split('\n')
+      .map((line) => line.trimEnd()),
+  ).toEqual([
     'scenario                     release  lane   seconds    idle',
     'long                              13     1     180.0    50 %',
     'short                             12     2      40.0     0 %',

@@ -1,8 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { JobQueue, longestFirst, type Job } from '../../lab/host/jobs.js';
 
-const job = (name: string, release: string, seconds: number): Job =>
-  ({ release, scenario: { name, seconds, services: [], releases: [release], limitSeconds: 360, spoils: false } });
+const job = (name: string, release: string, seconds: number): Job => ({
+  release,
+  scenario: { name, seconds, services: [], releases: [release], limitSeconds: 360, spoils: false },
+});
 const JOBS = [job('a', '13', 300), job('b', '13', 200), job('c', '12', 100), job('d', '12', 90)];
 
 test('longestFirst() keeps the order of those that take as long', () => {
@@ -10,7 +12,7 @@ test('longestFirst() keeps the order of those that take as long', () => {
   expect(sorted.map(({ scenario }) => scenario.name)).toEqual(['y', 'x', 'z']);
 });
 
-test('JobQueue gives the machine of a release that release\'s scenarios, in their order', () => {
+test("JobQueue gives the machine of a release that release's scenarios, in their order", () => {
   const queue = new JobQueue(JOBS);
   const given = ['12', '13', '12', '12'].map((release) => queue.next(release)?.name);
   expect(given).toEqual(['c', 'a', 'd', undefined]);

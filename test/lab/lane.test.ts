@@ -5,8 +5,14 @@ import { runLane, type BootReport, type LaneHost } from '../../lab/host/lane.js'
 import { tallyOf } from '../../lab/host/tally.js';
 import type { Scenario } from '../../lab/plan.js';
 
-const scenario = (name: string): Scenario =>
-  ({ name, seconds: 60, services: [], releases: ['13'], limitSeconds: 360, spoils: false });
+const scenario = (name: string): Scenario => ({
+  name,
+  seconds: 60,
+  services: [],
+  releases: ['13'],
+  limitSeconds: 360,
+  spoils: false,
+});
 
 /** Machines without QEMU: they tell what the real ones tell, and go wrong where a test says so. */
 class FakeMachines implements LaneHost {
@@ -68,17 +74,20 @@ test('runLane() runs all that wait in one boot', async () => {
   expect(machines.reports.map(({ end, release }) => [end, release])).toEqual([['done', '13']]);
 });
 
-test.each(['unfit', 'dies'] as const)('runLane(): where the machine %s in a scenario, that one fails alone: it is booted anew', async (fate) => {
-  const machines = new FakeMachines({ a: fate });
-  await runLane(queueOf('a', 'b', 'c'), machines);
-  expect(machines.ran).toEqual(['a on 13 in boot 1', 'b on 13 in boot 2', 'c on 13 in boot 2']);
-  expect(machines.reports.map(({ end }) => end)).toEqual([fate === 'unfit' ? 'unfit' : 'died', 'done']);
-  expect(tallyOf(machines.reports.flatMap(({ events }) => events))).toEqual({ passed: 2, failed: 1, skipped: 0 });
-  const events = machines.reports.flatMap((report) => report.events);
-  const texts = events.flatMap((event) => ('detail' in event ? [event.detail] : []));
-  expect(texts).toEqual(fate === 'dies' ? ['QEMU ended\nKernel panic'] : []);
-  expect(machines.told).toEqual([fate === 'unfit' ? `a: ${RESIDUE_TEST}` : 'a: the machine outlives it']);
-});
+test.each(['unfit', 'dies'] as const)(
+  'runLane(): where the machine %s in a scenario, that one fails alone: it is booted anew',
+  async (fate) => {
+    const machines = new FakeMachines({ a: fate });
+    await runLane(queueOf('a', 'b', 'c'), machines);
+    expect(machines.ran).toEqual(['a on 13 in boot 1', 'b on 13 in boot 2', 'c on 13 in boot 2']);
+    expect(machines.reports.map(({ end }) => end)).toEqual([fate === 'unfit' ? 'unfit' : 'died', 'done']);
+    expect(tallyOf(machines.reports.flatMap(({ events }) => events))).toEqual({ passed: 2, failed: 1, skipped: 0 });
+    const events = machines.reports.flatMap((report) => report.events);
+    const texts = events.flatMap((event) => ('detail' in event ? [event.detail] : []));
+    expect(texts).toEqual(fate === 'dies' ? ['QEMU ended\nKernel panic'] : []);
+    expect(machines.told).toEqual([fate === 'unfit' ? `a: ${RESIDUE_TEST}` : 'a: the machine outlives it']);
+  },
+);
 
 test('runLane() boots nothing anew after the last scenario, however that left the machine', async () => {
   const machines = new FakeMachines({ b: 'unfit' });
@@ -100,7 +109,10 @@ test('runLane() gives up when no machine comes up, and leaves what waits to othe
   expect(machines.boots).toBe(2);
   expect(queue.waiting.map(({ scenario: { name } }) => name)).toEqual(['a', 'b']);
   const ends = machines.reports.map(({ bootSeconds, end }) => [bootSeconds, end]);
-  expect(ends).toEqual([[undefined, 'died'], [undefined, 'died']]);
+  expect(ends).toEqual([
+    [undefined, 'died'],
+    [undefined, 'died'],
+  ]);
 });
 
 test('runLane() goes on with the other release when its own is done', async () => {

@@ -26,7 +26,12 @@ test('laneCount() takes the number that LIBVIRT_VOLUME_LAB_LANES names, and no m
   expect([laneCount('kvm', 9), laneCount('tcg', 2), laneCount('tcg', 0)]).toEqual([3, 2, 1]);
 });
 
-test.each(['0', '-1', 'two', '', '1.5', '2 '])('laneCount() refuses LIBVIRT_VOLUME_LAB_LANES=%j and says what would be right', (wish) => {
-  process.env['LIBVIRT_VOLUME_LAB_LANES'] = wish;
-  expect(() => laneCount('tcg', 9)).toThrow(`Cannot use LIBVIRT_VOLUME_LAB_LANES=${wish}: it is the number of machines, 1 or more`);
-});
+test.each(['0', '-1', 'two', '', '1.5', '2 '])(
+  'laneCount() refuses LIBVIRT_VOLUME_LAB_LANES=%j and says what would be right',
+  (wish) => {
+    process.env['LIBVIRT_VOLUME_LAB_LANES'] = wish;
+    expect(() => laneCount('tcg', 9)).toThrow(
+      `Cannot use LIBVIRT_VOLUME_LAB_LANES=${wish}: it is the number of machines, 1 or more`,
+    );
+  },
+);

@@ -4,17 +4,57 @@ import { expect, test } from '@jest/globals';
 import { MACHINE_INPUTS, machineKey, outdatedImages } from '../../lab/host/machine-key.js';
 
 test('machineKey() is the same for the same inputs, and fit for a folder name', () => {
-  expect(machineKey([['build.sh', 'a'], ['packages.txt', 'b']])).toBe(machineKey([['build.sh', 'a'], ['packages.txt', 'b']]));
+  expect(
+    machineKey([
+      ['build.sh', 'a'],
+      ['packages.txt', 'b'],
+    ]),
+  ).toBe(
+    machineKey([
+      ['build.sh', 'a'],
+      ['packages.txt', 'b'],
+    ]),
+  );
   expect(machineKey([['build.sh', 'a']])).toMatch(/^[0-9a-f]{16}$/);
 });
 
 test.each([
-  ['a byte', [['build.sh', 'x'], ['packages.txt', 'b']]],
-  ['a name', [['build', 'a'], ['packages.txt', 'b']]],
-  ['where one file ends and the next begins', [['build.sh', 'apackages.txtb'], ['', '']]],
-  ['a file more', [['build.sh', 'a'], ['packages.txt', 'b'], ['more', '']]],
+  [
+    'a byte',
+    [
+      ['build.sh', 'x'],
+      ['packages.txt', 'b'],
+    ],
+  ],
+  [
+    'a name',
+    [
+      ['build', 'a'],
+      ['packages.txt', 'b'],
+    ],
+  ],
+  [
+    'where one file ends and the next begins',
+    [
+      ['build.sh', 'apackages.txtb'],
+      ['', ''],
+    ],
+  ],
+  [
+    'a file more',
+    [
+      ['build.sh', 'a'],
+      ['packages.txt', 'b'],
+      ['more', ''],
+    ],
+  ],
 ] as const)('machineKey() differs by %s', (_what, inputs) => {
-  expect(machineKey(inputs)).not.toBe(machineKey([['build.sh', 'a'], ['packages.txt', 'b']]));
+  expect(machineKey(inputs)).not.toBe(
+    machineKey([
+      ['build.sh', 'a'],
+      ['packages.txt', 'b'],
+    ]),
+  );
 });
 
 test.each(MACHINE_INPUTS)('MACHINE_INPUTS: %s is there', (name) => {

@@ -4,11 +4,32 @@ import { parseScenario } from '../../lab/plan.js';
 const RELEASES = ['13', '12'] as const;
 
 test('parseScenario() reads needs, releases, times and whether it spoils the machine from the head of the file', () => {
-  expect(parseScenario('big', '// needs: libvirt, multipath\n// releases: 12 13\n// takes: 90 s\n// limit: 300 s\n// spoils: the machine\nimport x', RELEASES)).toEqual({ name: 'big', services: ['libvirt', 'multipath'], releases: ['12', '13'], seconds: 90, limitSeconds: 300, spoils: true });
+  expect(
+    parseScenario(
+      'big',
+      '// needs: libvirt, multipath\n// releases: 12 13\n// takes: 90 s\n// limit: 300 s\n// spoils: the ' +
+        'machine\nimport x',
+      RELEASES,
+    ),
+  ).toEqual({
+    name: 'big',
+    services: ['libvirt', 'multipath'],
+    releases: ['12', '13'],
+    seconds: 90,
+    limitSeconds: 300,
+    spoils: true,
+  });
 });
 
 test('parseScenario() needs nothing and takes 360 s, in the first release, unless it says', () => {
-  expect(parseScenario('small', "import { test } from 'node:test';", RELEASES)).toEqual({ name: 'small', services: [], releases: ['13'], seconds: 30, spoils: false, limitSeconds: 360 });
+  expect(parseScenario('small', "import { test } from 'node:test';", RELEASES)).toEqual({
+    name: 'small',
+    services: [],
+    releases: ['13'],
+    seconds: 30,
+    spoils: false,
+    limitSeconds: 360,
+  });
 });
 
 test('parseScenario() takes "releases: none" for a scenario that runs by name alone', () => {
@@ -16,9 +37,13 @@ test('parseScenario() takes "releases: none" for a scenario that runs by name al
 });
 
 test('parseScenario() refuses a service it does not know', () => {
-  expect(() => parseScenario('odd', '// needs: libvrit', RELEASES)).toThrow('Cannot read what scenario odd needs: "libvrit" is none of libvirt, multipath');
+  expect(() => parseScenario('odd', '// needs: libvrit', RELEASES)).toThrow(
+    'Cannot read what scenario odd needs: "libvrit" is none of libvirt, multipath',
+  );
 });
 
 test('parseScenario() refuses a release that there is not', () => {
-  expect(() => parseScenario('odd', '// releases: 13 11', RELEASES)).toThrow('Cannot read the releases of scenario odd: "11" is none of 13, 12');
+  expect(() => parseScenario('odd', '// releases: 13 11', RELEASES)).toThrow(
+    'Cannot read the releases of scenario odd: "11" is none of 13, 12',
+  );
 });

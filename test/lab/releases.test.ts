@@ -11,11 +11,12 @@ test('parseReleases() reads number, suite and packages, the first release first'
   ]);
 });
 
-test.each([
-  'trixie', '13', '13 Trixie', 'x13 trixie', '13 trixie $(reboot)', '13 trixie --option', '13 ../etc',
-])('parseReleases() refuses the line %j and quotes it', (line) => {
-  expect(() => parseReleases(`12 bookworm\n${line}\n`)).toThrow(`Cannot read "${line}" as a release`);
-});
+test.each(['trixie', '13', '13 Trixie', 'x13 trixie', '13 trixie $(reboot)', '13 trixie --option', '13 ../etc'])(
+  'parseReleases() refuses the line %j and quotes it',
+  (line) => {
+    expect(() => parseReleases(`12 bookworm\n${line}\n`)).toThrow(`Cannot read "${line}" as a release`);
+  },
+);
 
 test('parseReleases() refuses a table without a release', () => {
   expect(() => parseReleases('# none\n')).toThrow('Cannot find a release');
@@ -23,11 +24,17 @@ test('parseReleases() refuses a table without a release', () => {
 
 test('RELEASES_FILE: Debian 13 is taken where none is named, and there is Debian 12', () => {
   const releases = parseReleases(readFileSync(RELEASES_FILE, 'utf8'));
-  expect(releases.map(({ name, suite }) => [name, suite])).toEqual([['13', 'trixie'], ['12', 'bookworm']]);
+  expect(releases.map(({ name, suite }) => [name, suite])).toEqual([
+    ['13', 'trixie'],
+    ['12', 'bookworm'],
+  ]);
 });
 
 test.each([
-  [undefined, ['13']], ['12', ['12']], ['13,12', ['13', '12']], ['12,13,12', ['12', '13']],
+  [undefined, ['13']],
+  ['12', ['12']],
+  ['13,12', ['13', '12']],
+  ['12,13,12', ['12', '13']],
 ])('chooseReleases() of %j', (wish, names) => {
   expect(chooseReleases(wish, TABLE).map(({ name }) => name)).toEqual(names);
 });

@@ -9,5 +9,8 @@ test('slowestFiles() sorts by what each file took, and leaves the checkout out o
       { name: '/elsewhere/c.test.ts', startTime: 5000, endTime: 6000 },
     ],
   });
-  expect(slowestFiles(result, '/home/me/checkout', 2)).toEqual([{ file: 'test/b.test.ts', seconds: 8 }, { file: '/elsewhere/c.test.ts', seconds: 1 }]);
+  expect(slowestFiles(result, '/home/me/checkout', 2)).toEqual([
+    { file: 'test/b.test.ts', seconds: 8 },
+    { file: '/elsewhere/c.test.ts', seconds: 1 },
+  ]);
 });

@@ -2,7 +2,15 @@ import { describe, expect, test } from '@jest/globals';
 import { coldPlugOnly } from '../../src/libvirt/cold-plug-only.js';
 
 describe('coldPlugOnly()', () => {
-  test.each([['virtio', false], ['scsi', false], ['usb', false], [undefined, false], ['sata', true], ['ide', true], ['fdc', true]])('says of the bus %s: %p', (bus, only) => {
+  test.each([
+    ['virtio', false],
+    ['scsi', false],
+    ['usb', false],
+    [undefined, false],
+    ['sata', true],
+    ['ide', true],
+    ['fdc', true],
+  ])('says of the bus %s: %p', (bus, only) => {
     expect(coldPlugOnly({ bus })).toBe(only);
   });
 });

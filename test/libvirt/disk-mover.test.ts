@@ -9,7 +9,9 @@ import { SteppingClock } from './stepping-clock.js';
 
 const guest = { kind: 'name', name: 'guest' } as const;
 const never = new AbortController().signal;
-const DISK = '<disk type=\'block\'><source dev=\'/dev/sda\'/><target dev=\'vdb\' bus=\'virtio\'/><serial>old</serial><alias name=\'ua-old\'/></disk>';
+const DISK =
+  "<disk type='block'><source dev='/dev/sda'/><target dev='vdb' bus='virtio'/><serial>old</serial><alias " +
+  "name='ua-old'/></disk>";
 const UNAVAILABLE = new VolumeError('LIBVIRT_UNAVAILABLE', 'the connection is lost');
 
 interface Moving {
@@ -18,15 +20,33 @@ interface Moving {
   readonly move: (signal?: AbortSignal) => Promise<void>;
 }
 
-async function moving({ clock = new SteppingClock(), persistent = true }: { readonly clock?: Clock; readonly persistent?: boolean } = {}): Promise<Moving> {
+async function moving({
+  clock = new SteppingClock(),
+  persistent = true,
+}: { readonly clock?: Clock; readonly persistent?: boolean } = {}): Promise<Moving> {
   const libvirt = new FakeLibvirt();
   libvirt.addDomain({ name: 'guest', persistent });
   await libvirt.attachDevice(guest, DISK, { live: true, config: persistent }, never);
   const mover = new DiskMover({ libvirt, clock, logger: SILENT });
   const domain = await libvirt.lookupDomain(guest, never);
   const progress: CopyProgress[] = [];
-  const request = { domain, targetDev: 'vdb', devicePath: '/dev/sdb', devicePaths: ['/dev/sdb'], sliceBytes: undefined, onProgress: (one: CopyProgress) => { progress.push(one); } };
-  return { libvirt, progress, move: async (signal = never) => { await mover.move(request, signal); } };
+  const request = {
+    domain,
+    targetDev: 'vdb',
+    devicePath: '/dev/sdb',
+    devicePaths: ['/dev/sdb'],
+    sliceBytes: undefined,
+    onProgress: (one: CopyProgress) => {
+      progress.push(one);
+    },
+  };
+  return {
+    libvirt,
+    progress,
+    move: async (signal = never) => {
+      await mover.move(request, signal);
+    },
+  };
 }
 
 const liveDisk = (libvirt: FakeLibvirt): GuestDisk | undefined => libvirt.disksOf('guest')[0];
@@ -68,8 +88,15 @@ describe('DiskMover.move()', () => {
     const { libvirt, move } = await moving();
     const [blockJob, domainXml] = [libvirt.blockJob.bind(libvirt), libvirt.domainXml.bind(libvirt)];
     let looks = 0;
-    libvirt.blockJob = async (...args) => { const job = await blockJob(...args); return job === undefined ? undefined : { ...job, copiedBytes: job.totalBytes }; };
-    libvirt.domainXml = async (...args) => { looks += 1; const xml = await domainXml(...args); return looks < 6 ? xml.replace(' ready=\'yes\'', '') : xml; };
+    libvirt.blockJob = async (...args) => {
+      const job = await blockJob(...args);
+      return job === undefined ? undefined : { ...job, copiedBytes: job.totalBytes };
+    };
+    libvirt.domainXml = async (...args) => {
+      looks += 1;
+      const xml = await domainXml(...args);
+      return looks < 6 ? xml.replace(" ready='yes'", '') : xml;
+    };
     await move();
     expect(liveDisk(libvirt)).toMatchObject(NEW);
     expect(looks).toBeGreaterThanOrEqual(6);
@@ -78,7 +105,10 @@ describe('DiskMover.move()', () => {
   test('of a copy that fails leaves the guest on its old disk', async () => {
     const { libvirt, move } = await moving();
     libvirt.copyFate = 'fails';
-    await expect(move()).rejects.toMatchObject({ code: 'COPY_FAILED', message: expect.stringContaining('ended before it was complete') });
+    await expect(move()).rejects.toMatchObject({
+      code: 'COPY_FAILED',
+      message: expect.stringContaining('ended before it was complete'),
+    });
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
@@ -102,7 +132,11 @@ describe('DiskMover.move()', () => {
 
   test('stops as the signal aborts, ends the copy, and leaves the guest on its old disk', async () => {
     const controller = new AbortController();
-    const { libvirt, move } = await moving({ clock: new SteppingClock((now) => { if (now > 3_000) controller.abort(); }) });
+    const { libvirt, move } = await moving({
+      clock: new SteppingClock((now) => {
+        if (now > 3_000) controller.abort();
+      }),
+    });
     libvirt.copyFate = 'never ready';
     await expect(move(controller.signal)).rejects.toMatchObject({ code: 'ABORTED' });
     expect(liveDisk(libvirt)).toMatchObject(OLD);
@@ -111,17 +145,28 @@ describe('DiskMover.move()', () => {
   test('ends a copy that has begun although the call that began it failed', async () => {
     const { libvirt, move } = await moving();
     const blockCopy = libvirt.blockCopy.bind(libvirt);
-    libvirt.blockCopy = async (...args) => { await blockCopy(...args); throw UNAVAILABLE; };
+    libvirt.blockCopy = async (...args) => {
+      await blockCopy(...args);
+      throw UNAVAILABLE;
+    };
     await expect(move()).rejects.toBe(UNAVAILABLE);
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
   test('waits for a daemon that restarts while QEMU copies', async () => {
     let world = (): void => undefined;
-    const { libvirt, move } = await moving({ clock: new SteppingClock(() => { world(); }) });
+    const { libvirt, move } = await moving({
+      clock: new SteppingClock(() => {
+        world();
+      }),
+    });
     libvirt.copyFate = { readyAfterLooks: 5 };
     let sleeps = 0;
-    world = () => { sleeps += 1; if (sleeps === 2) libvirt.stopDaemon(); if (sleeps === 9) libvirt.startDaemon(); };
+    world = () => {
+      sleeps += 1;
+      if (sleeps === 2) libvirt.stopDaemon();
+      if (sleeps === 9) libvirt.startDaemon();
+    };
     await move();
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
@@ -129,20 +174,30 @@ describe('DiskMover.move()', () => {
   test('believes the description and no answer: a pivot whose answer is lost has been done', async () => {
     const { libvirt, move } = await moving();
     const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
-    libvirt.blockJobAbort = async (...args) => { await blockJobAbort(...args); throw UNAVAILABLE; };
+    libvirt.blockJobAbort = async (...args) => {
+      await blockJobAbort(...args);
+      throw UNAVAILABLE;
+    };
     await move();
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
   test('waits for a daemon that dies in the pivot', async () => {
     let world = (): void => undefined;
-    const { libvirt, move } = await moving({ clock: new SteppingClock(() => { world(); }) });
+    const { libvirt, move } = await moving({
+      clock: new SteppingClock(() => {
+        world();
+      }),
+    });
     const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
     libvirt.blockJobAbort = async (...args) => {
       await blockJobAbort(...args);
       libvirt.stopDaemon();
       let sleeps = 0;
-      world = () => { sleeps += 1; if (sleeps === 20) libvirt.startDaemon(); };
+      world = () => {
+        sleeps += 1;
+        if (sleeps === 20) libvirt.startDaemon();
+      };
       throw UNAVAILABLE;
     };
     await move();
@@ -151,31 +206,54 @@ describe('DiskMover.move()', () => {
 
   test('of a daemon that dies in the pivot and stays away says that it is not known', async () => {
     const { libvirt, move } = await moving();
-    libvirt.blockJobAbort = async () => { libvirt.stopDaemon(); throw UNAVAILABLE; };
-    await expect(move()).rejects.toMatchObject({ code: 'CLEANUP_INCOMPLETE', cause: { errors: [UNAVAILABLE, expect.objectContaining({ code: 'COPY_FAILED' })] } });
+    libvirt.blockJobAbort = async () => {
+      libvirt.stopDaemon();
+      throw UNAVAILABLE;
+    };
+    await expect(move()).rejects.toMatchObject({
+      code: 'CLEANUP_INCOMPLETE',
+      cause: { errors: [UNAVAILABLE, expect.objectContaining({ code: 'COPY_FAILED' })] },
+    });
   });
 
   test('of a pivot that libvirt refuses ends the copy and says why', async () => {
     const { libvirt, move } = await moving();
     const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
     const refusal = new VolumeError('LIBVIRT_REFUSED', 'no room for a pivot');
-    libvirt.blockJobAbort = async (domain, disk, end, signal) => { if (end.pivot) throw refusal; await blockJobAbort(domain, disk, end, signal); };
+    libvirt.blockJobAbort = async (domain, disk, end, signal) => {
+      if (end.pivot) throw refusal;
+      await blockJobAbort(domain, disk, end, signal);
+    };
     await expect(move()).rejects.toBe(refusal);
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
   test('that cannot end its copy says both, and how to end it', async () => {
     const { libvirt, move } = await moving();
-    libvirt.blockJobAbort = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'busy'); };
-    await expect(move()).rejects.toMatchObject({ code: 'CLEANUP_INCOMPLETE', hint: 'end it: virsh blockjob guest vdb --abort', cause: { errors: [{ message: 'busy' }, { message: 'busy' }] } });
+    libvirt.blockJobAbort = async () => {
+      throw new VolumeError('LIBVIRT_REFUSED', 'busy');
+    };
+    await expect(move()).rejects.toMatchObject({
+      code: 'CLEANUP_INCOMPLETE',
+      hint: 'end it: virsh blockjob guest vdb --abort',
+      cause: { errors: [{ message: 'busy' }, { message: 'busy' }] },
+    });
     expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdb' } });
   });
 
   test.each([true, false])('of a guest that ends meanwhile, persistent %p, rejects', async (persistent) => {
     let world = (): void => undefined;
-    const { libvirt, move } = await moving({ persistent, clock: new SteppingClock((now) => { if (now > 3_000) world(); }) });
+    const { libvirt, move } = await moving({
+      persistent,
+      clock: new SteppingClock((now) => {
+        if (now > 3_000) world();
+      }),
+    });
     libvirt.copyFate = 'never ready';
-    world = () => { world = () => undefined; libvirt.stop('guest'); };
+    world = () => {
+      world = () => undefined;
+      libvirt.stop('guest');
+    };
     await expect(move()).rejects.toMatchObject({ code: persistent ? 'LIBVIRT_REFUSED' : 'DOMAIN_NOT_FOUND' });
   });
 });

@@ -6,13 +6,24 @@ import { join } from 'node:path';
 import { onDomain, type WireDomain } from '../../src/libvirt/rpc/messages.js';
 import { encodePacket, type Packet } from '../../src/libvirt/rpc/packet.js';
 import { PacketSplitter } from '../../src/libvirt/rpc/packet-splitter.js';
-import { AUTH_TYPE, KEEPALIVE, KEEPALIVE_PROGRAM, MESSAGE_STATUS, MESSAGE_TYPE, PROCEDURE, REMOTE_PROGRAM } from '../../src/libvirt/rpc/protocol.js';
+import {
+  AUTH_TYPE,
+  KEEPALIVE,
+  KEEPALIVE_PROGRAM,
+  MESSAGE_STATUS,
+  MESSAGE_TYPE,
+  PROCEDURE,
+  REMOTE_PROGRAM,
+} from '../../src/libvirt/rpc/protocol.js';
 import { XdrWriter } from '../../src/libvirt/rpc/xdr-writer.js';
 
 export const GUEST: WireDomain = { name: 'guest', uuid: '11111111-2222-4333-8444-555555555555', id: 3 };
 
 /** What the daemon does with a call: answers, refuses, says nothing, or does something to the socket by itself. */
-export type Answer = (call: Packet, socket: Socket) => XdrWriter | { readonly code: number; readonly message: string } | undefined;
+export type Answer = (
+  call: Packet,
+  socket: Socket,
+) => XdrWriter | { readonly code: number; readonly message: string } | undefined;
 
 const yes = (): XdrWriter => new XdrWriter().int(1);
 
@@ -59,8 +70,12 @@ export class FakeDaemon {
   }
 
   async start(): Promise<void> {
-    const server = (this.#server = createServer((socket) => { this.#serve(socket); }));
-    await new Promise<void>((resolve) => { server.listen(this.path, resolve); });
+    const server = (this.#server = createServer((socket) => {
+      this.#serve(socket);
+    }));
+    await new Promise<void>((resolve) => {
+      server.listen(this.path, resolve);
+    });
   }
 
   /** As a killed daemon: the sockets end, and nobody listens. */
@@ -68,7 +83,13 @@ export class FakeDaemon {
     for (const socket of this.#sockets) socket.destroy();
     const server = this.#server;
     this.#server = undefined;
-    await new Promise<void>((resolve) => { if (server === undefined) resolve(); else server.close(() => { resolve(); }); });
+    await new Promise<void>((resolve) => {
+      if (server === undefined) resolve();
+      else
+        server.close(() => {
+          resolve();
+        });
+    });
   }
 
   async dispose(): Promise<void> {
@@ -83,19 +104,43 @@ export class FakeDaemon {
 
   sendDeviceRemoved(alias: string): void {
     const payload = new XdrWriter().int(7).fixedOpaque(onDomain(GUEST).bytes()).string(alias).bytes();
-    this.send(encodePacket({ program: REMOTE_PROGRAM.number, version: REMOTE_PROGRAM.version, procedure: PROCEDURE.domainEventCallbackDeviceRemoved, type: MESSAGE_TYPE.message, serial: 0, status: MESSAGE_STATUS.ok, payload }));
+    this.send(
+      encodePacket({
+        program: REMOTE_PROGRAM.number,
+        version: REMOTE_PROGRAM.version,
+        procedure: PROCEDURE.domainEventCallbackDeviceRemoved,
+        type: MESSAGE_TYPE.message,
+        serial: 0,
+        status: MESSAGE_STATUS.ok,
+        payload,
+      }),
+    );
   }
 
   sendPing(): void {
-    this.send(encodePacket({ program: KEEPALIVE_PROGRAM.number, version: KEEPALIVE_PROGRAM.version, procedure: KEEPALIVE.ping, type: MESSAGE_TYPE.message, serial: 0, status: MESSAGE_STATUS.ok, payload: Buffer.alloc(0) }));
+    this.send(
+      encodePacket({
+        program: KEEPALIVE_PROGRAM.number,
+        version: KEEPALIVE_PROGRAM.version,
+        procedure: KEEPALIVE.ping,
+        type: MESSAGE_TYPE.message,
+        serial: 0,
+        status: MESSAGE_STATUS.ok,
+        payload: Buffer.alloc(0),
+      }),
+    );
   }
 
   #serve(socket: Socket): void {
     const splitter = new PacketSplitter();
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
-    socket.on('close', () => { this.#sockets.delete(socket); });
-    socket.on('data', (chunk: Buffer) => { for (const packet of splitter.push(chunk)) this.#hear(packet, socket); });
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+    });
+    socket.on('data', (chunk: Buffer) => {
+      for (const packet of splitter.push(chunk)) this.#hear(packet, socket);
+    });
   }
 
   #hear(packet: Packet, socket: Socket): void {
@@ -107,7 +152,8 @@ export class FakeDaemon {
 
 /** The reply to that call. */
 export function reply(call: Packet, answer: XdrWriter | { readonly code: number; readonly message: string }): Buffer {
-  if (answer instanceof XdrWriter) return encodePacket({ ...call, type: MESSAGE_TYPE.reply, status: MESSAGE_STATUS.ok, payload: answer.bytes() });
+  if (answer instanceof XdrWriter)
+    return encodePacket({ ...call, type: MESSAGE_TYPE.reply, status: MESSAGE_STATUS.ok, payload: answer.bytes() });
   const payload = new XdrWriter().int(answer.code).int(10).uint(1).string(answer.message).int(2).bytes();
   return encodePacket({ ...call, type: MESSAGE_TYPE.reply, status: MESSAGE_STATUS.error, payload });
 }

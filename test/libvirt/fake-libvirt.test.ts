@@ -16,8 +16,13 @@ for (const hearsEvents of [true, false]) {
       guest,
       stoppedGuest,
       hearsEvents,
-      diskXml: (targetDev, serial) => `<disk type='block'><source dev='/dev/${serial}'/><target dev='${targetDev}' bus='scsi'/><serial>${serial}</serial></disk>`,
-      copyTarget: (name) => ({ xml: `<disk type='block'><driver type='raw'/><source dev='/dev/${name}'/></disk>`, path: `/dev/${name}` }),
+      diskXml: (targetDev, serial) =>
+        `<disk type='block'><source dev='/dev/${serial}'/><target dev='${targetDev}' ` +
+        `bus='scsi'/><serial>${serial}</serial></disk>`,
+      copyTarget: (name) => ({
+        xml: `<disk type='block'><driver type='raw'/><source dev='/dev/${name}'/></disk>`,
+        path: `/dev/${name}`,
+      }),
       close: () => libvirt.close(),
     };
   });

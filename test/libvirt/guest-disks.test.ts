@@ -9,11 +9,20 @@ import { SteppingClock } from './stepping-clock.js';
 
 const guest = { kind: 'name', name: 'guest' } as const;
 const signal = new AbortController().signal;
-const diskXml = (targetDev: string): string => `<disk type='block'><source dev='/dev/sda'/><target dev='${targetDev}' bus='virtio'/><serial>vol</serial><alias name='ua-vol'/></disk>`;
+const diskXml = (targetDev: string): string =>
+  `<disk type='block'><source dev='/dev/sda'/><target dev='${targetDev}' bus='virtio'/><serial>vol</serial><alias ` +
+  `name='ua-vol'/></disk>`;
 const match = { alias: 'ua-vol', serial: 'vol', sourcePaths: ['/dev/sda'] };
-const UNCONFIRMED = { code: 'DETACH_UNCONFIRMED', hint: expect.stringContaining('Try again'), details: expect.objectContaining({ targetDev: 'vdb', alias: 'ua-vol' }) };
+const UNCONFIRMED = {
+  code: 'DETACH_UNCONFIRMED',
+  hint: expect.stringContaining('Try again'),
+  details: expect.objectContaining({ targetDev: 'vdb', alias: 'ua-vol' }),
+};
 
-async function attached(options: Partial<FakeDomainOptions>, clock: Clock = new SteppingClock()): Promise<{ readonly libvirt: FakeLibvirt; readonly disks: GuestDisks }> {
+async function attached(
+  options: Partial<FakeDomainOptions>,
+  clock: Clock = new SteppingClock(),
+): Promise<{ readonly libvirt: FakeLibvirt; readonly disks: GuestDisks }> {
   const libvirt = new FakeLibvirt();
   libvirt.addDomain({ name: 'guest', ...options });
   const disks = new GuestDisks({ libvirt, clock, logger: SILENT, timeoutMs: 60_000 });
@@ -28,7 +37,10 @@ describe('GuestDisks.attach()', () => {
     [{ active: false, persistent: true }, 1, 1], // a guest that does not run has one description
   ])('of a guest %p changes what that guest has', async (state, live, config) => {
     const { libvirt } = await attached(state);
-    expect([libvirt.disksOf('guest', 'live').length, libvirt.disksOf('guest', 'config').length]).toEqual([live, config]);
+    expect([libvirt.disksOf('guest', 'live').length, libvirt.disksOf('guest', 'config').length]).toEqual([
+      live,
+      config,
+    ]);
   });
 
   test('lets a refusal pass', async () => {
@@ -54,18 +66,26 @@ describe('GuestDisks.resize()', () => {
 
   test('tells no guest of a disk that it has by path alone', async () => {
     const { disks } = await attached({});
-    expect(await disks.resize(guest, { alias: 'ua-other', serial: 'other', sourcePaths: ['/dev/sda'] }, SIZE, signal)).toBe('no-such-disk');
+    expect(
+      await disks.resize(guest, { alias: 'ua-other', serial: 'other', sourcePaths: ['/dev/sda'] }, SIZE, signal),
+    ).toBe('no-such-disk');
   });
 
   test('lets a refusal pass', async () => {
     const { libvirt, disks } = await attached({});
-    libvirt.blockResize = async () => { throw new VolumeError('LIBVIRT_REFUSED', 'Cannot grow device files'); };
+    libvirt.blockResize = async () => {
+      throw new VolumeError('LIBVIRT_REFUSED', 'Cannot grow device files');
+    };
     await expect(disks.resize(guest, match, SIZE, signal)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
   });
 });
 
 describe('GuestDisks.detach()', () => {
-  test.each([{ active: true, persistent: true }, { active: true, persistent: false }, { active: false, persistent: true }])('removes the disk of a guest %p, and then finds none', async (state) => {
+  test.each([
+    { active: true, persistent: true },
+    { active: true, persistent: false },
+    { active: false, persistent: true },
+  ])('removes the disk of a guest %p, and then finds none', async (state) => {
     const { libvirt, disks } = await attached(state);
     await expect(disks.detach(guest, match, signal)).resolves.toBe(true);
     expect([libvirt.disksOf('guest', 'live'), libvirt.disksOf('guest', 'config')]).toEqual([[], []]);
@@ -100,9 +120,16 @@ describe('GuestDisks.detach()', () => {
 
   test('sees a disk go that no event tells of', async () => {
     let world = (): void => undefined;
-    const { libvirt, disks } = await attached({ answersUnplug: 'never' }, new SteppingClock((now) => { if (now > 3_000) world(); }));
+    const { libvirt, disks } = await attached(
+      { answersUnplug: 'never' },
+      new SteppingClock((now) => {
+        if (now > 3_000) world();
+      }),
+    );
     libvirt.hearsEvents = false;
-    world = () => { libvirt.letGo('guest', 'vdb'); };
+    world = () => {
+      libvirt.letGo('guest', 'vdb');
+    };
     await expect(disks.detach(guest, match, signal)).resolves.toBe(true);
     expect(libvirt.unplugRequests('guest', 'vdb')).toBe(1);
   });
@@ -117,29 +144,49 @@ describe('GuestDisks.detach()', () => {
     expect(SYSTEM_CLOCK.now() - start).toBeLessThan(200);
   });
 
-  test.each(['Device ua-vol is already in the process of unplug', 'unplug of device was rejected'])('decides on "%s" by what it means', async (words) => {
-    const { libvirt, disks } = await attached({ answersUnplug: 'never' });
-    const detachDevice = libvirt.detachDevice.bind(libvirt);
-    libvirt.detachDevice = async (domain, xml, scope, aSignal) => {
-      await detachDevice(domain, xml, scope, aSignal);
-      if (scope.live) throw new VolumeError('LIBVIRT_REFUSED', words);
-    };
-    await expect(disks.detach(guest, match, signal)).rejects.toMatchObject({ code: words.includes('already') ? 'DETACH_UNCONFIRMED' : 'LIBVIRT_REFUSED' });
-  });
+  test.each(['Device ua-vol is already in the process of unplug', 'unplug of device was rejected'])(
+    'decides on "%s" by what it means',
+    async (words) => {
+      const { libvirt, disks } = await attached({ answersUnplug: 'never' });
+      const detachDevice = libvirt.detachDevice.bind(libvirt);
+      libvirt.detachDevice = async (domain, xml, scope, aSignal) => {
+        await detachDevice(domain, xml, scope, aSignal);
+        if (scope.live) throw new VolumeError('LIBVIRT_REFUSED', words);
+      };
+      await expect(disks.detach(guest, match, signal)).rejects.toMatchObject({
+        code: words.includes('already') ? 'DETACH_UNCONFIRMED' : 'LIBVIRT_REFUSED',
+      });
+    },
+  );
 
   test('is done when the guest ends meanwhile, persistent or not', async () => {
     for (const persistent of [true, false]) {
       let world = (): void => undefined;
-      const { libvirt, disks } = await attached({ persistent, answersUnplug: 'never' }, new SteppingClock((now) => { if (now > 3_000) world(); }));
-      world = () => { world = () => undefined; libvirt.stop('guest'); };
+      const { libvirt, disks } = await attached(
+        { persistent, answersUnplug: 'never' },
+        new SteppingClock((now) => {
+          if (now > 3_000) world();
+        }),
+      );
+      world = () => {
+        world = () => undefined;
+        libvirt.stop('guest');
+      };
       await expect(disks.detach(guest, match, signal)).resolves.toBe(true);
     }
   });
 
   test('lets the loss of the daemon pass', async () => {
     let world = (): void => undefined;
-    const { libvirt, disks } = await attached({ answersUnplug: 'never' }, new SteppingClock((now) => { if (now > 3_000) world(); }));
-    world = () => { libvirt.stopDaemon(); };
+    const { libvirt, disks } = await attached(
+      { answersUnplug: 'never' },
+      new SteppingClock((now) => {
+        if (now > 3_000) world();
+      }),
+    );
+    world = () => {
+      libvirt.stopDaemon();
+    };
     await expect(disks.detach(guest, match, signal)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
   });
 
@@ -150,6 +197,8 @@ describe('GuestDisks.detach()', () => {
 
   test('says DOMAIN_NOT_FOUND of an unknown guest', async () => {
     const { disks } = await attached({});
-    await expect(disks.detach({ kind: 'name', name: 'other' }, match, signal)).rejects.toMatchObject({ code: 'DOMAIN_NOT_FOUND' });
+    await expect(disks.detach({ kind: 'name', name: 'other' }, match, signal)).rejects.toMatchObject({
+      code: 'DOMAIN_NOT_FOUND',
+    });
   });
 });

@@ -9,25 +9,53 @@ const pathsOf = (uri: string): readonly string[] | undefined => {
 };
 
 describe('adapterFor()', () => {
-  test.each(['qemu:///system', 'qemu:///session', 'qemu+unix:///system', 'qemu:///system?socket=/tmp/sock', 'test:///default', 'lxc:///system'])('%s is reached over a socket of this host', (uri) => {
+  test.each([
+    'qemu:///system',
+    'qemu:///session',
+    'qemu+unix:///system',
+    'qemu:///system?socket=/tmp/sock',
+    'test:///default',
+    'lxc:///system',
+  ])('%s is reached over a socket of this host', (uri) => {
     expect(adapterFor(uri)).toBe('rpc');
   });
 
-  test.each(['qemu+ssh://root@host/system', 'qemu+tls://host/system', 'qemu+tcp://host/system', 'qemu://host/system', 'qemu:///embed', 'esx://host', 'qemu+libssh2:///system', 'qemu:///system?mode=direct', 'qemu:///system?socket=', 'test:///path/to/file', 'nonsense', ''])('%s is left to virsh', (uri) => {
+  test.each([
+    'qemu+ssh://root@host/system',
+    'qemu+tls://host/system',
+    'qemu+tcp://host/system',
+    'qemu://host/system',
+    'qemu:///embed',
+    'esx://host',
+    'qemu+libssh2:///system',
+    'qemu:///system?mode=direct',
+    'qemu:///system?socket=',
+    'test:///path/to/file',
+    'nonsense',
+    '',
+  ])('%s is left to virsh', (uri) => {
     expect(adapterFor(uri)).toBe('virsh');
   });
 });
 
 describe('parseLocalUri()', () => {
   test('leaves out the transport and the query, which the daemon does not know', () => {
-    expect(parseLocalUri('qemu+unix:///system?socket=/tmp/a%20b')).toEqual({ name: 'qemu:///system', driver: 'qemu', scope: 'system', socket: '/tmp/a b' });
+    expect(parseLocalUri('qemu+unix:///system?socket=/tmp/a%20b')).toEqual({
+      name: 'qemu:///system',
+      driver: 'qemu',
+      scope: 'system',
+      socket: '/tmp/a b',
+    });
   });
 });
 
 describe('socketPaths()', () => {
   test('looks for the one daemon first, then for the modular one', () => {
     expect(pathsOf('qemu:///system')).toEqual(['/run/libvirt/libvirt-sock', '/run/libvirt/virtqemud-sock']);
-    expect(pathsOf('qemu:///session')).toEqual(['/run/user/1000/libvirt/libvirt-sock', '/run/user/1000/libvirt/virtqemud-sock']);
+    expect(pathsOf('qemu:///session')).toEqual([
+      '/run/user/1000/libvirt/libvirt-sock',
+      '/run/user/1000/libvirt/virtqemud-sock',
+    ]);
     expect(pathsOf('test:///default')).toEqual(['/run/libvirt/libvirt-sock']);
   });
 
@@ -39,6 +67,8 @@ describe('socketPaths()', () => {
     const session = parseLocalUri('qemu:///session');
     const home = { runtimeDirectory: undefined, cacheDirectory: undefined, home: '/home/me' };
     expect(session && socketPaths(session, home)[0]).toBe('/home/me/.cache/libvirt/libvirt-sock');
-    expect(session && socketPaths(session, { ...home, cacheDirectory: '/cache' })[0]).toBe('/cache/libvirt/libvirt-sock');
+    expect(session && socketPaths(session, { ...home, cacheDirectory: '/cache' })[0]).toBe(
+      '/cache/libvirt/libvirt-sock',
+    );
   });
 });

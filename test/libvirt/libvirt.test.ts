@@ -7,9 +7,12 @@ describe('parseDomainRef()', () => {
     expect(formatDomainRef(parseDomainRef(name))).toBe(name);
   });
 
-  test.each(['4DEA22B3-1D52-D8F3-2516-782E98AB3FA0', '4dea22b31d52d8f32516782e98ab3fa0'])('takes %p for a UUID, in its one spelling', (text) => {
-    expect(formatDomainRef(parseDomainRef(text))).toBe('4dea22b3-1d52-d8f3-2516-782e98ab3fa0');
-  });
+  test.each(['4DEA22B3-1D52-D8F3-2516-782E98AB3FA0', '4dea22b31d52d8f32516782e98ab3fa0'])(
+    'takes %p for a UUID, in its one spelling',
+    (text) => {
+      expect(formatDomainRef(parseDomainRef(text))).toBe('4dea22b3-1d52-d8f3-2516-782e98ab3fa0');
+    },
+  );
 
   test.each(['', '-x', '--all', 'a/b', 'a\nb', 'a\u0000', '\u007f'])('refuses %p', (text) => {
     expect(() => parseDomainRef(text)).toThrow(SyntaxError);

@@ -24,17 +24,23 @@ const length = (bytes: number): Buffer => {
 
 describe('PacketSplitter', () => {
   test('push() gives the packets that were encoded, however the stream is cut', () => {
-    fc.assert(fc.property(fc.array(packet, { maxLength: 6 }), fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1 }), (packets, cuts) => {
-      const stream = Buffer.concat(packets.map(encodePacket));
-      const splitter = new PacketSplitter();
-      const seen: Packet[] = [];
-      for (let at = 0, turn = 0; at < stream.length; turn++) {
-        const size = cuts[turn % cuts.length] ?? 1;
-        seen.push(...splitter.push(stream.subarray(at, at + size)));
-        at += size;
-      }
-      expect(seen).toEqual(packets);
-    }));
+    fc.assert(
+      fc.property(
+        fc.array(packet, { maxLength: 6 }),
+        fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1 }),
+        (packets, cuts) => {
+          const stream = Buffer.concat(packets.map(encodePacket));
+          const splitter = new PacketSplitter();
+          const seen: Packet[] = [];
+          for (let at = 0, turn = 0; at < stream.length; turn++) {
+            const size = cuts[turn % cuts.length] ?? 1;
+            seen.push(...splitter.push(stream.subarray(at, at + size)));
+            at += size;
+          }
+          expect(seen).toEqual(packets);
+        },
+      ),
+    );
   });
 
   test.each([0, 3, 27, LONGEST_MESSAGE + 5, 0xffff_ffff])('push() refuses a packet of %d bytes', (bytes) => {

@@ -20,8 +20,11 @@ const XML = '<domain/>';
 let daemon: FakeDaemon;
 let libvirt: RpcLibvirt;
 
-const until = async (holds: () => boolean): Promise<void> => { while (!holds()) await sleep(2); };
-const hears = (procedure: number): Promise<void> => until(() => daemon.heard.some((packet) => packet.procedure === procedure));
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await sleep(2);
+};
+const hears = (procedure: number): Promise<void> =>
+  until(() => daemon.heard.some((packet) => packet.procedure === procedure));
 
 beforeEach(async () => {
   daemon = await FakeDaemon.started();
@@ -43,7 +46,9 @@ describe('RpcLibvirt', () => {
   test('matches answers to calls by serial, in whatever order they come', async () => {
     const held: (() => void)[] = [];
     daemon.answer(PROCEDURE.domainGetXmlDesc, (call, socket) => {
-      held.unshift(() => { socket.write(reply(call, new XdrWriter().string(`<domain n='${call.serial}'/>`))); });
+      held.unshift(() => {
+        socket.write(reply(call, new XdrWriter().string(`<domain n='${call.serial}'/>`)));
+      });
       if (held.length === 3) for (const send of held) send();
       return undefined;
     });
@@ -53,7 +58,10 @@ describe('RpcLibvirt', () => {
   });
 
   test('rejects calls under way with LIBVIRT_UNAVAILABLE when the socket ends, and connects anew for the next', async () => {
-    daemon.answer(PROCEDURE.domainGetXmlDesc, (_call, socket) => { socket.destroy(); return undefined; });
+    daemon.answer(PROCEDURE.domainGetXmlDesc, (_call, socket) => {
+      socket.destroy();
+      return undefined;
+    });
     await expect(libvirt.domainXml(guest, 'live', never)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
     await expect(libvirt.lookupDomain(guest, never)).resolves.toEqual(found);
   });
@@ -62,7 +70,10 @@ describe('RpcLibvirt', () => {
     await libvirt.lookupDomain(guest, never);
     await daemon.stop();
     await until(() => daemon.connections === 0);
-    await expect(libvirt.lookupDomain(guest, never)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE', hint: expect.stringContaining('systemctl start libvirtd.socket') });
+    await expect(libvirt.lookupDomain(guest, never)).rejects.toMatchObject({
+      code: 'LIBVIRT_UNAVAILABLE',
+      hint: expect.stringContaining('systemctl start libvirtd.socket'),
+    });
     await daemon.start();
     await expect(libvirt.lookupDomain(guest, never)).resolves.toEqual(found);
   });
@@ -70,7 +81,10 @@ describe('RpcLibvirt', () => {
   test('rejects with LIBVIRT_UNAVAILABLE when the daemon does not answer in time', async () => {
     daemon.answer(PROCEDURE.domainGetXmlDesc, () => undefined);
     const impatient = new RpcLibvirt({ uri: daemon.uri, logger: SILENT, callTimeoutMs: 50 });
-    await expect(impatient.domainXml(guest, 'live', never)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE', message: expect.stringContaining('no answer within 0.05 s') });
+    await expect(impatient.domainXml(guest, 'live', never)).rejects.toMatchObject({
+      code: 'LIBVIRT_UNAVAILABLE',
+      message: expect.stringContaining('no answer within 0.05 s'),
+    });
     await impatient.close();
   });
 
@@ -79,7 +93,9 @@ describe('RpcLibvirt', () => {
     let send = (): void => undefined;
     daemon.answer(PROCEDURE.domainGetXmlDesc, (call, socket) => {
       held.push(call);
-      send = () => { socket.write(reply(call, new XdrWriter().string(XML))); };
+      send = () => {
+        socket.write(reply(call, new XdrWriter().string(XML)));
+      };
       return undefined;
     });
     const controller = new AbortController();
@@ -97,7 +113,10 @@ describe('RpcLibvirt', () => {
     ['what is no RPC at all', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['an absurd length', Buffer.from('ffffffff', 'hex')],
   ])('ends the connection on %s', async (_what, bytes) => {
-    daemon.answer(PROCEDURE.domainGetXmlDesc, (_call, socket) => { socket.write(bytes); return undefined; });
+    daemon.answer(PROCEDURE.domainGetXmlDesc, (_call, socket) => {
+      socket.write(bytes);
+      return undefined;
+    });
     await expect(libvirt.domainXml(guest, 'live', never)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
     await expect(libvirt.lookupDomain(guest, never)).resolves.toEqual(found);
   });
@@ -111,7 +130,11 @@ describe('RpcLibvirt', () => {
   test('answers PING with PONG', async () => {
     await libvirt.lookupDomain(guest, never);
     daemon.sendPing();
-    await until(() => daemon.heard.some(({ program, procedure }) => program === KEEPALIVE_PROGRAM.number && procedure === KEEPALIVE.pong));
+    await until(() =>
+      daemon.heard.some(
+        ({ program, procedure }) => program === KEEPALIVE_PROGRAM.number && procedure === KEEPALIVE.pong,
+      ),
+    );
   });
 
   test.each([
@@ -119,21 +142,35 @@ describe('RpcLibvirt', () => {
     [LIBVIRT_ERROR.accessDenied, 'PERMISSION_DENIED'],
     [LIBVIRT_ERROR.authCancelled, 'PERMISSION_DENIED'],
     [38, 'LIBVIRT_REFUSED'],
-  ])('turns libvirt\'s error %d into %s, with libvirt\'s words and numbers', async (code, expected) => {
+  ])("turns libvirt's error %d into %s, with libvirt's words and numbers", async (code, expected) => {
     daemon.answer(PROCEDURE.domainLookupByName, () => ({ code, message: 'in its own words' }));
-    await expect(libvirt.lookupDomain(guest, never)).rejects.toMatchObject({ code: expected, message: 'Cannot find guest "guest": in its own words', details: { libvirtCode: code, libvirtDomain: 10 } });
+    await expect(libvirt.lookupDomain(guest, never)).rejects.toMatchObject({
+      code: expected,
+      message: 'Cannot find guest "guest": in its own words',
+      details: { libvirtCode: code, libvirtDomain: 10 },
+    });
   });
 
   test('logs in through polkit where the daemon asks for it', async () => {
     daemon.answer(PROCEDURE.authList, () => new XdrWriter().uint(1).uint(AUTH_TYPE.polkit));
     daemon.answer(PROCEDURE.authPolkit, () => new XdrWriter().int(1));
     await expect(libvirt.lookupDomain(guest, never)).resolves.toEqual(found);
-    expect(daemon.heard.slice(0, 3).map(({ procedure }) => procedure)).toEqual([PROCEDURE.authList, PROCEDURE.authPolkit, PROCEDURE.connectOpen]);
+    expect(daemon.heard.slice(0, 3).map(({ procedure }) => procedure)).toEqual([
+      PROCEDURE.authList,
+      PROCEDURE.authPolkit,
+      PROCEDURE.connectOpen,
+    ]);
   });
 
-  test.each([['polkit that refuses', AUTH_TYPE.polkit], ['SASL', AUTH_TYPE.sasl]])('says PERMISSION_DENIED of %s', async (_what, type) => {
+  test.each([
+    ['polkit that refuses', AUTH_TYPE.polkit],
+    ['SASL', AUTH_TYPE.sasl],
+  ])('says PERMISSION_DENIED of %s', async (_what, type) => {
     daemon.answer(PROCEDURE.authList, () => new XdrWriter().uint(1).uint(type));
-    daemon.answer(PROCEDURE.authPolkit, () => ({ code: LIBVIRT_ERROR.authUnavailable, message: 'authentication unavailable' }));
+    daemon.answer(PROCEDURE.authPolkit, () => ({
+      code: LIBVIRT_ERROR.authUnavailable,
+      message: 'authentication unavailable',
+    }));
     await expect(libvirt.lookupDomain(guest, never)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
     await until(() => daemon.connections === 0);
   });
@@ -152,17 +189,24 @@ describe('RpcLibvirt', () => {
     await unsubscribe();
     daemon.sendDeviceRemoved('ua-3');
     await libvirt.lookupDomain(guest, never);
-    expect(events).toEqual([{ domainUuid: GUEST.uuid, alias: 'ua-1' }, { domainUuid: GUEST.uuid, alias: 'ua-2' }]);
+    expect(events).toEqual([
+      { domainUuid: GUEST.uuid, alias: 'ua-1' },
+      { domainUuid: GUEST.uuid, alias: 'ua-2' },
+    ]);
   });
 
   test('onDeviceRemoved() asks the daemon once, however many listen', async () => {
     await Promise.all([1, 2, 3].map(() => libvirt.onDeviceRemoved(() => undefined, never)));
-    expect(daemon.heard.filter(({ procedure }) => procedure === PROCEDURE.domainEventCallbackRegisterAny)).toHaveLength(1);
+    expect(daemon.heard.filter(({ procedure }) => procedure === PROCEDURE.domainEventCallbackRegisterAny)).toHaveLength(
+      1,
+    );
   });
 
   test('a listener that throws harms nobody', async () => {
     const events: string[] = [];
-    await libvirt.onDeviceRemoved(() => { throw new Error('careless'); }, never);
+    await libvirt.onDeviceRemoved(() => {
+      throw new Error('careless');
+    }, never);
     await libvirt.onDeviceRemoved(({ alias }) => events.push(alias), never);
     daemon.sendDeviceRemoved('ua-1');
     await until(() => events.length === 1);
@@ -175,17 +219,28 @@ describe('RpcLibvirt', () => {
     daemon.answer(PROCEDURE.secretDefineXml, () => secret);
     daemon.answer(PROCEDURE.secretSetValue, () => ({ code: 1, message: 'disk full' }));
     daemon.answer(PROCEDURE.secretUndefine, () => new XdrWriter());
-    const error: unknown = await libvirt.defineSecret({ type: 'volume', id: 'vol' }, new Secret('hush-hush'), never).catch((reason: unknown) => reason);
+    const error: unknown = await libvirt
+      .defineSecret({ type: 'volume', id: 'vol' }, new Secret('hush-hush'), never)
+      .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'LIBVIRT_REFUSED' });
     expect(inspect(error, { depth: 9 })).not.toContain('hush');
-    expect(daemon.heard.find(({ procedure }) => procedure === PROCEDURE.secretSetValue)?.payload.includes('hush-hush')).toBe(true);
+    expect(
+      daemon.heard.find(({ procedure }) => procedure === PROCEDURE.secretSetValue)?.payload.includes('hush-hush'),
+    ).toBe(true);
     await hears(PROCEDURE.secretUndefine);
   });
 
   test('attachDevice(), detachDevice() and updateDevice() pass the scope on as flags', async () => {
     const flags: number[] = [];
-    for (const procedure of [PROCEDURE.domainAttachDeviceFlags, PROCEDURE.domainDetachDeviceFlags, PROCEDURE.domainUpdateDeviceFlags]) {
-      daemon.answer(procedure, ({ payload }) => { flags.push(payload.readUInt32BE(payload.length - 4)); return new XdrWriter(); });
+    for (const procedure of [
+      PROCEDURE.domainAttachDeviceFlags,
+      PROCEDURE.domainDetachDeviceFlags,
+      PROCEDURE.domainUpdateDeviceFlags,
+    ]) {
+      daemon.answer(procedure, ({ payload }) => {
+        flags.push(payload.readUInt32BE(payload.length - 4));
+        return new XdrWriter();
+      });
     }
     await libvirt.attachDevice(guest, '<disk/>', { live: true, config: true }, never);
     await libvirt.detachDevice(guest, '<disk/>', { live: true, config: false }, never);
@@ -202,13 +257,24 @@ describe('RpcLibvirt', () => {
   });
 
   test('blockCopy() copies to a device that is there, of a persistent guest too, and blockJobAbort() says which end is meant', async () => {
-    for (const procedure of [PROCEDURE.domainBlockCopy, PROCEDURE.domainBlockJobAbort]) daemon.answer(procedure, () => new XdrWriter());
+    for (const procedure of [PROCEDURE.domainBlockCopy, PROCEDURE.domainBlockJobAbort])
+      daemon.answer(procedure, () => new XdrWriter());
     await libvirt.blockCopy(guest, 'vdb', '<disk/>', never);
     await libvirt.blockJobAbort(guest, 'vdb', { pivot: true }, never);
     await libvirt.blockJobAbort(guest, 'vdb', { pivot: false }, never);
-    const sent = daemon.heard.filter(({ procedure }) => procedure === PROCEDURE.domainBlockCopy || procedure === PROCEDURE.domainBlockJobAbort).map(({ payload }) => payload);
+    const sent = daemon.heard
+      .filter(({ procedure }) => procedure === PROCEDURE.domainBlockCopy || procedure === PROCEDURE.domainBlockJobAbort)
+      .map(({ payload }) => payload);
     const onDisk = (): XdrWriter => onDomain(GUEST).string('vdb');
-    expect(sent).toEqual([onDisk().string('<disk/>').uint(0).uint(2 | 4).bytes(), onDisk().uint(2).bytes(), onDisk().uint(0).bytes()]);
+    expect(sent).toEqual([
+      onDisk()
+        .string('<disk/>')
+        .uint(0)
+        .uint(2 | 4)
+        .bytes(),
+      onDisk().uint(2).bytes(),
+      onDisk().uint(0).bytes(),
+    ]);
   });
 
   test.each([
@@ -216,15 +282,24 @@ describe('RpcLibvirt', () => {
     ['another job', 1, 4, { kind: 'other', copiedBytes: 5_000_000_000n, totalBytes: 5_000_000_001n }],
     ['none', 0, 0, undefined],
   ])('blockJob() reads %s', async (_what, isFound, type, job) => {
-    daemon.answer(PROCEDURE.domainGetBlockJobInfo, () => new XdrWriter().int(isFound).int(type).uhyper(0n).uhyper(5_000_000_000n).uhyper(5_000_000_001n));
+    daemon.answer(PROCEDURE.domainGetBlockJobInfo, () =>
+      new XdrWriter().int(isFound).int(type).uhyper(0n).uhyper(5_000_000_000n).uhyper(5_000_000_001n),
+    );
     await expect(libvirt.blockJob(guest, 'vdb', never)).resolves.toEqual(job);
   });
 
   test('listDomains() asks for the whole list, whatever the guests do', async () => {
     const other = { name: 'stopped', uuid: '99999999-2222-4333-8444-555555555555', id: -1 };
-    daemon.answer(PROCEDURE.connectListAllDomains, () => new XdrWriter().uint(2).fixedOpaque(onDomain(GUEST).bytes()).fixedOpaque(onDomain(other).bytes()).uint(2));
-    await expect(libvirt.listDomains(never)).resolves.toEqual([{ name: GUEST.name, uuid: GUEST.uuid }, { name: other.name, uuid: other.uuid }]);
-    expect(daemon.heard.find(({ procedure }) => procedure === PROCEDURE.connectListAllDomains)?.payload).toEqual(new XdrWriter().int(1).uint(0).bytes());
+    daemon.answer(PROCEDURE.connectListAllDomains, () =>
+      new XdrWriter().uint(2).fixedOpaque(onDomain(GUEST).bytes()).fixedOpaque(onDomain(other).bytes()).uint(2),
+    );
+    await expect(libvirt.listDomains(never)).resolves.toEqual([
+      { name: GUEST.name, uuid: GUEST.uuid },
+      { name: other.name, uuid: other.uuid },
+    ]);
+    expect(daemon.heard.find(({ procedure }) => procedure === PROCEDURE.connectListAllDomains)?.payload).toEqual(
+      new XdrWriter().int(1).uint(0).bytes(),
+    );
   });
 
   test('close() ends calls under way and all later ones', async () => {
@@ -239,7 +314,10 @@ describe('RpcLibvirt', () => {
 
   test('says LIBVIRT_UNAVAILABLE and names the socket when there is none', async () => {
     const nowhere = new RpcLibvirt({ uri: 'qemu:///system?socket=/nonexistent/sock', logger: SILENT });
-    await expect(nowhere.lookupDomain(guest, never)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE', details: { socket: '/nonexistent/sock' } });
+    await expect(nowhere.lookupDomain(guest, never)).rejects.toMatchObject({
+      code: 'LIBVIRT_UNAVAILABLE',
+      details: { socket: '/nonexistent/sock' },
+    });
     await nowhere.close();
   });
 

@@ -21,21 +21,47 @@ describe('XdrWriter', () => {
 
 describe('XdrReader', () => {
   test('reads what XdrWriter wrote', () => {
-    fc.assert(fc.property(fc.integer(), fc.nat(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), text, fc.uint8Array({ maxLength: 50 }), fc.option(text, { nil: undefined }), (int, uint, hyper, string, bytes, optional) => {
-      const writer = new XdrWriter().int(int).uint(uint).uhyper(hyper).string(string).opaque(bytes);
-      writer.optional(optional, (value) => writer.string(value)).fixedOpaque(bytes).int(-1);
-      const reader = new XdrReader(writer.bytes());
-      const read = [reader.int(), reader.uint(), reader.uhyper(), reader.string(LIMIT), new Uint8Array(reader.opaque(LIMIT)), reader.optional(() => reader.string(LIMIT)), new Uint8Array(reader.fixedOpaque(bytes.length)), reader.int()];
-      expect(read).toEqual([int, uint, hyper, string, bytes, optional, bytes, -1]);
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer(),
+        fc.nat(),
+        fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+        text,
+        fc.uint8Array({ maxLength: 50 }),
+        fc.option(text, { nil: undefined }),
+        (int, uint, hyper, string, bytes, optional) => {
+          const writer = new XdrWriter().int(int).uint(uint).uhyper(hyper).string(string).opaque(bytes);
+          writer
+            .optional(optional, (value) => writer.string(value))
+            .fixedOpaque(bytes)
+            .int(-1);
+          const reader = new XdrReader(writer.bytes());
+          const read = [
+            reader.int(),
+            reader.uint(),
+            reader.uhyper(),
+            reader.string(LIMIT),
+            new Uint8Array(reader.opaque(LIMIT)),
+            reader.optional(() => reader.string(LIMIT)),
+            new Uint8Array(reader.fixedOpaque(bytes.length)),
+            reader.int(),
+          ];
+          expect(read).toEqual([int, uint, hyper, string, bytes, optional, bytes, -1]);
+        },
+      ),
+    );
   });
 
   test('throws RangeError on bytes that end early, and never reads beyond them', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
-      const reader = new XdrReader(Buffer.from(bytes));
-      const readOn = (): void => { for (;;) reader.string(LIMIT); };
-      expect(readOn).toThrow(RangeError);
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+        const reader = new XdrReader(Buffer.from(bytes));
+        const readOn = (): void => {
+          for (;;) reader.string(LIMIT);
+        };
+        expect(readOn).toThrow(RangeError);
+      }),
+    );
   });
 
   test('refuses a length beyond the limit before it makes room for it', () => {

@@ -16,5 +16,17 @@ import { checkSessions } from './check-sessions.js';
 
 /** Each decides over what was seen and touches nothing. In the order in which people would look. */
 export const ALL_CHECKS: readonly ((state: HostState) => readonly Finding[])[] = [
-  checkConfig, checkPermissions, checkDirectories, checkOpenIscsi, checkInitiatorName, checkDatabase, checkOddLines, checkSessions, checkIfaces, checkFailedTransports, checkNicsInOneNetwork, checkMultipath, checkLibvirt,
+  checkConfig,
+  checkPermissions,
+  checkDirectories,
+  checkOpenIscsi,
+  checkInitiatorName,
+  checkDatabase,
+  checkOddLines,
+  checkSessions,
+  checkIfaces,
+  checkFailedTransports,
+  checkNicsInOneNetwork,
+  checkMultipath,
+  checkLibvirt,
 ];

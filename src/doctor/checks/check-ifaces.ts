@@ -13,7 +13,10 @@ import type { ChosenIface, HostState, IfaceState } from '../host-state.js';
 import { putAside, removeIfEmpty } from '../remedies.js';
 import { ifSeen } from '../seen.js';
 
-/** Whether each iface of `iscsi_iface` can carry a session, and what becomes of volumes where it cannot; then the records that nobody chose. */
+/**
+ * Whether each iface of `iscsi_iface` can carry a session, and what becomes of volumes where it cannot; then the
+ * records that nobody chose.
+ */
 export function checkIfaces({ database, ifaces, options: { iscsiIfaceFallback } }: HostState): readonly Finding[] {
   if (ifaces.kind === 'unseen' && database.kind === 'unseen') return []; // its finding says why
   return ifSeen(ifaces, (state) => [
@@ -24,13 +27,32 @@ export function checkIfaces({ database, ifaces, options: { iscsiIfaceFallback } 
 }
 
 function checkChosen(chosen: ChosenIface, { hardware, root }: IfaceState, fallback: 'default' | 'none'): Finding {
-  if (chosen.kind === 'damaged') return finding('IFACE_UNUSABLE', `the iface ${chosen.broken.name} cannot be used: ${chosen.broken.reason}`, removing(root, chosen.broken));
-  if (chosen.kind === 'not-found') return finding('IFACE_NOT_FOUND', errorChain(chosen.error), hardware.hosts.some(isAdapter) ? 'libvirt-volume ifaces generate' : undefined);
+  if (chosen.kind === 'damaged')
+    return finding(
+      'IFACE_UNUSABLE',
+      `the iface ${chosen.broken.name} cannot be used: ${chosen.broken.reason}`,
+      removing(root, chosen.broken),
+    );
+  if (chosen.kind === 'not-found')
+    return finding(
+      'IFACE_NOT_FOUND',
+      errorChain(chosen.error),
+      hardware.hosts.some(isAdapter) ? 'libvirt-volume ifaces generate' : undefined,
+    );
   const { iface, isNew, note } = chosen.resolved;
   const verdict = verifyIface(iface, hardware);
   if (verdict.kind === 'usable' && note !== undefined) return finding('IFACE_FALLS_BACK', note);
-  if (verdict.kind === 'usable') return finding('IFACE_USABLE', `the iface ${iface.name} can be used, over ${iface.transport}${isNew ? '; its record is made at the first login' : ''}`);
-  return unusable(iface, verdict, fallback === 'default' && iface.transport !== 'tcp' ? verifyIface(tcp(), hardware) : undefined);
+  if (verdict.kind === 'usable')
+    return finding(
+      'IFACE_USABLE',
+      `the iface ${iface.name} can be used, over ` +
+        `${iface.transport}${isNew ? '; its record is made at the first login' : ''}`,
+    );
+  return unusable(
+    iface,
+    verdict,
+    fallback === 'default' && iface.transport !== 'tcp' ? verifyIface(tcp(), hardware) : undefined,
+  );
 }
 
 /** A card's own host: open-iscsi makes records of these. */
@@ -39,8 +61,17 @@ function isAdapter({ transport }: IscsiHost): boolean {
 }
 
 /** @param instead the verdict of the iface that would be used instead; absent when there is none */
-function unusable({ name, transport }: Iface, { reason, mend }: Extract<Verdict, { readonly kind: 'unusable' }>, instead: Verdict | undefined): Finding {
-  if (instead?.kind === 'usable') return finding('IFACE_FALLS_BACK', `volumes will go over TCP and not over ${transport}: the iface ${name} cannot be used: ${reason}`, mend);
+function unusable(
+  { name, transport }: Iface,
+  { reason, mend }: Extract<Verdict, { readonly kind: 'unusable' }>,
+  instead: Verdict | undefined,
+): Finding {
+  if (instead?.kind === 'usable')
+    return finding(
+      'IFACE_FALLS_BACK',
+      `volumes will go over TCP and not over ${transport}: the iface ${name} cannot be used: ${reason}`,
+      mend,
+    );
   const why = instead === undefined ? '' : `; nor can default, its fallback: ${instead.reason}`;
   return finding('IFACE_UNUSABLE', `the iface ${name} cannot be used: ${reason}${why}`, mend);
 }
@@ -56,14 +87,30 @@ function removing(root: string, { name, isEmpty }: BrokenIface): string {
   return isEmpty === true ? removeIfEmpty(path) : putAside(path);
 }
 
-/** What is wrong with records that `iscsi_iface` does not mean; those it means have their verdict. A generated record has no address: that is no fault until it is used. */
+/**
+ * What is wrong with records that `iscsi_iface` does not mean; those it means have their verdict. A generated record
+ * has no address: that is no fault until it is used.
+ */
 function checkRecords({ inventory, chosen, hardware, root }: IfaceState): readonly Finding[] {
   const meant = new Set(chosen.map(nameOf));
-  const misfits = inventory.ifaces.filter(({ name, builtIn }) => !builtIn && !meant.has(name)).flatMap((iface) => checkGenerated(ifaceEntry(iface), hardware));
+  const misfits = inventory.ifaces
+    .filter(({ name, builtIn }) => !builtIn && !meant.has(name))
+    .flatMap((iface) => checkGenerated(ifaceEntry(iface), hardware));
   return [
-    ...inventory.broken.filter(({ name }) => !meant.has(name))
-      .map((broken) => finding('IFACE_RECORD_BROKEN', `the iface record ${broken.name} is broken: ${broken.reason}`, removing(root, broken))),
-    ...misfits.filter(({ code }) => code !== 'IPADDRESS_MISSING').map(({ iface, reason, mend }) => finding('IFACE_RECORD_MISFIT', `the iface record ${iface} does not fit the hardware: ${reason}`, mend)),
+    ...inventory.broken
+      .filter(({ name }) => !meant.has(name))
+      .map((broken) =>
+        finding(
+          'IFACE_RECORD_BROKEN',
+          `the iface record ${broken.name} is broken: ${broken.reason}`,
+          removing(root, broken),
+        ),
+      ),
+    ...misfits
+      .filter(({ code }) => code !== 'IPADDRESS_MISSING')
+      .map(({ iface, reason, mend }) =>
+        finding('IFACE_RECORD_MISFIT', `the iface record ${iface} does not fit the hardware: ${reason}`, mend),
+      ),
   ];
 }
 
@@ -80,12 +127,29 @@ function nameOf(chosen: ChosenIface): string | undefined {
   }
 }
 
-/** Needed as soon as somebody has a card or a record of bnx2i or qedi; where the verdict of an iface says so already, it is not said again. */
+/**
+ * Needed as soon as somebody has a card or a record of bnx2i or qedi; where the verdict of an iface says so already, it
+ * is not said again.
+ */
 function checkIscsiuio({ inventory, chosen, hardware }: IfaceState): readonly Finding[] {
-  if (hardware.iscsiuioRuns || chosen.some((one) => one.kind === 'found' && lacksIscsiuio(one.resolved.iface, hardware))) return [];
-  const wanting = TRANSPORTS.filter((transport) => TRANSPORT_FACTS[transport].needsIscsiuio)
-    .filter((transport) => cardsOf(transport, hardware.pci).length > 0 || inventory.ifaces.some((iface) => iface.transport === transport));
-  return wanting.length === 0 ? [] : [finding('ISCSIUIO_NOT_RUNNING', `iscsiuio does not run, and ${wanting.join(' and ')} connects through it`, 'systemctl start iscsiuio.socket')];
+  if (
+    hardware.iscsiuioRuns ||
+    chosen.some((one) => one.kind === 'found' && lacksIscsiuio(one.resolved.iface, hardware))
+  )
+    return [];
+  const wanting = TRANSPORTS.filter((transport) => TRANSPORT_FACTS[transport].needsIscsiuio).filter(
+    (transport) =>
+      cardsOf(transport, hardware.pci).length > 0 || inventory.ifaces.some((iface) => iface.transport === transport),
+  );
+  return wanting.length === 0
+    ? []
+    : [
+        finding(
+          'ISCSIUIO_NOT_RUNNING',
+          `iscsiuio does not run, and ${wanting.join(' and ')} connects through it`,
+          'systemctl start iscsiuio.socket',
+        ),
+      ];
 }
 
 function lacksIscsiuio(iface: Iface, hardware: Hardware): boolean {

@@ -55,10 +55,7 @@ function nameless(text: string, isDebian: boolean): Finding {
     );
   const near = text.split('\n').findIndex((line) => /^[^#]*initiator_?name/i.test(line)) + 1;
   const where = near === 0 ? 'has no InitiatorName=' : `says something else than InitiatorName=NAME in line ${near}`;
-  return finding(
-    'INITIATOR_NAME_MISSING',
-    `this host has no initiator name: ${FILE} ${where}. ${HOW_TO_GET_ONE}`,
-  );
+  return finding('INITIATOR_NAME_MISSING', `this host has no initiator name: ${FILE} ${where}. ${HOW_TO_GET_ONE}`);
 }
 
 /** What stands behind the name is a part of it for iscsid. */

@@ -2,8 +2,9 @@ import { connect, type Socket } from 'node:net';
 import { endianness } from 'node:os';
 
 /**
- * multipath-tools, libmpathcmd/mpath_cmd.h: the abstract name has always been there, the file since 0.12.0. Node 20 does not reach the abstract one: its libuv (1.46) takes the zero
- * bytes up to the end of the address for part of the name. That of Node 22 (1.51) does not.
+ * multipath-tools, libmpathcmd/mpath_cmd.h: the abstract name has always been there, the file since 0.12.0. Node 20
+ * does not reach the abstract one: its libuv (1.46) takes the zero bytes up to the end of the address for part of the
+ * name. That of Node 22 (1.51) does not.
  */
 export const MULTIPATHD_SOCKETS = ['/run/multipathd.socket', '\0/org/kernel/linux/storage/multipathd'] as const;
 
@@ -24,7 +25,11 @@ export type MultipathdAnswer =
  * @param sockets tried in this order
  * @throws the signal's reason
  */
-export async function askMultipathd(words: string, sockets: readonly string[], signal: AbortSignal): Promise<MultipathdAnswer> {
+export async function askMultipathd(
+  words: string,
+  sockets: readonly string[],
+  signal: AbortSignal,
+): Promise<MultipathdAnswer> {
   for (const path of sockets) {
     const answer = await askAt(path, words, signal);
     if (answer.kind !== 'not-asked') return answer;
@@ -32,11 +37,16 @@ export async function askMultipathd(words: string, sockets: readonly string[], s
   return { kind: 'not-asked' };
 }
 
-/** The command's end of the connection stays open until the answer is there: multipathd drops a client that has hung up (multipathd/uxlsnr.c, handle_client). */
+/**
+ * The command's end of the connection stays open until the answer is there: multipathd drops a client that has hung up
+ * (multipathd/uxlsnr.c, handle_client).
+ */
 async function askAt(path: string, words: string, signal: AbortSignal): Promise<MultipathdAnswer> {
   signal.throwIfAborted();
   const socket = connect({ path });
-  const stop = (): void => { socket.destroy(); };
+  const stop = (): void => {
+    socket.destroy();
+  };
   signal.addEventListener('abort', stop, { once: true });
   try {
     return await new Promise<MultipathdAnswer>((resolve) => {
@@ -51,8 +61,12 @@ async function askAt(path: string, words: string, signal: AbortSignal): Promise<
         const text = textIn(received);
         if (text !== undefined) resolve({ kind: 'answered', text });
       });
-      socket.once('error', (error) => { resolve(asked ? { kind: 'lost', reason: error.message } : { kind: 'not-asked' }); });
-      socket.once('close', () => { resolve(asked ? { kind: 'lost', reason: 'multipathd hung up without an answer' } : { kind: 'not-asked' }); });
+      socket.once('error', (error) => {
+        resolve(asked ? { kind: 'lost', reason: error.message } : { kind: 'not-asked' });
+      });
+      socket.once('close', () => {
+        resolve(asked ? { kind: 'lost', reason: 'multipathd hung up without an answer' } : { kind: 'not-asked' });
+      });
     });
   } finally {
     signal.removeEventListener('abort', stop);

@@ -1,4 +1,14 @@
-import { closeSync, constants, fsyncSync, openSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { ONLOOKERS } from '../device-users.js';
 import type { BlockingAnswer, BlockingJob } from './blocking-job.js';
@@ -20,7 +30,9 @@ function answer(job: BlockingJob): BlockingAnswer {
 function perform(job: BlockingJob): Users {
   switch (job.kind) {
     case 'write':
-      withOpen(job.path, constants.O_WRONLY, (file) => { writeSync(file, job.text); });
+      withOpen(job.path, constants.O_WRONLY, (file) => {
+        writeSync(file, job.text);
+      });
       return [];
     case 'sync':
       withOpen(job.path, constants.O_RDONLY, fsyncSync);
@@ -41,7 +53,10 @@ function withOpen(path: string, flags: number, work: (file: number) => void): vo
   }
 }
 
-/** A mount, swap, LVM or device-mapper claims the disk or a part of it; an exclusive open is refused then (Linux, block/bdev.c, bd_prepare_to_claim). */
+/**
+ * A mount, swap, LVM or device-mapper claims the disk or a part of it; an exclusive open is refused then (Linux,
+ * block/bdev.c, bd_prepare_to_claim).
+ */
 function kernelUse(path: string): Users {
   try {
     withOpen(path, constants.O_RDONLY | constants.O_EXCL, () => undefined);
@@ -56,11 +71,13 @@ function kernelUse(path: string): Users {
 /** Compares device numbers, not names: a guest's QEMU may see the disk under another name in its own namespace. */
 function processesWith({ numbers }: Extract<BlockingJob, { kind: 'users' }>): Users {
   const wanted = new Set(numbers);
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    if (!filesOf(pid).some((file) => wanted.has(deviceNumber(file) ?? ''))) return [];
-    const name = quietly(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim());
-    return name === undefined || ONLOOKERS.has(name) ? [] : [{ pid: Number(pid), name }];
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      if (!filesOf(pid).some((file) => wanted.has(deviceNumber(file) ?? ''))) return [];
+      const name = quietly(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim());
+      return name === undefined || ONLOOKERS.has(name) ? [] : [{ pid: Number(pid), name }];
+    });
 }
 
 function filesOf(pid: string): readonly string[] {

@@ -7,8 +7,9 @@ import type { BlockingAnswer, BlockingJob } from './blocking-job.js';
 import { QuickLanes } from './quick-lanes.js';
 
 /**
- * Work that may block for minutes. On libuv's four shared threads, four stuck sysfs writes would stop every file and DNS access of the process: two of them may be used, for writes, and
- * what finds those stuck has a worker thread of its own, which serves one job at a time and is kept for the next. A stuck one harms nobody else.
+ * Work that may block for minutes. On libuv's four shared threads, four stuck sysfs writes would stop every file and
+ * DNS access of the process: two of them may be used, for writes, and what finds those stuck has a worker thread of its
+ * own, which serves one job at a time and is kept for the next. A stuck one harms nobody else.
  */
 export class BlockingWorkers {
   readonly #lanes = new QuickLanes();
@@ -20,14 +21,22 @@ export class BlockingWorkers {
     if (job.kind !== 'write' || lane === undefined) return await this.#inThread(job, signal);
     if (signal.aborted) lane.release();
     throwIfAborted(signal);
-    return await unlessAborted(written(job).finally(() => { lane.release(); }), signal);
+    return await unlessAborted(
+      written(job).finally(() => {
+        lane.release();
+      }),
+      signal,
+    );
   }
 
   async #inThread(job: BlockingJob, signal: AbortSignal): Promise<BlockingAnswer> {
     throwIfAborted(signal);
     const thread = this.#idle.pop() ?? new BlockingThread();
     const answer = thread.do(job);
-    answer.then(() => this.#idle.push(thread), () => undefined);
+    answer.then(
+      () => this.#idle.push(thread),
+      () => undefined,
+    );
     try {
       return await unlessAborted(answer, signal);
     } catch (error) {
@@ -48,18 +57,27 @@ async function written({ path, text }: Extract<BlockingJob, { kind: 'write' }>):
     }
     return { kind: 'done', users: [] };
   } catch (error) {
-    return { kind: 'failed', code: error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '', message: String(error) };
+    return {
+      kind: 'failed',
+      code: error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '',
+      message: String(error),
+    };
   }
 }
 
 /** One worker thread. It keeps the process alive only while somebody waits for its answer. */
 class BlockingThread {
   readonly #worker = new Worker(new URL('./blocking-worker.js', import.meta.url));
-  #settle: { readonly resolve: (answer: BlockingAnswer) => void; readonly reject: (error: unknown) => void } | undefined;
+  #settle:
+    { readonly resolve: (answer: BlockingAnswer) => void; readonly reject: (error: unknown) => void } | undefined;
 
   constructor() {
-    this.#worker.on('message', (answer: BlockingAnswer) => { this.#settle?.resolve(answer); });
-    this.#worker.on('error', (error) => { this.#settle?.reject(error); });
+    this.#worker.on('message', (answer: BlockingAnswer) => {
+      this.#settle?.resolve(answer);
+    });
+    this.#worker.on('error', (error) => {
+      this.#settle?.reject(error);
+    });
   }
 
   async do(job: BlockingJob): Promise<BlockingAnswer> {
@@ -74,7 +92,10 @@ class BlockingThread {
     }
   }
 
-  /** Nobody waits any more. The job goes on; a process that ends meanwhile ends with it, since no thread of the kernel's can be taken back. */
+  /**
+   * Nobody waits any more. The job goes on; a process that ends meanwhile ends with it, since no thread of the kernel's
+   * can be taken back.
+   */
   abandon(): void {
     this.#worker.unref();
   }

@@ -19,20 +19,26 @@ const CHUNK = 8_192;
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'ENOTCONN', 'ESRCH', 'EISDIR']);
 /** Of a file on a disk, an I/O error does not say that it is not there: a new one would be written over it. */
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
-/** An attribute whose driver has no answer: be2iscsi says EBUSY of a card in error (be_iscsi.c, beiscsi_get_host_param); a device without the thing ENOTSUP or ENOSYS. */
+/**
+ * An attribute whose driver has no answer: be2iscsi says EBUSY of a card in error (be_iscsi.c, beiscsi_get_host_param);
+ * a device without the thing ENOTSUP or ENOSYS.
+ */
 const NO_ANSWER = new Set(['EBUSY', 'EAGAIN', 'ETIMEDOUT', 'ENOTSUP', 'ENOSYS']);
 const NOTHING_THERE: ReadonlySet<string> = new Set([...GONE, ...NO_ANSWER]);
 const VANISHED = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
 
-/** One set for the process: libuv's threads are the process's, and a worker thread that is there serves whoever comes. */
+/**
+ * One set for the process: libuv's threads are the process's, and a worker thread that is there serves whoever comes.
+ */
 const WORKERS = new BlockingWorkers();
 
 /** The host's own files. */
 export class NodeFileSystem implements FileSystem, DeviceUsers {
-
   async readText(path: string): Promise<string | undefined> {
-    return (await unlessGone(path, () => whileFilesMayOpen(() => readBytesOf(path))))?.toString('utf8').replace(/\n$/, '');
+    return (await unlessGone(path, () => whileFilesMayOpen(() => readBytesOf(path))))
+      ?.toString('utf8')
+      .replace(/\n$/, '');
   }
 
   async readBytes(path: string): Promise<Uint8Array | undefined> {
@@ -136,14 +142,15 @@ export class NodeFileSystem implements FileSystem, DeviceUsers {
 }
 
 /**
- * As readFile() of `node:fs/promises`, in half its time for a small file: no stat, no object for the handle. A look at the hardware reads some hundred. It is
- * not synchronous, though sysfs is memory: some attributes ask a card's firmware. A short read is no end: procfs ends a read where a line ends.
+ * As readFile() of `node:fs/promises`, in half its time for a small file: no stat, no object for the handle. A look at
+ * the hardware reads some hundred. It is not synchronous, though sysfs is memory: some attributes ask a card's
+ * firmware. A short read is no end: procfs ends a read where a line ends.
  */
 async function readBytesOf(path: string): Promise<Buffer> {
   const file = await openedFile(path, 'r');
   try {
     const chunks: Buffer[] = [];
-    for (let buffer = Buffer.allocUnsafe(CHUNK), filled = 0; ; ) {
+    for (let buffer = Buffer.allocUnsafe(CHUNK), filled = 0; ;) {
       const { bytesRead } = await readInto(file, buffer, filled, buffer.length - filled, null);
       filled += bytesRead;
       if (bytesRead !== 0 && filled < buffer.length) continue;
@@ -166,7 +173,11 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
   }
 }
 
-async function unlessGone<Result>(path: string, look: () => Promise<Result>, gone: ReadonlySet<string> = NOTHING_THERE): Promise<Result | undefined> {
+async function unlessGone<Result>(
+  path: string,
+  look: () => Promise<Result>,
+  gone: ReadonlySet<string> = NOTHING_THERE,
+): Promise<Result | undefined> {
   try {
     return await look();
   } catch (error) {
@@ -192,7 +203,10 @@ export function vanished(path: string, cause: unknown): VolumeError {
 }
 
 function forbidden(path: string, cause: unknown): VolumeError {
-  return new VolumeError('PERMISSION_DENIED', `Cannot use ${path}: this user may not`, { cause, hint: 'run as root, or set root_helper = ["sudo", "-n"]' });
+  return new VolumeError('PERMISSION_DENIED', `Cannot use ${path}: this user may not`, {
+    cause,
+    hint: 'run as root, or set root_helper = ["sudo", "-n"]',
+  });
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -9,7 +9,10 @@ const waiting: (() => void)[] = [];
 
 /** Runs the reader once few enough files are open, first come, first served. */
 export async function whileFilesMayOpen<Result>(read: () => Promise<Result>): Promise<Result> {
-  if (open >= MOST) await new Promise<void>((resolve) => { waiting.push(resolve); });
+  if (open >= MOST)
+    await new Promise<void>((resolve) => {
+      waiting.push(resolve);
+    });
   else open += 1;
   try {
     return await read();

@@ -14,8 +14,8 @@ interface TakenLane {
 }
 
 /**
- * A few of libuv's threads, for work that may block for minutes and nearly always takes milliseconds: a worker thread costs 30 ms of a processor before it does anything. Who finds all
- * lanes taken waits for one, but not for stuck work.
+ * A few of libuv's threads, for work that may block for minutes and nearly always takes milliseconds: a worker thread
+ * costs 30 ms of a processor before it does anything. Who finds all lanes taken waits for one, but not for stuck work.
  */
 export class QuickLanes {
   readonly #taken = new Set<TakenLane>();
@@ -28,14 +28,22 @@ export class QuickLanes {
       const worthWaitingFor = [...this.#taken].filter(({ since }) => now - since < PATIENCE_MS);
       if (worthWaitingFor.length === 0 || now >= deadline) return undefined;
       const until = Math.min(deadline, ...worthWaitingFor.map(({ since }) => since + PATIENCE_MS));
-      await firstOf(worthWaitingFor.map(({ free }) => free), until - now);
+      await firstOf(
+        worthWaitingFor.map(({ free }) => free),
+        until - now,
+      );
     }
     return this.#occupy();
   }
 
   #occupy(): QuickLane {
     let release = (): void => undefined;
-    const lane = { since: performance.now(), free: new Promise<void>((resolve) => { release = resolve; }) };
+    const lane = {
+      since: performance.now(),
+      free: new Promise<void>((resolve) => {
+        release = resolve;
+      }),
+    };
     this.#taken.add(lane);
     return {
       release: () => {
@@ -48,7 +56,9 @@ export class QuickLanes {
 
 async function firstOf(events: readonly Promise<void>[], timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => { timer = setTimeout(resolve, timeoutMs); });
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
   await Promise.race([...events, limit]);
   clearTimeout(timer);
 }

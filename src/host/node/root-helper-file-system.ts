@@ -20,26 +20,45 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
   }
 
   async readText(path: string): Promise<string | undefined> {
-    return await ifAllowed(() => this.#own.readText(path), async () => (await this.#ask('cat', '--', path))?.replace(/\n$/, ''));
+    return await ifAllowed(
+      () => this.#own.readText(path),
+      async () => (await this.#ask('cat', '--', path))?.replace(/\n$/, ''),
+    );
   }
 
   async readBytes(path: string): Promise<Uint8Array | undefined> {
-    return await ifAllowed(() => this.#own.readBytes(path), async () => {
-      const text = await this.#ask('base64', '--', path);
-      return text === undefined ? undefined : Buffer.from(text, 'base64');
-    });
+    return await ifAllowed(
+      () => this.#own.readBytes(path),
+      async () => {
+        const text = await this.#ask('base64', '--', path);
+        return text === undefined ? undefined : Buffer.from(text, 'base64');
+      },
+    );
   }
 
   async list(directory: string): Promise<readonly string[]> {
-    return await ifAllowed(() => this.#own.list(directory), async () => ((await this.#ask('ls', '-1A', '--', directory)) ?? '').split('\n').filter((name) => name !== '').toSorted());
+    return await ifAllowed(
+      () => this.#own.list(directory),
+      async () =>
+        ((await this.#ask('ls', '-1A', '--', directory)) ?? '')
+          .split('\n')
+          .filter((name) => name !== '')
+          .toSorted(),
+    );
   }
 
   async realPath(path: string): Promise<string | undefined> {
-    return await ifAllowed(() => this.#own.realPath(path), async () => (await this.#ask('realpath', '-e', '--', path))?.trimEnd());
+    return await ifAllowed(
+      () => this.#own.realPath(path),
+      async () => (await this.#ask('realpath', '-e', '--', path))?.trimEnd(),
+    );
   }
 
   async kind(path: string): Promise<FileKind | undefined> {
-    return await ifAllowed(() => this.#own.kind(path), async () => asKind(await this.#ask('stat', '-L', '-c', '%F', '--', path)));
+    return await ifAllowed(
+      () => this.#own.kind(path),
+      async () => asKind(await this.#ask('stat', '-L', '-c', '%F', '--', path)),
+    );
   }
 
   async makeDirectory(path: string, mode: number): Promise<void> {
@@ -48,8 +67,12 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
 
   async replace(path: string, text: string, mode: number, temporary: string): Promise<void> {
     // Never through a link or into a file that was there: the text may be a secret.
-    const script = 'umask 077 && rm -f "$1" && set -C && base64 -d > "$1" && chmod "$2" "$1" && sync "$1" && mv -f "$1" "$3"';
-    await this.#do({ args: ['sh', '-c', script, 'sh', temporary, mode.toString(8), path], input: Buffer.from(encodeText(text)).toString('base64') });
+    const script =
+      'umask 077 && rm -f "$1" && set -C && base64 -d > "$1" && chmod "$2" "$1" && sync "$1" && mv -f "$1" "$3"';
+    await this.#do({
+      args: ['sh', '-c', script, 'sh', temporary, mode.toString(8), path],
+      input: Buffer.from(encodeText(text)).toString('base64'),
+    });
   }
 
   async create(path: string, text: string, mode: number): Promise<void> {
@@ -92,25 +115,49 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
 
   /** By name, as root in this namespace sees them: `find` cannot compare device numbers. */
   async usersOf(devicePath: string, numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
-    return [...(await this.#kernelUse(devicePath, numbers, signal)), ...(await this.#processesWith(devicePath, signal))];
+    return [
+      ...(await this.#kernelUse(devicePath, numbers, signal)),
+      ...(await this.#processesWith(devicePath, signal)),
+    ];
   }
 
-  /** What an exclusive open would tell, and no program does for us: a mount in whatever namespace, swap, or a device on top of the disk. */
-  async #kernelUse(devicePath: string, numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
+  /**
+   * What an exclusive open would tell, and no program does for us: a mount in whatever namespace, swap, or a device on
+   * top of the disk.
+   */
+  async #kernelUse(
+    devicePath: string,
+    numbers: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly DeviceUser[]> {
     const holders = await Promise.all(numbers.map((number) => this.#own.list(`/sys/dev/block/${number}/holders`)));
-    const mount = `^[0-9]+ [0-9]+ (${numbers.join('|')}) | - [^ ]+ ${devicePath}[0-9]* `; // proc_pid_mountinfo(5); btrfs shows a number of its own
+    // proc_pid_mountinfo(5); btrfs shows a number of its own
+    const mount = `^[0-9]+ [0-9]+ (${numbers.join('|')}) | - [^ ]+ ${devicePath}[0-9]* `;
     const script = 'cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -E -m 1 -- "$1"; grep -E -- "$2" /proc/swaps; exit 0';
     const found = await this.#script(script, [mount, `^${devicePath}[0-9]*[[:blank:]]`], signal);
-    return holders.flat().length === 0 && found === '' ? [] : [{ pid: 0, name: 'the kernel (a mount, swap, LVM or device-mapper)' }];
+    return holders.flat().length === 0 && found === ''
+      ? []
+      : [{ pid: 0, name: 'the kernel (a mount, swap, LVM or device-mapper)' }];
   }
 
   async #processesWith(devicePath: string, signal: AbortSignal): Promise<readonly DeviceUser[]> {
-    const stdout = await this.#script('find /proc/[0-9]*/fd -maxdepth 1 -lname "$1*" -printf "%h %l\\n" 2>/dev/null; exit 0', [devicePath], signal);
+    const stdout = await this.#script(
+      'find /proc/[0-9]*/fd -maxdepth 1 -lname "$1*" -printf "%h %l\\n" 2>/dev/null; exit 0',
+      [devicePath],
+      signal,
+    );
     const pids = stdout.split('\n').flatMap((line) => {
       const [, pid, path] = /^\/proc\/(\d+)\/fd (.+)$/.exec(line) ?? [];
-      return pid !== undefined && path !== undefined && /^\d*$/.test(path.slice(devicePath.length)) ? [Number(pid)] : [];
+      return pid !== undefined && path !== undefined && /^\d*$/.test(path.slice(devicePath.length))
+        ? [Number(pid)]
+        : [];
     });
-    const users = await Promise.all([...new Set(pids)].map(async (pid) => ({ pid, name: (await this.#own.readText(`/proc/${pid}/comm`)) ?? 'a process' })));
+    const users = await Promise.all(
+      [...new Set(pids)].map(async (pid) => ({
+        pid,
+        name: (await this.#own.readText(`/proc/${pid}/comm`)) ?? 'a process',
+      })),
+    );
     return users.filter(({ name }) => !ONLOOKERS.has(name));
   }
 
@@ -138,7 +185,12 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
   }
 
   async #run({ args: [program = '', ...args], input }: Call, signal: AbortSignal): ReturnType<CommandRunner['run']> {
-    const command: Command = { program, args, patience: { kind: 'kill', ms: PATIENCE_MS }, ...(input === undefined ? {} : { input }) };
+    const command: Command = {
+      program,
+      args,
+      patience: { kind: 'kill', ms: PATIENCE_MS },
+      ...(input === undefined ? {} : { input }),
+    };
     return await this.#commands.run(command, signal);
   }
 }
@@ -148,10 +200,22 @@ interface Call {
   readonly input?: string;
 }
 
-/** The tool itself says that what it was asked for is not there; the same words of the helper would be the helper's own failure. */
+/**
+ * The tool itself says that what it was asked for is not there; the same words of the helper would be the helper's own
+ * failure.
+ */
 function isGone(program: string, path: string, stderr: string): boolean {
-  return stderr.split('\n').some((line) => line === `${program}: read error: Is a directory`
-    || (line.startsWith(`${program}: `) && line.includes(path) && /: (?:No such (?:file or directory|device.*)|Not a directory|Is a directory|Input\/output error)$/.test(line)));
+  return stderr
+    .split('\n')
+    .some(
+      (line) =>
+        line === `${program}: read error: Is a directory` ||
+        (line.startsWith(`${program}: `) &&
+          line.includes(path) &&
+          /: (?:No such (?:file or directory|device.*)|Not a directory|Is a directory|Input\/output error)$/.test(
+            line,
+          )),
+    );
 }
 
 async function ifAllowed<Result>(look: () => Promise<Result>, asRoot: () => Promise<Result>): Promise<Result> {
@@ -171,5 +235,8 @@ function asKind(text: string | undefined): FileKind | undefined {
 }
 
 function failed(path: string, stderr: string): VolumeError {
-  return new VolumeError('PERMISSION_DENIED', `Cannot use ${path} through root_helper`, { cause: new Error(stderr.trim()), hint: 'check that root_helper runs commands as root without asking for a password' });
+  return new VolumeError('PERMISSION_DENIED', `Cannot use ${path} through root_helper`, {
+    cause: new Error(stderr.trim()),
+    hint: 'check that root_helper runs commands as root without asking for a password',
+  });
 }

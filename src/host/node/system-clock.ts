@@ -3,7 +3,8 @@ import { aborted, throwIfAborted } from '../../base/aborted.js';
 import type { Clock } from '../clock.js';
 
 export const SYSTEM_CLOCK: Clock = {
-  now: () => Number(process.hrtime.bigint()) / 1e6, // CLOCK_MONOTONIC (libuv, src/unix/linux.c, uv__hrtime), which counts from the boot (clock_gettime(2))
+  // CLOCK_MONOTONIC (libuv, src/unix/linux.c, uv__hrtime), which counts from the boot (clock_gettime(2))
+  now: () => Number(process.hrtime.bigint()) / 1e6,
   sleep: async (ms, signal) => {
     throwIfAborted(signal);
     try {

@@ -12,9 +12,16 @@ const PATIENCE_MS = 20_000;
 export const SYSTEM_HOST_NAMES: HostNames = {
   lookup: async (name, signal) => {
     const late = new AbortController();
-    const limit = setTimeout(() => { late.abort(unresolved(name, `no answer in ${PATIENCE_MS / 1000} s`)); }, PATIENCE_MS);
+    const limit = setTimeout(() => {
+      late.abort(unresolved(name, `no answer in ${PATIENCE_MS / 1000} s`));
+    }, PATIENCE_MS);
     try {
-      const answers = await unlessAborted(lookup(name, { all: true, order: 'verbatim' }).catch((error: unknown) => { throw unresolved(name, wordsOf(error), error); }), AbortSignal.any([signal, late.signal]));
+      const answers = await unlessAborted(
+        lookup(name, { all: true, order: 'verbatim' }).catch((error: unknown) => {
+          throw unresolved(name, wordsOf(error), error);
+        }),
+        AbortSignal.any([signal, late.signal]),
+      );
       return [...new Set(answers.map(({ address }) => canonicalAddress(address)))];
     } finally {
       clearTimeout(limit);
@@ -23,7 +30,10 @@ export const SYSTEM_HOST_NAMES: HostNames = {
 };
 
 function unresolved(name: string, why: string, cause?: unknown): VolumeError {
-  return new VolumeError('PORTAL_UNREACHABLE', `Cannot resolve the host name ${name}: ${why}`, { cause, hint: `ask this host's resolver: getent ahosts ${shellWords(name)}` });
+  return new VolumeError('PORTAL_UNREACHABLE', `Cannot resolve the host name ${name}: ${why}`, {
+    cause,
+    hint: `ask this host's resolver: getent ahosts ${shellWords(name)}`,
+  });
 }
 
 /** Only the code: the message of getaddrinfo holds no more. */

@@ -7,7 +7,8 @@ export const SYSTEM_NET_ADDRESSES: NetAddresses = {
   list: () =>
     Object.entries(networkInterfaces()).flatMap(([label, addresses = []]) =>
       addresses.map(({ address, cidr }): NetAddress => ({
-        netdev: label.replace(/:.*$/, ''), // an IPv4 address may carry a label, "eth0:1" (ip-address(8)); a device's name has no colon
+        // An IPv4 address may carry a label, "eth0:1" (ip-address(8)); a device's name has no colon.
+        netdev: label.replace(/:.*$/, ''),
         address: canonicalAddress(address.replace(/%.*$/, '')),
         prefix: prefixOf(cidr),
       })),

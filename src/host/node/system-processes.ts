@@ -13,18 +13,32 @@ export const SYSTEM_PROCESSES: Processes = {
     if (process.namespaces === '' || process.namespaces !== self.namespaces || process.start === '') return false;
     if (!exists(process.pid)) return true;
     const stat = await readStat(process.pid);
-    return stat !== undefined && (stat.start !== process.start || (stat.state === 'Z' && (await threadsOf(process.pid)) <= 1));
+    return (
+      stat !== undefined &&
+      (stat.start !== process.start || (stat.state === 'Z' && (await threadsOf(process.pid)) <= 1))
+    );
   },
 };
 
 async function readSelf(): Promise<ProcessIdentity> {
   const [bootId, pidNamespace, timeNamespace, stat] = await Promise.all([
-    textOf('/proc/sys/kernel/random/boot_id'), namespace('pid'), namespace('time'), readStat(process.pid),
+    textOf('/proc/sys/kernel/random/boot_id'),
+    namespace('pid'),
+    namespace('time'),
+    readStat(process.pid),
   ]);
-  return { bootId: bootId.trim(), namespaces: pidNamespace === '' ? '' : `${pidNamespace}.${timeNamespace || '0'}`, pid: process.pid, start: stat?.start ?? '' };
+  return {
+    bootId: bootId.trim(),
+    namespaces: pidNamespace === '' ? '' : `${pidNamespace}.${timeNamespace || '0'}`,
+    pid: process.pid,
+    start: stat?.start ?? '',
+  };
 }
 
-/** By a signal that is none, which a /proc that hides the processes of others (proc(5), hidepid) does not change the answer to. */
+/**
+ * By a signal that is none, which a /proc that hides the processes of others (proc(5), hidepid) does not change the
+ * answer to.
+ */
 function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -8,13 +8,23 @@ export function winstonLogger(level: LogLevel): Logger {
   const winston = createLogger({
     level: level === 'silent' ? 'error' : level,
     silent: level === 'silent',
-    format: format.combine(format.timestamp(), format.json({ replacer: (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value) })),
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston's own types name the class twice
+    format: format.combine(
+      format.timestamp(),
+      format.json({ replacer: (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value) }),
+    ),
+    // winston's own types name the class twice.
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
     transports: [new transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
   });
   return {
-    debug: (message: string, fields: LogFields = {}) => { winston.debug(message, fields); },
-    info: (message: string, fields: LogFields = {}) => { winston.info(message, fields); },
-    warn: (message: string, fields: LogFields = {}) => { winston.warn(message, fields); },
+    debug: (message: string, fields: LogFields = {}) => {
+      winston.debug(message, fields);
+    },
+    info: (message: string, fields: LogFields = {}) => {
+      winston.info(message, fields);
+    },
+    warn: (message: string, fields: LogFields = {}) => {
+      winston.warn(message, fields);
+    },
   };
 }

@@ -12,8 +12,8 @@ import { XdrReader } from './xdr-reader.js';
 type Listener = (event: DeviceRemoved) => void;
 
 /**
- * Who wants to hear DEVICE_REMOVED. Each connection is asked for the events once, as soon as somebody listens, and brings them as
- * long as it lives.
+ * Who wants to hear DEVICE_REMOVED. Each connection is asked for the events once, as soon as somebody listens, and
+ * brings them as long as it lives.
  */
 export class DeviceRemovedEvents {
   readonly #logger: Logger;
@@ -32,7 +32,9 @@ export class DeviceRemovedEvents {
   add(hear: Listener): () => void {
     const entry = { hear };
     this.#listeners.add(entry);
-    return () => { this.#listeners.delete(entry); };
+    return () => {
+      this.#listeners.delete(entry);
+    };
   }
 
   /** Resolves once the daemon sends the events over this connection. */

@@ -16,7 +16,10 @@ export interface OpenConnectionParts {
  * Connects, logs in and opens the URI.
  * @throws {VolumeError} `LIBVIRT_UNAVAILABLE`, `PERMISSION_DENIED`, `LIBVIRT_REFUSED`, `ABORTED`
  */
-export async function openConnection({ uri, socketPaths, callTimeoutMs, onEvent }: OpenConnectionParts, signal: AbortSignal): Promise<RpcConnection> {
+export async function openConnection(
+  { uri, socketPaths, callTimeoutMs, onEvent }: OpenConnectionParts,
+  signal: AbortSignal,
+): Promise<RpcConnection> {
   const socket = await openSocket(socketPaths, signal);
   const connection = new RpcConnection({ socket, callTimeoutMs, onEvent });
   try {
@@ -34,11 +37,15 @@ async function logIn(connection: RpcConnection, signal: AbortSignal): Promise<vo
   if (offered.includes(AUTH_TYPE.none)) return;
   if (!offered.includes(AUTH_TYPE.polkit)) {
     throw new VolumeError('PERMISSION_DENIED', 'Cannot log in to libvirt: its socket asks for a SASL login', {
-      hint: 'Set auth_unix_rw to "polkit" or "none" in libvirt\'s configuration (/etc/libvirt/libvirtd.conf or virtqemud.conf)',
+      hint:
+        'Set auth_unix_rw to "polkit" or "none" in libvirt\'s configuration (/etc/libvirt/libvirtd.conf or ' +
+        'virtqemud.conf)',
       details: { authTypes: offered },
     });
   }
   if (!(await connection.call(authPolkit(), signal))) {
-    throw new VolumeError('PERMISSION_DENIED', 'Cannot log in to libvirt: polkit did not allow it', { hint: 'Run as root, or as a member of the group libvirt' });
+    throw new VolumeError('PERMISSION_DENIED', 'Cannot log in to libvirt: polkit did not allow it', {
+      hint: 'Run as root, or as a member of the group libvirt',
+    });
   }
 }

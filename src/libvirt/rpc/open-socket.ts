@@ -30,8 +30,12 @@ function connectTo(path: string, signal: AbortSignal): Promise<Socket> {
       socket.destroy();
       reject(error);
     };
-    const onError = (error: Error): void => { stop(connectFailed(path, error)); };
-    const off = onAbort(signal, () => { stop(aborted(signal)); });
+    const onError = (error: Error): void => {
+      stop(connectFailed(path, error));
+    };
+    const off = onAbort(signal, () => {
+      stop(aborted(signal));
+    });
     socket.once('error', onError);
     socket.once('connect', () => {
       off();

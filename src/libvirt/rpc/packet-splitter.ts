@@ -9,7 +9,8 @@ export class PacketSplitter {
 
   /**
    * @returns the packets that this chunk completes
-   * @throws {RangeError} when a length cannot be one of libvirt's: the stream is no RPC stream, nothing after it can be trusted
+   * @throws {RangeError} when a length cannot be one of libvirt's: the stream is no RPC stream, nothing after it can be
+   * trusted
    */
   push(chunk: Buffer): readonly Packet[] {
     this.#chunks.push(chunk);
@@ -32,7 +33,8 @@ export class PacketSplitter {
   }
 
   #take(length: number): Buffer {
-    const all = this.#chunks.length === 1 && this.#chunks[0] !== undefined ? this.#chunks[0] : Buffer.concat(this.#chunks);
+    const all =
+      this.#chunks.length === 1 && this.#chunks[0] !== undefined ? this.#chunks[0] : Buffer.concat(this.#chunks);
     const rest = all.subarray(length);
     this.#chunks = rest.length === 0 ? [] : [rest];
     this.#held = rest.length;

@@ -17,7 +17,14 @@ export interface Packet {
 /** The packet as it goes over the socket, its length (which counts itself) in front. */
 export function encodePacket({ program, version, procedure, type, serial, status, payload }: Packet): Buffer {
   const length = LENGTH_BYTES + HEADER_BYTES + payload.length;
-  const head = new XdrWriter().uint(length).uint(program).uint(version).int(procedure).uint(type).uint(serial).uint(status);
+  const head = new XdrWriter()
+    .uint(length)
+    .uint(program)
+    .uint(version)
+    .int(procedure)
+    .uint(type)
+    .uint(serial)
+    .uint(status);
   return Buffer.concat([head.bytes(), payload]);
 }
 

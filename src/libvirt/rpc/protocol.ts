@@ -1,6 +1,6 @@
 /**
- * Numbers of libvirt's RPC protocol. They are part of its ABI: a number, once given, keeps its meaning in every later release.
- * Source: libvirt, src/rpc/virnetprotocol.x, src/rpc/virkeepaliveprotocol.x, src/remote/remote_protocol.x.
+ * Numbers of libvirt's RPC protocol. They are part of its ABI: a number, once given, keeps its meaning in every later
+ * release. Source: libvirt, src/rpc/virnetprotocol.x, src/rpc/virkeepaliveprotocol.x, src/remote/remote_protocol.x.
  */
 export const REMOTE_PROGRAM = { number: 0x20008086, version: 1 } as const;
 export const KEEPALIVE_PROGRAM = { number: 0x6b656570, version: 1 } as const;
@@ -77,8 +77,9 @@ export const XML_INACTIVE = 2;
 export const RESIZE_IN_BYTES = 1;
 
 /**
- * virDomainBlockCopyFlags (include/libvirt/libvirt-domain.h). Without the second, which is there since libvirt 3.5.0, a persistent guest's disk is not copied at all ("domain is not transient"): QEMU cannot go on with
- * a copy after the guest has ended and started again.
+ * virDomainBlockCopyFlags (include/libvirt/libvirt-domain.h). Without the second, which is there since libvirt 3.5.0, a
+ * persistent guest's disk is not copied at all ("domain is not transient"): QEMU cannot go on with a copy after the
+ * guest has ended and started again.
  */
 export const BLOCK_COPY = { reuseExisting: 2, transientJob: 4 } as const;
 

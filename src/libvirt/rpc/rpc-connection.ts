@@ -25,8 +25,8 @@ export interface RpcConnectionParts {
 }
 
 /**
- * One connection to a daemon: any number of calls at once, each answered by its serial. When the socket ends, or brings what
- * cannot be RPC, all pending calls reject with `LIBVIRT_UNAVAILABLE`, and so does every later one.
+ * One connection to a daemon: any number of calls at once, each answered by its serial. When the socket ends, or brings
+ * what cannot be RPC, all pending calls reject with `LIBVIRT_UNAVAILABLE`, and so does every later one.
  */
 export class RpcConnection {
   readonly #socket: Socket;
@@ -41,9 +41,15 @@ export class RpcConnection {
     this.#socket = socket;
     this.#callTimeoutMs = callTimeoutMs;
     this.#onEvent = onEvent;
-    socket.on('data', (chunk: Buffer) => { this.#read(chunk); });
-    socket.on('error', (error) => { this.#lose('the connection broke', error); });
-    socket.on('close', () => { this.#lose('libvirt closed the connection', undefined); });
+    socket.on('data', (chunk: Buffer) => {
+      this.#read(chunk);
+    });
+    socket.on('error', (error) => {
+      this.#lose('the connection broke', error);
+    });
+    socket.on('close', () => {
+      this.#lose('libvirt closed the connection', undefined);
+    });
     socket.unref();
   }
 
@@ -79,15 +85,34 @@ export class RpcConnection {
         this.#pending.delete(serial);
         if (this.#pending.size === 0) this.#socket.unref();
       };
-      const fail = (error: VolumeError): void => { settle(); reject(error); };
-      const timer = setTimeout(() => { fail(connectionLost(doing, `no answer within ${this.#callTimeoutMs / 1000} s`)); }, this.#callTimeoutMs);
-      const off = onAbort(signal, () => { fail(aborted(signal)); });
+      const fail = (error: VolumeError): void => {
+        settle();
+        reject(error);
+      };
+      const timer = setTimeout(() => {
+        fail(connectionLost(doing, `no answer within ${this.#callTimeoutMs / 1000} s`));
+      }, this.#callTimeoutMs);
+      const off = onAbort(signal, () => {
+        fail(aborted(signal));
+      });
       this.#pending.set(serial, {
-        answer: (packet) => { settle(); resolve(packet); },
-        lose: (why, cause) => { fail(connectionLost(doing, why, cause)); },
+        answer: (packet) => {
+          settle();
+          resolve(packet);
+        },
+        lose: (why, cause) => {
+          fail(connectionLost(doing, why, cause));
+        },
       });
       this.#socket.ref();
-      this.#send({ program: REMOTE_PROGRAM.number, version: REMOTE_PROGRAM.version, procedure, type: MESSAGE_TYPE.call, serial, payload });
+      this.#send({
+        program: REMOTE_PROGRAM.number,
+        version: REMOTE_PROGRAM.version,
+        procedure,
+        type: MESSAGE_TYPE.call,
+        serial,
+        payload,
+      });
     });
   }
 
@@ -104,7 +129,7 @@ export class RpcConnection {
     try {
       for (const packet of this.#splitter.push(chunk)) this.#accept(packet);
     } catch (error) {
-      this.#lose('it does not speak libvirt\'s protocol', error);
+      this.#lose("it does not speak libvirt's protocol", error);
     }
   }
 
@@ -118,7 +143,10 @@ export class RpcConnection {
     }
   }
 
-  /** A daemon that hears no answer to its PING for `keepalive_count` intervals closes the connection (src/rpc/virkeepalive.c). */
+  /**
+   * A daemon that hears no answer to its PING for `keepalive_count` intervals closes the connection
+   * (src/rpc/virkeepalive.c).
+   */
   #sendPong(): void {
     this.#send({
       program: KEEPALIVE_PROGRAM.number,

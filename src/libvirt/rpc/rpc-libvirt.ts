@@ -3,7 +3,16 @@ import { errorChain } from '../../base/error-chain.js';
 import type { Logger } from '../../base/logger.js';
 import type { Secret } from '../../base/secret.js';
 import { isVolumeError } from '../../base/volume-error.js';
-import type { BlockJob, DeviceRemoved, DeviceScope, Domain, DomainRef, Libvirt, ListedDomain, SecretUsage } from '../libvirt.js';
+import type {
+  BlockJob,
+  DeviceRemoved,
+  DeviceScope,
+  Domain,
+  DomainRef,
+  Libvirt,
+  ListedDomain,
+  SecretUsage,
+} from '../libvirt.js';
 import { parseLocalUri, socketPaths, type LocalUri } from '../libvirt-uri.js';
 import { secretXml } from '../secret-xml.js';
 import * as calls from './calls.js';
@@ -14,7 +23,10 @@ import { LIBVIRT_ERROR } from './protocol.js';
 import type { RpcConnection } from './rpc-connection.js';
 import { RpcLink } from './rpc-link.js';
 
-/** Attaching to a busy guest takes seconds; the daemon itself gives up on a silent guest after 30 s (src/qemu/qemu_domain.c, QEMU_JOB_WAIT_TIME). */
+/**
+ * Attaching to a busy guest takes seconds; the daemon itself gives up on a silent guest after 30 s
+ * (src/qemu/qemu_domain.c, QEMU_JOB_WAIT_TIME).
+ */
 export const DEFAULT_CALL_TIMEOUT_MS = 60_000;
 
 /** How long cleaning up after a failed call may take, whatever the caller's signal says. */
@@ -83,7 +95,12 @@ export class RpcLibvirt implements Libvirt {
     return this.#link.call(calls.blockJob(await this.#find(ref, signal), disk), signal);
   }
 
-  async blockJobAbort(ref: DomainRef, disk: string, end: { readonly pivot: boolean }, signal: AbortSignal): Promise<void> {
+  async blockJobAbort(
+    ref: DomainRef,
+    disk: string,
+    end: { readonly pivot: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.#link.call(calls.blockJobAbort(await this.#find(ref, signal), disk, end), signal);
   }
 
@@ -105,7 +122,8 @@ export class RpcLibvirt implements Libvirt {
 
   async undefineSecret(usage: SecretUsage, signal: AbortSignal): Promise<void> {
     const secret = await this.#secret(usage, signal);
-    if (secret !== undefined) await unless(LIBVIRT_ERROR.noSecret, this.#link.call(calls.undefineSecret(secret), signal));
+    if (secret !== undefined)
+      await unless(LIBVIRT_ERROR.noSecret, this.#link.call(calls.undefineSecret(secret), signal));
   }
 
   async onDeviceRemoved(listener: (event: DeviceRemoved) => void, signal: AbortSignal): Promise<() => Promise<void>> {
@@ -116,7 +134,9 @@ export class RpcLibvirt implements Libvirt {
       remove();
       throw error;
     }
-    return async () => { remove(); };
+    return async () => {
+      remove();
+    };
   }
 
   async listDomains(signal: AbortSignal): Promise<readonly ListedDomain[]> {
@@ -129,22 +149,34 @@ export class RpcLibvirt implements Libvirt {
 
   async #open(signal: AbortSignal): Promise<RpcConnection> {
     const { XDG_RUNTIME_DIR: runtimeDirectory, XDG_CACHE_HOME: cacheDirectory, HOME: home } = process.env;
-    const connection = await openConnection({
-      uri: this.#uri.name,
-      socketPaths: socketPaths(this.#uri, { runtimeDirectory, cacheDirectory, home }),
-      callTimeoutMs: this.#callTimeoutMs,
-      onEvent: (packet) => { this.#events.accept(packet); },
-    }, signal);
+    const connection = await openConnection(
+      {
+        uri: this.#uri.name,
+        socketPaths: socketPaths(this.#uri, { runtimeDirectory, cacheDirectory, home }),
+        callTimeoutMs: this.#callTimeoutMs,
+        onEvent: (packet) => {
+          this.#events.accept(packet);
+        },
+      },
+      signal,
+    );
     if (this.#events.isHeard) await this.#events.register(connection, signal);
     return connection;
   }
 
-  /** Takes a secret back that was defined a moment ago but got no value. What fails here is logged: the first failure is told. */
+  /**
+   * Takes a secret back that was defined a moment ago but got no value. What fails here is logged: the first failure is
+   * told.
+   */
   async #forget(secret: WireSecret): Promise<void> {
     try {
       await this.#link.call(calls.undefineSecret(secret), AbortSignal.timeout(FORGET_MS));
     } catch (error) {
-      this.#logger.warn('A libvirt secret without a value was left behind', { uuid: secret.uuid, usage: secret.usageId, error: errorChain(error) });
+      this.#logger.warn('A libvirt secret without a value was left behind', {
+        uuid: secret.uuid,
+        usage: secret.usageId,
+        error: errorChain(error),
+      });
     }
   }
 

@@ -26,7 +26,10 @@ export class RpcLink {
     return connection.call(call, signal);
   }
 
-  /** A connection that was open a moment ago. Callers at the same moment share one attempt; none can abort it for the others. */
+  /**
+   * A connection that was open a moment ago. Callers at the same moment share one attempt; none can abort it for the
+   * others.
+   */
   async connection(signal: AbortSignal): Promise<RpcConnection> {
     throwIfAborted(signal);
     throwIfAborted(this.#closing.signal);
@@ -41,7 +44,8 @@ export class RpcLink {
     this.#closing.abort(connectionLost('reach libvirt', CLOSED));
     await this.#opening?.catch(() => undefined); // whoever asked for it is told
     if (this.#current?.isOpen !== true) return;
-    await this.#current.call(connectClose(), AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined); // without a goodbye it is closed too
+    // without a goodbye it is closed too
+    await this.#current.call(connectClose(), AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined);
     this.#current.destroy(CLOSED);
   }
 

@@ -51,13 +51,17 @@ export class XdrReader {
 
   #length(limit: number): number {
     const length = this.uint();
-    if (length > limit) throw new RangeError(`Cannot read an XDR item of length ${length}: at most ${limit} is allowed`);
+    if (length > limit)
+      throw new RangeError(`Cannot read an XDR item of length ${length}: at most ${limit} is allowed`);
     return length;
   }
 
   #take(length: number): Buffer {
     const end = this.#position + length;
-    if (end > this.#bytes.length) throw new RangeError(`Cannot read ${length} bytes of XDR at ${this.#position}: the message has ${this.#bytes.length}`);
+    if (end > this.#bytes.length)
+      throw new RangeError(
+        `Cannot read ${length} bytes of XDR at ${this.#position}: the message has ${this.#bytes.length}`,
+      );
     const bytes = this.#bytes.subarray(this.#position, end);
     this.#position = end;
     return bytes;

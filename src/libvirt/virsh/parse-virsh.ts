@@ -6,18 +6,29 @@ import type { BlockJob, Domain, ListedDomain, SecretUsage } from '../libvirt.js'
  * @throws {SyntaxError} when a field is missing
  */
 export function parseDomainInfo(text: string): Domain {
-  const fields = new Map([...text.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)].map(([, key = '', value = '']) => [key, value]));
+  const fields = new Map(
+    [...text.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)].map(([, key = '', value = '']) => [key, value]),
+  );
   const field = (key: string): string => {
     const value = fields.get(key);
     if (value === undefined) throw new SyntaxError(`Cannot read virsh dominfo: no "${key}" in ${quoted(text)}`);
     return value;
   };
-  return { name: field('Name'), uuid: field('UUID'), active: field('Id') !== '-', persistent: field('Persistent') === 'yes' };
+  return {
+    name: field('Name'),
+    uuid: field('UUID'),
+    active: field('Id') !== '-',
+    persistent: field('Persistent') === 'yes',
+  };
 }
 
-/** `virsh list --all --uuid --name`: a line for each guest, the name as it is, blanks and all; an empty one at the end. */
+/**
+ * `virsh list --all --uuid --name`: a line for each guest, the name as it is, blanks and all; an empty one at the end.
+ */
 export function parseDomainList(text: string): readonly ListedDomain[] {
-  return linesOf(text).filter((line) => line !== '').map((line) => ({ name: line.slice(UUID_LENGTH + 1), uuid: line.slice(0, UUID_LENGTH) }));
+  return linesOf(text)
+    .filter((line) => line !== '')
+    .map((line) => ({ name: line.slice(UUID_LENGTH + 1), uuid: line.slice(0, UUID_LENGTH) }));
 }
 
 /**
@@ -29,7 +40,8 @@ export function parseBlockJob(text: string): BlockJob | undefined {
   const [, type] = /^ *type=(.+?)\r?$/m.exec(text) ?? [];
   const [, copied] = /^ *cur=(\d+)\r?$/m.exec(text) ?? [];
   const [, total] = /^ *end=(\d+)\r?$/m.exec(text) ?? [];
-  if (type === undefined || copied === undefined || total === undefined) throw new SyntaxError(`Cannot read virsh blockjob: no type, cur or end in ${quoted(text)}`);
+  if (type === undefined || copied === undefined || total === undefined)
+    throw new SyntaxError(`Cannot read virsh blockjob: no type, cur or end in ${quoted(text)}`);
   return { kind: type === 'Block Copy' ? 'copy' : 'other', copiedBytes: BigInt(copied), totalBytes: BigInt(total) };
 }
 

@@ -8,18 +8,27 @@ import { fakeDatabase } from '../../fakes/fake-database.js';
 const NEVER = new AbortController().signal;
 
 async function reasons(tree: SysfsTree): Promise<Readonly<Record<string, string | undefined>>> {
-  return Object.fromEntries((await new HostIfaceReports({ files: tree.files, database: fakeDatabase(tree.host) }).list(NEVER)).map(({ name, usable, reason }) => [name, usable ? 'usable' : reason]));
+  return Object.fromEntries(
+    (await new HostIfaceReports({ files: tree.files, database: fakeDatabase(tree.host) }).list(NEVER)).map(
+      ({ name, usable, reason }) => [name, usable ? 'usable' : reason],
+    ),
+  );
 }
 
 test('HostIfaceReports shows the reason and the command that mends it, and the broken record', async () => {
   const tree = new SysfsTree();
   CARDS.CHELSIO_T5.plug(tree);
   plugConnectX(tree);
-  tree.host.tree.write('/etc/iscsi/ifaces/chelsio', 'iface.transport_name = cxgb4i\niface.hwaddress = 00:07:43:04:AA:BB\n');
+  tree.host.tree.write(
+    '/etc/iscsi/ifaces/chelsio',
+    'iface.transport_name = cxgb4i\niface.hwaddress = 00:07:43:04:AA:BB\n',
+  );
   tree.host.tree.write('/etc/iscsi/ifaces/damaged', 'nonsense\n');
   expect(await reasons(tree)).toEqual({
     chelsio: 'hardware is present (1425:5401 at 0000:04:00.4) and its module cxgb4i is not loaded: modprobe cxgb4i',
-    damaged: 'Cannot use the iface damaged: open-iscsi takes no line of its record', default: 'usable', iser: 'usable',
+    damaged: 'Cannot use the iface damaged: open-iscsi takes no line of its record',
+    default: 'usable',
+    iser: 'usable',
   });
 });
 
@@ -29,11 +38,16 @@ test('R109: a record of any name and any of the nine transports is reported, qed
   card.plug(tree);
   card.load(tree);
   tree.startIscsiuio();
-  tree.host.tree.write('/etc/iscsi/ifaces/storage_port-1', `iface.transport_name = qedi\niface.hwaddress = ${card.mac}\niface.ipaddress = 10.11.0.77\n`);
+  tree.host.tree.write(
+    '/etc/iscsi/ifaces/storage_port-1',
+    `iface.transport_name = qedi\niface.hwaddress = ${card.mac}\niface.ipaddress = 10.11.0.77\n`,
+  );
   expect(await reasons(tree)).toMatchObject({ 'storage_port-1': 'usable' });
 });
 
 test('HostIfaceReports stops when it is told to', async () => {
   const { files, host } = new SysfsTree();
-  await expect(new HostIfaceReports({ files, database: fakeDatabase(host) }).list(AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
+  await expect(
+    new HostIfaceReports({ files, database: fakeDatabase(host) }).list(AbortSignal.abort()),
+  ).rejects.toMatchObject({ code: 'ABORTED' });
 });

@@ -9,7 +9,12 @@ import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeHost } from '../../fakes/fake-host.js';
 import { fakeDatabase } from '../../fakes/fake-database.js';
 
-const CARD: NewIface = { transport: 'cxgb4i', hwaddress: '00:07:43:04:aa:bb', ipaddress: undefined, netIfacename: undefined };
+const CARD: NewIface = {
+  transport: 'cxgb4i',
+  hwaddress: '00:07:43:04:aa:bb',
+  ipaddress: undefined,
+  netIfacename: undefined,
+};
 const NEVER = new AbortController().signal;
 
 describe('nameIface()', () => {
@@ -18,7 +23,10 @@ describe('nameIface()', () => {
     [{ ...CARD, ipaddress: '10.4.0.5' }, 'libvirt-volume.cxgb4i.00074304aabb.10.4.0.5'],
     [{ ...CARD, ipaddress: 'fd00:4::5' }, 'libvirt-volume.cxgb4i.00074304aabb.fd00:4::5'],
     [{ ...CARD, vlan: 7 }, 'libvirt-volume.cxgb4i.00074304aabb.vlan:7'],
-    [{ transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename: 'eth0.7' }, 'libvirt-volume.tcp.eth0.7'],
+    [
+      { transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename: 'eth0.7' },
+      'libvirt-volume.tcp.eth0.7',
+    ],
     [{ transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename: '..' }, 'libvirt-volume.tcp._2e_2e'],
   ])('%j', (parts, name) => {
     expect(nameIface(parts)).toBe(name);
@@ -28,15 +36,22 @@ describe('nameIface()', () => {
     const hex = fc.integer({ min: 0, max: 255 }).map((byte) => byte.toString(16).padStart(2, '0'));
     const mac = fc.array(hex, { minLength: 6, maxLength: 6 }).map((bytes) => bytes.join(':'));
     const device = fc.string({ minLength: 1, maxLength: 15 }).filter((text) => !/[\s/:]/.test(text));
-    const optional = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> => fc.option(value, { nil: undefined });
+    const optional = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> =>
+      fc.option(value, { nil: undefined });
     const parts = fc.record({
-      transport: fc.constantFrom(...TRANSPORTS), hwaddress: optional(mac), ipaddress: optional(fc.oneof(fc.ipV4(), fc.ipV6())), netIfacename: optional(device),
-      initiatorname: optional(fc.string({ minLength: 1 })), vlan: optional(fc.nat(4094)),
+      transport: fc.constantFrom(...TRANSPORTS),
+      hwaddress: optional(mac),
+      ipaddress: optional(fc.oneof(fc.ipV4(), fc.ipV6())),
+      netIfacename: optional(device),
+      initiatorname: optional(fc.string({ minLength: 1 })),
+      vlan: optional(fc.nat(4094)),
     });
-    fc.assert(fc.property(parts, parts, (one, other) => {
-      expect(parseIfaceName(nameIface(one))).toBe(nameIface({ ...one }));
-      expect(nameIface(one) === nameIface(other)).toBe(JSON.stringify(one) === JSON.stringify(other));
-    }));
+    fc.assert(
+      fc.property(parts, parts, (one, other) => {
+        expect(parseIfaceName(nameIface(one))).toBe(nameIface({ ...one }));
+        expect(nameIface(one) === nameIface(other)).toBe(JSON.stringify(one) === JSON.stringify(other));
+      }),
+    );
   });
 });
 
@@ -65,7 +80,11 @@ describe('IfaceRecords', () => {
   test('put() keeps a record that open-iscsi has rewritten with its own keys', async () => {
     const { host, records } = world();
     const record = ifaceRecord(CARD);
-    host.tree.write(`/etc/iscsi/ifaces/${record.name}`, `iface.iscsi_ifacename = ${record.name}\niface.transport_name = cxgb4i\niface.hwaddress = 00:07:43:04:aa:bb\niface.vlan_id = 0\niface.mtu = 0\n`);
+    host.tree.write(
+      `/etc/iscsi/ifaces/${record.name}`,
+      `iface.iscsi_ifacename = ${record.name}\niface.transport_name = cxgb4i\niface.hwaddress = ` +
+        `00:07:43:04:aa:bb\niface.vlan_id = 0\niface.mtu = 0\n`,
+    );
     expect(await records.put(record, NEVER)).toEqual({ kind: 'unchanged' });
   });
 
@@ -79,7 +98,9 @@ describe('IfaceRecords', () => {
 
   test('put() says when what it wrote is not what is there', async () => {
     const { host, records } = world();
-    host.replace = async (path) => { host.tree.write(path, 'iface.transport_name = tcp\n'); };
+    host.replace = async (path) => {
+      host.tree.write(path, 'iface.transport_name = tcp\n');
+    };
     await expect(records.put(ifaceRecord(CARD), NEVER)).rejects.toMatchObject({ code: 'DATABASE_FAILED' });
   });
 
@@ -102,7 +123,10 @@ describe('IfaceRecords', () => {
   test('remove() refuses what it did not make, and gives the command that does it', async () => {
     const { host, records } = world();
     host.tree.write('/etc/iscsi/ifaces/theirs', 'iface.transport_name = tcp\n');
-    await expect(records.remove(parseIfaceName('theirs'), NEVER)).rejects.toMatchObject({ code: 'IFACE_UNUSABLE', hint: 'iscsiadm -m iface -I theirs >> /root/iface-theirs && iscsiadm -m iface -I theirs -o delete' });
+    await expect(records.remove(parseIfaceName('theirs'), NEVER)).rejects.toMatchObject({
+      code: 'IFACE_UNUSABLE',
+      hint: 'iscsiadm -m iface -I theirs >> /root/iface-theirs && iscsiadm -m iface -I theirs -o delete',
+    });
     expect(host.tree.read('/etc/iscsi/ifaces/theirs')).toBeDefined();
   });
 
@@ -111,7 +135,10 @@ describe('IfaceRecords', () => {
     const record = ifaceRecord(CARD);
     await records.put(record, NEVER);
     host.tree.write('/sys/class/iscsi_session/session4/ifacename', `${record.name}\n`);
-    await expect(records.remove(record.name, NEVER)).rejects.toMatchObject({ code: 'IFACE_UNUSABLE', details: { sessions: ['session4'] } });
+    await expect(records.remove(record.name, NEVER)).rejects.toMatchObject({
+      code: 'IFACE_UNUSABLE',
+      details: { sessions: ['session4'] },
+    });
     expect(host.tree.read(`/etc/iscsi/ifaces/${record.name}`)).toBeDefined();
   });
 });

@@ -10,7 +10,10 @@ import type { Transport } from '../../../src/iface/transport.js';
 const RELEASE = '6.1.0-56-amd64';
 const PCI_ROOT = '/sys/devices/pci0000:00/0000:00:03.0';
 
-/** A sysfs and procfs as Linux 6.1 lays them out, to plug cards into. Built in the layout that a 6.1 machine with the modules and without the cards shows. */
+/**
+ * A sysfs and procfs as Linux 6.1 lays them out, to plug cards into. Built in the layout that a 6.1 machine with the
+ * modules and without the cards shows.
+ */
 export class SysfsTree {
   readonly host: FakeHost;
   readonly #addresses: NetAddress[] = [];
@@ -23,7 +26,11 @@ export class SysfsTree {
     const { tree } = host;
     tree.remove('/sys'); // a fake host's own, which has no hardware
     tree.write('/proc/sys/kernel/osrelease', `${RELEASE}\n`);
-    tree.write('/proc/net/unix', 'Num       RefCount Protocol Flags    Type St Inode Path\n00000000ddb5d88d: 00000002 00000000 00010000 0001 01 12131 @ISCSIADM_ABSTRACT_NAMESPACE\n');
+    tree.write(
+      '/proc/net/unix',
+      'Num       RefCount Protocol Flags    Type St Inode Path\n00000000ddb5d88d: 00000002 00000000 00010000 0001 ' +
+        '01 12131 @ISCSIADM_ABSTRACT_NAMESPACE\n',
+    );
     this.installModules(TRANSPORT_MODULES.filter((module) => module !== 'ocs'));
     this.pciFunction({ address: '0000:00:00.0', id: '8086:29C0' });
     this.netDevice({ name: 'lo', mac: '00:00:00:00:00:00' });
@@ -47,7 +54,10 @@ export class SysfsTree {
 
   /** modules.dep of Debian: `kernel/drivers/scsi/qedi/qedi.ko: kernel/…`. */
   installModules(modules: readonly string[]): void {
-    this.host.tree.write(`/lib/modules/${RELEASE}/modules.dep`, modules.map((module) => `kernel/drivers/scsi/${module}/${module}.ko: kernel/drivers/scsi/libiscsi.ko\n`).join(''));
+    this.host.tree.write(
+      `/lib/modules/${RELEASE}/modules.dep`,
+      modules.map((module) => `kernel/drivers/scsi/${module}/${module}.ko: kernel/drivers/scsi/libiscsi.ko\n`).join(''),
+    );
   }
 
   /** What modprobe leaves: the module and the transport that it registers. */
@@ -61,11 +71,24 @@ export class SysfsTree {
   }
 
   /** drivers/pci/pci-driver.c, pci_uevent; drivers/pci/proc.c, show_device. */
-  pciFunction({ address, id, driver }: { readonly address: string; readonly id: string; readonly driver?: string | undefined }): void {
-    this.host.tree.write(`${PCI_ROOT}/${address}/uevent`, `${driver === undefined ? '' : `DRIVER=${driver}\n`}PCI_CLASS=20000\nPCI_ID=${id}\nPCI_SUBSYS_ID=0000:0000\nPCI_SLOT_NAME=${address}\n`);
+  pciFunction({
+    address,
+    id,
+    driver,
+  }: {
+    readonly address: string;
+    readonly id: string;
+    readonly driver?: string | undefined;
+  }): void {
+    this.host.tree.write(
+      `${PCI_ROOT}/${address}/uevent`,
+      `${driver === undefined ? '' : `DRIVER=${driver}\n`}PCI_CLASS=20000\nPCI_ID=${id}\n` +
+        `PCI_SUBSYS_ID=0000:0000\nPCI_SLOT_NAME=${address}\n`,
+    );
     this.#link(`/sys/bus/pci/devices/${address}`, `${PCI_ROOT}/${address}`, address);
     const [, bus = '', slot = '', number = ''] = /^0000:(\w\w):(\w\w)\.(\d)$/.exec(address) ?? [];
-    this.#pci.set(address, `${bus}${(Number.parseInt(slot, 16) * 8 + Number(number)).toString(16).padStart(2, '0')}\t${id.toLowerCase().replace(':', '')}\t0\t0\t${driver ?? ''}\n`);
+    const devfn = (Number.parseInt(slot, 16) * 8 + Number(number)).toString(16).padStart(2, '0');
+    this.#pci.set(address, `${bus}${devfn}\t${id.toLowerCase().replace(':', '')}\t0\t0\t${driver ?? ''}\n`);
     this.host.tree.write('/proc/bus/pci/devices', [...this.#pci.values()].join(''));
   }
 
@@ -84,20 +107,39 @@ export class SysfsTree {
     }
   }
 
-  /** drivers/scsi/scsi_transport_iscsi.c, iscsi_host attributes: those that the driver's attr_is_visible shows. What is not given is not there. */
+  /**
+   * drivers/scsi/scsi_transport_iscsi.c, iscsi_host attributes: those that the driver's attr_is_visible shows. What is
+   * not given is not there.
+   */
   iscsiHost({ host, procName, pci, mac, ip, netdev }: IscsiHostParts): void {
     const { tree } = this.host;
     const place = pci === undefined ? `/sys/devices/platform/host${host}` : `${PCI_ROOT}/${pci}/host${host}`;
     tree.write(`${place}/scsi_host/host${host}/proc_name`, `${procName}\n`);
     tree.directory(`${place}/iscsi_host/host${host}`);
-    for (const [key, value] of Object.entries({ hwaddress: mac, ipaddress: ip, netdev })) if (value !== undefined) tree.write(`${place}/iscsi_host/host${host}/${key}`, value === '' ? '' : `${value}\n`);
+    for (const [key, value] of Object.entries({ hwaddress: mac, ipaddress: ip, netdev }))
+      if (value !== undefined) tree.write(`${place}/iscsi_host/host${host}/${key}`, value === '' ? '' : `${value}\n`);
     tree.symbolicLink(`${place}/iscsi_host/host${host}/device`, place);
     this.#link(`/sys/class/iscsi_host/host${host}`, `${place}/iscsi_host/host${host}`, pci);
     this.#link(`/sys/class/scsi_host/host${host}`, `${place}/scsi_host/host${host}`, pci);
   }
 
-  /** drivers/scsi/scsi_transport_iscsi.c, iscsi_create_iface: an interface of an HBA that keeps its addresses on the card. */
-  iscsiInterface({ host, pci, family, number = 0, ip }: { readonly host: number; readonly pci: string; readonly family: 4 | 6; readonly number?: number; readonly ip: string }): void {
+  /**
+   * drivers/scsi/scsi_transport_iscsi.c, iscsi_create_iface: an interface of an HBA that keeps its addresses on the
+   * card.
+   */
+  iscsiInterface({
+    host,
+    pci,
+    family,
+    number = 0,
+    ip,
+  }: {
+    readonly host: number;
+    readonly pci: string;
+    readonly family: 4 | 6;
+    readonly number?: number;
+    readonly ip: string;
+  }): void {
     const name = `ipv${family}-iface-${host}-${number}`;
     const place = `${PCI_ROOT}/${pci}/host${host}/iscsi_iface/${name}`;
     this.host.tree.write(`${place}/ipaddress`, `${ip}\n`);
@@ -120,7 +162,8 @@ export class SysfsTree {
   /** drivers/infiniband/core/sysfs.c. `parent` is soft RoCE's (drivers/infiniband/sw/rxe/rxe_verbs.c, parent_show). */
   rdmaPort({ device, port = 1, state, netdev, pci, parent }: RdmaPortParts): void {
     const { tree } = this.host;
-    const place = pci === undefined ? `/sys/devices/virtual/infiniband/${device}` : `${PCI_ROOT}/${pci}/infiniband/${device}`;
+    const place =
+      pci === undefined ? `/sys/devices/virtual/infiniband/${device}` : `${PCI_ROOT}/${pci}/infiniband/${device}`;
     tree.write(`${place}/ports/${port}/state`, `${state}\n`);
     if (netdev !== undefined) tree.write(`${place}/ports/${port}/gid_attrs/ndevs/0`, `${netdev}\n`);
     if (parent !== undefined) tree.write(`${place}/parent`, `${parent}\n`);
@@ -130,7 +173,10 @@ export class SysfsTree {
 
   startIscsiuio(): void {
     const sockets = this.host.tree.read('/proc/net/unix') ?? '';
-    this.host.tree.write('/proc/net/unix', `${sockets}00000000ae0fbc25: 00000002 00000000 00010000 0001 01 11435 @ISCSID_UIP_ABSTRACT_NAMESPACE\n`);
+    this.host.tree.write(
+      '/proc/net/unix',
+      `${sockets}00000000ae0fbc25: 00000002 00000000 00010000 0001 01 11435 @ISCSID_UIP_ABSTRACT_NAMESPACE\n`,
+    );
   }
 }
 
