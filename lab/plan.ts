@@ -12,8 +12,11 @@ export interface Scenario {
   readonly spoils: boolean;
 }
 
+/** What a machine can boot with. */
 export const SERVICES = ['libvirt', 'multipath'] as const;
 export type Service = (typeof SERVICES)[number];
+/** What a scenario may count on: multipathd is not among it, as it would put a map over the single disks of others. */
+const NEEDED: readonly Service[] = ['libvirt'];
 
 const DEFAULT_LIMIT_SECONDS = 360;
 const DEFAULT_SECONDS = 30;
@@ -31,9 +34,9 @@ export function parseScenario(name: string, text: string, releases: readonly [st
       .split(/[ ,]+/)
       .filter((word) => word !== '');
   const services = wordsOf('needs').map((word) => {
-    const service = SERVICES.find((known) => known === word);
+    const service = NEEDED.find((known) => known === word);
     if (service === undefined)
-      throw new SyntaxError(`Cannot read what scenario ${name} needs: "${word}" is none of ${SERVICES.join(', ')}`);
+      throw new SyntaxError(`Cannot read what scenario ${name} needs: "${word}" is none of ${NEEDED.join(', ')}`);
     return service;
   });
   const isByName = textOf('releases') === 'none';

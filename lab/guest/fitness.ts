@@ -46,7 +46,13 @@ const OF_SERVICE: Readonly<Record<Service, Check>> = {
  */
 export async function unfitness(services: readonly Service[]): Promise<readonly string[]> {
   const checks = [...ALWAYS, ...services.map((service) => OF_SERVICE[service])];
-  return (await Promise.all(checks.map(complaintOf))).flat();
+  const strangers = SERVICES.filter((service) => !services.includes(service)).map((service) => strangerOf(service));
+  return (await Promise.all([...checks.map(complaintOf), ...strangers])).flat();
+}
+
+async function strangerOf(service: Service): Promise<readonly string[]> {
+  const { daemon } = OF_SERVICE[service];
+  return (await tryRun('pidof', [daemon])).code === 0 ? [`${daemon} runs, and this machine did not boot with it`] : [];
 }
 
 /** A daemon that is just busy is asked again. */

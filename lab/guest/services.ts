@@ -26,7 +26,10 @@ export async function startLibvirtd(): Promise<void> {
   await libvirtdUp();
 }
 
-/** @param configuration the text of /etc/multipath.conf; what is there stays when absent */
+/**
+ * A scenario that starts it ends it as well: it would put a map over the single disks of the next one.
+ * @param configuration the text of /etc/multipath.conf; what is there stays when absent
+ */
 export async function startMultipathd(configuration?: string): Promise<void> {
   if (configuration !== undefined) await run('tee', ['/etc/multipath.conf'], { input: configuration });
   await run('multipathd', []);
@@ -35,18 +38,6 @@ export async function startMultipathd(configuration?: string): Promise<void> {
 
 export async function stopMultipathd(): Promise<void> {
   await stop('multipathd');
-}
-
-/**
- * Stops multipathd where it runs, which would put a map over a single path too.
- * @returns what has it run again, for the scenarios that come after
- */
-export async function pauseMultipathd(): Promise<() => Promise<void>> {
-  const ran = (await tryRun('pidof', ['multipathd'])).code === 0;
-  await stopMultipathd();
-  return async () => {
-    if (ran) await startMultipathd();
-  };
 }
 
 export async function stopIscsid(): Promise<void> {

@@ -9,7 +9,7 @@ import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { faultyPortal } from '../guest/portal-faults.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, pauseMultipathd, startMultipathd, stopMultipathd, virsh } from '../guest/services.js';
+import { libvirtdUp, startMultipathd, stopMultipathd, virsh } from '../guest/services.js';
 import { sessionStates } from '../guest/session-states.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
@@ -23,7 +23,6 @@ let target: LioTarget;
 let onePath: object;
 let fourPaths: object;
 let guest: Domain;
-let resumeMultipathd: () => Promise<void>;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'extend', sizeMiB: 64 });
@@ -34,7 +33,6 @@ before(async () => {
   });
   onePath = connectionInfo(volume, target, 2, [TCP_ADDRESSES[0]]);
   fourPaths = connectionInfo(volume, target, 2, TCP_ADDRESSES);
-  resumeMultipathd = await pauseMultipathd(); // it would put a map over the one path
   await libvirtdUp();
   guest = await Domain.start({ name: 'extend' });
 });
@@ -44,7 +42,6 @@ after(async () => {
   await guest.stop();
   target.remove();
   await volume.remove();
-  await resumeMultipathd();
 });
 
 const mib = (size: number): bigint => BigInt(size * MIB);

@@ -11,7 +11,7 @@ import { LioVolume } from '../guest/lio-volume.js';
 import { verifyLuks, writeLuks } from '../guest/luks-image.js';
 import { faultyPortal } from '../guest/portal-faults.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, pauseMultipathd, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
 import { sessionStates } from '../guest/session-states.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
@@ -46,7 +46,6 @@ before(async () => {
   undo.unshift(() => {
     target.remove();
   });
-  undo.unshift(await pauseMultipathd()); // it would put a map over the one path
   await libvirtdUp();
   guest = await LinuxDomain.boot('linux-guest', 900_000);
   undo.unshift(() => guest.stop());

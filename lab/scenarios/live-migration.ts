@@ -21,7 +21,7 @@ import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
 import { LioVolume } from '../guest/lio-volume.js';
 import { after, before, test } from '../guest/scenario.js';
 import { SecondLibvirt } from '../guest/second-libvirt.js';
-import { libvirtdUp, pauseMultipathd, virsh } from '../guest/services.js';
+import { libvirtdUp, virsh } from '../guest/services.js';
 import { type LabDriver, volumeDriver } from '../guest/volume-driver.js';
 
 /**
@@ -44,12 +44,10 @@ let second: SecondLibvirt;
 let source: LabDriver;
 let destination: LabDriver;
 let guest: Domain;
-let resumeMultipathd: () => Promise<void>;
 let onSource: readonly object[];
 let onDestination: readonly object[];
 
 before(async () => {
-  resumeMultipathd = await pauseMultipathd(); // it would put one map over the disks of both "hosts"
   [plain, encrypted, other] = await Promise.all([
     LioVolume.create({ name: 'migration-plain' }),
     LioVolume.create({ name: 'migration-encrypted' }),
@@ -93,7 +91,6 @@ after(async () => {
   await second[Symbol.asyncDispose]();
   for (const target of targets) target.remove();
   for (const volume of [plain, encrypted, other]) await volume.remove();
-  await resumeMultipathd();
 });
 
 test('a migration that fails leaves the guest its volumes on the source, and cancelMigration() leaves nothing on the destination', async () => {

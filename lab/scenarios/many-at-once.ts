@@ -12,7 +12,7 @@ import { osBrickAtOnce } from '../guest/os-brick.js';
 import { requireNothingLeft } from '../guest/require-nothing-left.js';
 import { readResidue, type Residue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, pauseMultipathd, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
 /** A host that boots starts all of its guests at once: as many volumes, each of a target of its own. */
@@ -25,10 +25,8 @@ interface Storage {
 const storage: Storage[] = [];
 const guests: Domain[] = [];
 let clean: Residue;
-let resume: (() => Promise<void>) | undefined;
 
 before(async () => {
-  resume = await pauseMultipathd();
   for (let n = 0; n < MOST; n++) {
     const volume = await LioVolume.create({ name: `many-${n}`, sizeMiB: 8 });
     const target = new LioTarget({
@@ -49,7 +47,6 @@ after(async () => {
     target.remove();
     await volume.remove();
   }
-  await resume?.();
 });
 
 type Info = ReturnType<typeof connectionInfo> & { readonly data: object };

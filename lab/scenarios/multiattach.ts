@@ -8,7 +8,7 @@ import { LioVolume } from '../guest/lio-volume.js';
 import { requireNothingLeft } from '../guest/require-nothing-left.js';
 import { readResidue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, pauseMultipathd, startMultipathd, stopMultipathd } from '../guest/services.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
 /** Two guests of one host share a volume: each reads what the other writes, and the last one out takes it away. */
@@ -20,7 +20,6 @@ let volume: LioVolume;
 let target: LioTarget;
 let one: Domain;
 let other: Domain;
-let resumeMultipathd: () => Promise<void>;
 
 before(async () => {
   volume = await LioVolume.create({ name: 'multiattach' });
@@ -29,7 +28,6 @@ before(async () => {
     luns: { [LUN]: volume },
     portals: TCP_ADDRESSES.slice(0, 2).map((address) => ({ address })),
   });
-  resumeMultipathd = await pauseMultipathd(); // it could put a map over the one path
   await libvirtdUp();
   one = await Domain.start({ name: 'multiattach-one' });
   other = await Domain.start({ name: 'multiattach-other', persistent: true });
@@ -40,7 +38,6 @@ after(async () => {
   await other.stop();
   target.remove();
   await volume.remove();
-  await resumeMultipathd();
 });
 
 const ONE = { kind: 'name', name: 'multiattach-one' } as const;

@@ -10,7 +10,6 @@ import { LioVolume } from '../guest/lio-volume.js';
 import { requireNothingLeft } from '../guest/require-nothing-left.js';
 import { readResidue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
-import { pauseMultipathd } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 import { waitFor } from '../guest/wait-for.js';
 
@@ -35,10 +34,8 @@ const SPELLINGS = [
 const given = readFileSync(HOSTS, 'utf8');
 let volume: LioVolume;
 let other: LioVolume;
-let resumeMultipathd: () => Promise<void>;
 
 before(async () => {
-  resumeMultipathd = await pauseMultipathd();
   volume = await LioVolume.create({ name: 'other-hands', sizeMiB: 8 });
   volume.write(0, Buffer.alloc(LENGTH, 'the volume '));
   other = await LioVolume.create({ name: 'other-hands-2', sizeMiB: 8 });
@@ -51,7 +48,6 @@ after(async () => {
   writeFileSync(HOSTS, given);
   await volume.remove();
   await other.remove();
-  await resumeMultipathd();
 });
 
 function target(): LioTarget {

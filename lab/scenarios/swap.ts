@@ -14,7 +14,7 @@ import { LioVolume } from '../guest/lio-volume.js';
 import { requireNothingLeft } from '../guest/require-nothing-left.js';
 import { readResidue, type Residue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, pauseMultipathd, virsh } from '../guest/services.js';
+import { libvirtdUp, virsh } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
 /**
@@ -38,7 +38,6 @@ interface Exported {
 let guest: Domain;
 let domain: { readonly kind: 'name'; readonly name: string };
 let clean: Residue;
-let resumeMultipathd: () => Promise<void>;
 const exported = new Map<string, Exported>();
 
 async function publish(
@@ -62,7 +61,6 @@ function at(name: string): Exported {
 }
 
 before(async () => {
-  resumeMultipathd = await pauseMultipathd(); // it would put a map over the one path
   await libvirtdUp();
   await publish('old');
   await publish('new');
@@ -79,7 +77,6 @@ after(async () => {
     target.remove();
     await volume.remove();
   }
-  await resumeMultipathd();
 });
 
 async function disk(which: 'live' | 'config'): Promise<GuestDisk | undefined> {

@@ -9,7 +9,6 @@ import { faultyPortal } from '../guest/portal-faults.js';
 import { requireNothingLeft } from '../guest/require-nothing-left.js';
 import { readResidue } from '../guest/residue.js';
 import { after, before, test } from '../guest/scenario.js';
-import { pauseMultipathd } from '../guest/services.js';
 import { volumeDriver } from '../guest/volume-driver.js';
 
 /** Every way in which a storage service may say where a volume is, against a real target. */
@@ -22,10 +21,8 @@ const LUNS = { one: 1, beyond: 300, sam2: 0x4000 + 301, flat: 0x4000 + 5 } as co
 type Name = keyof typeof LUNS;
 const volumes = new Map<Name, LioVolume>();
 const given = readFileSync(HOSTS, 'utf8');
-let resumeMultipathd: () => Promise<void>;
 
 before(async () => {
-  resumeMultipathd = await pauseMultipathd(); // it would put a map over the one path
   for (const name of Object.keys(LUNS) as Name[]) {
     const volume = await LioVolume.create({ name: `target-forms-${name}`, sizeMiB: 8 });
     volume.write(0, bytesOf(name));
@@ -39,7 +36,6 @@ after(async () => {
   await run('ip', ['address', 'delete', `${IPV6}/64`, 'dev', 'portals']);
   writeFileSync(HOSTS, given);
   for (const volume of volumes.values()) await volume.remove();
-  await resumeMultipathd();
 });
 
 /** What a volume begins with. */
