@@ -25,7 +25,7 @@ export default tseslint.config(
   {
     files: [
       'src/driver/libvirt-volume-driver.ts',
-      'src/driver/volume-connector.ts',
+      'src/volume/volume-connector.ts',
       'src/driver/volume-swapper.ts',
       'src/initiator/open-iscsi-initiator.ts',
     ],

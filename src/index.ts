@@ -2,24 +2,23 @@ export { volumeDriverModule, type ConfigurationSource } from './module.js';
 export { TOKENS } from './tokens.js';
 export type {
   AttachedVolume,
-  DisconnectOptions,
   ExtendedVolume,
   ExtendOptions,
-  ReleasedVolume,
   SwapOptions,
   SwappedVolume,
   SwapProgress,
   VolumeDriver,
 } from './driver/volume-driver.js';
+export type { DisconnectOptions, ReleasedVolume } from './volume/released-volume.js';
 export type { AttachOptions } from './driver/attach-options.js';
 export type { MigratingVolume } from './driver/migrating-volume.js';
 export type { ArrivedVolume, MigrationHooks } from './driver/migration-hooks.js';
-export type { ConnectedPath, ConnectedVolume, TransportChoice } from './driver/connected-volume.js';
+export type { ConnectedPath, ConnectedVolume, TransportChoice } from './volume/connected-volume.js';
 export { LibvirtVolumeDriver, type DriverParts } from './driver/libvirt-volume-driver.js';
 export { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
 export { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
-export type { ConnectorProperties } from './driver/connector-properties.js';
-export { type ConnectorRequest, HostConnector, type HostConnectorParts } from './driver/host-connector.js';
+export type { ConnectorProperties } from './connector/connector-properties.js';
+export { type ConnectorRequest, HostConnector, type HostConnectorParts } from './connector/host-connector.js';
 export { driverFor } from './driver/driver-for.js';
 export type { BlockDevice, MultipathMap, ScsiDisk } from './device/block-device.js';
 export type { VolumeOptions } from './config/options.js';
@@ -40,7 +39,7 @@ export type { HostIdentity } from './host/host-identity.js';
 export type { NetAddress, NetAddresses } from './host/net-addresses.js';
 export type { Locks } from './host/locks.js';
 export type { ProcessIdentity, Processes } from './host/processes.js';
-export { type DiskReplacement, type DiskSource, migrationXml } from './libvirt/migration-xml.js';
+export { type DiskReplacement, type DiskSource, migrationXml } from './guest/migration-xml.js';
 export { formatDomainRef, parseDomainRef } from './libvirt/libvirt.js';
 export type {
   BlockJob,
@@ -52,9 +51,9 @@ export type {
   ListedDomain,
   SecretUsage,
 } from './libvirt/libvirt.js';
-export type { DatabaseLocation, LocationProof } from './iface/database-location.js';
-export { type DatabaseParts, type Draft, OpenIscsiDatabase } from './iface/open-iscsi-database.js';
-export { TRANSPORTS, type Transport } from './iface/transport.js';
+export type { DatabaseLocation, LocationProof } from './database/database-location.js';
+export { type DatabaseParts, type Draft, OpenIscsiDatabase } from './database/open-iscsi-database.js';
+export { TRANSPORTS, type Transport } from './hardware/transport.js';
 export type { Doctor } from './doctor/doctor.js';
 export type { Finding, FindingCode, Severity } from './doctor/finding.js';
-export type { IfaceReport, IfaceReports } from './iface/iface-report.js';
+export type { IfaceReport, IfaceReports } from './preflight/iface-report.js';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
-import { parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
+import type { GuestDisk } from '../../src/guest/guest-disk.js';
+import { parseGuestDisks } from '../../src/guest/parse-guest-disks.js';
 import { virsh } from './services.js';
 
 export interface DomainOptions {

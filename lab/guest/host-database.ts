@@ -4,7 +4,7 @@ import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import { FlockLocks } from '../../src/host/node/flock-locks.js';
 import { SYSTEM_PROCESSES } from '../../src/host/node/system-processes.js';
 import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
-import { OpenIscsiDatabase } from '../../src/iface/open-iscsi-database.js';
+import { OpenIscsiDatabase } from '../../src/database/open-iscsi-database.js';
 import { locateDatabase } from '../../src/initiator/locate-database.js';
 
 const [files, commands] = [new NodeFileSystem(), new ExecaCommandRunner({ logger: SILENT })];

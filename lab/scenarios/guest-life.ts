@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { realpathSync } from 'node:fs';
 import { isVolumeError, type VolumeErrorCode, type VolumeError } from '../../src/base/volume-error.js';
-import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
+import type { GuestDisk } from '../../src/guest/guest-disk.js';
 import { tryRun } from '../guest/commands.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { Domain } from '../guest/domain.js';

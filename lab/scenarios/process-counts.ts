@@ -105,7 +105,7 @@ for (const [iface, address] of [
 /**
  * What is asked of multipathd is a process each where Node cannot reach its socket: when a map goes "del map" and "show
  * paths", and reminders of a new disk, of which a host that is slow with its uevents sees more: after 0.5 s, 2 s, 6.5 s
- * and 20 s (src/device/multipath-maps.ts), and one of a disk that came later.
+ * and 20 s (src/device/multipath/multipath-maps.ts), and one of a disk that came later.
  */
 const asksWithin = (ms: number): number =>
   ASKS_BY_SOCKET ? 0 : Math.max(2, 1 + [500, 2_000, 6_500, 20_000, 60_500].filter((reminder) => reminder < ms).length);

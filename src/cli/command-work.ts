@@ -1,7 +1,7 @@
 import type { Doctor } from '../doctor/doctor.js';
 import type { VolumeDriver } from '../driver/volume-driver.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
-import type { IfaceReports } from '../iface/iface-report.js';
+import type { IfaceReports } from '../preflight/iface-report.js';
 import type { IfaceGenerator } from '../initiator/iface-generator.js';
 
 /** What a command has to say: a document for programs and lines for people, the same facts in both. */

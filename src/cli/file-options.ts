@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { DisconnectOptions } from '../driver/volume-driver.js';
+import type { DisconnectOptions } from '../volume/released-volume.js';
 
 /** `--connection-info FILE`, which most commands need. */
 export function connectionInfoOption(): Option {

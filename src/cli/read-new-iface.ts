@@ -3,7 +3,7 @@ import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import { isStandardName } from '../connection/target-name.js';
 import type { NewIface } from '../iface/name-iface.js';
-import { isTransport, type Transport, TRANSPORTS } from '../iface/transport.js';
+import { isTransport, type Transport, TRANSPORTS } from '../hardware/transport.js';
 
 /** The options of `ifaces create`, as they were typed. */
 export interface GivenIface {

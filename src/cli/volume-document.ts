@@ -1,5 +1,5 @@
 import { formatPortal } from '../connection/portal.js';
-import type { ConnectedPath, ConnectedVolume } from '../driver/connected-volume.js';
+import type { ConnectedPath, ConnectedVolume } from '../volume/connected-volume.js';
 
 /** What `connect --json` prints: the form is fixed, docs/command-line.md shows it. */
 export interface VolumeDocument {

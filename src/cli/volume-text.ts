@@ -1,5 +1,5 @@
 import { formatPortal } from '../connection/portal.js';
-import type { ConnectedVolume } from '../driver/connected-volume.js';
+import type { ConnectedVolume } from '../volume/connected-volume.js';
 import { alignedTable } from './aligned-table.js';
 import { formatSize } from './format-size.js';
 

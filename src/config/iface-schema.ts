@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { isIP } from '../base/ip-address.js';
 import { parseIfaceName } from '../iface/iface-name.js';
-import { TRANSPORTS } from '../iface/transport.js';
+import { TRANSPORTS } from '../hardware/transport.js';
 
 const IP_ADDRESS = 'expected an IP address';
 const MAC = 'expected a MAC address such as 00:07:43:12:34:56';

@@ -3,8 +3,8 @@ import { portalOperand, recordedPortal } from '../connection/recorded-portal.js'
 import { parseTargetName } from '../connection/target-name.js';
 import type { FileSystem } from '../host/file-system.js';
 import { parseIfaceName } from '../iface/iface-name.js';
-import { readRecordText } from '../iface/read-record-text.js';
-import { type OddLine, readRecord as parsed, type RecordValues } from '../iface/record-text.js';
+import { readRecordText } from '../database/read-record-text.js';
+import { type OddLine, readRecord as parsed, type RecordValues } from '../database/record-text.js';
 import { mapLimited } from './map-limited.js';
 
 /**

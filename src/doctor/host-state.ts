@@ -1,12 +1,12 @@
 import type { VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { FileKind } from '../host/file-system.js';
-import type { DatabaseLocation } from '../iface/database-location.js';
-import type { LockOwner } from '../iface/database-lock.js';
-import type { Hardware } from '../iface/hardware.js';
+import type { DatabaseLocation } from '../database/database-location.js';
+import type { LockOwner } from '../database/database-lock.js';
+import type { Hardware } from '../hardware/hardware.js';
 import type { BrokenIface, IfaceFiles } from '../iface/read-ifaces.js';
-import type { OddLine } from '../iface/record-text.js';
-import type { ReversePath } from '../iface/read-reverse-path.js';
+import type { OddLine } from '../database/record-text.js';
+import type { ReversePath } from '../hardware/read-reverse-path.js';
 import type { ResolvedIface } from '../iface/resolve-iface.js';
 import type { AllSessions } from '../initiator/read-sessions.js';
 import type { DatabaseRecord } from './database-records.js';

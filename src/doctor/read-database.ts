@@ -1,6 +1,6 @@
 import type { VolumeError } from '../base/volume-error.js';
 import type { FileSystem } from '../host/file-system.js';
-import { type DatabaseLocation, KNOWN_ROOTS } from '../iface/database-location.js';
+import { type DatabaseLocation, KNOWN_ROOTS } from '../database/database-location.js';
 import { proveLocation } from '../initiator/locate-database.js';
 import { databasePaths } from './database-records.js';
 import type { DatabaseState, RecordsElsewhere } from './host-state.js';

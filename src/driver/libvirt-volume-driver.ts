@@ -11,49 +11,48 @@ import type {
 } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { BlockDevice } from '../device/block-device.js';
-import { VolumeNotes } from '../device/volume-notes.js';
+import { VolumeNotes } from '../volume/volume-notes.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
 import { requireDescribable } from '../disk/require-describable.js';
 import { requireGuestSerial } from '../disk/require-guest-serial.js';
 import type { IfaceSelector } from '../iface/iface-selector.js';
-import type { Hardware } from '../iface/hardware.js';
-import { readHardware } from '../iface/read-hardware.js';
+import type { Hardware } from '../hardware/hardware.js';
+import { readHardware } from '../hardware/read-hardware.js';
 import { readIfaces } from '../iface/read-ifaces.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
-import { type DiskMatch, findGuestDisk } from '../libvirt/guest-disk.js';
+import { type DiskMatch, findGuestDisk } from '../guest/guest-disk.js';
 import type { Domain, DomainRef } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
-import type { ConnectedVolume } from './connected-volume.js';
+import type { ConnectedVolume } from '../volume/connected-volume.js';
 import type { DriverParts } from './driver-parts.js';
-import { refuseColdPlugOnly, refuseEncryptedGrowth } from './guest-refusals.js';
-import { guestSourceOf } from './guest-source.js';
-import { type IfacePlan, ifaceNamesOf, planIfaces } from './iface-plan.js';
+import { refuseColdPlugOnly, refuseEncryptedGrowth } from '../guest/guest-refusals.js';
+import { guestSourceOf } from '../guest/guest-source.js';
+import { type IfacePlan, ifaceNamesOf, planIfaces } from '../preflight/iface-plan.js';
 import type { MigratingVolume } from './migrating-volume.js';
 import type { ArrivedVolume } from './migration-hooks.js';
-import { noted, targetsOf } from './noted.js';
+import { noted, targetsOf } from '../volume/noted.js';
 import { readPassphrase } from './read-passphrase.js';
-import { requireFindable } from './require-findable.js';
+import { requireFindable } from '../volume/require-findable.js';
 import { requireSwappable } from './require-swappable.js';
-import { sourcePathsOf } from './source-paths.js';
-import { UndoLog } from './undo-log.js';
-import { type OpenedVolume, VolumeConnector } from './volume-connector.js';
+import { sourcePathsOf } from '../volume/source-paths.js';
+import { UndoLog } from '../volume/undo-log.js';
+import { type OpenedVolume, VolumeConnector } from '../volume/volume-connector.js';
 import type {
   AttachedVolume,
-  DisconnectOptions,
   ExtendedVolume,
   ExtendOptions,
-  ReleasedVolume,
   SwapOptions,
   SwappedVolume,
   VolumeDriver,
 } from './volume-driver.js';
-import { VolumeExtender } from './volume-extender.js';
-import { VolumeInGuest } from './volume-in-guest.js';
+import type { DisconnectOptions, ReleasedVolume } from '../volume/released-volume.js';
+import { VolumeExtender } from '../volume/volume-extender.js';
+import { VolumeInGuest } from '../guest/volume-in-guest.js';
 import { type LeftGuest, VolumeMigration } from './volume-migration.js';
-import { VolumeReleaser } from './volume-releaser.js';
-import { VolumeSecrets } from './volume-secrets.js';
+import { VolumeReleaser } from '../volume/volume-releaser.js';
+import { VolumeSecrets } from '../guest/volume-secrets.js';
 import { VolumeSwapper } from './volume-swapper.js';
 
 export type { DriverParts } from './driver-parts.js';

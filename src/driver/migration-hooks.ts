@@ -1,9 +1,9 @@
-import type { DiskReplacement } from '../libvirt/migration-xml.js';
+import type { DiskReplacement } from '../guest/migration-xml.js';
 import type { DomainRef } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
-import type { ConnectedVolume } from './connected-volume.js';
+import type { ConnectedVolume } from '../volume/connected-volume.js';
 import type { MigratingVolume } from './migrating-volume.js';
-import type { ReleasedVolume } from './volume-driver.js';
+import type { ReleasedVolume } from '../volume/released-volume.js';
 
 /** What connectForMigration() gives: the volume on the destination, and what becomes of the guest's disk. */
 export interface ArrivedVolume {

@@ -2,22 +2,14 @@ import type { DriverVolumeType } from '../connection/iscsi-connection.js';
 import type { BlockDevice } from '../device/block-device.js';
 import type { DomainRef } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
-import type { ConnectedVolume } from './connected-volume.js';
+import type { ConnectedVolume } from '../volume/connected-volume.js';
+import type { DisconnectOptions, ReleasedVolume } from '../volume/released-volume.js';
 import type { MigrationHooks } from './migration-hooks.js';
 
 /** Where a volume stands in a guest once attach() is done. */
 export interface AttachedVolume {
   readonly volume: ConnectedVolume;
   readonly diskXml: string;
-}
-
-/** What detach() or disconnect() found and did. */
-export interface ReleasedVolume {
-  /**
-   * False when there was nothing to take away: it was not in the guest, and not on this host or there for other guests.
-   */
-  readonly found: boolean;
-  readonly warnings: readonly string[];
 }
 
 /** What extend() found and did. */
@@ -61,17 +53,6 @@ export interface SwappedVolume {
   /** False: the old volume is still on this host, and a warning says why. */
   readonly oldReleased: boolean;
   readonly warnings: readonly string[];
-}
-
-export interface DisconnectOptions {
-  /** Goes on past each failure and reports all of them in the end. Data that was not written out may be lost. */
-  readonly force?: boolean;
-  /**
-   * The volume that must be there, as connect() said (`device.wwid`). When anything of the connection is another one,
-   * nothing is touched, in the guest neither: `DEVICE_MISMATCH`, by force too. It makes a connection_info of another
-   * host harmless, and one whose LUN the storage has given to another volume since.
-   */
-  readonly wwid?: string;
 }
 
 /**

@@ -5,22 +5,22 @@ import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { BlockDevice } from '../device/block-device.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { ResolvedConnection } from '../initiator/resolve-connection.js';
-import { type DiskMatch, findGuestDisk, type GuestDisk } from '../libvirt/guest-disk.js';
-import type { GuestDisks } from '../libvirt/guest-disks.js';
+import { type DiskMatch, findGuestDisk, type GuestDisk } from '../guest/guest-disk.js';
+import type { GuestDisks } from '../guest/guest-disks.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
-import type { ConnectedVolume } from './connected-volume.js';
-import { diskMatch } from './disk-match.js';
-import type { GuestSource } from './guest-source.js';
-import type { IfacePlan } from './iface-plan.js';
+import type { ConnectedVolume } from '../volume/connected-volume.js';
+import { diskMatch } from '../guest/disk-match.js';
+import type { GuestSource } from '../guest/guest-source.js';
+import type { IfacePlan } from '../preflight/iface-plan.js';
 import { type MigratingVolume, readMigratingVolume } from './migrating-volume.js';
 import type { ArrivedVolume, MigrationHooks } from './migration-hooks.js';
 import { readPassphrase } from './read-passphrase.js';
-import { UNDO_MS, UndoLog } from './undo-log.js';
-import { sourcePathsOf } from './source-paths.js';
-import type { OpenedVolume } from './volume-connector.js';
-import type { DisconnectOptions, ReleasedVolume } from './volume-driver.js';
-import type { VolumeSecrets } from './volume-secrets.js';
+import { UNDO_MS, UndoLog } from '../volume/undo-log.js';
+import { sourcePathsOf } from '../volume/source-paths.js';
+import type { OpenedVolume } from '../volume/volume-connector.js';
+import type { DisconnectOptions, ReleasedVolume } from '../volume/released-volume.js';
+import type { VolumeSecrets } from '../guest/volume-secrets.js';
 
 /** What the driver does on a host for every call. */
 export interface HostSteps {

@@ -7,17 +7,18 @@ import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { BlockDevice } from '../device/block-device.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
-import { DiskMover } from '../libvirt/disk-mover.js';
-import { findLiveDisk, type GuestDisk } from '../libvirt/guest-disk.js';
-import type { GuestDisks } from '../libvirt/guest-disks.js';
+import { DiskMover } from '../guest/disk-mover.js';
+import { findLiveDisk, type GuestDisk } from '../guest/guest-disk.js';
+import type { GuestDisks } from '../guest/guest-disks.js';
 import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
-import type { ConnectedVolume } from './connected-volume.js';
-import { aliasOf } from './disk-match.js';
-import type { GuestSource } from './guest-source.js';
-import { sourcePathsOf } from './source-paths.js';
-import type { OpenedVolume } from './volume-connector.js';
-import type { ReleasedVolume, SwapProgress, SwappedVolume } from './volume-driver.js';
-import type { VolumeInGuest } from './volume-in-guest.js';
+import type { ConnectedVolume } from '../volume/connected-volume.js';
+import { aliasOf } from '../guest/disk-match.js';
+import type { GuestSource } from '../guest/guest-source.js';
+import { sourcePathsOf } from '../volume/source-paths.js';
+import type { OpenedVolume } from '../volume/volume-connector.js';
+import type { SwapProgress, SwappedVolume } from './volume-driver.js';
+import type { ReleasedVolume } from '../volume/released-volume.js';
+import type { VolumeInGuest } from '../guest/volume-in-guest.js';
 
 export interface SwapperParts {
   readonly libvirt: Libvirt;

@@ -1,4 +1,4 @@
-import type { IscsiHost } from './hardware.js';
+import type { IscsiHost } from '../hardware/hardware.js';
 import type { Iface } from './iface.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Iface } from './iface.js';
 import type { IfaceEntry } from './parse-iface-list.js';
-import { valueOf } from './record-text.js';
+import { valueOf } from '../database/record-text.js';
 
 /** An iface as a line of `iscsiadm -m iface` shows it. */
 export function ifaceEntry({ name, transport, hwaddress, ipaddress, netIfacename, values }: Iface): IfaceEntry {

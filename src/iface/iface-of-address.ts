@@ -1,10 +1,10 @@
 import { canonicalAddress, isIP } from '../base/ip-address.js';
 import { VolumeError } from '../base/volume-error.js';
-import type { Hardware, IscsiHost, NetDevice } from './hardware.js';
+import type { Hardware, IscsiHost, NetDevice } from '../hardware/hardware.js';
 import type { Iface } from './iface.js';
 import type { NewIface } from './name-iface.js';
-import { TRANSPORT_FACTS, transportOfNetDriver } from './transport-facts.js';
-import { isTransport, type Transport } from './transport.js';
+import { TRANSPORT_FACTS, transportOfNetDriver } from '../hardware/transport-facts.js';
+import { isTransport, type Transport } from '../hardware/transport.js';
 
 /** An iface for a source address: a record that is there, or the values of one that is to be made. */
 export type IfaceChoice = (

@@ -1,5 +1,5 @@
 import type { IfaceName } from './iface-name.js';
-import type { Transport } from './transport.js';
+import type { Transport } from '../hardware/transport.js';
 
 /** How the config file says which iface is meant. */
 export type IfaceSelector =

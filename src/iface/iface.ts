@@ -1,6 +1,6 @@
 import { DEFAULT_IFACE, ISER_IFACE, type IfaceName } from './iface-name.js';
-import type { RecordValues } from './record-text.js';
-import type { Transport } from './transport.js';
+import type { RecordValues } from '../database/record-text.js';
+import type { Transport } from '../hardware/transport.js';
 
 /** One iface record of open-iscsi: which transport, over which hardware, from which address. */
 export interface Iface {

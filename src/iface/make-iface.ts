@@ -4,9 +4,16 @@ import type { FileSystem } from '../host/file-system.js';
 import type { Iface } from './iface.js';
 import type { IfaceName } from './iface-name.js';
 import { deleteIfaceCommand } from './iface-remedies.js';
-import type { OpenIscsiDatabase } from './open-iscsi-database.js';
-import { readRecordText } from './read-record-text.js';
-import { formatRecord, isOurs, isUnset, OWNER_COMMENT, parseRecord, type RecordValues } from './record-text.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
+import { readRecordText } from '../database/read-record-text.js';
+import {
+  formatRecord,
+  isOurs,
+  isUnset,
+  OWNER_COMMENT,
+  parseRecord,
+  type RecordValues,
+} from '../database/record-text.js';
 
 /** The keys that bind a session; a record may have others that open-iscsi added when it rewrote it. */
 const DECIDING = [

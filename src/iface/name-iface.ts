@@ -1,7 +1,7 @@
 import { hashOf } from '../base/hash-of.js';
 import type { Iface } from './iface.js';
 import { type IfaceName, parseIfaceName } from './iface-name.js';
-import type { Transport } from './transport.js';
+import type { Transport } from '../hardware/transport.js';
 
 /** What decides over an iface record of our own. */
 export interface NewIface {

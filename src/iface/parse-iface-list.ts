@@ -1,6 +1,6 @@
 import { quoted } from '../base/quoted.js';
 import { canonicalAddress } from '../base/ip-address.js';
-import { isUnset } from './record-text.js';
+import { isUnset } from '../database/record-text.js';
 
 /** One line of `iscsiadm -m iface`. The transport may be one that this library does not know. */
 export interface IfaceEntry {

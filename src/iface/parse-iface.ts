@@ -2,8 +2,8 @@ import { quoted } from '../base/quoted.js';
 import { canonicalAddress } from '../base/ip-address.js';
 import type { Iface } from './iface.js';
 import { parseIfaceName } from './iface-name.js';
-import { type RecordValues, parseRecord, valueOf } from './record-text.js';
-import { isTransport, TRANSPORTS } from './transport.js';
+import { type RecordValues, parseRecord, valueOf } from '../database/record-text.js';
+import { isTransport, TRANSPORTS } from '../hardware/transport.js';
 
 /**
  * Reads an iface record file.

@@ -1,4 +1,4 @@
-import type { Hardware } from './hardware.js';
+import type { Hardware } from '../hardware/hardware.js';
 import type { Iface } from './iface.js';
 import { ifaceOfAddress } from './iface-of-address.js';
 import type { IfaceSelector } from './iface-selector.js';

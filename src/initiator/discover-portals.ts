@@ -8,7 +8,7 @@ import type { Clock } from '../host/clock.js';
 import type { CommandResult, CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { HostNames } from '../host/host-names.js';
-import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import { DiscoveryDatabase } from './discovery-database.js';
 import { newDiscoveryRecord } from './discovery-record.js';

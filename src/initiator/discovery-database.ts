@@ -5,8 +5,8 @@ import type { Portal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { IfaceName } from '../iface/iface-name.js';
-import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
-import { formatRecord, OWNER_COMMENT, type RecordValues } from '../iface/record-text.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
+import { formatRecord, OWNER_COMMENT, type RecordValues } from '../database/record-text.js';
 
 /** Which discovery a record is for. Two at once may differ in any of these. */
 export interface DiscoveryKey {

@@ -1,7 +1,7 @@
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import type { Portal } from '../connection/portal.js';
-import { keyType } from '../iface/record-keys.js';
-import type { RecordValues } from '../iface/record-text.js';
+import { keyType } from '../database/record-keys.js';
+import type { RecordValues } from '../database/record-text.js';
 
 export interface DiscoverySettings {
   readonly loginTimeoutSeconds: number;

@@ -3,7 +3,7 @@ import type { CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import { compareIfaceList, type IfaceDifference } from '../iface/compare-iface-list.js';
 import { type IfaceEntry, parseIfaceList } from '../iface/parse-iface-list.js';
-import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import { readIfaces } from '../iface/read-ifaces.js';
 import { listIfacesCommand } from './iscsiadm-commands.js';
 

@@ -1,6 +1,6 @@
 import type { FileSystem } from '../host/file-system.js';
-import { readRecordText } from '../iface/read-record-text.js';
-import { parseRecord, type RecordValues } from '../iface/record-text.js';
+import { readRecordText } from '../database/read-record-text.js';
+import { parseRecord, type RecordValues } from '../database/record-text.js';
 
 /**
  * open-iscsi's own configuration: its defaults for new records (`node.`, `discovery.`), and what iscsid itself goes by

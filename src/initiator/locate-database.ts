@@ -1,7 +1,7 @@
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
-import { type DatabaseLocation, DEFAULT_LOCK_FOLDER, locationIn, rootIn } from '../iface/database-location.js';
+import { type DatabaseLocation, DEFAULT_LOCK_FOLDER, locationIn, rootIn } from '../database/database-location.js';
 import { askForRecordCommand } from './iscsiadm-commands.js';
 
 /** Longer than the 30 s that open-iscsi itself waits for its database (usr/idbm.c, idbm_lock). */

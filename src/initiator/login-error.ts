@@ -1,6 +1,6 @@
 import { VolumeError, type VolumeErrorCode } from '../base/volume-error.js';
 import { formatPortal } from '../connection/portal.js';
-import { KNOWN_ROOTS } from '../iface/database-location.js';
+import { KNOWN_ROOTS } from '../database/database-location.js';
 import type { CommandResult } from '../host/command.js';
 import { loginFailure } from './iscsiadm-exit.js';
 import type { Session, SessionKey } from './session.js';

@@ -5,10 +5,10 @@ import type { TargetName } from '../connection/target-name.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { Iface } from '../iface/iface.js';
 import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
-import { editRecord } from '../iface/edit-record.js';
-import type { Draft, OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
-import { readRecordText } from '../iface/read-record-text.js';
-import { formatRecord, isOurs, OWNER_COMMENT, parseRecord, type RecordValues } from '../iface/record-text.js';
+import { editRecord } from '../database/edit-record.js';
+import type { Draft, OpenIscsiDatabase } from '../database/open-iscsi-database.js';
+import { readRecordText } from '../database/read-record-text.js';
+import { formatRecord, isOurs, OWNER_COMMENT, parseRecord, type RecordValues } from '../database/record-text.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
 import {

@@ -12,8 +12,8 @@ import type { FileSystem } from '../host/file-system.js';
 import { until } from '../host/until.js';
 import type { Iface } from '../iface/iface.js';
 import type { IfaceName } from '../iface/iface-name.js';
-import { describeProof } from '../iface/database-location.js';
-import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
+import { describeProof } from '../database/database-location.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { failedPortals, ISCSIADM_EXIT } from './iscsiadm-exit.js';
 import {

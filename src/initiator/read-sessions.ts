@@ -5,7 +5,7 @@ import { recordedPortal } from '../connection/recorded-portal.js';
 import { parseTargetName } from '../connection/target-name.js';
 import type { FileSystem } from '../host/file-system.js';
 import { parseIfaceName } from '../iface/iface-name.js';
-import { isTransport, type Transport } from '../iface/transport.js';
+import { isTransport, type Transport } from '../hardware/transport.js';
 import type { ForeignSession, Session, SessionId } from './session.js';
 
 const SESSIONS = '/sys/class/iscsi_session';

@@ -3,8 +3,8 @@ import { type Portal, samePortal } from '../connection/portal.js';
 import { parsePortalFolder, recordedPortal } from '../connection/recorded-portal.js';
 import type { TargetName } from '../connection/target-name.js';
 import type { FileSystem } from '../host/file-system.js';
-import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
-import { OWNER_COMMENT } from '../iface/record-text.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
+import { OWNER_COMMENT } from '../database/record-text.js';
 import { portalComment } from './portal-comment.js';
 
 export interface RecordedPortalsParts {

@@ -8,7 +8,7 @@ import type { ListedPath, TargetPath } from '../connection/target-path.js';
 import { withoutRepeats } from '../connection/without-repeats.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { HostNames } from '../host/host-names.js';
-import type { OpenIscsiDatabase } from '../iface/open-iscsi-database.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import { recordedNames, recordedPortals } from './recorded-portals.js';
 
 export interface ResolverParts {

@@ -2,7 +2,7 @@ import type { Brand } from '../base/brand.js';
 import { type Portal, samePortal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
 import type { IfaceName } from '../iface/iface-name.js';
-import type { Transport } from '../iface/transport.js';
+import type { Transport } from '../hardware/transport.js';
 
 /** The kernel's number of a session. */
 export type SessionId = Brand<number, 'SessionId'>;

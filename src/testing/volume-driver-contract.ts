@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isVolumeError, type VolumeErrorCode } from '../base/volume-error.js';
-import type { ConnectedVolume } from '../driver/connected-volume.js';
+import type { ConnectedVolume } from '../volume/connected-volume.js';
 import type { PublishedVolume, VolumeWorld } from './volume-world.js';
 
 /** Any test framework with these two words: jest, vitest, node:test. */

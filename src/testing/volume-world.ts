@@ -1,5 +1,5 @@
 import type { VolumeDriver } from '../driver/volume-driver.js';
-import type { Transport } from '../iface/transport.js';
+import type { Transport } from '../hardware/transport.js';
 
 /** A volume that a storage service exports to this host, and what it would say about it. */
 export interface PublishedVolume {

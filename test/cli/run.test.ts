@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import type { IfaceReport } from '../../src/iface/iface-report.js';
+import type { IfaceReport } from '../../src/preflight/iface-report.js';
 import { FakeVolumeDriver } from '../fakes/fake-volume-driver.js';
 import { cli, type CliResult, VOLUME } from './cli-fixture.js';
 

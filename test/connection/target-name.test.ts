@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isStandardName, parseTargetName } from '../../src/connection/target-name.js';
-import { formatRecord, parseRecord } from '../../src/iface/record-text.js';
+import { formatRecord, parseRecord } from '../../src/database/record-text.js';
 
 describe('parseTargetName()', () => {
   test.each([

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { parseConfigText } from '../../src/config/parse-config-text.js';
-import { TRANSPORT_FACTS } from '../../src/iface/transport-facts.js';
-import { TRANSPORTS } from '../../src/iface/transport.js';
+import { TRANSPORT_FACTS } from '../../src/hardware/transport-facts.js';
+import { TRANSPORTS } from '../../src/hardware/transport.js';
 import { readPage } from './read-page.js';
 
 const page = readPage('docs/transports.md');
@@ -35,8 +35,9 @@ describe('docs/transports.md', () => {
 
   test('explains every code of UnusableCode in its table, with what mends it, and no other', () => {
     const [, union = ''] =
-      /export type UnusableCode =\n((?: {2}\| '\w+'(?:;)?\n)+)/.exec(readFileSync('src/iface/hardware.ts', 'utf8')) ??
-      [];
+      /export type UnusableCode =\n((?: {2}\| '\w+'(?:;)?\n)+)/.exec(
+        readFileSync('src/hardware/hardware.ts', 'utf8'),
+      ) ?? [];
     const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code]) => code ?? '');
     const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (.{10,}?) \| (.{10,}) \|$/gm)].map(([, code]) => code ?? '');
     expect(codes.length).toBeGreaterThan(10);
@@ -45,7 +46,7 @@ describe('docs/transports.md', () => {
 
   test('every command that mends, as the check gives it, is in the table', () => {
     const table = parts.get('What is checked before a login') ?? '';
-    const sources = ['src/iface/verify-iface.ts', 'src/iface/verify-path.ts']
+    const sources = ['src/preflight/verify-iface.ts', 'src/preflight/verify-path.ts']
       .map((file) => readFileSync(file, 'utf8'))
       .join('\n');
     const commands = [

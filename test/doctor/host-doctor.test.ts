@@ -12,11 +12,11 @@ import { FakeLibvirt } from '../fakes/fake-libvirt.js';
 import { knowCoreErrors } from '../host/core-errors.js';
 import { captured, CAPTURED_RELEASE } from '../initiator/captured.js';
 import { DoctorHost, ISCSID, says } from './doctor-host.js';
-import type { DatabaseLocation } from '../../src/iface/database-location.js';
+import type { DatabaseLocation } from '../../src/database/database-location.js';
 import { SYSTEM_PROCESSES } from '../../src/host/node/system-processes.js';
 import { FakeLocks } from '../fakes/fake-locks.js';
-import { ownName } from '../../src/iface/file-owner.js';
-import { OpenIscsiDatabase } from '../../src/iface/open-iscsi-database.js';
+import { ownName } from '../../src/database/file-owner.js';
+import { OpenIscsiDatabase } from '../../src/database/open-iscsi-database.js';
 import { locateDatabase } from '../../src/initiator/locate-database.js';
 import { OPEN_ISCSI_2_1_11 } from '../fakes/fake-release.js';
 

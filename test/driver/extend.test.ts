@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { DevicePath, MultipathMap, ScsiDisk } from '../../src/device/block-device.js';
-import { type MeasuredPath, planExtend } from '../../src/driver/plan-extend.js';
+import { type MeasuredPath, planExtend } from '../../src/volume/plan-extend.js';
 import type { Session } from '../../src/initiator/session.js';
 import { addTarget, dataChanged, infoFor, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
 import { commandsOf, failure, INFO as FOUR_PATHS, type MultipathWorld, openMultipathWorld } from './multipath-world.js';

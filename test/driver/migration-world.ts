@@ -2,7 +2,7 @@ import { Secret } from '../../src/base/secret.js';
 import type { AttachOptions } from '../../src/driver/attach-options.js';
 import type { MigratingVolume } from '../../src/driver/migrating-volume.js';
 import type { ArrivedVolume } from '../../src/driver/migration-hooks.js';
-import { migrationXml } from '../../src/libvirt/migration-xml.js';
+import { migrationXml } from '../../src/guest/migration-xml.js';
 import { FakeTarget, type FakePortal } from '../fakes/fake-target.js';
 import { dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
 import { OTHER_UNIT, TCP, UNIT } from './regression-world.js';

@@ -1,6 +1,6 @@
 import type { LogFields, Logger } from '../../src/base/logger.js';
 import { LinuxBlockDevices } from '../../src/device/linux-block-devices.js';
-import { MultipathMaps } from '../../src/device/multipath-maps.js';
+import { MultipathMaps } from '../../src/device/multipath/multipath-maps.js';
 import { LibvirtISCSIVolumeDriver } from '../../src/driver/libvirt-iscsi-volume-driver.js';
 import type { DriverParts } from '../../src/driver/libvirt-volume-driver.js';
 import type { VolumeEvent } from '../../src/events/volume-event.js';
@@ -8,7 +8,7 @@ import type { Command } from '../../src/host/command.js';
 import type { NetAddress } from '../../src/host/net-addresses.js';
 import { discoverPortals } from '../../src/initiator/discover-portals.js';
 import { OpenIscsiInitiator } from '../../src/initiator/open-iscsi-initiator.js';
-import { GuestDisks } from '../../src/libvirt/guest-disks.js';
+import { GuestDisks } from '../../src/guest/guest-disks.js';
 import { TOKENS } from '../../src/tokens.js';
 import { FakeTarget, type FakePortal } from '../fakes/fake-target.js';
 import { type FakeWorld, openFakeWorld } from '../fakes/fake-world.js';

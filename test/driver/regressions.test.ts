@@ -4,7 +4,7 @@ import { LibvirtISCSIVolumeDriver } from '../../src/driver/libvirt-iscsi-volume-
 import type { VolumeDriver } from '../../src/driver/volume-driver.js';
 import { parseIfaceName } from '../../src/iface/iface-name.js';
 import { parseIfaceList } from '../../src/iface/parse-iface-list.js';
-import { TRANSPORTS } from '../../src/iface/transport.js';
+import { TRANSPORTS } from '../../src/hardware/transport.js';
 import { CARDS } from '../iface/hardware/cards/index.js';
 import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
 import { captured } from '../initiator/captured.js';

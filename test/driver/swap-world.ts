@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import type { SwapProgress } from '../../src/driver/volume-driver.js';
-import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
+import type { GuestDisk } from '../../src/guest/guest-disk.js';
 import { type FakePortal, FakeTarget } from '../fakes/fake-target.js';
 import { openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 

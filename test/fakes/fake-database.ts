@@ -2,7 +2,7 @@ import { type Logger, SILENT } from '../../src/base/logger.js';
 import type { CommandRunner } from '../../src/host/command.js';
 import type { Locks } from '../../src/host/locks.js';
 import type { Processes } from '../../src/host/processes.js';
-import { OpenIscsiDatabase } from '../../src/iface/open-iscsi-database.js';
+import { OpenIscsiDatabase } from '../../src/database/open-iscsi-database.js';
 import { locateDatabase } from '../../src/initiator/locate-database.js';
 import type { FakeHost } from './fake-host.js';
 import { FakeLocks } from './fake-locks.js';

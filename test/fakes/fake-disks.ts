@@ -1,6 +1,6 @@
 import { VolumeError } from '../../src/base/volume-error.js';
-import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
-import { parseGuestDisk } from '../../src/libvirt/parse-guest-disks.js';
+import type { GuestDisk } from '../../src/guest/guest-disk.js';
+import { parseGuestDisk } from '../../src/guest/parse-guest-disks.js';
 
 const INTERNAL_ERROR = 1;
 const OPERATION_UNSUPPORTED = 84;

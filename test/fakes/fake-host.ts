@@ -7,7 +7,7 @@ import type { Clock } from '../../src/host/clock.js';
 import { type Command, type CommandResult, type CommandRunner, printable } from '../../src/host/command.js';
 import type { DeviceUser, DeviceUsers } from '../../src/host/device-users.js';
 import type { FileKind, FileSystem } from '../../src/host/file-system.js';
-import { formatRecord, parseRecord } from '../../src/iface/record-text.js';
+import { formatRecord, parseRecord } from '../../src/database/record-text.js';
 import { listFakeIfaces } from './fake-iface-mode.js';
 import { nameOfFakeIscsid } from './fake-iscsid.js';
 import { FakeKernel, type FakeSession } from './fake-kernel.js';

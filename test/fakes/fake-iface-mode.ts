@@ -1,5 +1,5 @@
 import type { CommandResult } from '../../src/host/command.js';
-import { parseRecord, readRecord } from '../../src/iface/record-text.js';
+import { parseRecord, readRecord } from '../../src/database/record-text.js';
 import type { FakeTree } from './fake-tree.js';
 
 const FIELDS = [

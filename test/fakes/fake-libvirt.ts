@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../../src/base/aborted.js';
 import type { Secret } from '../../src/base/secret.js';
 import { VolumeError } from '../../src/base/volume-error.js';
-import type { GuestDisk } from '../../src/libvirt/guest-disk.js';
+import type { GuestDisk } from '../../src/guest/guest-disk.js';
 import {
   formatDomainRef,
   type BlockJob,
@@ -13,7 +13,7 @@ import {
   type ListedDomain,
   type SecretUsage,
 } from '../../src/libvirt/libvirt.js';
-import { parseGuestDisk, parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
+import { parseGuestDisk, parseGuestDisks } from '../../src/guest/parse-guest-disks.js';
 import {
   type CopyTarget,
   diskOn,

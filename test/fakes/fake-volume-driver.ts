@@ -10,20 +10,19 @@ import { diskXml } from '../../src/disk/disk-xml.js';
 import { makeDiskConfig } from '../../src/disk/make-disk-config.js';
 import { readDiskInfo } from '../../src/disk/read-disk-info.js';
 import type { AttachOptions } from '../../src/driver/attach-options.js';
-import type { ConnectedVolume } from '../../src/driver/connected-volume.js';
+import type { ConnectedVolume } from '../../src/volume/connected-volume.js';
 import type { MigratingVolume } from '../../src/driver/migrating-volume.js';
 import type { ArrivedVolume } from '../../src/driver/migration-hooks.js';
 import { readPassphrase } from '../../src/driver/read-passphrase.js';
 import type {
   AttachedVolume,
-  DisconnectOptions,
   ExtendedVolume,
   ExtendOptions,
-  ReleasedVolume,
   SwapOptions,
   SwappedVolume,
   VolumeDriver,
 } from '../../src/driver/volume-driver.js';
+import type { DisconnectOptions, ReleasedVolume } from '../../src/volume/released-volume.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
 import { type DomainRef, formatDomainRef } from '../../src/libvirt/libvirt.js';
 

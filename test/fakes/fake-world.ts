@@ -1,7 +1,7 @@
 import { Container } from 'inversify';
 import { SILENT } from '../../src/base/logger.js';
 import { readConnectionInfo } from '../../src/connection/read-connection-info.js';
-import type { Transport } from '../../src/iface/transport.js';
+import type { Transport } from '../../src/hardware/transport.js';
 import { volumeDriverModule } from '../../src/module.js';
 import type { PublishedVolume, VolumeWorld } from '../../src/testing/index.js';
 import { TOKENS } from '../../src/tokens.js';

@@ -5,7 +5,7 @@ import { ifaceEntry } from '../../src/iface/iface-entry.js';
 import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
 import { parseIface } from '../../src/iface/parse-iface.js';
 import { parseIfaceList } from '../../src/iface/parse-iface-list.js';
-import { TRANSPORTS } from '../../src/iface/transport.js';
+import { TRANSPORTS } from '../../src/hardware/transport.js';
 import { captured } from '../initiator/captured.js';
 
 const RECORD = parseIface('cxgb4i.00:07:43:12:34:56', captured('ifaces/cxgb4i.00:07:43:12:34:56'));

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { decodeText } from '../../src/base/byte-text.js';
-import { keyType, knownKeys } from '../../src/iface/record-keys.js';
-import { readRecord } from '../../src/iface/record-text.js';
+import { keyType, knownKeys } from '../../src/database/record-keys.js';
+import { readRecord } from '../../src/database/record-text.js';
 import { initiatorNameIn } from '../../src/initiator/initiator-name-in.js';
 
 const FOLDER = 'test/fixtures/open-iscsi/odd-files';

@@ -5,7 +5,7 @@ import { parsePortal } from '../../src/connection/portal.js';
 import { parseTargetName } from '../../src/connection/target-name.js';
 import { printable } from '../../src/host/command.js';
 import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
-import { OWNER_COMMENT, parseRecord } from '../../src/iface/record-text.js';
+import { OWNER_COMMENT, parseRecord } from '../../src/database/record-text.js';
 import { ChapByArgument } from '../../src/initiator/chap-by-argument.js';
 import { NodeDatabase } from '../../src/initiator/node-database.js';
 import type { NodeSettings } from '../../src/initiator/node-record.js';

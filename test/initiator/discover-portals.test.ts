@@ -6,7 +6,7 @@ import { parsePortal } from '../../src/connection/portal.js';
 import { parseTargetName } from '../../src/connection/target-name.js';
 import { type Command, type CommandResult, printable } from '../../src/host/command.js';
 import { parseIfaceName } from '../../src/iface/iface-name.js';
-import { OWNER_COMMENT } from '../../src/iface/record-text.js';
+import { OWNER_COMMENT } from '../../src/database/record-text.js';
 import { discoverPortals, type PortalSearch } from '../../src/initiator/discover-portals.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { fakeDatabase } from '../fakes/fake-database.js';

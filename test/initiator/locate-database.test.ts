@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Command, type CommandResult, printable } from '../../src/host/command.js';
-import type { OpenIscsiDatabase } from '../../src/iface/open-iscsi-database.js';
+import type { OpenIscsiDatabase } from '../../src/database/open-iscsi-database.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { fakeDatabase } from '../fakes/fake-database.js';
 import { FakeHost } from '../fakes/fake-host.js';

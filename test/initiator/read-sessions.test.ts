@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { parsePortal } from '../../src/connection/portal.js';
-import { TRANSPORTS } from '../../src/iface/transport.js';
+import { TRANSPORTS } from '../../src/hardware/transport.js';
 import { readAllSessions, readSessions } from '../../src/initiator/read-sessions.js';
 import { isSessionOf } from '../../src/initiator/session.js';
 import { FakeClock } from '../fakes/fake-clock.js';

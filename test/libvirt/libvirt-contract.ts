@@ -3,10 +3,10 @@ import { Secret } from '../../src/base/secret.js';
 import { VolumeError, type VolumeErrorCode } from '../../src/base/volume-error.js';
 import { SILENT } from '../../src/base/logger.js';
 import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
-import { GuestDisks } from '../../src/libvirt/guest-disks.js';
-import type { DiskMirror, GuestDisk } from '../../src/libvirt/guest-disk.js';
+import { GuestDisks } from '../../src/guest/guest-disks.js';
+import type { DiskMirror, GuestDisk } from '../../src/guest/guest-disk.js';
 import type { DeviceRemoved, DomainRef, Libvirt } from '../../src/libvirt/libvirt.js';
-import { parseGuestDisks } from '../../src/libvirt/parse-guest-disks.js';
+import { parseGuestDisks } from '../../src/guest/parse-guest-disks.js';
 
 /** A libvirt to be held to the port's contract, with guests for it to act on. */
 export interface LibvirtUnderTest {

@@ -1,7 +1,7 @@
 import { errorChain } from '../../base/error-chain.js';
 import { shellWords } from '../../base/shell-words.js';
 import type { VolumeError } from '../../base/volume-error.js';
-import { describeProof } from '../../iface/database-location.js';
+import { describeProof } from '../../database/database-location.js';
 import type { DatabaseRecord } from '../database-records.js';
 import { finding, type Finding } from '../finding.js';
 import type { DatabaseLockState, DatabaseState, HostState, RecordsElsewhere } from '../host-state.js';

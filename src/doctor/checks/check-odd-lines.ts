@@ -1,5 +1,5 @@
 import type { OddFile } from '../../iface/read-ifaces.js';
-import type { OddLine } from '../../iface/record-text.js';
+import type { OddLine } from '../../database/record-text.js';
 import { ISCSID_CONFIGURATION } from '../../initiator/iscsid-defaults.js';
 import { finding, type Finding } from '../finding.js';
 import type { HostState } from '../host-state.js';

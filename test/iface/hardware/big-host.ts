@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { NodeFileSystem } from '../../../src/host/node/node-file-system.js';
-import { TRANSPORT_MODULES } from '../../../src/iface/transport-facts.js';
+import { TRANSPORT_MODULES } from '../../../src/hardware/transport-facts.js';
 import { CARDS } from './cards/index.js';
 import { SysfsTree } from './sysfs-tree.js';
 

@@ -1,4 +1,4 @@
-import type { Transport } from '../../../src/iface/transport.js';
+import type { Transport } from '../../../src/hardware/transport.js';
 import type { SysfsTree } from './sysfs-tree.js';
 
 /** An offload card in a slot, as its drivers show it. */

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { HostIfaceReports } from '../../../src/iface/host-iface-reports.js';
+import { HostIfaceReports } from '../../../src/preflight/host-iface-reports.js';
 import { CARDS } from './cards/index.js';
 import { plugConnectX } from './cards/rdma.js';
 import { SysfsTree } from './sysfs-tree.js';

@@ -4,7 +4,7 @@ import { parseIfaceName } from '../../../src/iface/iface-name.js';
 import { IfaceRecords } from '../../../src/iface/make-iface.js';
 import { ifaceRecord, nameIface, type NewIface } from '../../../src/iface/name-iface.js';
 import { parseIface } from '../../../src/iface/parse-iface.js';
-import { TRANSPORTS } from '../../../src/iface/transport.js';
+import { TRANSPORTS } from '../../../src/hardware/transport.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeHost } from '../../fakes/fake-host.js';
 import { fakeDatabase } from '../../fakes/fake-database.js';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { SYSTEM_NET_ADDRESSES } from '../../../src/host/node/system-net-addresses.js';
-import { readHardware } from '../../../src/iface/read-hardware.js';
+import { readHardware } from '../../../src/hardware/read-hardware.js';
 import { CARDS } from './cards/index.js';
 import { plugConnectX, plugInfiniBand, plugSoftRoce } from './cards/rdma.js';
 import { SysfsTree } from './sysfs-tree.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { BUILT_IN_IFACES } from '../../../src/iface/iface.js';
 import { ifaceOfAddress } from '../../../src/iface/iface-of-address.js';
-import { TRANSPORTS } from '../../../src/iface/transport.js';
-import { verifyIface } from '../../../src/iface/verify-iface.js';
+import { TRANSPORTS } from '../../../src/hardware/transport.js';
+import { verifyIface } from '../../../src/preflight/verify-iface.js';
 import type { Card } from './card.js';
 import { CARDS } from './cards/index.js';
 import { ifaceOf } from './iface-of.js';

@@ -2,10 +2,10 @@ import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeHost } from '../../fakes/fake-host.js';
 import type { FileSystem } from '../../../src/host/file-system.js';
 import type { NetAddress, NetAddresses } from '../../../src/host/net-addresses.js';
-import type { Hardware } from '../../../src/iface/hardware.js';
-import { readHardware } from '../../../src/iface/read-hardware.js';
-import { TRANSPORT_FACTS, TRANSPORT_MODULES } from '../../../src/iface/transport-facts.js';
-import type { Transport } from '../../../src/iface/transport.js';
+import type { Hardware } from '../../../src/hardware/hardware.js';
+import { readHardware } from '../../../src/hardware/read-hardware.js';
+import { TRANSPORT_FACTS, TRANSPORT_MODULES } from '../../../src/hardware/transport-facts.js';
+import type { Transport } from '../../../src/hardware/transport.js';
 
 const RELEASE = '6.1.0-56-amd64';
 const PCI_ROOT = '/sys/devices/pci0000:00/0000:00:03.0';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from '@jest/globals';
-import type { Verdict } from '../../../src/iface/hardware.js';
-import { readHardware } from '../../../src/iface/read-hardware.js';
-import { verifyIface } from '../../../src/iface/verify-iface.js';
+import type { Verdict } from '../../../src/hardware/hardware.js';
+import { readHardware } from '../../../src/hardware/read-hardware.js';
+import { verifyIface } from '../../../src/preflight/verify-iface.js';
 import { temporaryFolder } from '../../host/compiled-host.js';
 import { knowCoreErrors } from '../../host/core-errors.js';
 import { bigHost, RootedFileSystem } from './big-host.js';

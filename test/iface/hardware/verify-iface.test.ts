@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Verdict } from '../../../src/iface/hardware.js';
+import type { Verdict } from '../../../src/hardware/hardware.js';
 import type { Iface } from '../../../src/iface/iface.js';
 import { BUILT_IN_IFACES } from '../../../src/iface/iface.js';
-import { TRANSPORT_FACTS } from '../../../src/iface/transport-facts.js';
-import { verifyIface } from '../../../src/iface/verify-iface.js';
+import { TRANSPORT_FACTS } from '../../../src/hardware/transport-facts.js';
+import { verifyIface } from '../../../src/preflight/verify-iface.js';
 import type { Card } from './card.js';
 import { CARDS } from './cards/index.js';
 import { plugConnectX, plugInfiniBand, plugSoftRoce } from './cards/rdma.js';

@@ -1,0 +1,35 @@
+import type { FileSystem } from '../../host/file-system.js';
+import type { MapId } from '../block-device.js';
+
+/**
+ * Which ids of maps this library entered into /etc/multipath/wwids, as one empty file each in `state_directory`: only
+ * those are taken out again.
+ */
+export class AddedWwids {
+  readonly #files: FileSystem;
+  readonly #folder: string;
+
+  constructor({ files, stateDirectory }: { readonly files: FileSystem; readonly stateDirectory: string }) {
+    this.#files = files;
+    this.#folder = `${stateDirectory}/wwids`;
+  }
+
+  async has(id: MapId): Promise<boolean> {
+    return (await this.#files.kind(this.#file(id))) === 'file';
+  }
+
+  /** @throws {VolumeError} `PERMISSION_DENIED` */
+  async put(id: MapId): Promise<void> {
+    await this.#files.makeDirectory(this.#folder, 0o700);
+    await this.#files.replace(this.#file(id), '', 0o600, `${this.#file(id)}.new`);
+  }
+
+  async drop(id: MapId): Promise<void> {
+    await this.#files.remove(this.#file(id));
+  }
+
+  /** Its name may hold any character. */
+  #file(id: MapId): string {
+    return `${this.#folder}/${encodeURIComponent(id)}`;
+  }
+}

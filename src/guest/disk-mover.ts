@@ -1,0 +1,298 @@
+import { throwIfAborted } from '../base/aborted.js';
+import type { Logger } from '../base/logger.js';
+import { shellWords } from '../base/shell-words.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import type { Clock } from '../host/clock.js';
+import { copyTargetXml } from './copy-target-xml.js';
+import type { GuestDisk } from './guest-disk.js';
+import type { BlockJob, Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
+import { parseGuestDisks } from './parse-guest-disks.js';
+import { Pause } from './pause.js';
+
+export interface DiskMoverParts {
+  readonly libvirt: Libvirt;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** How far a copy has come. */
+export interface CopyProgress {
+  readonly copiedBytes: bigint;
+  /** Grows while the guest writes to what was copied already. */
+  readonly totalBytes: bigint;
+}
+
+export interface DiskMove {
+  /** A guest that runs. */
+  readonly domain: Domain;
+  /** The disk's target, such as `vdb`. */
+  readonly targetDev: string;
+  /** The device that the guest shall be on. */
+  readonly devicePath: string;
+  /** Every path by which a description may name that device. */
+  readonly devicePaths: readonly string[];
+  /** How much of that device the disk will be, where the device is larger than the disk. */
+  readonly sliceBytes: bigint | undefined;
+  readonly onProgress: (progress: CopyProgress) => void;
+}
+
+/** Where the guest's disk is. `copying`: on its old device, and written to the new one as well. */
+type Place =
+  | { readonly kind: 'there' }
+  | { readonly kind: 'copying'; readonly state: 'copying' | 'yes' | 'pivot' | 'abort' }
+  | { readonly kind: 'elsewhere'; readonly disk: GuestDisk | undefined };
+
+/**
+ * What is left to copy must become less within this time: a device that does not answer holds a write for the session's
+ * replacement timeout, 120 s, and a guest that writes faster than can be copied never lets it end.
+ */
+const WITHOUT_GAIN_MS = 300_000;
+/**
+ * How long beginning, ending and pivoting may take, whatever the caller's signal says: cut short, nobody would know
+ * what became of them.
+ */
+const STEP_MS = 180_000;
+
+/**
+ * Moves a running guest's disk to another device while the guest uses it: a block copy, then the pivot. Resolves only
+ * when the guest's own description shows the disk on the new device, and rejects only when it shows it on the old one
+ * without a copy, or cannot be read. A copy to the same device that somebody began, such as a process that is no more,
+ * is gone on with.
+ */
+export class DiskMover {
+  readonly #libvirt: Libvirt;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+
+  constructor({ libvirt, clock, logger }: DiskMoverParts) {
+    this.#libvirt = libvirt;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /**
+   * @throws {VolumeError} `COPY_FAILED` when the copy ended by itself or gets nowhere; `LIBVIRT_REFUSED`, also where
+   * another job works on the disk; `LIBVIRT_UNAVAILABLE`, `ABORTED`; `CLEANUP_INCOMPLETE` when the copy could not
+   *   be ended, or libvirt stays away and nobody can say: then the guest has both devices open
+   */
+  async move(move: DiskMove, signal: AbortSignal): Promise<void> {
+    const place = await this.#look(move, signal);
+    if (place.kind === 'there') return;
+    if (place.kind === 'elsewhere' && place.disk?.mirror !== undefined) throw otherJob(move, place.disk);
+    const guest = move.domain.name;
+    try {
+      if (place.kind === 'elsewhere')
+        await this.#libvirt.blockCopy(
+          refOf(move),
+          move.targetDev,
+          copyTargetXml(move.devicePath, move.sliceBytes),
+          limit(),
+        );
+      this.#logger.info('Copying a disk of the guest', {
+        guest,
+        targetDev: move.targetDev,
+        to: move.devicePath,
+        goesOn: place.kind === 'copying',
+      });
+      await this.#copied(move, signal);
+      throwIfAborted(signal);
+      await this.#pivot(move);
+    } catch (error) {
+      await this.#backOut(move, error);
+    }
+    this.#logger.info('Moved a disk of the guest to another device', {
+      guest,
+      targetDev: move.targetDev,
+      to: move.devicePath,
+    });
+  }
+
+  /** A daemon that restarts is waited for: QEMU copies on meanwhile. */
+  async #copied(move: DiskMove, signal: AbortSignal): Promise<void> {
+    const pause = new Pause(this.#clock);
+    let least: bigint | undefined;
+    for (let deadline = this.#clock.now() + WITHOUT_GAIN_MS; ;) {
+      const job = await this.#job(move, signal);
+      if (job !== undefined) {
+        move.onProgress({ copiedBytes: job.copiedBytes, totalBytes: job.totalBytes });
+        const left = job.totalBytes - job.copiedBytes;
+        if (left <= 0n && (await this.#isReady(move, signal))) return;
+        if (least === undefined || left < least) {
+          least = left;
+          deadline = this.#clock.now() + WITHOUT_GAIN_MS;
+        }
+      }
+      if (this.#clock.now() >= deadline) throw stalled(move, least);
+      await pause.take(deadline, signal);
+    }
+  }
+
+  /**
+   * @returns `undefined` while the daemon is away.
+   * @throws {VolumeError} `COPY_FAILED` when there is no copy any more
+   */
+  async #job(move: DiskMove, signal: AbortSignal): Promise<BlockJob | undefined> {
+    try {
+      const job = await this.#libvirt.blockJob(refOf(move), move.targetDev, signal);
+      if (job === undefined) throw ended(move);
+      return job;
+    } catch (error) {
+      if (isVolumeError(error, 'LIBVIRT_UNAVAILABLE')) return undefined;
+      throw error;
+    }
+  }
+
+  async #isReady(move: DiskMove, signal: AbortSignal): Promise<boolean> {
+    const place = await this.#lookIfBack(move, signal);
+    return place?.kind === 'copying' && place.state === 'yes';
+  }
+
+  /**
+   * That the call returned proves nothing, and neither does that it failed: an answer may be lost.
+   * @throws what the call was refused with, or `COPY_FAILED`
+   */
+  async #pivot(move: DiskMove): Promise<void> {
+    const refusal = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: true }, limit()));
+    const pause = new Pause(this.#clock);
+    for (const deadline = this.#clock.now() + STEP_MS; ;) {
+      const place = await this.#lookIfBack(move, limit());
+      if (place?.kind === 'there') return;
+      if (place?.kind === 'elsewhere') throw refusal ?? ended(move);
+      if (isVolumeError(refusal, 'LIBVIRT_REFUSED') || this.#clock.now() >= deadline) throw refusal ?? unpivoted(move);
+      await pause.take(deadline, new AbortController().signal);
+    }
+  }
+
+  /**
+   * Has the guest on its old device alone, unless it turns out to be on the new one already.
+   * @throws the first failure, or `CLEANUP_INCOMPLETE` with it and what could not be ended
+   */
+  async #backOut(move: DiskMove, first: unknown): Promise<void> {
+    const isThere = await this.#endCopy(move).catch((failure: unknown) => {
+      throw new VolumeError(
+        'CLEANUP_INCOMPLETE',
+        `Cannot end the copy of ${move.targetDev} of guest "${move.domain.name}" to ${move.devicePath}`,
+        {
+          cause: new AggregateError([first, failure]),
+          hint: `end it: virsh blockjob ${shellWords(move.domain.name, move.targetDev)} --abort`,
+        },
+      );
+    });
+    if (!isThere) throw first;
+  }
+
+  /** @returns whether the guest is on the new device after all */
+  async #endCopy(move: DiskMove): Promise<boolean> {
+    let failure: VolumeError | undefined;
+    const pause = new Pause(this.#clock);
+    for (const deadline = this.#clock.now() + STEP_MS; ;) {
+      const place = await this.#lookIfBack(move, limit());
+      if (place !== undefined && place.kind !== 'copying') return place.kind === 'there';
+      if (this.#clock.now() >= deadline) throw failure ?? unpivoted(move);
+      // Asked once more after a refusal: the copy may have been about to end by itself.
+      if (place?.state === 'copying' || place?.state === 'yes')
+        failure = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: false }, limit()));
+      await pause.take(deadline, new AbortController().signal);
+    }
+  }
+
+  /** @returns `undefined` while the daemon is away */
+  async #lookIfBack(move: DiskMove, signal: AbortSignal): Promise<Place | undefined> {
+    try {
+      return await this.#look(move, signal);
+    } catch (error) {
+      if (isVolumeError(error, 'LIBVIRT_UNAVAILABLE')) return undefined;
+      throw error;
+    }
+  }
+
+  async #look({ domain, targetDev, devicePaths }: DiskMove, signal: AbortSignal): Promise<Place> {
+    const disk = (await this.#disks(domain, signal)).find((candidate) => candidate.targetDev === targetDev);
+    if (disk?.sourcePath !== undefined && devicePaths.includes(disk.sourcePath)) return { kind: 'there' };
+    const { sourcePath, state } = disk?.mirror ?? {};
+    return sourcePath !== undefined && state !== undefined && devicePaths.includes(sourcePath)
+      ? { kind: 'copying', state }
+      : { kind: 'elsewhere', disk };
+  }
+
+  /** A transient guest that has ended has none. */
+  async #disks({ uuid }: Domain, signal: AbortSignal): Promise<readonly GuestDisk[]> {
+    try {
+      return parseGuestDisks(await this.#libvirt.domainXml({ kind: 'uuid', uuid }, 'live', signal));
+    } catch (error) {
+      if (isVolumeError(error, 'DOMAIN_NOT_FOUND')) return [];
+      throw error;
+    }
+  }
+}
+
+function refOf({ domain: { uuid } }: DiskMove): DomainRef {
+  return { kind: 'uuid', uuid };
+}
+
+/** @returns what the call failed with, `undefined` when it did not */
+async function refusalOf(call: Promise<void>): Promise<VolumeError | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    if (isVolumeError(error)) return error;
+    throw error;
+  }
+}
+
+function limit(): AbortSignal {
+  return AbortSignal.timeout(STEP_MS);
+}
+
+function otherJob({ domain, targetDev }: DiskMove, { mirror }: GuestDisk): VolumeError {
+  return new VolumeError(
+    'LIBVIRT_REFUSED',
+    `Cannot copy ${targetDev} of guest "${domain.name}": it is being copied to ` +
+      `${mirror?.sourcePath ?? 'another place'} already`,
+    {
+      hint: `wait for it, or end it: virsh blockjob ${shellWords(domain.name, targetDev)} --abort`,
+      details: { guest: domain.name, targetDev },
+    },
+  );
+}
+
+function ended({ domain, targetDev, devicePath }: DiskMove): VolumeError {
+  return new VolumeError(
+    'COPY_FAILED',
+    `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: the copy ended before it was complete`,
+    {
+      hint:
+        'the guest goes on with its old disk; the kernel tells of an I/O error in dmesg; if the old volume has ' +
+        'grown and the guest was not told, extend it first',
+      details: { guest: domain.name, targetDev, device: devicePath },
+    },
+  );
+}
+
+function stalled({ domain, targetDev, devicePath }: DiskMove, left: bigint | undefined): VolumeError {
+  return new VolumeError(
+    'COPY_FAILED',
+    `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: ` +
+      `${left === undefined ? 'libvirt does not tell how far it is' : `never less than ${left} bytes are left`} for ` +
+      `${WITHOUT_GAIN_MS / 1000} s`,
+    {
+      hint: 'a device does not answer, or the guest writes faster than can be copied: try again when it writes less',
+      details: {
+        guest: domain.name,
+        targetDev,
+        device: devicePath,
+        ...(left === undefined ? {} : { bytesLeft: Number(left) }),
+      },
+    },
+  );
+}
+
+function unpivoted({ domain, targetDev, devicePath }: DiskMove): VolumeError {
+  return new VolumeError(
+    'COPY_FAILED',
+    `Cannot move ${targetDev} of guest "${domain.name}" to ${devicePath}: the guest is not seen on it after ` +
+      `${STEP_MS / 1000} s`,
+    { details: { guest: domain.name, targetDev, device: devicePath } },
+  );
+}

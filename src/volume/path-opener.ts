@@ -1,0 +1,168 @@
+import type { NonEmpty } from '../base/brand.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import type { ChapCredentials } from '../connection/chap-credentials.js';
+import type { TargetPath } from '../connection/target-path.js';
+import type { ScsiDisk } from '../device/block-device.js';
+import type { Unit } from '../device/find-disk.js';
+import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
+import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
+import type { Clock } from '../host/clock.js';
+import type { Iface } from '../iface/iface.js';
+import { until } from '../host/until.js';
+import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
+import type { Way } from '../preflight/usable-ways.js';
+import { isSessionOf, type Session } from '../initiator/session.js';
+import { summaryOf } from './path-failures.js';
+import { UNDO_MS, UndoLog } from './undo-log.js';
+import type { VolumeGuard } from './volume-guard.js';
+
+export interface OpenerParts {
+  readonly initiator: OpenIscsiInitiator;
+  readonly devices: LinuxBlockDevices;
+  readonly maps: MultipathMaps;
+  readonly clock: Clock;
+  readonly loginTimeoutMs: number;
+}
+
+/** How the first path that works is to be opened. */
+export interface FirstPathRequest {
+  readonly chap: ChapCredentials | undefined;
+  readonly guard: VolumeGuard;
+  /** Gets what takes the path away again. */
+  readonly undo: UndoLog;
+}
+
+/** One path, open. */
+export interface OpenPath {
+  readonly path: TargetPath;
+  readonly session: Session;
+  readonly disk: ScsiDisk;
+}
+
+/** Opens a path: session, then disk; and takes back what a path that failed has left. */
+export class PathOpener {
+  readonly #parts: OpenerParts;
+
+  constructor(parts: OpenerParts) {
+    this.#parts = parts;
+  }
+
+  /** The first way that works, in their order. */
+  async openFirst(
+    ways: NonEmpty<Way>,
+    { chap, guard, undo: all }: FirstPathRequest,
+    signal: AbortSignal,
+  ): Promise<OpenPath> {
+    const failures: VolumeError[] = [];
+    for (const way of ways) {
+      const undo = new UndoLog();
+      try {
+        const session = (await this.sessionOf(way, signal)) ?? (await this.#login(way, chap, undo, signal));
+        const disk = await this.diskOf(way.path, session, { undo, guard }, signal);
+        all.adopt(undo);
+        return { path: way.path, session, disk };
+      } catch (error) {
+        const final = await undo.after(error);
+        if (!isVolumeError(final) || !mayTryNextPath(final)) throw final;
+        failures.push(final);
+      }
+    }
+    throw summaryOf(failures);
+  }
+
+  /**
+   * The session that is there, healthy.
+   * @throws {VolumeError} `TRANSPORT_MISMATCH`; `PORTAL_UNREACHABLE` when it does not recover
+   */
+  async sessionOf({ path, iface }: Way, signal: AbortSignal): Promise<Session | undefined> {
+    const key = { ...path, iface: iface.name };
+    const present = (await this.#parts.initiator.sessions()).find((session) => isSessionOf(session, key));
+    return present === undefined ? undefined : await this.#healthy(requireTransport(present, iface), signal);
+  }
+
+  /**
+   * The disk of the path, with a step in the log that takes it away again when it was not there before.
+   * @throws {VolumeError} as appear(); `DEVICE_MISMATCH` when something else on this host goes by its WWID
+   */
+  async diskOf(
+    path: TargetPath,
+    session: Session,
+    { undo, guard }: { readonly undo: UndoLog; readonly guard: VolumeGuard },
+    signal: AbortSignal,
+  ): Promise<ScsiDisk> {
+    const { devices } = this.#parts;
+    const before = await devices.findUnit(session, path.lun);
+    if (before === undefined) {
+      // a unit that was there before may have users
+      undo.add(async () => {
+        const unit = await devices.findUnit(session, path.lun);
+        if (unit !== undefined) await this.#remove(session, unit, AbortSignal.timeout(UNDO_MS));
+      });
+    }
+    const disk = await devices.appear(session, path.lun, signal);
+    await guard.requireAlone(disk, signal);
+    return disk;
+  }
+
+  /** multipathd may have put the disk below a map meanwhile, which others may use: it leaves that first. */
+  async #remove(session: Session, { address, path }: Unit, signal: AbortSignal): Promise<void> {
+    const { devices, maps } = this.#parts;
+    const map = path === undefined ? undefined : await maps.over({ path });
+    if (map !== undefined && path !== undefined) await maps.takeOut(map, { path }, signal);
+    await devices.remove(session, address, signal);
+    if (map !== undefined && path !== undefined) await maps.letGoOf(map, [path], signal);
+  }
+
+  async #login(
+    { path, iface }: Way,
+    chap: ChapCredentials | undefined,
+    undo: UndoLog,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const { initiator } = this.#parts;
+    const opened = await initiator.login(path, iface, chap, signal);
+    undo.add(async () => {
+      await initiator.undoLogin(opened, AbortSignal.timeout(UNDO_MS));
+    });
+    return opened.session;
+  }
+
+  /** A session in recovery counts as one only when it recovers in the time that a login would have. */
+  async #healthy(session: Session, signal: AbortSignal): Promise<Session> {
+    const { clock, initiator, loginTimeoutMs } = this.#parts;
+    const same = async (): Promise<Session | undefined> =>
+      (await initiator.sessions()).find(({ id, state }) => id === session.id && state === 'LOGGED_IN');
+    const healthy = await until(same, { clock, timeoutMs: loginTimeoutMs, signal });
+    if (healthy !== undefined) return healthy;
+    throw new VolumeError(
+      'PORTAL_UNREACHABLE',
+      `Cannot use the session ${session.id} to ${session.target}: it is ${session.state} and did not recover in ` +
+        `${loginTimeoutMs / 1000} s`,
+    );
+  }
+}
+
+/** A session of that name may run over another transport: its iface record was changed since. */
+function requireTransport(session: Session, { name, transport }: Iface): Session {
+  if (session.transport === transport) return session;
+  throw new VolumeError(
+    'TRANSPORT_MISMATCH',
+    `Cannot use the session ${session.id} to ${session.target}: the iface ${name} asks for ${transport} and the ` +
+      `kernel runs it over ${session.transport}`,
+    {
+      hint: 'the iface record was changed while the session was up: disconnect its volumes first',
+    },
+  );
+}
+
+/**
+ * Another portal may answer where this one did not; it will not know another password, and the transport is the same.
+ */
+function mayTryNextPath({ code }: VolumeError): boolean {
+  return (
+    code === 'PORTAL_UNREACHABLE' ||
+    code === 'LOGIN_REFUSED' ||
+    code === 'DEVICE_NOT_FOUND' ||
+    code === 'COMMAND_FAILED'
+  );
+}

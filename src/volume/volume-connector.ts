@@ -1,0 +1,409 @@
+import { isNonEmpty, type NonEmpty } from '../base/brand.js';
+import { errorChain } from '../base/error-chain.js';
+import type { Logger } from '../base/logger.js';
+import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import type { VolumeOptions } from '../config/options.js';
+import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import { formatPortal, samePortal } from '../connection/portal.js';
+import type { TargetPath } from '../connection/target-path.js';
+import { parseMapId } from '../device/multipath/multipathd.js';
+import type { VolumeEvents } from '../events/volume-events.js';
+import type { Iface } from '../iface/iface.js';
+import type { IfaceRecords } from '../iface/make-iface.js';
+import type { ConnectedVolume } from './connected-volume.js';
+import { describeVolume, fallbackOfPresent, type OpenVolume } from './describe-volume.js';
+import { FailedTransports, type FailedTransportsParts } from '../preflight/failed-transports.js';
+import { noneOf, reasonCodeOf } from '../preflight/failed-ways.js';
+import { type IfacePlan, ifaceNamesOf, requestOf } from '../preflight/iface-plan.js';
+import { MultipathOpener } from './multipath-opener.js';
+import { NoteKeeper } from './note-keeper.js';
+import { OnePathOpener } from './one-path-opener.js';
+import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
+import { PathFinder, type PathFinderParts } from './path-finder.js';
+import { type OpenerParts, type OpenPath, PathOpener } from './path-opener.js';
+import type { Way } from '../preflight/usable-ways.js';
+import { presentPaths, refreshedPaths } from './present-paths.js';
+import { requireSizeOf, sizeWarnings } from './require-size.js';
+import { requireOwnMap, strangersWarnings } from './strange-members.js';
+import { isTransportFailure } from '../preflight/transport-failure.js';
+import { UNDO_MS, UndoLog } from './undo-log.js';
+import { usableWays } from '../preflight/usable-ways.js';
+import { VolumeGuard } from './volume-guard.js';
+import { wantedMap } from './wanted-map.js';
+
+export interface ConnectorParts extends OpenerParts, ObserverParts, PathFinderParts, FailedTransportsParts {
+  readonly logger: Logger;
+  readonly events: VolumeEvents;
+  readonly ifaceRecords: IfaceRecords;
+  /**
+   * Has join() called, under the locks, once logins have ended that nobody waited for.
+   * @param connection with every path that was tried, also those that were discovered
+   */
+  readonly joinLater: (connection: IscsiConnection, ended: Promise<void>) => void;
+  readonly options: Pick<VolumeOptions, 'useMultipath' | 'enforceMultipath' | 'stateDirectory'>;
+}
+
+/** The volume, and whether this call is what brought it to the host. */
+export interface OpenedVolume {
+  readonly volume: ConnectedVolume;
+  readonly opened: boolean;
+}
+
+/** One path, or all of them under a map. */
+type Mode = { readonly kind: 'single'; readonly warnings: readonly string[] } | { readonly kind: 'multipath' };
+
+/** What goes with the opening of one volume. */
+interface OpenRequest {
+  readonly connection: IscsiConnection;
+  readonly plan: IfacePlan;
+  readonly mode: Mode;
+  readonly guard: VolumeGuard;
+  readonly note: NoteKeeper;
+}
+
+/**
+ * The road from a connection to a block device. Everything here but find() runs under the locks of the connection's
+ * targets.
+ */
+export class VolumeConnector {
+  readonly #parts: ConnectorParts;
+  readonly #failed: FailedTransports;
+  readonly #finder: PathFinder;
+  readonly #single: OnePathOpener;
+  readonly #multipath: MultipathOpener;
+
+  constructor(parts: ConnectorParts) {
+    this.#parts = parts;
+    this.#failed = new FailedTransports(parts);
+    const opener = new PathOpener(parts);
+    this.#finder = new PathFinder(parts);
+    this.#single = new OnePathOpener({ ...parts, opener });
+    this.#multipath = new MultipathOpener({ ...parts, opener });
+  }
+
+  /** The volume as it is on this host now, whatever iface it came over. */
+  async find(connection: IscsiConnection, plan: IfacePlan): Promise<ConnectedVolume | undefined> {
+    const view = await this.#observe(connection, plan);
+    const paths = presentPaths(view);
+    return isNonEmpty(paths)
+      ? describeVolume(this.#asOpen(paths, view), plan, fallbackOfPresent(paths, plan))
+      : undefined;
+  }
+
+  /**
+   * Gives the volume that is there, asked anew who it is, with the paths that it lacks; else opens it over the
+   * requested ifaces, or over the fallback when their transport itself cannot work, and says so. All paths run over the
+   * one or over the other. What failed is undone.
+   */
+  async open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
+    const mode = await this.#mode(connection);
+    const view = await this.#observe(connection, plan);
+    requireOwnMap('connect', view);
+    const present = await refreshedPaths(view, this.#parts, signal);
+    const guard = new VolumeGuard(view, this.#parts);
+    if (isGone(view)) await this.#dropNote(view, signal);
+    const request = {
+      connection,
+      plan,
+      mode,
+      guard,
+      note: new NoteKeeper(this.#parts.notes, connection, isGone(view) ? undefined : view.note),
+    };
+    if (!isNonEmpty(present)) return { volume: await this.#openWithFallback(request, signal), opened: true };
+    const fallback = fallbackOfPresent(present, plan);
+    const open =
+      mode.kind === 'single'
+        ? await this.#keepPresent(present, view, request)
+        : await this.#complete(present, request, signal);
+    return { volume: describeVolume(open, plan, fallback), opened: false };
+  }
+
+  /**
+   * What was noted of a volume of which nothing is here any more, as after a reboot, says nothing of the one that
+   * comes.
+   */
+  async #dropNote({ note, lostIds }: VolumeView, signal: AbortSignal): Promise<void> {
+    if (note === undefined) return;
+    const ids = [note.mapId, parseMapId(note.wwid)].filter((id) => id !== undefined);
+    await this.#parts.maps.forgetIds(
+      ids.filter((id) => !lostIds.includes(id)),
+      signal,
+    );
+    await this.#parts.notes.drop(note.units);
+  }
+
+  /** The volume as it is here: nothing is added. */
+  async #keepPresent(present: NonEmpty<OpenPath>, view: VolumeView, { note }: OpenRequest): Promise<OpenVolume> {
+    const open = this.#asOpen(present, view);
+    if (open.map !== undefined)
+      requireSizeOf(
+        open.map,
+        present.map(({ disk }) => disk),
+      );
+    return {
+      ...open,
+      warnings: [...open.warnings, ...(await this.#single.keepNote(note, present[0], view.map, new UndoLog()))],
+    };
+  }
+
+  /** After a login that nobody waited for has ended: its path joins the volume, or goes where the volume is gone. */
+  async join(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<void> {
+    if (presentPaths(await this.#observe(connection, plan)).length > 0) {
+      try {
+        await this.open(connection, plan, signal);
+      } catch (error) {
+        await this.#endIdleSessions(connection, plan, signal);
+        throw error;
+      }
+      return;
+    }
+    await this.#endIdleSessions(connection, plan, signal);
+  }
+
+  async #endIdleSessions(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<void> {
+    for (const { key, session, unit, otherUnits, mayEnd } of (await this.#observe(connection, plan)).paths) {
+      if (session === undefined) await this.#parts.initiator.forget(key, signal);
+      else if (unit === undefined && otherUnits === 0 && mayEnd === 'always')
+        await this.#parts.initiator.logout(session, signal);
+    }
+  }
+
+  async #observe(connection: IscsiConnection, plan: IfacePlan): Promise<VolumeView> {
+    return await observeVolume(connection, ifaceNamesOf(plan), this.#parts);
+  }
+
+  #asOpen(paths: NonEmpty<OpenPath>, view: VolumeView): OpenVolume {
+    const map = wantedMap(view, paths.length, this.#parts.options);
+    return {
+      paths: map === undefined ? [paths[0]] : paths,
+      map,
+      warnings:
+        map === undefined
+          ? []
+          : [
+              ...strangersWarnings(map, view.strangers),
+              ...sizeWarnings(
+                map,
+                paths.map(({ disk }) => disk),
+              ),
+            ],
+    };
+  }
+
+  async #mode({ enforceMultipath }: IscsiConnection): Promise<Mode> {
+    if (!this.#parts.options.useMultipath) return { kind: 'single', warnings: [] };
+    if (await this.#parts.maps.isRunning()) return { kind: 'multipath' };
+    if (this.#enforces({ enforceMultipath })) {
+      throw new VolumeError(
+        'MULTIPATH_UNAVAILABLE',
+        'Cannot connect the volume over several paths: multipathd does not run',
+        { hint: 'systemctl start multipathd' },
+      );
+    }
+    this.#parts.logger.warn('The volume is connected over one path, as multipathd does not run');
+    return {
+      kind: 'single',
+      warnings: ['the volume has one path only: multipathd does not run (systemctl start multipathd)'],
+    };
+  }
+
+  #enforces({ enforceMultipath }: Pick<IscsiConnection, 'enforceMultipath'>): boolean {
+    return this.#parts.options.enforceMultipath || enforceMultipath;
+  }
+
+  /** The paths that a volume lacks, over the ifaces that it runs over: over the fallback alone where it fell back. */
+  async #complete(present: NonEmpty<OpenPath>, request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+    const { connection, plan } = request;
+    const requested = plan.requested.map(({ iface }) => iface);
+    const runsOver = (iface: Iface): boolean => present.some(({ session }) => session.iface === iface.name);
+    const ifaces = requested.some(runsOver)
+      ? requested
+      : [plan.fallback].flatMap((iface) => (iface !== undefined && runsOver(iface) ? [iface] : []));
+    const { ways } = usableWays(ifaces, connection.paths, await this.#finder.hardwareFor(ifaces));
+    const missing = ways.filter(
+      ({ path, iface }) =>
+        !present.some(({ path: open, session }) => session.iface === iface.name && isSamePath(open, path)),
+    );
+    const opened = await this.#openAll(missing, present, request, signal);
+    await request.note.keep(present[0].disk, opened.map?.id, new UndoLog());
+    return opened;
+  }
+
+  async #openAll(
+    ways: readonly Way[],
+    present: readonly OpenPath[],
+    { connection, guard, note }: OpenRequest,
+    signal: AbortSignal,
+  ): Promise<OpenVolume> {
+    const onLeft = (ended: Promise<void>): void => {
+      this.#parts.joinLater(connection, ended);
+    };
+    return await this.#multipath.open(
+      ways,
+      { chap: connection.chap, present, enforce: this.#enforces(connection), guard, note, onLeft },
+      signal,
+    );
+  }
+
+  async #openWithFallback(request: OpenRequest, signal: AbortSignal): Promise<ConnectedVolume> {
+    const { connection, plan } = request;
+    const { fallback } = plan;
+    try {
+      return describeVolume(await this.#openOver(request, signal), plan, undefined);
+    } catch (error) {
+      if (fallback === undefined || !isTransportFailure(error)) throw error;
+      const why = { code: reasonCodeOf(error), reason: errorChain(error) };
+      this.#parts.logger.warn('Falling back to another transport', {
+        requested: requestOf(plan),
+        used: fallback.name,
+        ...why,
+      });
+      const open = await this.#openInstead(fallback, error, request, signal);
+      const [{ target, portal }] = connection.paths;
+      this.#parts.events.emit({
+        kind: 'transport-fallback',
+        requested: requestOf(plan),
+        used: fallback.name,
+        ...why,
+        target,
+        portal: formatPortal(portal),
+      });
+      await this.#remember(plan, connection, error);
+      return describeVolume(open, plan, why);
+    }
+  }
+
+  /**
+   * Over the requested ifaces that can work. Those that cannot are told of; where none can, there is nothing to open.
+   */
+  async #openOver(request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+    const { connection, plan, mode } = request;
+    const ifaces = plan.requested.map(({ iface }) => iface);
+    const hardware = await this.#finder.hardwareFor(ifaces);
+    const known = usableWays(ifaces, connection.paths, hardware);
+    if (!isNonEmpty(known.ways)) throw noneOf(ifaces, known.refusals);
+    if (plan.fallback !== undefined) await this.#requireWorthATry(ifaces, connection);
+    const { paths, warnings: undiscovered } =
+      mode.kind === 'single'
+        ? { ...connection, warnings: [] }
+        : await this.#finder.allPaths(connection, known.ways[0].iface, signal);
+    const { ways, refusals } = paths.length === connection.paths.length ? known : usableWays(ifaces, paths, hardware);
+    if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
+    const warnings = [
+      ...plan.requested.flatMap(({ note }) => note ?? []),
+      ...undiscovered,
+      ...refusals.map(({ message }) => message),
+      ...(await this.#finder.reversePathWarnings(ifaces, hardware)),
+    ];
+    for (const reason of warnings) this.#parts.logger.warn('Not every iface can be used as it is', { reason });
+    const opened = await this.#withRecords(
+      plan,
+      ways,
+      signal,
+      async () => await this.#openWays(ways, { ...request, connection: { ...connection, paths } }, signal),
+    );
+    return { ...opened, warnings: [...warnings, ...opened.warnings] };
+  }
+
+  async #openWays(ways: NonEmpty<Way>, request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+    const { mode } = request;
+    switch (mode.kind) {
+      case 'single':
+        return await this.#openOne(ways, request, mode.warnings, signal);
+      case 'multipath':
+        return await this.#openAll(ways, [], request, signal);
+      default:
+        return mode satisfies never;
+    }
+  }
+
+  async #openOne(
+    ways: NonEmpty<Way>,
+    { connection: { chap }, guard, note }: OpenRequest,
+    warnings: readonly string[],
+    signal: AbortSignal,
+  ): Promise<OpenVolume> {
+    const opened = await this.#single.open(ways, { chap, guard, note }, signal);
+    return { ...opened, warnings: [...warnings, ...opened.warnings] };
+  }
+
+  async #openInstead(iface: Iface, first: VolumeError, request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+    const { connection, plan, mode } = request;
+    try {
+      const { paths, warnings } =
+        mode.kind === 'single'
+          ? { ...connection, warnings: [] }
+          : await this.#finder.allPaths(connection, iface, signal);
+      const [path, ...others] = paths;
+      const opened = await this.#openWays(
+        [{ path, iface }, ...others.map((other) => ({ path: other, iface }))],
+        { ...request, connection: { ...connection, paths } },
+        signal,
+      );
+      return { ...opened, warnings: [...warnings, ...opened.warnings] };
+    } catch (error) {
+      if (!isVolumeError(error)) throw error;
+      const { code, hint, details, message } = error;
+      throw new VolumeError(code, `${message}; before that, the iface ${requestOf(plan)} failed`, {
+        cause: new AggregateError([error.cause ?? error, first]),
+        details,
+        ...(hint === undefined ? {} : { hint }),
+      });
+    }
+  }
+
+  /**
+   * An iface without a record gets one for the volume, and for those after it; not when the volume cannot be opened
+   * over it.
+   */
+  async #withRecords(
+    plan: IfacePlan,
+    ways: readonly Way[],
+    signal: AbortSignal,
+    body: () => Promise<OpenVolume>,
+  ): Promise<OpenVolume> {
+    const { ifaceRecords, logger } = this.#parts;
+    const undo = new UndoLog();
+    try {
+      for (const { iface, isNew } of plan.requested) {
+        if (!isNew || !ways.some((way) => way.iface === iface)) continue;
+        const change = await ifaceRecords.put(iface, signal);
+        if (change.kind !== 'created') continue;
+        logger.info('Made an iface record', { iface: change.name, transport: iface.transport });
+        undo.add(async () => {
+          await ifaceRecords.remove(change.name, AbortSignal.timeout(UNDO_MS));
+        });
+      }
+      return await body();
+    } catch (error) {
+      throw await undo.after(error);
+    }
+  }
+
+  /**
+   * An iface over which this portal could not be reached a while ago, and the fallback could, is not waited for again.
+   */
+  async #requireWorthATry(ifaces: readonly Iface[], { paths: [{ portal }] }: IscsiConnection): Promise<void> {
+    const failures = await Promise.all(ifaces.map((iface) => this.#failed.recall(iface.name, portal)));
+    const recalled = failures.filter((failure) => failure !== undefined);
+    if (recalled.length === ifaces.length) throw noneOf(ifaces, recalled);
+  }
+
+  /** What hardware tells is asked anew each time; what was recalled is not news. */
+  async #remember(
+    { requested }: IfacePlan,
+    { paths: [{ portal }] }: IscsiConnection,
+    error: VolumeError,
+  ): Promise<void> {
+    if (error.details['retryInMs'] !== undefined || error.details['reasonCode'] !== undefined) return;
+    for (const { iface } of requested) await this.#failed.remember(iface.name, portal, error);
+  }
+}
+
+function isGone({ paths, map }: VolumeView): boolean {
+  return map === undefined && paths.every(({ unit }) => unit === undefined);
+}
+
+function isSamePath(one: TargetPath, other: TargetPath): boolean {
+  return one.target === other.target && one.lun === other.lun && samePortal(one.portal, other.portal);
+}

@@ -1,0 +1,93 @@
+import { isNonEmpty, type NonEmpty } from '../base/brand.js';
+import { parseTargetName } from '../connection/target-name.js';
+import type { MapId } from '../device/block-device.js';
+import { parseMapId } from '../device/multipath/multipathd.js';
+import type { TargetUnit } from '../device/units-behind.js';
+import type { Wwid } from '../device/wwid.js';
+
+/** Where a volume was, by the connection_info that it came with. */
+export interface NotedUnit extends TargetUnit {
+  /** The portals that were named or discovered, as `192.0.2.10:3260`. */
+  readonly portals: readonly string[];
+}
+
+/**
+ * What must be known of a volume on this host once none of its disks is there to tell: who it was, and which map is
+ * its.
+ */
+export interface VolumeNote {
+  /** The storage service's id; `undefined` where the connection_info had none. */
+  readonly volumeId: string | undefined;
+  /** Of the disks, by VPD page 0x83, as the kernel read it when the volume was connected. */
+  readonly wwid: Wwid;
+  /** What multipathd calls it; `undefined` for a volume of which no map was asked for. */
+  readonly mapId: MapId | undefined;
+  readonly units: NonEmpty<NotedUnit>;
+}
+
+const VERSION = 1;
+
+export function formatVolumeNote({ volumeId, wwid, mapId, units }: VolumeNote): string {
+  const note = {
+    version: VERSION,
+    ...(volumeId === undefined ? {} : { volumeId }),
+    wwid,
+    ...(mapId === undefined ? {} : { mapId }),
+    units,
+  };
+  return `${JSON.stringify(note, undefined, 2)}\n`;
+}
+
+/**
+ * Reads what formatVolumeNote() wrote, and believes nothing: another program, a newer version or a full disk may have
+ * written the file.
+ * @throws {SyntaxError} that says what is wrong with it
+ */
+export function parseVolumeNote(text: string): VolumeNote {
+  const file = asRecord(JSON.parse(text), 'the file');
+  if (file['version'] !== VERSION) throw new SyntaxError(`version is not ${VERSION}`);
+  const units = asList(file['units'], 'units').map(parseUnit);
+  if (!isNonEmpty(units)) throw new SyntaxError('units is empty');
+  const wwid = textOf(file, 'wwid');
+  if (wwid === '' || /\p{Cc}/u.test(wwid)) throw new SyntaxError('wwid is no WWID');
+  const mapId = file['mapId'] === undefined ? undefined : parseMapId(textOf(file, 'mapId'));
+  if (file['mapId'] !== undefined && mapId === undefined) throw new SyntaxError('mapId is none of multipathd');
+  return {
+    volumeId: file['volumeId'] === undefined ? undefined : textOf(file, 'volumeId'),
+    wwid: wwid as Wwid,
+    mapId,
+    units,
+  };
+}
+
+export function sameVolumeNote(one: VolumeNote, other: VolumeNote): boolean {
+  return formatVolumeNote(one) === formatVolumeNote(other);
+}
+
+function parseUnit(value: unknown): NotedUnit {
+  const unit = asRecord(value, 'a unit');
+  const { lun } = unit;
+  if (typeof lun !== 'number' || !Number.isSafeInteger(lun) || lun < 0) throw new SyntaxError('lun is no LUN');
+  const portals = asList(unit['portals'], 'portals').map((portal) => {
+    if (typeof portal !== 'string') throw new SyntaxError('a portal is not a text');
+    return portal;
+  });
+  return { target: parseTargetName(textOf(unit, 'target')), lun: lun as NotedUnit['lun'], portals };
+}
+
+function asRecord(value: unknown, name: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new SyntaxError(`${name} is not an object`);
+  return Object.fromEntries(Object.entries(value));
+}
+
+function asList(value: unknown, name: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new SyntaxError(`${name} is not a list`);
+  return value;
+}
+
+function textOf(record: Readonly<Record<string, unknown>>, key: string): string {
+  const value = record[key];
+  if (typeof value !== 'string') throw new SyntaxError(`${key} is not a text`);
+  return value;
+}

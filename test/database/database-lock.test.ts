@@ -1,0 +1,334 @@
+import { describe, expect, test } from '@jest/globals';
+import { DatabaseLock } from '../../src/database/database-lock.js';
+import { ownerOf, ownName } from '../../src/database/file-owner.js';
+import { RecordedLog } from '../driver/recorded-world.js';
+import { FakeClock } from '../fakes/fake-clock.js';
+import { FakeHost } from '../fakes/fake-host.js';
+import { FakeLocks } from '../fakes/fake-locks.js';
+import type { FakeProcess } from '../fakes/fake-processes.js';
+import { OPEN_ISCSI_2_1_11, OPEN_ISCSI_2_1_8 } from '../fakes/fake-release.js';
+
+const FOLDER = '/run/lock/iscsi';
+const LOCK = `${FOLDER}/lock.write`;
+const SIGNAL = new AbortController().signal;
+const locks = (): FakeLocks => new FakeLocks();
+
+class Scene {
+  readonly clock = new FakeClock();
+  readonly host: FakeHost;
+  readonly log = new RecordedLog();
+  readonly #locks = locks();
+
+  constructor(release = OPEN_ISCSI_2_1_8) {
+    this.host = new FakeHost({ clock: this.clock, release });
+  }
+
+  /** The lock as one process of the host has it. */
+  of(process: FakeProcess = this.host.processes.start()): DatabaseLock {
+    return new DatabaseLock({
+      files: this.host,
+      clock: this.clock,
+      processes: process,
+      locks: this.#locks,
+      logger: this.log,
+      folder: FOLDER,
+    });
+  }
+
+  /** The lock's folder, but for the file that open-iscsi makes its link of. */
+  get left(): readonly string[] {
+    return this.host.tree.list(FOLDER).filter((name) => name !== 'lock');
+  }
+
+  async sleep(ms: number): Promise<void> {
+    await this.clock.sleep(ms, SIGNAL);
+  }
+}
+
+const never = async (): Promise<never> => await new Promise(() => undefined);
+const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe('DatabaseLock.hold()', () => {
+  test('has the lock while the body runs, and leaves nothing', async () => {
+    const scene = new Scene();
+    expect(await scene.of().hold(SIGNAL, async () => scene.host.tree.kind(LOCK))).toBe('file');
+    expect(scene.left).toEqual([]);
+  });
+
+  test('of one process serves all in their order, under one hold for those that wait', async () => {
+    const scene = new Scene();
+    const lock = scene.of();
+    const order: string[] = [];
+    const seen = new Set<string | undefined>();
+    await Promise.all(
+      Array.from({ length: 50 }, async (_unused, index) => {
+        await lock.hold(SIGNAL, async () => {
+          seen.add(scene.host.tree.read(LOCK));
+          order.push(`${index} begins`);
+          await scene.sleep(1);
+          order.push(`${index} ends`);
+        });
+      }),
+    );
+    expect(order).toEqual(Array.from({ length: 50 }, (_unused, index) => [`${index} begins`, `${index} ends`]).flat());
+    expect(seen.size).toBe(1);
+  });
+
+  test('lets others in after a tenth of a second, however many wait', async () => {
+    const scene = new Scene();
+    const lock = scene.of();
+    const holds = new Set<string | undefined>();
+    await Promise.all(
+      Array.from({ length: 25 }, async () => {
+        await lock.hold(SIGNAL, async () => {
+          holds.add(scene.host.tree.read(LOCK));
+          await scene.sleep(10);
+        });
+      }),
+    );
+    expect(holds.size).toBe(3);
+  });
+
+  test('of several processes is exclusive', async () => {
+    const scene = new Scene();
+    let [inside, most] = [0, 0];
+    await Promise.all(
+      Array.from({ length: 8 }, () => scene.of()).flatMap((lock) =>
+        Array.from({ length: 5 }, async () => {
+          await lock.hold(SIGNAL, async () => {
+            most = Math.max(most, ++inside);
+            await scene.sleep(30);
+            inside -= 1;
+          });
+        }),
+      ),
+    );
+    expect(most).toBe(1);
+    expect(scene.left).toEqual([]);
+  });
+
+  test('that fails or is aborted keeps no other up', async () => {
+    const scene = new Scene();
+    const lock = scene.of();
+    const controller = new AbortController();
+    const first = lock.hold(SIGNAL, async () => {
+      await scene.sleep(50);
+      controller.abort();
+      throw new Error('the first');
+    });
+    const second = lock.hold(controller.signal, async () => 'the second');
+    const third = lock.hold(SIGNAL, async () => 'the third');
+    await expect(first).rejects.toThrow('the first');
+    await expect(second).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(await third).toBe('the third');
+    await expect(lock.hold(AbortSignal.abort(), async () => 0)).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(scene.left).toEqual([]);
+  });
+
+  test('waits for a lock of open-iscsi for 30 s and names it, and asks as often as open-iscsi', async () => {
+    const scene = new Scene();
+    scene.host.tree.write(LOCK, '');
+    const held = scene.of().hold(SIGNAL, async () => scene.clock.now());
+    await scene.sleep(29_995);
+    scene.host.tree.remove(LOCK);
+    expect(await held).toBeLessThanOrEqual(30_006);
+    scene.host.tree.write(LOCK, '');
+    await expect(scene.of().hold(SIGNAL, async () => 0)).rejects.toMatchObject({
+      code: 'DATABASE_LOCKED',
+      message: expect.stringContaining('30 s') as unknown,
+      hint: expect.stringContaining('pgrep -x iscsiadm') as unknown,
+    });
+    expect(scene.left).toEqual(['lock.write']);
+  });
+
+  test('of those that wait refuses each when its own time is over', async () => {
+    const scene = new Scene();
+    scene.host.tree.write(LOCK, '');
+    const lock = scene.of();
+    const early = lock.hold(SIGNAL, async () => 'early').catch((error: unknown) => error);
+    await scene.sleep(20_000);
+    const late = lock.hold(SIGNAL, async () => 'late');
+    expect(await early).toMatchObject({ code: 'DATABASE_LOCKED' });
+    scene.host.tree.remove(LOCK);
+    expect(await late).toBe('late');
+  });
+
+  test('behind a body that never ends is refused by name, and not for ever', async () => {
+    const scene = new Scene();
+    const lock = scene.of();
+    lock.hold(SIGNAL, never).catch(() => undefined);
+    await settled();
+    await expect(lock.hold(SIGNAL, async () => 0)).rejects.toMatchObject({
+      code: 'DATABASE_LOCKED',
+      hint: expect.stringContaining('of this library') as unknown,
+    });
+    scene.host.tree.remove(LOCK);
+    expect(await lock.hold(SIGNAL, async () => 'free again')).toBe('free again');
+  });
+
+  test("does not remove another's lock, where an iscsiadm of 2.1.8 that waited for 30 s has removed ours", async () => {
+    const scene = new Scene();
+    await scene.of().hold(SIGNAL, async () => {
+      expect(await scene.host.toolLock.take()).toBe(true); // 30 s later
+      scene.host.toolLock.giveBack();
+      scene.host.tree.write(LOCK, 'of a third');
+    });
+    expect(scene.host.tree.read(LOCK)).toBe('of a third');
+    expect(scene.log.warnings).toHaveLength(1);
+  });
+});
+
+describe('a lock whose process was killed', () => {
+  /** Ends a process inside its hold. */
+  async function killed(scene: Scene): Promise<FakeProcess> {
+    const process = scene.host.processes.start();
+    scene
+      .of(process)
+      .hold(SIGNAL, never)
+      .catch(() => undefined);
+    await settled();
+    process.kill();
+    return process;
+  }
+
+  test.each([OPEN_ISCSI_2_1_8, OPEN_ISCSI_2_1_11])('is taken over at once, and told ($version)', async (release) => {
+    const scene = new Scene(release);
+    await killed(scene);
+    const began = scene.clock.now();
+    await scene.of().hold(SIGNAL, async () => undefined);
+    expect(scene.clock.now() - began).toBeLessThan(300);
+    expect(scene.log.warnings.map(({ message }) => message)).toEqual([
+      "Took open-iscsi's database lock from a process that was killed",
+    ]);
+    expect(scene.host.tree.kind(LOCK)).toBeUndefined();
+  });
+
+  test('is taken over once by ten who find it at once, while iscsiadm asks for it as well', async () => {
+    const scene = new Scene();
+    await killed(scene);
+    let [inside, most] = [0, 0];
+    const enter = async (): Promise<void> => {
+      most = Math.max(most, ++inside);
+      await scene.sleep(7);
+      inside -= 1;
+    };
+    const tools = Array.from({ length: 5 }, async () => {
+      await scene.host.toolLock.take();
+      await enter();
+      scene.host.toolLock.giveBack();
+    });
+    await Promise.all([
+      ...tools,
+      ...Array.from({ length: 10 }, async () => {
+        await scene.of().hold(SIGNAL, enter);
+      }),
+    ]);
+    expect(most).toBe(1);
+    expect(scene.log.warnings).toHaveLength(1);
+  });
+
+  test.each<[string, (owner: { readonly pid: number; readonly start: string }) => string]>([
+    [
+      'a process that has the number of the dead one',
+      ({ pid }) =>
+        ownName({
+          bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10',
+          namespaces: '4026531836.4026531834',
+          pid,
+          start: '1',
+        }),
+    ],
+    [
+      'another boot',
+      ({ pid, start }) => ownName({ bootId: '00000000-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '1.2', pid, start }),
+    ],
+  ])('is taken over where it is of %s', async (_what, nameOf) => {
+    const scene = new Scene();
+    const { identity } = scene.host.processes.start();
+    scene.host.tree.write(LOCK, nameOf(identity));
+    expect(await scene.of().hold(SIGNAL, async () => 'held')).toBe('held');
+  });
+
+  test.each<[string, (owner: { readonly pid: number; readonly start: string }) => string]>([
+    [
+      'a process that runs',
+      (owner) =>
+        ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '4026531836.4026531834', ...owner }),
+    ],
+    [
+      'another container',
+      () =>
+        ownName({
+          bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10',
+          namespaces: '4026539999.4026531834',
+          pid: 9,
+          start: '1',
+        }),
+    ],
+    [
+      'a process of which no namespace was known',
+      () => ownName({ bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '', pid: 9, start: '1' }),
+    ],
+    [
+      'a process of which no boot was known',
+      () => ownName({ bootId: '', namespaces: '4026531836.4026531834', pid: 9, start: '1' }),
+    ],
+    ['open-iscsi', () => ''],
+    [
+      'somebody whose text only looks like ours',
+      () => 'libvirt-volume.8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10.4026531836.4026531834.9.1.1\nrm',
+    ],
+  ])('is left alone and named where it is of %s', async (_what, nameOf) => {
+    const scene = new Scene();
+    const text = nameOf(scene.host.processes.start().identity);
+    scene.host.tree.write(LOCK, text);
+    await expect(scene.of().hold(SIGNAL, async () => 0)).rejects.toMatchObject({
+      code: 'DATABASE_LOCKED',
+      details: { path: LOCK },
+    });
+    expect([scene.host.tree.read(LOCK), scene.left]).toEqual([text, ['lock.write']]);
+  });
+
+  test("is not taken from who has it by then: what turns out to be another's is put back", async () => {
+    const scene = new Scene();
+    await killed(scene);
+    const rename = scene.host.rename.bind(scene.host);
+    scene.host.rename = async (path, to) => {
+      // an iscsiadm of 2.1.8 that had waited for 30 s removed the dead one, and another took the lock, in this very
+      // moment
+      scene.host.rename = rename;
+      scene.host.tree.write(LOCK, 'of another');
+      return await rename(path, to);
+    };
+    const held = scene.of().hold(SIGNAL, async () => 'held');
+    await scene.sleep(100);
+    expect(scene.host.tree.read(LOCK)).toBe('of another');
+    scene.host.tree.remove(LOCK);
+    expect(await held).toBe('held');
+  });
+});
+
+test('ownerOf() reads what ownName() writes, and nothing else', () => {
+  const identity = {
+    bootId: '8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10',
+    namespaces: '4026531836.4026531834',
+    pid: 17,
+    start: '123',
+  };
+  expect([ownerOf(ownName(identity)), ownerOf(`${ownName(identity)}.taken`)]).toEqual([identity, identity]);
+  const unknown = { bootId: '', namespaces: '', pid: 17, start: '' };
+  expect(ownerOf(ownName(unknown))).toEqual(unknown);
+  expect(
+    [
+      '',
+      'lock',
+      'lock.write',
+      'libvirt-volume.',
+      'libvirt-volume.x.1.2.3.4.5',
+      `${ownName(identity)}/..`,
+      ` ${ownName(identity)}`,
+    ].map(ownerOf),
+  ).toEqual(Array.from({ length: 7 }, () => undefined));
+});

@@ -1,0 +1,259 @@
+import { describe, expect, test } from '@jest/globals';
+import { SILENT } from '../../src/base/logger.js';
+import { VolumeError } from '../../src/base/volume-error.js';
+import type { Clock } from '../../src/host/clock.js';
+import { type CopyProgress, DiskMover } from '../../src/guest/disk-mover.js';
+import type { GuestDisk } from '../../src/guest/guest-disk.js';
+import { FakeLibvirt } from '../fakes/fake-libvirt.js';
+import { SteppingClock } from '../libvirt/stepping-clock.js';
+
+const guest = { kind: 'name', name: 'guest' } as const;
+const never = new AbortController().signal;
+const DISK =
+  "<disk type='block'><source dev='/dev/sda'/><target dev='vdb' bus='virtio'/><serial>old</serial><alias " +
+  "name='ua-old'/></disk>";
+const UNAVAILABLE = new VolumeError('LIBVIRT_UNAVAILABLE', 'the connection is lost');
+
+interface Moving {
+  readonly libvirt: FakeLibvirt;
+  readonly progress: CopyProgress[];
+  readonly move: (signal?: AbortSignal) => Promise<void>;
+}
+
+async function moving({
+  clock = new SteppingClock(),
+  persistent = true,
+}: { readonly clock?: Clock; readonly persistent?: boolean } = {}): Promise<Moving> {
+  const libvirt = new FakeLibvirt();
+  libvirt.addDomain({ name: 'guest', persistent });
+  await libvirt.attachDevice(guest, DISK, { live: true, config: persistent }, never);
+  const mover = new DiskMover({ libvirt, clock, logger: SILENT });
+  const domain = await libvirt.lookupDomain(guest, never);
+  const progress: CopyProgress[] = [];
+  const request = {
+    domain,
+    targetDev: 'vdb',
+    devicePath: '/dev/sdb',
+    devicePaths: ['/dev/sdb'],
+    sliceBytes: undefined,
+    onProgress: (one: CopyProgress) => {
+      progress.push(one);
+    },
+  };
+  return {
+    libvirt,
+    progress,
+    move: async (signal = never) => {
+      await mover.move(request, signal);
+    },
+  };
+}
+
+const liveDisk = (libvirt: FakeLibvirt): GuestDisk | undefined => libvirt.disksOf('guest')[0];
+const OLD = { sourcePath: '/dev/sda', mirror: undefined };
+const NEW = { sourcePath: '/dev/sdb', mirror: undefined };
+
+describe('DiskMover.move()', () => {
+  test('copies, pivots, and tells how far it is until all is copied', async () => {
+    const { libvirt, progress, move } = await moving();
+    await move();
+    expect(liveDisk(libvirt)).toMatchObject({ ...NEW, alias: 'ua-old', serial: 'old' });
+    expect(progress.at(-1)?.copiedBytes).toBe(progress.at(-1)?.totalBytes);
+    expect(progress.length).toBeGreaterThan(1);
+  });
+
+  test('again finds the disk there and does nothing', async () => {
+    const { libvirt, progress, move } = await moving();
+    await move();
+    const told = progress.length;
+    await move();
+    expect({ disk: liveDisk(libvirt), told: progress.length }).toMatchObject({ disk: NEW, told });
+  });
+
+  test('goes on with a copy to the same device that is under way', async () => {
+    const { libvirt, move } = await moving();
+    libvirt.beginCopy('guest', 'vdb', '/dev/sdb');
+    await move();
+    expect(liveDisk(libvirt)).toMatchObject(NEW);
+  });
+
+  test('leaves a copy to another device alone', async () => {
+    const { libvirt, move } = await moving();
+    libvirt.beginCopy('guest', 'vdb', '/dev/sdz');
+    await expect(move()).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED', hint: expect.stringContaining('--abort') });
+    expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdz' } });
+  });
+
+  test('does not pivot to a copy whose bytes are all there and that is not ready yet', async () => {
+    const { libvirt, move } = await moving();
+    const [blockJob, domainXml] = [libvirt.blockJob.bind(libvirt), libvirt.domainXml.bind(libvirt)];
+    let looks = 0;
+    libvirt.blockJob = async (...args) => {
+      const job = await blockJob(...args);
+      return job === undefined ? undefined : { ...job, copiedBytes: job.totalBytes };
+    };
+    libvirt.domainXml = async (...args) => {
+      looks += 1;
+      const xml = await domainXml(...args);
+      return looks < 6 ? xml.replace(" ready='yes'", '') : xml;
+    };
+    await move();
+    expect(liveDisk(libvirt)).toMatchObject(NEW);
+    expect(looks).toBeGreaterThanOrEqual(6);
+  });
+
+  test('of a copy that fails leaves the guest on its old disk', async () => {
+    const { libvirt, move } = await moving();
+    libvirt.copyFate = 'fails';
+    await expect(move()).rejects.toMatchObject({
+      code: 'COPY_FAILED',
+      message: expect.stringContaining('ended before it was complete'),
+    });
+    expect(liveDisk(libvirt)).toMatchObject(OLD);
+  });
+
+  test('of a copy that gets nowhere gives up after its limit, and ends it', async () => {
+    const clock = new SteppingClock();
+    const { libvirt, move } = await moving({ clock });
+    libvirt.copyFate = 'never ready';
+    await expect(move()).rejects.toMatchObject({ code: 'COPY_FAILED', details: { bytesLeft: 2 ** 29 } });
+    expect(clock.now()).toBeLessThan(310_000);
+    expect(liveDisk(libvirt)).toMatchObject(OLD);
+  });
+
+  test('waits for a slow copy as long as it comes nearer to its end', async () => {
+    const clock = new SteppingClock();
+    const { libvirt, move } = await moving({ clock });
+    libvirt.copyFate = { readyAfterLooks: 2_000 };
+    await move();
+    expect(clock.now()).toBeGreaterThan(1_000_000);
+    expect(liveDisk(libvirt)).toMatchObject(NEW);
+  });
+
+  test('stops as the signal aborts, ends the copy, and leaves the guest on its old disk', async () => {
+    const controller = new AbortController();
+    const { libvirt, move } = await moving({
+      clock: new SteppingClock((now) => {
+        if (now > 3_000) controller.abort();
+      }),
+    });
+    libvirt.copyFate = 'never ready';
+    await expect(move(controller.signal)).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(liveDisk(libvirt)).toMatchObject(OLD);
+  });
+
+  test('ends a copy that has begun although the call that began it failed', async () => {
+    const { libvirt, move } = await moving();
+    const blockCopy = libvirt.blockCopy.bind(libvirt);
+    libvirt.blockCopy = async (...args) => {
+      await blockCopy(...args);
+      throw UNAVAILABLE;
+    };
+    await expect(move()).rejects.toBe(UNAVAILABLE);
+    expect(liveDisk(libvirt)).toMatchObject(OLD);
+  });
+
+  test('waits for a daemon that restarts while QEMU copies', async () => {
+    let world = (): void => undefined;
+    const { libvirt, move } = await moving({
+      clock: new SteppingClock(() => {
+        world();
+      }),
+    });
+    libvirt.copyFate = { readyAfterLooks: 5 };
+    let sleeps = 0;
+    world = () => {
+      sleeps += 1;
+      if (sleeps === 2) libvirt.stopDaemon();
+      if (sleeps === 9) libvirt.startDaemon();
+    };
+    await move();
+    expect(liveDisk(libvirt)).toMatchObject(NEW);
+  });
+
+  test('believes the description and no answer: a pivot whose answer is lost has been done', async () => {
+    const { libvirt, move } = await moving();
+    const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
+    libvirt.blockJobAbort = async (...args) => {
+      await blockJobAbort(...args);
+      throw UNAVAILABLE;
+    };
+    await move();
+    expect(liveDisk(libvirt)).toMatchObject(NEW);
+  });
+
+  test('waits for a daemon that dies in the pivot', async () => {
+    let world = (): void => undefined;
+    const { libvirt, move } = await moving({
+      clock: new SteppingClock(() => {
+        world();
+      }),
+    });
+    const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
+    libvirt.blockJobAbort = async (...args) => {
+      await blockJobAbort(...args);
+      libvirt.stopDaemon();
+      let sleeps = 0;
+      world = () => {
+        sleeps += 1;
+        if (sleeps === 20) libvirt.startDaemon();
+      };
+      throw UNAVAILABLE;
+    };
+    await move();
+    expect(liveDisk(libvirt)).toMatchObject(NEW);
+  });
+
+  test('of a daemon that dies in the pivot and stays away says that it is not known', async () => {
+    const { libvirt, move } = await moving();
+    libvirt.blockJobAbort = async () => {
+      libvirt.stopDaemon();
+      throw UNAVAILABLE;
+    };
+    await expect(move()).rejects.toMatchObject({
+      code: 'CLEANUP_INCOMPLETE',
+      cause: { errors: [UNAVAILABLE, expect.objectContaining({ code: 'COPY_FAILED' })] },
+    });
+  });
+
+  test('of a pivot that libvirt refuses ends the copy and says why', async () => {
+    const { libvirt, move } = await moving();
+    const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
+    const refusal = new VolumeError('LIBVIRT_REFUSED', 'no room for a pivot');
+    libvirt.blockJobAbort = async (domain, disk, end, signal) => {
+      if (end.pivot) throw refusal;
+      await blockJobAbort(domain, disk, end, signal);
+    };
+    await expect(move()).rejects.toBe(refusal);
+    expect(liveDisk(libvirt)).toMatchObject(OLD);
+  });
+
+  test('that cannot end its copy says both, and how to end it', async () => {
+    const { libvirt, move } = await moving();
+    libvirt.blockJobAbort = async () => {
+      throw new VolumeError('LIBVIRT_REFUSED', 'busy');
+    };
+    await expect(move()).rejects.toMatchObject({
+      code: 'CLEANUP_INCOMPLETE',
+      hint: 'end it: virsh blockjob guest vdb --abort',
+      cause: { errors: [{ message: 'busy' }, { message: 'busy' }] },
+    });
+    expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdb' } });
+  });
+
+  test.each([true, false])('of a guest that ends meanwhile, persistent %p, rejects', async (persistent) => {
+    let world = (): void => undefined;
+    const { libvirt, move } = await moving({
+      persistent,
+      clock: new SteppingClock((now) => {
+        if (now > 3_000) world();
+      }),
+    });
+    libvirt.copyFate = 'never ready';
+    world = () => {
+      world = () => undefined;
+      libvirt.stop('guest');
+    };
+    await expect(move()).rejects.toMatchObject({ code: persistent ? 'LIBVIRT_REFUSED' : 'DOMAIN_NOT_FOUND' });
+  });
+});
