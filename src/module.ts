@@ -42,7 +42,7 @@ import { winstonLogger } from './host/node/winston-logger.js';
 import { IfaceRecords } from './iface/make-iface.js';
 import { OpenIscsiDatabase } from './database/open-iscsi-database.js';
 import { HostIfaceReports } from './preflight/host-iface-reports.js';
-import { discoverPortals } from './initiator/discover-portals.js';
+import { discoverPortals } from './initiator/discovery/discover-portals.js';
 import { ChapByArgument } from './initiator/chap-by-argument.js';
 import { IfaceGenerator } from './initiator/iface-generator.js';
 import { locateDatabase } from './initiator/locate-database.js';

@@ -14,7 +14,7 @@ import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
 import { SYSTEM_HOST_NAMES } from '../../src/host/node/system-host-names.js';
 import { parseIfaceName } from '../../src/iface/iface-name.js';
-import { discoverPortals } from '../../src/initiator/discover-portals.js';
+import { discoverPortals } from '../../src/initiator/discovery/discover-portals.js';
 import { run, tryRun } from '../guest/commands.js';
 import { databaseRoot } from '../guest/database-root.js';
 import { demandDiscoveryAuth } from '../guest/discovery-auth.js';

@@ -1,7 +1,7 @@
 // needs: libvirt
 // limit: 900 s
 import assert from 'node:assert/strict';
-import { volumeDocument } from '../../src/cli/volume-document.js';
+import { volumeDocument } from '../../src/cli/output/volume-document.js';
 import { connectionInfo } from '../guest/connection-info.js';
 import { Domain } from '../guest/domain.js';
 import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';

@@ -5,12 +5,12 @@ import { TOKENS } from '../tokens.js';
 import type { CliIo } from './cli-io.js';
 import type { CommandOutput, CommandWork } from './command-work.js';
 import { driverOf } from './driver-of.js';
-import { inputReader } from './input-reader.js';
-import { jsonText } from './json-text.js';
-import { type GlobalFlags, parseArguments } from './parse-arguments.js';
-import { withProgress } from './progress.js';
-import { jsonReader } from './read-json-input.js';
-import { reportError } from './report-error.js';
+import { inputReader } from './input/input-reader.js';
+import { jsonText } from './output/json-text.js';
+import { type GlobalFlags, parseArguments } from './input/parse-arguments.js';
+import { withProgress } from './output/progress.js';
+import { jsonReader } from './input/read-json-input.js';
+import { reportError } from './output/report-error.js';
 import { stopOnSignal } from './stop-on-signal.js';
 
 /** What the container is made from. */

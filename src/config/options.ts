@@ -1,5 +1,5 @@
 import type { NonEmpty } from '../base/brand.js';
-import type { IfaceSelector } from '../iface/iface-selector.js';
+import type { IfaceSelector } from '../iface/select-iface.js';
 
 export const CACHE_MODES = ['none', 'writethrough', 'writeback', 'directsync', 'unsafe'] as const;
 export type CacheMode = (typeof CACHE_MODES)[number];

@@ -6,14 +6,12 @@ import type { ChapCredentials } from './chap-credentials.js';
 import { asBoolean, asPositiveInteger, asText, Fields } from './fields.js';
 import { parseHostName } from './host-name.js';
 import { DRIVER_VOLUME_TYPES, type DriverVolumeType, type ListedConnection } from './iscsi-connection.js';
-import { parseAddressingMode } from './lun-addressing.js';
-import { type Lun, parseLun } from './lun.js';
+import { type Lun, parseAddressingMode, parseLun } from './lun.js';
 import type { PortalName } from './portal-name.js';
 import { parsePortal, type Portal } from './portal.js';
-import { readQosSpecs } from './read-qos-specs.js';
+import { readQosSpecs } from './qos-specs.js';
 import { parseTargetName, type TargetName } from './target-name.js';
-import type { ListedPath } from './target-path.js';
-import { withoutRepeats } from './without-repeats.js';
+import { type ListedPath, withoutRepeats } from './target-path.js';
 
 /**
  * The door: what the storage service returned becomes a type, once. The input is not written to.

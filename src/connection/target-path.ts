@@ -1,6 +1,6 @@
 import type { Lun } from './lun.js';
-import type { PortalName } from './portal-name.js';
-import type { Portal } from './portal.js';
+import { isPortalName, type PortalName } from './portal-name.js';
+import { type Portal, samePortal } from './portal.js';
 import type { TargetName } from './target-name.js';
 
 /** One way to the volume: this target, through this portal, at this LUN. */
@@ -12,3 +12,17 @@ export interface TargetPath {
 
 /** A path as the storage service lists it: its portal may be a name. */
 export type ListedPath = Omit<TargetPath, 'portal'> & { readonly portal: Portal | PortalName };
+
+/** The paths, each once: one that is listed twice, perhaps in another spelling, is one path. */
+export function withoutRepeats<Path extends ListedPath>(paths: readonly Path[]): readonly Path[] {
+  return paths.filter(
+    (path, index) =>
+      paths.findIndex((one) => one.target === path.target && one.lun === path.lun && same(one.portal, path.portal)) ===
+      index,
+  );
+}
+
+function same(one: Portal | PortalName, other: Portal | PortalName): boolean {
+  if (isPortalName(one)) return isPortalName(other) && one.hostName === other.hostName && one.port === other.port;
+  return !isPortalName(other) && samePortal(one, other);
+}

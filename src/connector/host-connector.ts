@@ -3,20 +3,19 @@ import type { Logger } from '../base/logger.js';
 import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
+import { readRecordText, valueOf } from '../database/record-text.js';
+import type { Hardware } from '../hardware/hardware.js';
+import { readHardware } from '../hardware/read-hardware.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { HostIdentity } from '../host/host-identity.js';
 import type { NetAddresses } from '../host/net-addresses.js';
-import type { Hardware } from '../hardware/hardware.js';
 import type { Iface } from '../iface/iface.js';
-import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
-import { readHardware } from '../hardware/read-hardware.js';
 import { readIfaces } from '../iface/read-ifaces.js';
-import { readRecordText } from '../database/read-record-text.js';
-import { valueOf } from '../database/record-text.js';
-import { sourceAddresses } from '../preflight/source-addresses.js';
 import { GIVE_INITIATOR_NAME, INITIATOR_NAME_FILE, initiatorNameIn } from '../initiator/initiator-name-in.js';
-import type { ConnectorProperties } from './connector-properties.js';
 import { planIfaces } from '../preflight/iface-plan.js';
+import { sourceAddresses } from '../preflight/source-addresses.js';
+import type { ConnectorProperties } from './connector-properties.js';
 
 /** What a service knows better than its host. */
 export interface ConnectorRequest {

@@ -1,7 +1,6 @@
-import { aborted, throwIfAborted } from '../base/aborted.js';
-import { onAbort } from '../base/on-abort.js';
+import { aborted, onAbort, throwIfAborted } from '../base/aborted.js';
 import type { Logger } from '../base/logger.js';
-import { shellWords } from '../base/shell-words.js';
+import { shellWords } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';

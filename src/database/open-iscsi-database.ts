@@ -5,8 +5,7 @@ import type { Locks } from '../host/locks.js';
 import type { Processes } from '../host/processes.js';
 import type { DatabaseLocation } from './database-location.js';
 import { DatabaseLock, type LockOwner } from './database-lock.js';
-import { ownName } from './file-owner.js';
-import { removeLeftoversIfAllowed } from './leftovers.js';
+import { ownName, removeLeftoversIfAllowed } from './file-owner.js';
 import { ReaderGate } from './reader-gate.js';
 
 export interface DatabaseParts {

@@ -1,5 +1,4 @@
-import { aborted, throwIfAborted } from '../base/aborted.js';
-import { onAbort } from '../base/on-abort.js';
+import { aborted, onAbort, throwIfAborted } from '../base/aborted.js';
 import type { Clock } from '../host/clock.js';
 
 /**

@@ -1,3 +1,5 @@
+import { decodeText } from '../base/byte-text.js';
+import type { FileSystem } from '../host/file-system.js';
 import { keyType } from './record-keys.js';
 import { readRecordLines, shownKey } from './record-lines.js';
 import { takeValue } from './record-value.js';
@@ -109,4 +111,13 @@ export function valueOf(record: RecordValues, key: string): string | undefined {
 /** Whether open-iscsi, or a driver in sysfs, prints this for "no value". */
 export function isUnset(value: string): boolean {
   return UNSET.has(value);
+}
+
+/**
+ * The whole text of a file of open-iscsi's, with its last line break: open-iscsi does not take a line without one. What
+ * is no UTF-8 comes back to the byte.
+ */
+export async function readRecordText(files: FileSystem, path: string): Promise<string | undefined> {
+  const bytes = await files.readBytes(path);
+  return bytes === undefined ? undefined : decodeText(bytes);
 }

@@ -1,5 +1,5 @@
-import type { QosSpecs } from '../connection/qos-specs.js';
 import type { CacheMode } from '../config/options.js';
+import type { QosSpecs } from '../connection/qos-specs.js';
 import type { DiskSettings } from './disk-settings.js';
 
 export const BUSES = ['virtio', 'scsi', 'sata', 'ide', 'usb', 'fdc'] as const;
@@ -35,4 +35,13 @@ export interface DiskConfig {
   readonly shareable: boolean;
   /** The UUID of the libvirt secret that opens the LUKS volume. */
   readonly secretUuid: string | undefined;
+}
+
+/**
+ * The alias that attach() gives the disk and that detach() finds it by.
+ * @returns `undefined` where there can be none: libvirt 9.0.0 drops an alias with any other character, even a dot,
+ * without a word; a detach would wait for its event in vain
+ */
+export function userAlias(volumeId: string | undefined): string | undefined {
+  return volumeId !== undefined && /^[A-Za-z0-9_-]+$/.test(volumeId) ? volumeId : undefined;
 }

@@ -1,3 +1,7 @@
+import { quoted } from '../base/quoted.js';
+import type { Bus, DeviceType } from './disk-config.js';
+import { invalidDiskInfo, isAbsent, stateOf } from './invalid-disk-info.js';
+
 export const DETECT_ZEROES = ['off', 'on', 'unmap'] as const;
 export type DetectZeroes = (typeof DETECT_ZEROES)[number];
 export const ERROR_POLICIES = ['stop', 'report', 'ignore', 'enospace'] as const;
@@ -31,3 +35,105 @@ export const SETTING_KEYS: Readonly<Record<keyof DiskSettings, string>> = {
   queues: 'queues',
   rotationRate: 'rotation_rate',
 };
+
+/**
+ * QEMU ends itself, and the guest with it, at a queue more than it can hold (QEMU, hw/virtio/virtio.c,
+ * virtio_add_queue: abort() at VIRTIO_QUEUE_MAX).
+ */
+const MOST_QUEUES = 1024;
+/** libvirt counts them in 32 bits (src/conf/domain_conf.c, virDomainDiskDefDriverParseXML). */
+const HIGHEST_IOTHREAD = 2 ** 32 - 1;
+/**
+ * libvirt, docs/formatdomain.rst, rotation_rate: 1, or 1025 to 65534. libvirt hands on any number; the standard
+ * reserves those between (SBC, Block Device Characteristics VPD page).
+ */
+const LOWEST_RATE = 1025;
+const HIGHEST_RATE = 65534;
+const ROTATING_BUSES: readonly Bus[] = ['scsi', 'sata', 'ide'];
+
+/**
+ * The keys of a disk_info that say how QEMU shall run the disk. A bus that does not have a setting is refused here, as
+ * libvirt would after the connect.
+ * @throws {VolumeError} `DISK_INFO_INVALID`
+ */
+export function readDiskSettings(given: Readonly<Record<string, unknown>>, bus: Bus, type: DeviceType): DiskSettings {
+  const valueOf = (setting: keyof DiskSettings): Given => ({
+    key: SETTING_KEYS[setting],
+    value: given[SETTING_KEYS[setting]],
+  });
+  return {
+    detectZeroes: readChoice(valueOf('detectZeroes'), DETECT_ZEROES),
+    errorPolicy: readChoice(valueOf('errorPolicy'), ERROR_POLICIES),
+    rerrorPolicy: readChoice(valueOf('rerrorPolicy'), READ_ERROR_POLICIES),
+    iothread: readIothread(valueOf('iothread'), bus),
+    queues: readQueues(valueOf('queues'), bus),
+    rotationRate: readRotationRate(valueOf('rotationRate'), bus, type),
+  };
+}
+
+interface Given {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+function readChoice<Choice extends string>({ key, value }: Given, choices: readonly Choice[]): Choice | undefined {
+  if (isAbsent(value)) return undefined;
+  const choice = choices.find((known) => known === value);
+  if (choice !== undefined) return choice;
+  throw invalidDiskInfo(key, stateOf(value), `one of ${choices.join(', ')}`);
+}
+
+/** libvirt, src/qemu/qemu_validate.c, qemuValidateDomainDeviceDefDiskIOThreads. */
+function readIothread({ key, value }: Given, bus: Bus): number | undefined {
+  if (isAbsent(value)) return undefined;
+  if (bus === 'scsi')
+    throw invalidDiskInfo(
+      key,
+      `is ${quoted(value)} beside the bus scsi`,
+      "none: there the I/O thread is the guest's virtio-scsi " +
+        "controller's (<controller><driver iothread>), for all its disks",
+    );
+  if (bus !== 'virtio')
+    throw invalidDiskInfo(key, `is ${quoted(value)} beside the bus ${bus}`, 'an I/O thread only beside the bus virtio');
+  return wholeNumber({ key, value }, 1, HIGHEST_IOTHREAD);
+}
+
+/** libvirt, src/conf/domain_validate.c, virDomainDiskDefValidate: "only supported by virtio-blk". */
+function readQueues({ key, value }: Given, bus: Bus): number | undefined {
+  if (isAbsent(value)) return undefined;
+  if (bus !== 'virtio')
+    throw invalidDiskInfo(key, `is ${quoted(value)} beside the bus ${bus}`, 'queues only beside the bus virtio');
+  return wholeNumber({ key, value }, 1, MOST_QUEUES);
+}
+
+/**
+ * libvirt, src/qemu/qemu_validate.c, qemuValidateDomainDeviceDefDiskFrontend: "only valid for SCSI/IDE/SATA bus", "only
+ * valid for disk device".
+ */
+function readRotationRate({ key, value }: Given, bus: Bus, type: DeviceType): number | undefined {
+  if (isAbsent(value)) return undefined;
+  if (!ROTATING_BUSES.includes(bus))
+    throw invalidDiskInfo(
+      key,
+      `is ${quoted(value)} beside the bus ${bus}`,
+      `a rotation rate only beside the bus ${ROTATING_BUSES.join(', ')}`,
+    );
+  if (type !== 'disk')
+    throw invalidDiskInfo(key, `is ${quoted(value)} beside the type ${type}`, 'a rotation rate only for the type disk');
+  const expected = `1 for a disk that does not rotate, or ${LOWEST_RATE} to ${HIGHEST_RATE} revolutions a minute`;
+  const rate = wholeNumber({ key, value }, 1, HIGHEST_RATE, expected);
+  if (rate !== 1 && rate < LOWEST_RATE) throw invalidDiskInfo(key, stateOf(value), expected);
+  return rate;
+}
+
+/** As number or text. */
+function wholeNumber(
+  { key, value }: Given,
+  lowest: number,
+  highest: number,
+  expected = `a whole number from ${lowest} to ${highest}`,
+): number {
+  const number = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  if (typeof number === 'number' && Number.isInteger(number) && number >= lowest && number <= highest) return number;
+  throw invalidDiskInfo(key, stateOf(value), expected);
+}

@@ -2,10 +2,8 @@ import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { CacheMode, VolumeOptions } from '../config/options.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
-import type { DiskConfig, DiskInfo } from './disk-config.js';
-import { isQemu } from './is-qemu.js';
-import { requireDescribable } from './require-describable.js';
-import { userAlias } from './user-alias.js';
+import { type DiskConfig, type DiskInfo, userAlias } from './disk-config.js';
+import { isQemu, requireDescribable } from './require-describable.js';
 
 /** What the disk's description takes from outside the connection_info and the disk_info. */
 export interface DiskSurroundings {

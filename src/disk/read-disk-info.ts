@@ -1,7 +1,7 @@
 import { quoted } from '../base/quoted.js';
 import { type Bus, BUSES, DEVICE_TYPES, type DeviceType, type DiskInfo } from './disk-config.js';
+import { readDiskSettings } from './disk-settings.js';
 import { invalidDiskInfo, isAbsent, stateOf } from './invalid-disk-info.js';
-import { readDiskSettings } from './read-disk-settings.js';
 
 /**
  * A disk's name in the guest: libvirt's prefixes (domaincommon.rng, diskTargetDev), then the letters that count the

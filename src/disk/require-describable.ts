@@ -4,7 +4,6 @@ import type { VolumeFacts } from '../connection/iscsi-connection.js';
 import type { DiskInfo } from './disk-config.js';
 import { type DiskSettings, SETTING_KEYS } from './disk-settings.js';
 import { invalidDiskInfo } from './invalid-disk-info.js';
-import { isQemu } from './is-qemu.js';
 
 /**
  * Refuses what does not go together: what only QEMU has, for another hypervisor, which would pass it over in silence;
@@ -48,4 +47,9 @@ function refuseSettings(target: DiskSettings, virtType: VirtType): void {
         `${key} only with virt_type kvm or qemu`,
       );
   }
+}
+
+/** Whether libvirt's QEMU driver runs the guest, with KVM or without. */
+export function isQemu(virtType: VirtType): boolean {
+  return virtType === 'kvm' || virtType === 'qemu';
 }

@@ -1,10 +1,9 @@
 import { ISCSI_PORT } from '../connection/portal.js';
 import { portalOperand, recordedPortal } from '../connection/recorded-portal.js';
 import { parseTargetName } from '../connection/target-name.js';
+import { type OddLine, readRecord as parsed, readRecordText, type RecordValues } from '../database/record-text.js';
 import type { FileSystem } from '../host/file-system.js';
 import { parseIfaceName } from '../iface/iface-name.js';
-import { readRecordText } from '../database/read-record-text.js';
-import { type OddLine, readRecord as parsed, type RecordValues } from '../database/record-text.js';
 import { mapLimited } from './map-limited.js';
 
 /**

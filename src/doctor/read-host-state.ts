@@ -1,31 +1,29 @@
 import { throwIfAborted } from '../base/aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
+import { DEFAULT_LOCK_FOLDER } from '../database/database-location.js';
+import { writeLockIn } from '../database/database-lock.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
+import { readRecord, readRecordText } from '../database/record-text.js';
+import type { Hardware } from '../hardware/hardware.js';
+import { readHardware } from '../hardware/read-hardware.js';
+import { readReversePath } from '../hardware/read-reverse-path.js';
 import type { Clock } from '../host/clock.js';
 import type { CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { NetAddresses } from '../host/net-addresses.js';
 import { isListenedOn } from '../host/unix-sockets.js';
 import { until } from '../host/until.js';
-import { DEFAULT_LOCK_FOLDER } from '../database/database-location.js';
-import { writeLockIn } from '../database/database-lock.js';
-import type { Hardware } from '../hardware/hardware.js';
-import type { IfaceSelector } from '../iface/iface-selector.js';
-import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
-import { readHardware } from '../hardware/read-hardware.js';
 import { type IfaceInventory, readIfaces } from '../iface/read-ifaces.js';
-import { readRecordText } from '../database/read-record-text.js';
-import { readReversePath } from '../hardware/read-reverse-path.js';
-import { readRecord } from '../database/record-text.js';
 import { resolveIface } from '../iface/resolve-iface.js';
+import type { IfaceSelector } from '../iface/select-iface.js';
 import { INITIATOR_NAME_FILE } from '../initiator/initiator-name-in.js';
 import { versionCommand } from '../initiator/iscsiadm-commands.js';
+import { parseToolVersion } from '../initiator/iscsiadm-exit.js';
 import { ISCSID_CONFIGURATION } from '../initiator/iscsid-defaults.js';
-import { parseToolVersion } from '../initiator/parse-tool-version.js';
 import { readAllSessions } from '../initiator/read-sessions.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import { readDatabaseRecords } from './database-records.js';
-import { readDatabase } from './read-database.js';
 import { type HostProcess, readProcesses } from './host-process.js';
 import type {
   ChosenIface,
@@ -39,6 +37,7 @@ import type {
   OpenIscsiState,
 } from './host-state.js';
 import { parseMounts } from './mounts.js';
+import { readDatabase } from './read-database.js';
 import { see } from './seen.js';
 
 /** The ports that the doctor looks through. */

@@ -1,4 +1,4 @@
-import { shellWords } from '../base/shell-words.js';
+import { shellWords } from '../base/quoted.js';
 
 /**
  * Commands for root's shell that lose nothing, also when they are pasted an hour later: nothing is written over, and

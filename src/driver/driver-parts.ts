@@ -11,7 +11,7 @@ import type { Locks } from '../host/locks.js';
 import type { NetAddresses } from '../host/net-addresses.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
 import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
-import type { PortalSearch } from '../initiator/discover-portals.js';
+import type { PortalSearch } from '../initiator/discovery/discover-portals.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import type { GuestDisks } from '../guest/guest-disks.js';
 import type { Libvirt } from '../libvirt/libvirt.js';

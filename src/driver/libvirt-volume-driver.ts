@@ -1,7 +1,7 @@
+import { unlessAborted } from '../base/aborted.js';
 import type { NonEmpty } from '../base/brand.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Secret } from '../base/secret.js';
-import { unlessAborted } from '../base/unless-aborted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type {
   DriverVolumeType,
@@ -11,34 +11,37 @@ import type {
 } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { BlockDevice } from '../device/block-device.js';
-import { VolumeNotes } from '../volume/volume-notes.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
 import { requireDescribable } from '../disk/require-describable.js';
 import { requireGuestSerial } from '../disk/require-guest-serial.js';
-import type { IfaceSelector } from '../iface/iface-selector.js';
+import { type DiskMatch, findGuestDisk } from '../guest/guest-disk.js';
+import { refuseColdPlugOnly, refuseEncryptedGrowth } from '../guest/guest-refusals.js';
+import { guestSourceOf } from '../guest/guest-source.js';
+import { VolumeInGuest } from '../guest/volume-in-guest.js';
+import { VolumeSecrets } from '../guest/volume-secrets.js';
 import type { Hardware } from '../hardware/hardware.js';
 import { readHardware } from '../hardware/read-hardware.js';
 import { readIfaces } from '../iface/read-ifaces.js';
+import type { IfaceSelector } from '../iface/select-iface.js';
 import { resolveConnection, type ResolvedConnection } from '../initiator/resolve-connection.js';
-import { type DiskMatch, findGuestDisk } from '../guest/guest-disk.js';
 import type { Domain, DomainRef } from '../libvirt/libvirt.js';
-import type { AttachOptions } from './attach-options.js';
-import type { ConnectedVolume } from '../volume/connected-volume.js';
-import type { DriverParts } from './driver-parts.js';
-import { refuseColdPlugOnly, refuseEncryptedGrowth } from '../guest/guest-refusals.js';
-import { guestSourceOf } from '../guest/guest-source.js';
-import { type IfacePlan, ifaceNamesOf, planIfaces } from '../preflight/iface-plan.js';
-import type { MigratingVolume } from './migrating-volume.js';
-import type { ArrivedVolume } from './migration-hooks.js';
-import { noted, targetsOf } from '../volume/noted.js';
-import { readPassphrase } from './read-passphrase.js';
+import { ifaceNamesOf, type IfacePlan, planIfaces } from '../preflight/iface-plan.js';
+import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
+import { type DisconnectOptions, noted, type ReleasedVolume, targetsOf } from '../volume/released-volume.js';
 import { requireFindable } from '../volume/require-findable.js';
-import { requireSwappable } from './require-swappable.js';
-import { sourcePathsOf } from '../volume/source-paths.js';
 import { UndoLog } from '../volume/undo-log.js';
 import { type OpenedVolume, VolumeConnector } from '../volume/volume-connector.js';
+import { VolumeExtender } from '../volume/volume-extender.js';
+import { VolumeNotes } from '../volume/volume-notes.js';
+import { VolumeReleaser } from '../volume/volume-releaser.js';
+import type { AttachOptions } from './attach-options.js';
+import type { DriverParts } from './driver-parts.js';
+import type { MigratingVolume } from './migrating-volume.js';
+import type { ArrivedVolume } from './migration-hooks.js';
+import { readPassphrase } from './read-passphrase.js';
+import { requireSwappable } from './require-swappable.js';
 import type {
   AttachedVolume,
   ExtendedVolume,
@@ -47,12 +50,7 @@ import type {
   SwappedVolume,
   VolumeDriver,
 } from './volume-driver.js';
-import type { DisconnectOptions, ReleasedVolume } from '../volume/released-volume.js';
-import { VolumeExtender } from '../volume/volume-extender.js';
-import { VolumeInGuest } from '../guest/volume-in-guest.js';
 import { type LeftGuest, VolumeMigration } from './volume-migration.js';
-import { VolumeReleaser } from '../volume/volume-releaser.js';
-import { VolumeSecrets } from '../guest/volume-secrets.js';
 import { VolumeSwapper } from './volume-swapper.js';
 
 export type { DriverParts } from './driver-parts.js';

@@ -3,24 +3,22 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection, ListedConnection, VolumeFacts } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { BlockDevice } from '../device/block-device.js';
+import { diskMatch, type DiskMatch, findGuestDisk, type GuestDisk } from '../guest/guest-disk.js';
+import type { GuestDisks } from '../guest/guest-disks.js';
+import type { GuestSource } from '../guest/guest-source.js';
+import type { VolumeSecrets } from '../guest/volume-secrets.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { ResolvedConnection } from '../initiator/resolve-connection.js';
-import { type DiskMatch, findGuestDisk, type GuestDisk } from '../guest/guest-disk.js';
-import type { GuestDisks } from '../guest/guest-disks.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
-import type { AttachOptions } from './attach-options.js';
-import type { ConnectedVolume } from '../volume/connected-volume.js';
-import { diskMatch } from '../guest/disk-match.js';
-import type { GuestSource } from '../guest/guest-source.js';
 import type { IfacePlan } from '../preflight/iface-plan.js';
+import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
+import type { DisconnectOptions, ReleasedVolume } from '../volume/released-volume.js';
+import { UNDO_MS, UndoLog } from '../volume/undo-log.js';
+import type { OpenedVolume } from '../volume/volume-connector.js';
+import type { AttachOptions } from './attach-options.js';
 import { type MigratingVolume, readMigratingVolume } from './migrating-volume.js';
 import type { ArrivedVolume, MigrationHooks } from './migration-hooks.js';
 import { readPassphrase } from './read-passphrase.js';
-import { UNDO_MS, UndoLog } from '../volume/undo-log.js';
-import { sourcePathsOf } from '../volume/source-paths.js';
-import type { OpenedVolume } from '../volume/volume-connector.js';
-import type { DisconnectOptions, ReleasedVolume } from '../volume/released-volume.js';
-import type { VolumeSecrets } from '../guest/volume-secrets.js';
 
 /** What the driver does on a host for every call. */
 export interface HostSteps {

@@ -1,24 +1,22 @@
 import { throwIfAborted } from '../base/aborted.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
-import { shellWords } from '../base/shell-words.js';
+import { shellWords } from '../base/quoted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { BlockDevice } from '../device/block-device.js';
 import type { VolumeEvents } from '../events/volume-events.js';
-import type { Clock } from '../host/clock.js';
 import { DiskMover } from '../guest/disk-mover.js';
-import { findLiveDisk, type GuestDisk } from '../guest/guest-disk.js';
+import { aliasOf, findLiveDisk, type GuestDisk } from '../guest/guest-disk.js';
 import type { GuestDisks } from '../guest/guest-disks.js';
-import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
-import type { ConnectedVolume } from '../volume/connected-volume.js';
-import { aliasOf } from '../guest/disk-match.js';
 import type { GuestSource } from '../guest/guest-source.js';
-import { sourcePathsOf } from '../volume/source-paths.js';
-import type { OpenedVolume } from '../volume/volume-connector.js';
-import type { SwapProgress, SwappedVolume } from './volume-driver.js';
-import type { ReleasedVolume } from '../volume/released-volume.js';
 import type { VolumeInGuest } from '../guest/volume-in-guest.js';
+import type { Clock } from '../host/clock.js';
+import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
+import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
+import type { ReleasedVolume } from '../volume/released-volume.js';
+import type { OpenedVolume } from '../volume/volume-connector.js';
+import type { SwappedVolume, SwapProgress } from './volume-driver.js';
 
 export interface SwapperParts {
   readonly libvirt: Libvirt;

@@ -1,11 +1,11 @@
 import { throwIfAborted } from '../base/aborted.js';
 import type { Logger } from '../base/logger.js';
-import { shellWords } from '../base/shell-words.js';
+import { shellWords } from '../base/quoted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
-import { copyTargetXml } from './copy-target-xml.js';
-import type { GuestDisk } from './guest-disk.js';
 import type { BlockJob, Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
+import type { GuestDisk } from './guest-disk.js';
+import { copyTargetXml } from './moved-disk-xml.js';
 import { parseGuestDisks } from './parse-guest-disks.js';
 import { Pause } from './pause.js';
 

@@ -1,3 +1,6 @@
+import type { VolumeFacts } from '../connection/iscsi-connection.js';
+import { userAlias } from '../disk/disk-config.js';
+
 /** A disk of a guest, as a domain's description shows it. */
 export interface GuestDisk {
   /** The name in the guest: `vdb`. Unique within a domain. */
@@ -77,4 +80,33 @@ export function findStoredDisk(disks: readonly GuestDisk[], match: DiskMatch): G
     sourcePath !== undefined &&
     match.sourcePaths.includes(sourcePath);
   return findGuestDisk(disks, match) ?? disks.find(isLeft);
+}
+
+/** What tells the volume's disk from all others of a guest, as attach() gives it. */
+export function diskMatch({ volumeId, serial }: VolumeFacts, sourcePaths: readonly string[]): DiskMatch {
+  return {
+    sourcePaths,
+    ...(volumeId === undefined ? {} : { alias: `ua-${volumeId}` }),
+    ...(serial === undefined ? {} : { serial }),
+  };
+}
+
+/** The alias that attach() gives the volume's disk; `undefined` where the id makes none. */
+export function aliasOf({ volumeId, serial }: VolumeFacts): string | undefined {
+  const alias = userAlias(volumeId ?? serial);
+  return alias === undefined ? undefined : `ua-${alias}`;
+}
+
+/**
+ * Those on which QEMU plugs nothing into a guest that runs. Of sata QEMU 7.2 says "Bus 'ide.3' does not support
+ * hotplugging", and libvirt 11 before it "disk bus 'sata' cannot be hotplugged" (lab/scenarios/guest-life.ts); ide is
+ * the same bus to QEMU, and fdc has its drives from the start.
+ */
+const FIXED_BUSES = ['sata', 'ide', 'fdc'];
+
+/**
+ * Whether a QEMU guest has such a disk from its start to its end: none comes to it while it runs, and none leaves it.
+ */
+export function coldPlugOnly({ bus }: Pick<GuestDisk, 'bus'>): boolean {
+  return bus !== undefined && FIXED_BUSES.includes(bus);
 }

@@ -1,13 +1,11 @@
 import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
-import { AskAgain } from './ask-again.js';
-import { coldPlugOnly } from './cold-plug-only.js';
-import { findLiveDisk, findStoredDisk, type DiskMatch, type GuestDisk } from './guest-disk.js';
-import { movedDiskXml, type MovedDisk } from './moved-disk-xml.js';
 import type { Domain, DomainRef, Libvirt, ListedDomain } from '../libvirt/libvirt.js';
+import { coldPlugOnly, type DiskMatch, findLiveDisk, findStoredDisk, type GuestDisk } from './guest-disk.js';
+import { type MovedDisk, movedDiskXml } from './moved-disk-xml.js';
 import { parseGuestDisk, parseGuestDisks } from './parse-guest-disks.js';
-import { Pause } from './pause.js';
+import { AskAgain, Pause } from './pause.js';
 
 export interface GuestDisksParts {
   readonly libvirt: Libvirt;

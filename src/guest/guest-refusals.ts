@@ -3,8 +3,8 @@ import { VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
 import type { DiskInfo } from '../disk/disk-config.js';
-import { coldPlugOnly } from './cold-plug-only.js';
 import type { Domain } from '../libvirt/libvirt.js';
+import { coldPlugOnly } from './guest-disk.js';
 
 /** Before anything is done for a disk that QEMU's guest cannot get as it is. */
 export function refuseColdPlugOnly(

@@ -3,10 +3,9 @@ import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import { unitsBehind } from '../device/units-behind.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
-import { type DiskMatch, findGuestDisk, type GuestDisk } from './guest-disk.js';
+import { type DomainRef, formatDomainRef } from '../libvirt/libvirt.js';
+import { diskMatch, type DiskMatch, findGuestDisk, type GuestDisk } from './guest-disk.js';
 import type { GuestDisks } from './guest-disks.js';
-import { formatDomainRef, type DomainRef } from '../libvirt/libvirt.js';
-import { diskMatch } from './disk-match.js';
 
 export interface VolumeInGuestParts {
   readonly guestDisks: GuestDisks;

@@ -1,5 +1,5 @@
-import { BUILT_IN_IFACES } from './iface.js';
-import { ifaceEntry } from './iface-entry.js';
+import { valueOf } from '../database/record-text.js';
+import { BUILT_IN_IFACES, type Iface } from './iface.js';
 import type { IfaceEntry } from './parse-iface-list.js';
 import type { IfaceInventory } from './read-ifaces.js';
 
@@ -53,4 +53,9 @@ function compareEntry(listed: IfaceEntry | undefined, read: IfaceEntry): readonl
     .map((field) => `${field} ${listed[field] ?? 'none'} where the record has ${read[field] ?? 'none'}`)
     .join(', ');
   return [{ iface: read.name, code: 'LISTED_OTHERWISE', reason: `open-iscsi lists ${told}` }];
+}
+
+/** An iface as a line of `iscsiadm -m iface` shows it. */
+export function ifaceEntry({ name, transport, hwaddress, ipaddress, netIfacename, values }: Iface): IfaceEntry {
+  return { name, transport, hwaddress, ipaddress, netIfacename, initiatorname: valueOf(values, 'iface.initiatorname') };
 }

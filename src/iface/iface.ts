@@ -1,6 +1,7 @@
-import { DEFAULT_IFACE, ISER_IFACE, type IfaceName } from './iface-name.js';
 import type { RecordValues } from '../database/record-text.js';
+import type { IscsiHost } from '../hardware/hardware.js';
 import type { Transport } from '../hardware/transport.js';
+import { DEFAULT_IFACE, type IfaceName, ISER_IFACE } from './iface-name.js';
 
 /** One iface record of open-iscsi: which transport, over which hardware, from which address. */
 export interface Iface {
@@ -31,4 +32,17 @@ function builtIn(name: IfaceName, transport: Transport): Iface {
       ['iface.transport_name', transport],
     ]),
   };
+}
+
+/**
+ * By what iscsid finds the iface's HBA: the MAC, else the network device, else the address (usr/iscsi_sysfs.c,
+ * iscsi_sysfs_get_host_no_from_hwinfo).
+ */
+export function bindingOf({
+  hwaddress,
+  netIfacename,
+  ipaddress,
+}: Iface): readonly [keyof IscsiHost & ('hwaddress' | 'netdev' | 'ipaddress'), string | undefined] {
+  if (hwaddress !== undefined) return ['hwaddress', hwaddress];
+  return netIfacename === undefined ? ['ipaddress', ipaddress] : ['netdev', netIfacename];
 }

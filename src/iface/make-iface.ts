@@ -1,19 +1,18 @@
-import { shellWords } from '../base/shell-words.js';
+import { shellWords } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
-import type { FileSystem } from '../host/file-system.js';
-import type { Iface } from './iface.js';
-import type { IfaceName } from './iface-name.js';
-import { deleteIfaceCommand } from './iface-remedies.js';
 import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
-import { readRecordText } from '../database/read-record-text.js';
 import {
   formatRecord,
   isOurs,
   isUnset,
   OWNER_COMMENT,
   parseRecord,
+  readRecordText,
   type RecordValues,
 } from '../database/record-text.js';
+import type { FileSystem } from '../host/file-system.js';
+import type { IfaceName } from './iface-name.js';
+import type { Iface } from './iface.js';
 
 /** The keys that bind a session; a record may have others that open-iscsi added when it rewrote it. */
 const DECIDING = [
@@ -120,4 +119,10 @@ function sameValues(present: RecordValues, wanted: RecordValues): boolean {
 /** open-iscsi writes VLAN 0 where there is none (usr/idbm.c, idbm_recinfo_iface). */
 function isNothing(key: string, value: string): boolean {
   return isUnset(value) || (key === 'iface.vlan_id' && value === '0');
+}
+
+/** Deletes an iface record once root's own folder has what is in it: somebody may have made it by hand. */
+export function deleteIfaceCommand(name: string): string {
+  const iface = `iscsiadm -m iface ${shellWords('-I', name)}`;
+  return `${iface} >> ${shellWords(`/root/iface-${name}`)} && ${iface} -o delete`;
 }

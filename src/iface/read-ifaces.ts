@@ -1,9 +1,8 @@
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
+import { type OddLine, readRecord, readRecordText } from '../database/record-text.js';
 import type { FileSystem } from '../host/file-system.js';
 import { BUILT_IN_IFACES, type Iface } from './iface.js';
-import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import { ifaceOf } from './parse-iface.js';
-import { readRecordText } from '../database/read-record-text.js';
-import { type OddLine, readRecord } from '../database/record-text.js';
 
 /** An iface record file that cannot be used, and why. */
 export interface BrokenIface {

@@ -1,10 +1,9 @@
 import type { Hardware } from '../hardware/hardware.js';
-import type { Iface } from './iface.js';
 import { ifaceOfAddress } from './iface-of-address.js';
-import type { IfaceSelector } from './iface-selector.js';
+import type { Iface } from './iface.js';
 import { ifaceRecord } from './name-iface.js';
 import type { IfaceInventory } from './read-ifaces.js';
-import { matchingIfaces, selectIface } from './select-iface.js';
+import { type IfaceSelector, matchingIfaces, selectIface } from './select-iface.js';
 
 /** An iface that the configuration means. */
 export interface ResolvedIface {

@@ -1,7 +1,8 @@
 import { VolumeError } from '../base/volume-error.js';
+import type { Transport } from '../hardware/transport.js';
+import type { IfaceName } from './iface-name.js';
 import type { Iface } from './iface.js';
 import type { IfaceInventory } from './read-ifaces.js';
-import type { IfaceSelector } from './iface-selector.js';
 
 /**
  * The iface that the configuration means: by name, or by transport, MAC and address; never by a guess.
@@ -74,3 +75,16 @@ function describe(selector: IfaceSelector): string {
       return selector satisfies never;
   }
 }
+
+/** How the config file says which iface is meant. */
+export type IfaceSelector =
+  | { readonly kind: 'name'; readonly name: IfaceName }
+  | {
+      readonly kind: 'hardware';
+      readonly transport: Transport;
+      /** Lower case, colons. */
+      readonly hwaddress: string;
+      readonly ipaddress: string | undefined;
+      readonly netIfacename: string | undefined;
+    }
+  | { readonly kind: 'address'; readonly ipaddress: string };

@@ -2,7 +2,7 @@ import type { Secret } from '../base/secret.js';
 import { portalOperand } from '../connection/recorded-portal.js';
 import type { Argument, Command } from '../host/command.js';
 import { DEFAULT_IFACE, type IfaceName } from '../iface/iface-name.js';
-import type { DiscoveryRecordName } from './discovery-database.js';
+import type { DiscoveryRecordName } from './discovery/discovery-database.js';
 import { PASSWORD } from './node-record.js';
 import type { SessionId, SessionKey } from './session.js';
 

@@ -2,13 +2,19 @@ import { isPortalName, type PortalName } from '../connection/portal-name.js';
 import { ISCSI_PORT, type Portal, samePortal } from '../connection/portal.js';
 import { parsePortalFolder, type PortalFolder, recordedPortal } from '../connection/recorded-portal.js';
 import type { TargetName } from '../connection/target-name.js';
-import type { FileSystem } from '../host/file-system.js';
-import type { Iface } from '../iface/iface.js';
-import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
 import { editRecord } from '../database/edit-record.js';
 import type { Draft, OpenIscsiDatabase } from '../database/open-iscsi-database.js';
-import { readRecordText } from '../database/read-record-text.js';
-import { formatRecord, isOurs, OWNER_COMMENT, parseRecord, type RecordValues } from '../database/record-text.js';
+import {
+  formatRecord,
+  isOurs,
+  OWNER_COMMENT,
+  parseRecord,
+  readRecordText,
+  type RecordValues,
+} from '../database/record-text.js';
+import type { FileSystem } from '../host/file-system.js';
+import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
+import type { Iface } from '../iface/iface.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
 import {
@@ -19,7 +25,7 @@ import {
   withoutPassword,
   withSettings,
 } from './node-record.js';
-import { portalComment } from './portal-comment.js';
+import { portalComment } from './recorded-portals.js';
 import type { SessionKey } from './session.js';
 
 /** A record file of the database. */

@@ -1,11 +1,10 @@
-import { isPortalName, type PortalName } from '../connection/portal-name.js';
+import { formatPortalName, isPortalName, type PortalName } from '../connection/portal-name.js';
 import { type Portal, samePortal } from '../connection/portal.js';
 import { parsePortalFolder, recordedPortal } from '../connection/recorded-portal.js';
 import type { TargetName } from '../connection/target-name.js';
-import type { FileSystem } from '../host/file-system.js';
 import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import { OWNER_COMMENT } from '../database/record-text.js';
-import { portalComment } from './portal-comment.js';
+import type { FileSystem } from '../host/file-system.js';
 
 export interface RecordedPortalsParts {
   readonly files: FileSystem;
@@ -73,4 +72,12 @@ function portalOfFolder(name: string): Portal | PortalName | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The line of a record of ours that keeps which name its address was resolved from: by the time of the disconnect the
+ * name may have another, or none.
+ */
+export function portalComment(portal: PortalName): string {
+  return `Portal ${formatPortalName(portal)}`;
 }

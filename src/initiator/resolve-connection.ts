@@ -4,11 +4,10 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection, ListedConnection } from '../connection/iscsi-connection.js';
 import { formatPortalName, isPortalName, type PortalName } from '../connection/portal-name.js';
 import { formatPortal, type Portal, samePortal } from '../connection/portal.js';
-import type { ListedPath, TargetPath } from '../connection/target-path.js';
-import { withoutRepeats } from '../connection/without-repeats.js';
+import { type ListedPath, type TargetPath, withoutRepeats } from '../connection/target-path.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { HostNames } from '../host/host-names.js';
-import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import { recordedNames, recordedPortals } from './recorded-portals.js';
 
 export interface ResolverParts {

@@ -1,9 +1,9 @@
-import { shellWords } from '../base/shell-words.js';
+import { shellWords } from '../base/quoted.js';
 import type { Hardware } from '../hardware/hardware.js';
-import { deleteIfaceCommand } from '../iface/iface-remedies.js';
-import type { IfaceEntry } from '../iface/parse-iface-list.js';
 import { TRANSPORT_FACTS } from '../hardware/transport-facts.js';
 import { isTransport, type Transport } from '../hardware/transport.js';
+import { deleteIfaceCommand } from '../iface/make-iface.js';
+import type { IfaceEntry } from '../iface/parse-iface-list.js';
 
 /**
  * What is wrong with an iface record, most often one that open-iscsi made for the hardware it found. The codes are

@@ -1,10 +1,10 @@
 import { isIP } from '../base/ip-address.js';
-import { shellWords } from '../base/shell-words.js';
-import { boundDevices } from './bound-devices.js';
+import { shellWords } from '../base/quoted.js';
 import type { Hardware, NetDevice } from '../hardware/hardware.js';
-import type { Iface } from '../iface/iface.js';
 import type { ReversePath } from '../hardware/read-reverse-path.js';
 import { networkOf, prefixOf } from '../hardware/subnet.js';
+import type { Iface } from '../iface/iface.js';
+import { boundDevices } from './source-addresses.js';
 
 /** What the kernel's settings do to sessions over NICs that share a network. */
 export interface ReversePathFinding {

@@ -6,8 +6,14 @@ import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { Locks } from '../host/locks.js';
 import type { IfaceName } from '../iface/iface-name.js';
-import { type FailuresFile, formatFailures, parseFailures } from './failures-file.js';
-import { isTransportFailure, type TransportFailure, type TransportFailureCode } from './transport-failure.js';
+import {
+  type FailuresFile,
+  formatFailures,
+  isTransportFailure,
+  parseFailures,
+  type TransportFailure,
+  type TransportFailureCode,
+} from './transport-failure.js';
 
 export interface FailedTransportsParts {
   readonly files: FileSystem;

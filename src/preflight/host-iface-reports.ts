@@ -1,13 +1,13 @@
 import { throwIfAborted } from '../base/aborted.js';
-import type { FileSystem } from '../host/file-system.js';
-import { checkGenerated } from './check-generated.js';
-import type { Hardware } from '../hardware/hardware.js';
-import type { Iface } from '../iface/iface.js';
-import { ifaceEntry } from '../iface/iface-entry.js';
-import type { IfaceReport, IfaceReports } from './iface-report.js';
 import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
+import type { Hardware } from '../hardware/hardware.js';
 import { readHardware } from '../hardware/read-hardware.js';
+import type { FileSystem } from '../host/file-system.js';
+import { ifaceEntry } from '../iface/compare-iface-list.js';
+import type { Iface } from '../iface/iface.js';
 import { type BrokenIface, readIfaces } from '../iface/read-ifaces.js';
+import { checkGenerated } from './check-generated.js';
+import type { IfaceReport, IfaceReports } from './iface-report.js';
 import { verifyIface } from './verify-iface.js';
 
 /** Reports every iface of the host: the records, those that are broken, the built-in ones. */

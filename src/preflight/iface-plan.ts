@@ -1,11 +1,11 @@
 import type { NonEmpty } from '../base/brand.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { Hardware } from '../hardware/hardware.js';
-import { BUILT_IN_IFACES, type Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE, type IfaceName } from '../iface/iface-name.js';
-import type { IfaceSelector } from '../iface/iface-selector.js';
+import { BUILT_IN_IFACES, type Iface } from '../iface/iface.js';
 import type { IfaceInventory } from '../iface/read-ifaces.js';
 import { type ResolvedIface, resolveIface } from '../iface/resolve-iface.js';
+import type { IfaceSelector } from '../iface/select-iface.js';
 
 /** Which ifaces to use, and which instead when their transport cannot work. */
 export interface IfacePlan {

@@ -1,11 +1,10 @@
 import { isIP } from '../base/ip-address.js';
-import { boundDevices } from './bound-devices.js';
-import type { Hardware, IscsiHost, NetDevice } from '../hardware/hardware.js';
-import type { Iface } from '../iface/iface.js';
-import { bindingOf } from '../iface/iface-binding.js';
 import { valueOf } from '../database/record-text.js';
+import type { Hardware, IscsiHost, NetDevice } from '../hardware/hardware.js';
 import { isInSubnet } from '../hardware/subnet.js';
 import { TRANSPORT_FACTS } from '../hardware/transport-facts.js';
+import { bindingOf, type Iface } from '../iface/iface.js';
+import { boundDevices } from './source-addresses.js';
 
 /** Where the sessions of an iface leave this host, as far as it is known. */
 export interface LocalEnd {

@@ -1,7 +1,5 @@
-import { boundDevices } from './bound-devices.js';
-import type { Hardware } from '../hardware/hardware.js';
-import type { Iface } from '../iface/iface.js';
-import { bindingOf } from '../iface/iface-binding.js';
+import type { Hardware, NetDevice } from '../hardware/hardware.js';
+import { bindingOf, type Iface } from '../iface/iface.js';
 
 /**
  * The addresses that sessions of the iface may come from, the likeliest first, as far as the iface says it: its own;
@@ -18,4 +16,15 @@ export function sourceAddresses(iface: Iface, hardware: Hardware): readonly stri
     ...(hba?.ipaddress === undefined ? [] : [hba.ipaddress]),
     ...boundDevices(iface, hardware).flatMap(({ addresses }) => addresses),
   ];
+}
+
+/**
+ * As open-iscsi binds (usr/io.c, bind_conn_to_iface): a MAC wins, and a device's name counts only without one. By MAC
+ * it takes the first device in the kernel's order that has it (usr/iscsi_net_util.c, net_get_netdev_from_hwaddress). A
+ * VLAN and a bond share theirs, so it may be any of these.
+ */
+export function boundDevices({ hwaddress, netIfacename }: Iface, { netDevices }: Hardware): readonly NetDevice[] {
+  return netDevices.filter((device) =>
+    hwaddress === undefined ? device.name === netIfacename : device.hwaddress === hwaddress,
+  );
 }

@@ -1,8 +1,8 @@
 import { VolumeError } from '../base/volume-error.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { Hardware, Verdict } from '../hardware/hardware.js';
-import type { Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
+import type { Iface } from '../iface/iface.js';
 import { pairPaths } from './pair-paths.js';
 import { verifyIface } from './verify-iface.js';
 
@@ -74,4 +74,20 @@ function asError({ name }: Iface, { code, reason, mend }: Refusal): VolumeError 
     details: { iface: name, reasonCode: code },
     ...(mend === undefined ? {} : { hint: mend }),
   });
+}
+
+/** One error for several ifaces, none of which has a way to the volume. */
+export function noneOf(ifaces: readonly Iface[], failures: readonly VolumeError[]): VolumeError {
+  const [first, ...others] = failures;
+  if (first !== undefined && others.length === 0) return first;
+  return new VolumeError(
+    'TRANSPORT_UNAVAILABLE',
+    `Cannot use any of the ifaces ${ifaces.map(({ name }) => name).join(', ')}`,
+    { cause: new AggregateError(failures), details: { reasonCode: 'NO_IFACE' } },
+  );
+}
+
+/** The hardware's own word where it was the hardware that refused. */
+export function reasonCodeOf({ code, details }: VolumeError): string {
+  return typeof details['reasonCode'] === 'string' ? details['reasonCode'] : code;
 }

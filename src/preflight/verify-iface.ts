@@ -1,9 +1,8 @@
-import { shellWords } from '../base/shell-words.js';
+import { shellWords } from '../base/quoted.js';
 import type { Hardware, IscsiHost, PciFunction, UnusableCode, Verdict } from '../hardware/hardware.js';
-import type { Iface } from '../iface/iface.js';
-import { bindingOf } from '../iface/iface-binding.js';
 import { cardsOf, TRANSPORT_FACTS } from '../hardware/transport-facts.js';
 import type { Transport } from '../hardware/transport.js';
+import { bindingOf, type Iface } from '../iface/iface.js';
 import { verifyPath } from './verify-path.js';
 
 const USABLE: Verdict = { kind: 'usable' };

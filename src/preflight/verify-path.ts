@@ -1,9 +1,9 @@
 import { isIP } from '../base/ip-address.js';
-import { shellWords } from '../base/shell-words.js';
-import { boundDevices } from './bound-devices.js';
+import { shellWords } from '../base/quoted.js';
 import type { Hardware, NetDevice, RdmaPort, Verdict } from '../hardware/hardware.js';
-import type { Iface } from '../iface/iface.js';
 import { isInSubnet, isLinkLocal, prefixOf } from '../hardware/subnet.js';
+import type { Iface } from '../iface/iface.js';
+import { boundDevices } from './source-addresses.js';
 
 /**
  * Whether the local end of the way to the portal is there: for iSER an RDMA port that is active and on the portal's

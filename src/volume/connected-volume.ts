@@ -1,10 +1,11 @@
 import type { NonEmpty } from '../base/brand.js';
+import type { Lun } from '../connection/lun.js';
 import type { Portal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
-import type { Lun } from '../connection/lun.js';
 import type { BlockDevice, DevicePath } from '../device/block-device.js';
-import type { IfaceName } from '../iface/iface-name.js';
+import { stableNamesOf } from '../device/stable-names.js';
 import type { Transport } from '../hardware/transport.js';
+import type { IfaceName } from '../iface/iface-name.js';
 
 /** One open path of a connected volume, as sysfs shows it. */
 export interface ConnectedPath {
@@ -34,4 +35,17 @@ export interface ConnectedVolume {
   readonly paths: NonEmpty<ConnectedPath>;
   readonly transport: TransportChoice;
   readonly warnings: readonly string[];
+}
+
+/**
+ * Every name that a guest's description may have for a volume: the device's and its paths' of this boot, and those made
+ * of its WWID, for a map and for a disk alike. A guest may have got it as the one and the host have it as the other by
+ * now.
+ */
+export function sourcePathsOf(device: BlockDevice, disks: readonly DevicePath[]): readonly DevicePath[] {
+  const lasting = [
+    ...(device.kind === 'multipath' ? stableNamesOf(device) : []),
+    ...(['multipath', 'disk'] as const).flatMap((kind) => stableNamesOf({ kind, wwid: device.wwid })),
+  ];
+  return [...new Set([device.path, ...disks, ...lasting])];
 }

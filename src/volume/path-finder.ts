@@ -10,7 +10,7 @@ import type { Hardware } from '../hardware/hardware.js';
 import type { Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import { readReversePath } from '../hardware/read-reverse-path.js';
-import type { PortalSearch } from '../initiator/discover-portals.js';
+import type { PortalSearch } from '../initiator/discovery/discover-portals.js';
 
 export interface PathFinderParts {
   readonly files: FileSystem;

@@ -7,12 +7,12 @@ import type { Unit } from '../device/find-disk.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
 import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
 import type { Clock } from '../host/clock.js';
-import type { Iface } from '../iface/iface.js';
 import { until } from '../host/until.js';
+import type { Iface } from '../iface/iface.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
-import type { Way } from '../preflight/usable-ways.js';
 import { isSessionOf, type Session } from '../initiator/session.js';
-import { summaryOf } from './path-failures.js';
+import { isTransportFailure } from '../preflight/transport-failure.js';
+import type { Way } from '../preflight/usable-ways.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
 import type { VolumeGuard } from './volume-guard.js';
 
@@ -165,4 +165,19 @@ function mayTryNextPath({ code }: VolumeError): boolean {
     code === 'DEVICE_NOT_FOUND' ||
     code === 'COMMAND_FAILED'
   );
+}
+
+/**
+ * One error for several paths: that of the first which is not the transport's, since another transport could not mend
+ * it.
+ */
+export function summaryOf(failures: readonly VolumeError[]): VolumeError {
+  const [first, ...others] = failures;
+  if (first === undefined) throw new RangeError('Cannot sum up no failures');
+  if (others.length === 0) return first;
+  const { code, hint } = failures.find((failure) => !isTransportFailure(failure)) ?? first;
+  return new VolumeError(code, `Cannot connect the volume through any of its ${failures.length} portals`, {
+    cause: new AggregateError(failures),
+    ...(hint === undefined ? {} : { hint }),
+  });
 }

@@ -1,3 +1,5 @@
+import type { IscsiConnection } from '../connection/iscsi-connection.js';
+
 /** How a volume is taken away. */
 export interface DisconnectOptions {
   /** Goes on past each failure and reports all of them in the end. Data that was not written out may be lost. */
@@ -17,4 +19,17 @@ export interface ReleasedVolume {
    */
   readonly found: boolean;
   readonly warnings: readonly string[];
+}
+
+/** Whose locks a call about the connection holds. */
+export function targetsOf({ paths }: IscsiConnection): readonly string[] {
+  return [...new Set(paths.map(({ target }) => target))];
+}
+
+/** Which addresses the names of portals had is a part of the result. */
+export function noted<Result extends { readonly warnings: readonly string[] }>(
+  result: Result,
+  notes: readonly string[],
+): Result {
+  return notes.length === 0 ? result : { ...result, warnings: [...notes, ...result.warnings] };
 }

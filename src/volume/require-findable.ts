@@ -1,8 +1,7 @@
 import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
-import type { DiskInfo } from '../disk/disk-config.js';
-import { userAlias } from '../disk/user-alias.js';
+import { type DiskInfo, userAlias } from '../disk/disk-config.js';
 
 /**
  * detach() finds the disk in the guest by the alias that is made of the id, else by its serial, which a lun has not; a

@@ -10,10 +10,10 @@ import type { Clock } from '../host/clock.js';
 import { within } from '../host/within.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import type { Session } from '../initiator/session.js';
+import { sourcePathsOf } from './connected-volume.js';
 import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
 import { agree, type ExtendPlan, type MeasuredPath, planExtend } from './plan-extend.js';
 import { requireMadeOf, requireOneVolume } from './require-one-volume.js';
-import { sourcePathsOf } from './source-paths.js';
 import { requireOwnMap } from './strange-members.js';
 import { wantedMap } from './wanted-map.js';
 

@@ -1,24 +1,24 @@
 import { describe, expect, test } from '@jest/globals';
 import { SILENT } from '../../src/base/logger.js';
+import { shellWords } from '../../src/base/quoted.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { readOptions } from '../../src/config/read-options.js';
-import { shellWords } from '../../src/base/shell-words.js';
+import type { DatabaseLocation } from '../../src/database/database-location.js';
+import { ownName } from '../../src/database/file-owner.js';
+import { OpenIscsiDatabase } from '../../src/database/open-iscsi-database.js';
 import { HostDoctor } from '../../src/doctor/host-doctor.js';
 import { ExecaCommandRunner } from '../../src/host/node/execa-command-runner.js';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
 import { SYSTEM_NET_ADDRESSES } from '../../src/host/node/system-net-addresses.js';
+import { SYSTEM_PROCESSES } from '../../src/host/node/system-processes.js';
+import { locateDatabase } from '../../src/initiator/locate-database.js';
 import { FakeLibvirt } from '../fakes/fake-libvirt.js';
+import { FakeLocks } from '../fakes/fake-locks.js';
+import { OPEN_ISCSI_2_1_11 } from '../fakes/fake-release.js';
 import { knowCoreErrors } from '../host/core-errors.js';
 import { captured, CAPTURED_RELEASE } from '../initiator/captured.js';
 import { DoctorHost, ISCSID, says } from './doctor-host.js';
-import type { DatabaseLocation } from '../../src/database/database-location.js';
-import { SYSTEM_PROCESSES } from '../../src/host/node/system-processes.js';
-import { FakeLocks } from '../fakes/fake-locks.js';
-import { ownName } from '../../src/database/file-owner.js';
-import { OpenIscsiDatabase } from '../../src/database/open-iscsi-database.js';
-import { locateDatabase } from '../../src/initiator/locate-database.js';
-import { OPEN_ISCSI_2_1_11 } from '../fakes/fake-release.js';
 
 knowCoreErrors();
 

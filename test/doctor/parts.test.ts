@@ -1,17 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import { shellWords } from '../../src/base/quoted.js';
 import { FINDING_SEVERITY } from '../../src/doctor/finding.js';
 import { readProcesses } from '../../src/doctor/host-process.js';
 import { mapLimited } from '../../src/doctor/map-limited.js';
 import { mountOf, parseMounts } from '../../src/doctor/mounts.js';
 import { packageCommand } from '../../src/doctor/package-command.js';
-import { shellWords } from '../../src/base/shell-words.js';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
+import { readPage } from '../docs/read-page.js';
 import { knowCoreErrors } from '../host/core-errors.js';
 import { captured } from '../initiator/captured.js';
-import { readPage } from '../docs/read-page.js';
+
+import fc from 'fast-check';
 
 knowCoreErrors();
 

@@ -6,7 +6,7 @@ import type { DriverParts } from '../../src/driver/libvirt-volume-driver.js';
 import type { VolumeEvent } from '../../src/events/volume-event.js';
 import type { Command } from '../../src/host/command.js';
 import type { NetAddress } from '../../src/host/net-addresses.js';
-import { discoverPortals } from '../../src/initiator/discover-portals.js';
+import { discoverPortals } from '../../src/initiator/discovery/discover-portals.js';
 import { OpenIscsiInitiator } from '../../src/initiator/open-iscsi-initiator.js';
 import { GuestDisks } from '../../src/guest/guest-disks.js';
 import { TOKENS } from '../../src/tokens.js';

@@ -1,5 +1,4 @@
-import { aborted, throwIfAborted } from '../../src/base/aborted.js';
-import { onAbort } from '../../src/base/on-abort.js';
+import { aborted, onAbort, throwIfAborted } from '../../src/base/aborted.js';
 import type { Clock } from '../../src/host/clock.js';
 
 interface Sleeper {

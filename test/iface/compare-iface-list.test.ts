@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import { compareIfaceList } from '../../src/iface/compare-iface-list.js';
-import { ifaceEntry } from '../../src/iface/iface-entry.js';
-import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
-import { parseIface } from '../../src/iface/parse-iface.js';
-import { parseIfaceList } from '../../src/iface/parse-iface-list.js';
 import { TRANSPORTS } from '../../src/hardware/transport.js';
+import { compareIfaceList, ifaceEntry } from '../../src/iface/compare-iface-list.js';
+import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
+import { parseIfaceList } from '../../src/iface/parse-iface-list.js';
+import { parseIface } from '../../src/iface/parse-iface.js';
 import { captured } from '../initiator/captured.js';
+
+import fc from 'fast-check';
 
 const RECORD = parseIface('cxgb4i.00:07:43:12:34:56', captured('ifaces/cxgb4i.00:07:43:12:34:56'));
 const LISTED =

@@ -1,9 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
 import { parseIfaceName } from '../../src/iface/iface-name.js';
-import type { IfaceSelector } from '../../src/iface/iface-selector.js';
+import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
 import { parseIface } from '../../src/iface/parse-iface.js';
-import { selectIface } from '../../src/iface/select-iface.js';
+import { type IfaceSelector, selectIface } from '../../src/iface/select-iface.js';
 
 const MAC = '00:07:43:12:34:56';
 const OTHER_MAC = '00:07:43:12:34:57';

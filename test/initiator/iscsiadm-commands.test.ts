@@ -4,10 +4,11 @@ import { parsePortal } from '../../src/connection/portal.js';
 import { parseTargetName } from '../../src/connection/target-name.js';
 import type { Command } from '../../src/host/command.js';
 import { DEFAULT_IFACE } from '../../src/iface/iface-name.js';
-import * as commands from '../../src/initiator/iscsiadm-commands.js';
+import { parseToolVersion } from '../../src/initiator/iscsiadm-exit.js';
 import type { SessionId } from '../../src/initiator/session.js';
-import { parseToolVersion } from '../../src/initiator/parse-tool-version.js';
 import { captured, CAPTURED_RELEASE } from './captured.js';
+
+import * as commands from '../../src/initiator/iscsiadm-commands.js';
 
 const KEY = {
   target: parseTargetName('iqn.2026-11.org.example:one'),

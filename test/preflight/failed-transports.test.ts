@@ -1,17 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { errorChain } from '../../src/base/error-chain.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { formatPortal, parsePortal } from '../../src/connection/portal.js';
-import { FAILURES_FILE, FailedTransports, RETRY_AFTER_MS } from '../../src/preflight/failed-transports.js';
-import { formatFailures, parseFailures } from '../../src/preflight/failures-file.js';
-import { TRANSPORT_FAILURES } from '../../src/preflight/transport-failure.js';
 import type { Clock } from '../../src/host/clock.js';
 import { ISER_IFACE, parseIfaceName } from '../../src/iface/iface-name.js';
+import { FailedTransports, FAILURES_FILE, RETRY_AFTER_MS } from '../../src/preflight/failed-transports.js';
+import { formatFailures, parseFailures, TRANSPORT_FAILURES } from '../../src/preflight/transport-failure.js';
+import { RecordedLog } from '../driver/recorded-world.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { FakeHost } from '../fakes/fake-host.js';
 import { FakeLocks } from '../fakes/fake-locks.js';
-import { RecordedLog } from '../driver/recorded-world.js';
+
+import fc from 'fast-check';
 
 const PATH = `/var/lib/libvirt-volume/${FAILURES_FILE}`;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';

@@ -1,5 +1,5 @@
 import type { Logger } from '../../base/logger.js';
-import { shellWords } from '../../base/shell-words.js';
+import { shellWords } from '../../base/quoted.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { Clock } from '../../host/clock.js';
 import type { FileSystem } from '../../host/file-system.js';

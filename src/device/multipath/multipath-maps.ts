@@ -1,6 +1,5 @@
 import type { Logger } from '../../base/logger.js';
-import { quoted } from '../../base/quoted.js';
-import { shellWords } from '../../base/shell-words.js';
+import { quoted, shellWords } from '../../base/quoted.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { Clock } from '../../host/clock.js';
 import type { CommandRunner } from '../../host/command.js';
@@ -9,13 +8,13 @@ import type { FileSystem } from '../../host/file-system.js';
 import { until } from '../../host/until.js';
 import type { DevicePath, MapId, MultipathMap, ScsiDisk } from '../block-device.js';
 import { type Stranger, strangersAmong } from '../disk-place.js';
+import type { TargetUnit } from '../units-behind.js';
 import { type Assembly, MapAssembly, type OnEnter } from './map-assembly.js';
 import { MapRemoval } from './map-removal.js';
 import { usersOfMap } from './map-users.js';
 import { addPathCommand, forgetPathCommand, resizeMapCommand } from './multipath-commands.js';
 import { type MultipathAnswer, Multipathd } from './multipathd.js';
 import { kernelNameOf, readMap, readMapOver, readMapsOf } from './read-map.js';
-import type { TargetUnit } from '../units-behind.js';
 import { WwidsFile } from './wwids-file.js';
 
 export interface MultipathParts {

@@ -1,5 +1,5 @@
 import { errorChain } from '../../base/error-chain.js';
-import { shellWords } from '../../base/shell-words.js';
+import { shellWords } from '../../base/quoted.js';
 import type { VolumeError } from '../../base/volume-error.js';
 import { describeProof } from '../../database/database-location.js';
 import type { DatabaseRecord } from '../database-records.js';

@@ -1,4 +1,4 @@
-import { shellWords } from '../../base/shell-words.js';
+import { shellWords } from '../../base/quoted.js';
 import { finding, type Finding } from '../finding.js';
 import type { DirectoryState, HostState } from '../host-state.js';
 import { type Mount, mountOf } from '../mounts.js';

@@ -1,12 +1,12 @@
 import { errorChain } from '../../base/error-chain.js';
-import { checkGenerated } from '../../preflight/check-generated.js';
 import type { Hardware, IscsiHost, Verdict } from '../../hardware/hardware.js';
-import { BUILT_IN_IFACES, type Iface } from '../../iface/iface.js';
-import { ifaceEntry } from '../../iface/iface-entry.js';
-import { DEFAULT_IFACE } from '../../iface/iface-name.js';
 import { cardsOf, TRANSPORT_FACTS } from '../../hardware/transport-facts.js';
 import { isTransport, TRANSPORTS } from '../../hardware/transport.js';
+import { ifaceEntry } from '../../iface/compare-iface-list.js';
+import { DEFAULT_IFACE } from '../../iface/iface-name.js';
+import { BUILT_IN_IFACES, type Iface } from '../../iface/iface.js';
 import type { BrokenIface } from '../../iface/read-ifaces.js';
+import { checkGenerated } from '../../preflight/check-generated.js';
 import { verifyIface } from '../../preflight/verify-iface.js';
 import { finding, type Finding } from '../finding.js';
 import type { ChosenIface, HostState, IfaceState } from '../host-state.js';

@@ -1,8 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
-import { throwIfAborted } from '../../base/aborted.js';
-import { unlessAborted } from '../../base/unless-aborted.js';
+import { throwIfAborted, unlessAborted } from '../../base/aborted.js';
 import type { BlockingAnswer, BlockingJob } from './blocking-job.js';
 import { QuickLanes } from './quick-lanes.js';
 

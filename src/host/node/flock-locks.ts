@@ -1,6 +1,5 @@
-import { throwIfAborted } from '../../base/aborted.js';
-import { shellWords } from '../../base/shell-words.js';
-import { unlessAborted } from '../../base/unless-aborted.js';
+import { throwIfAborted, unlessAborted } from '../../base/aborted.js';
+import { shellWords } from '../../base/quoted.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { Locks } from '../locks.js';
 import { takeFlock } from './flock-holder.js';

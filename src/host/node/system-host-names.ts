@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
+import { unlessAborted } from '../../base/aborted.js';
 import { canonicalAddress } from '../../base/ip-address.js';
-import { shellWords } from '../../base/shell-words.js';
-import { unlessAborted } from '../../base/unless-aborted.js';
+import { shellWords } from '../../base/quoted.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { HostNames } from '../host-names.js';
 

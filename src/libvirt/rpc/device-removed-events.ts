@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../base/aborted.js';
 import { errorChain } from '../../base/error-chain.js';
 import type { Logger } from '../../base/logger.js';
 import type { DeviceRemoved } from '../libvirt.js';
@@ -6,7 +7,6 @@ import { readDeviceRemoved } from './messages.js';
 import type { Packet } from './packet.js';
 import { PROCEDURE } from './protocol.js';
 import type { RpcConnection } from './rpc-connection.js';
-import { unlessAborted } from '../../base/unless-aborted.js';
 import { XdrReader } from './xdr-reader.js';
 
 type Listener = (event: DeviceRemoved) => void;

@@ -1,7 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import { aborted, throwIfAborted } from '../../base/aborted.js';
+import { aborted, onAbort, throwIfAborted } from '../../base/aborted.js';
 import { isVolumeError, type VolumeError } from '../../base/volume-error.js';
-import { onAbort } from '../../base/on-abort.js';
 import { connectFailed } from './rpc-errors.js';
 
 /**

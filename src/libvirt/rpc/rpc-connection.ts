@@ -1,12 +1,11 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import { aborted, throwIfAborted } from '../../base/aborted.js';
+import { aborted, onAbort, throwIfAborted } from '../../base/aborted.js';
 import type { VolumeError } from '../../base/volume-error.js';
 import type { RpcCall } from './calls.js';
 import { readError } from './messages.js';
-import { onAbort } from '../../base/on-abort.js';
-import { encodePacket, type Packet } from './packet.js';
 import { PacketSplitter } from './packet-splitter.js';
+import { encodePacket, type Packet } from './packet.js';
 import { KEEPALIVE, KEEPALIVE_PROGRAM, MESSAGE_STATUS, MESSAGE_TYPE, REMOTE_PROGRAM } from './protocol.js';
 import { connectionLost, refusal } from './rpc-errors.js';
 import { XdrReader } from './xdr-reader.js';

@@ -1,8 +1,7 @@
-import { throwIfAborted } from '../../base/aborted.js';
+import { throwIfAborted, unlessAborted } from '../../base/aborted.js';
 import { connectClose, type RpcCall } from './calls.js';
 import type { RpcConnection } from './rpc-connection.js';
 import { connectionLost } from './rpc-errors.js';
-import { unlessAborted } from '../../base/unless-aborted.js';
 
 /** How long a daemon may take to say goodbye. */
 const GOODBYE_MS = 1_000;
