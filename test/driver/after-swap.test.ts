@@ -69,12 +69,12 @@ describe('after a swap', () => {
   test("extend() tells the guest the new volume's size", async () => {
     const world = await openWithGuest();
     await world.swap();
-    world.to.target.resize(1, 3n * GIB);
+    world.to.target.resize(1, 3 * GIB);
     expect(await world.driver.extend(world.to.info, { domain: WEB1 })).toMatchObject({
       guestResized: true,
       warnings: [],
     });
-    expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(3n * GIB);
+    expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(3 * GIB);
   });
 
   test('a volume of another name with the same device path is not taken for one that is not connected', async () => {
@@ -126,7 +126,7 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
   });
 
   test('a guest that sees the start of a larger volume is told all of its size by extend() once it has started anew, and not before', async () => {
-    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const world = await openWithGuest({ sizeBytes: 2 * GIB });
     await world.swap();
     await expect(world.driver.extend(world.to.info, { domain: WEB1 })).rejects.toMatchObject({
       code: 'LIBVIRT_REFUSED',
@@ -148,7 +148,7 @@ describe('swap() goes on with what an earlier one has left that was killed', () 
   });
 
   test('after the pivot: the description, the size and the old volume are still to be done', async () => {
-    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const world = await openWithGuest({ sizeBytes: 2 * GIB });
     const { device } = await world.driver.connect(world.to.info);
     world.libvirt.widensSlices = true;
     world.libvirt.beginCopy('web1', 'vdb', device.path, GIB);

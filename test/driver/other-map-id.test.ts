@@ -50,8 +50,8 @@ describe.each([
     const world = openForeignWorld();
     Object.assign(world.host.kernel.multipathd, { uidAttribute });
     await world.driver.connect(INFO);
-    world.target.resize(1, 2n << 30n);
-    expect(await world.driver.extend(INFO)).toMatchObject({ newSizeBytes: 2n << 30n, device: { id } });
+    world.target.resize(1, 2 * 2 ** 30);
+    expect(await world.driver.extend(INFO)).toMatchObject({ newSizeBytes: 2 * 2 ** 30, device: { id } });
   });
 
   test('has a map that lost its disks found and removed', async () => {
@@ -91,7 +91,7 @@ test('two volumes with WWIDs of their own that multipathd takes for one, by its 
   const world = openForeignWorld();
   const { multipathd } = world.host.kernel;
   Object.assign(multipathd, { uidAttribute: 'ID_SERIAL_SHORT' });
-  world.clone.units.set(1, { wwid: `eui.${WWID.slice(4)}`, sizeBytes: 1n << 30n });
+  world.clone.units.set(1, { wwid: `eui.${WWID.slice(4)}`, sizeBytes: 1 * 2 ** 30 });
   const { device } = await world.driver.connect(INFO);
   world.host.open(device.path, { pid: 42, name: 'qemu-system-x86' });
   const before = await world.residue();

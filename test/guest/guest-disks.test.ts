@@ -50,7 +50,7 @@ describe('GuestDisks.attach()', () => {
 });
 
 describe('GuestDisks.resize()', () => {
-  const SIZE = 5_000_000_000_000n;
+  const SIZE = 5_000_000_000_000;
 
   test('tells the running guest, by the name that the disk has there', async () => {
     const { libvirt, disks } = await attached({});
