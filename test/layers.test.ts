@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   disk: words('base connection config'),
   libvirt: words('base host'),
   guest: words('base connection host config initiator device disk libvirt'),
-  volume: words('base connection host events hardware iface config initiator device preflight disk'),
+  volume: words('base connection host events database hardware iface config initiator device preflight disk'),
   connector: words('base host database hardware iface config initiator preflight'),
   doctor: words('base connection host database hardware iface config initiator preflight libvirt'),
   driver: words(

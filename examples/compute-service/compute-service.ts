@@ -75,12 +75,9 @@ export class ComputeService {
 
   async #attach(domain: DomainRef, body: Readonly<Record<string, unknown>>): Promise<Reply> {
     const info = body['connection_info'];
-    const { volume, diskXml } = await this.#driverFor(info).attach(
-      domain,
-      info,
-      body['disk_info'],
-      this.#stopping.signal,
-    );
+    const { volume, diskXml } = await this.#driverFor(info).attach(domain, info, body['disk_info'], {
+      signal: this.#stopping.signal,
+    });
     return {
       status: 201,
       body: { device: volume.device.path, disk_xml: diskXml, transport: volume.transport, warnings: volume.warnings },
@@ -89,7 +86,7 @@ export class ComputeService {
 
   async #detach(domain: DomainRef, body: Readonly<Record<string, unknown>>): Promise<Reply> {
     const info = body['connection_info'];
-    const { found, warnings } = await this.#driverFor(info).detach(domain, info, {}, this.#stopping.signal);
+    const { found, warnings } = await this.#driverFor(info).detach(domain, info, { signal: this.#stopping.signal });
     return { status: 200, body: { detached: found, warnings } };
   }
 

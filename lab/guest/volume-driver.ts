@@ -6,7 +6,7 @@ import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
 import { RecordedCommands } from './recorded-commands.js';
 
-export interface LabDriver extends VolumeDriver, AsyncDisposable {
+export interface LabDriver extends VolumeDriver {
   /** What it ran. */
   readonly commands: RecordedCommands;
 }
@@ -30,5 +30,10 @@ export function volumeDriver(
   const files = seen(container.get(TOKENS.fileSystem));
   container.rebind(TOKENS.fileSystem).toConstantValue(files);
   const driver = container.get(TOKENS.driverFor)(volumeType);
-  return Object.assign(driver, { commands, [Symbol.asyncDispose]: () => container.unbindAllAsync() });
+  return Object.assign(driver, {
+    commands,
+    [Symbol.asyncDispose]: async () => {
+      await container.unbindAllAsync();
+    },
+  });
 }

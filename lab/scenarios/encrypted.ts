@@ -71,7 +71,7 @@ for (const way of WAYS) {
     const {
       volume: { device, paths },
       diskXml,
-    } = await driver.attach(refOf(guest), infoFor(way), SDB, undefined, RIGHT);
+    } = await driver.attach(refOf(guest), infoFor(way), SDB, RIGHT);
     assert.equal(paths[0].iface, way.iface);
     const [, uuid = 'none'] = /<secret type="passphrase" uuid="([^"]+)"/.exec(diskXml) ?? [];
     assert.equal(await secrets(), `${uuid} volume ${volume.name}`);
@@ -94,7 +94,7 @@ test('a guest starts again without the key manager, also after libvirt itself di
   await using driver = open(WAYS[0]);
   await guest.powerOff();
   const since = await readResidue();
-  await driver.attach(refOf(guest), infoFor(WAYS[0]), SDB, undefined, RIGHT);
+  await driver.attach(refOf(guest), infoFor(WAYS[0]), SDB, RIGHT);
   await stopLibvirtd();
   await startLibvirtd();
   await guest.powerOn();
@@ -112,7 +112,7 @@ test("attach() with a wrong passphrase, of LUKS 2, and of a volume that is no LU
   const since = await readResidue();
   const refused = async (options: AttachOptions, words: RegExp): Promise<void> => {
     const kept = volume.read(0, 4 * MIB);
-    const error: unknown = await driver.attach(refOf(guest), infoFor(WAYS[1]), SDB, undefined, options).then(
+    const error: unknown = await driver.attach(refOf(guest), infoFor(WAYS[1]), SDB, options).then(
       () => 'it was done',
       (reason: unknown) => reason,
     );

@@ -126,9 +126,14 @@ test('a Linux guest reads and writes an encrypted volume as if it were none', as
   const passphrase = 'a passphrase of the lab';
   const plain = Buffer.alloc(MIB, 'what nobody but the guest shall see ');
   await writeLuks(encrypted, passphrase, plain);
-  await driver.attach(DOMAIN, connection, { dev: 'vdb', bus: 'virtio' }, undefined, {
-    encryption: { passphrase: new Secret(passphrase) },
-  });
+  await driver.attach(
+    DOMAIN,
+    connection,
+    { dev: 'vdb', bus: 'virtio' },
+    {
+      encryption: { passphrase: new Secret(passphrase) },
+    },
+  );
   await waitFor('/dev/vda in the guest', () => hasDevice('vda'), PATIENCE_MS);
   await requireBytes('vda', plain);
   const write = await guest.shell(

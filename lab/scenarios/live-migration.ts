@@ -81,7 +81,7 @@ before(async () => {
   );
   guest = await Domain.start({ name: NAME });
   for (const [index, info] of onSource.entries())
-    await source.attach(DOMAIN, info, { dev: devOf(index), bus: 'scsi' }, undefined, optionsFor(index));
+    await source.attach(DOMAIN, info, { dev: devOf(index), bus: 'scsi' }, optionsFor(index));
 });
 
 after(async () => {
@@ -180,7 +180,7 @@ async function prepare(): Promise<{
   for (const [index, info] of onSource.entries()) {
     const volume = JSON.parse(JSON.stringify(await source.prepareMigration(DOMAIN, info))) as MigratingVolume;
     volumes.push(volume);
-    arrived.push(await destination.connectForMigration(onDestination[index], volume, undefined, optionsFor(index)));
+    arrived.push(await destination.connectForMigration(onDestination[index], volume, optionsFor(index)));
   }
   return { volumes, arrived };
 }

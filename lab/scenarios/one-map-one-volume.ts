@@ -253,7 +253,7 @@ test('with a uid_attribute of its own the map has another id than the WWID, and 
   assert.deepEqual(entries(), [`/${first.wwid.slice(1)}/`]);
   assert.equal((await failure(driver.connect(secondInfo))).code, 'DEVICE_MISMATCH');
   await first.resize(96);
-  assert.equal((await driver.extend(firstInfo)).newSizeBytes, Number(96 * 2 ** 20));
+  assert.equal((await driver.extend(firstInfo)).newSizeBytes, 96 * 2 ** 20);
   assert.deepEqual(await driver.disconnect(firstInfo, { wwid: device.wwid ?? '' }), { found: true, warnings: [] });
   await first.resize(64);
   await requireNothing();

@@ -119,17 +119,12 @@ test('swap() to a smaller volume, and one that is aborted midway, leaves guest a
   const controller = new AbortController();
   assert.equal(
     await codeOf(
-      driver.swap(
-        domain,
-        at('old').info,
-        at('new').info,
-        {
-          onProgress: () => {
-            controller.abort();
-          },
+      driver.swap(domain, at('old').info, at('new').info, {
+        signal: controller.signal,
+        onProgress: () => {
+          controller.abort();
         },
-        controller.signal,
-      ),
+      }),
     ),
     'ABORTED',
   );
@@ -151,7 +146,7 @@ test('swap() from TCP to TCP: what the guest wrote before, meanwhile and after i
   context.diagnostic(`swap of 64 MiB: ${Math.round(performance.now() - began)} ms`);
   await writing;
   assert.deepEqual(swapped, { guestResized: false, oldReleased: true, warnings: [] });
-  assert.ok(copied >= 64 * Number(MIB), `${copied} bytes`);
+  assert.ok(copied >= 64 * MIB, `${copied} bytes`);
   await guest.write('ua-swap-old', 0xc3, 48 * MIB, LENGTH);
   await at('new').volume.flush();
   assert.deepEqual(
@@ -204,10 +199,7 @@ test('swap() from TCP to a larger volume over iSER copies to its start; the gues
   }
   const [live, config] = [await disk('live'), await disk('config')];
   const slices = [live?.sliceBytes, config?.sliceBytes];
-  assert.deepEqual(
-    [slices, deviceOf(config)],
-    [[guestResized ? undefined : 96 * Number(MIB), undefined], volume.device.path],
-  );
+  assert.deepEqual([slices, deviceOf(config)], [[guestResized ? undefined : 96 * MIB, undefined], volume.device.path]);
   await at('iser').volume.flush();
   const offsets = [0, 16 * MIB, 48 * MIB, 80 * MIB, 120 * MIB];
   const expected = [0xa1, 0xb2, 0xc3, 0xd4, guestResized ? 0xe5 : 0];

@@ -68,7 +68,7 @@ async function requireVolumes(
   const infos = forms.map(({ form, volume, data }) => ({
     form,
     volume,
-    info: { driver_volume_type: 'iscsi', serial: form, data: { access_mode: 'rw', ...data } },
+    info: { driver_volume_type: 'iscsi', serial: volume, data: { access_mode: 'rw', ...data } },
   }));
   for (const { form, volume, info } of infos) {
     const { device, paths } = await driver.connect(info);

@@ -1,7 +1,8 @@
+import type { CallOptions } from '../base/call-options.js';
 import type { Secret } from '../base/secret.js';
 
 /** What attach() may be told beside the connection_info and the disk_info. */
-export interface AttachOptions {
+export interface AttachOptions extends CallOptions {
   /** How an encrypted volume is opened: for one whose connection_info says `data.encrypted`, and for no other. */
   readonly encryption?: {
     /**

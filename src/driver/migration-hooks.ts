@@ -1,3 +1,4 @@
+import type { CallOptions } from '../base/call-options.js';
 import type { DiskReplacement } from '../guest/migration-xml.js';
 import type { DomainRef } from '../libvirt/libvirt.js';
 import type { AttachOptions } from './attach-options.js';
@@ -29,7 +30,7 @@ export interface MigrationHooks {
    * not on this host; `DEVICE_MISMATCH` when the guest's disk is another device, or the volume
    *   does not say who it is; `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`
    */
-  prepareMigration(domain: DomainRef, connectionInfo: unknown, signal?: AbortSignal): Promise<MigratingVolume>;
+  prepareMigration(domain: DomainRef, connectionInfo: unknown, options?: CallOptions): Promise<MigratingVolume>;
 
   /**
    * On the destination, before: connects the volume, and has libvirt hold the passphrase of an encrypted one. When any
@@ -41,7 +42,6 @@ export interface MigrationHooks {
   connectForMigration(
     connectionInfo: unknown,
     volume: MigratingVolume,
-    signal?: AbortSignal,
     options?: AttachOptions,
   ): Promise<ArrivedVolume>;
 
@@ -52,12 +52,12 @@ export interface MigrationHooks {
    * @throws {VolumeError} `DETACH_UNCONFIRMED` when the guest still runs here with the volume: nothing was touched; as
    * disconnect(); `LIBVIRT_UNAVAILABLE`
    */
-  finishMigration(connectionInfo: unknown, volume: MigratingVolume, signal?: AbortSignal): Promise<ReleasedVolume>;
+  finishMigration(connectionInfo: unknown, volume: MigratingVolume, options?: CallOptions): Promise<ReleasedVolume>;
 
   /**
    * On the destination, when the migration has failed and the guest still runs on the source: takes back what
    * connectForMigration() did.
    * @throws {VolumeError} as finishMigration(): a guest that runs here with the volume has arrived after all
    */
-  cancelMigration(connectionInfo: unknown, volume: MigratingVolume, signal?: AbortSignal): Promise<ReleasedVolume>;
+  cancelMigration(connectionInfo: unknown, volume: MigratingVolume, options?: CallOptions): Promise<ReleasedVolume>;
 }

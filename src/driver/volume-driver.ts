@@ -1,3 +1,4 @@
+import type { CallOptions } from '../base/call-options.js';
 import type { DriverVolumeType } from '../connection/iscsi-connection.js';
 import type { BlockDevice } from '../device/block-device.js';
 import type { DomainRef } from '../libvirt/libvirt.js';
@@ -24,7 +25,7 @@ export interface ExtendedVolume {
   readonly warnings: readonly string[];
 }
 
-export interface ExtendOptions {
+export interface ExtendOptions extends CallOptions {
   /** The guest that has the volume. */
   readonly domain?: DomainRef;
 }
@@ -36,7 +37,7 @@ export interface SwapProgress {
   readonly totalBytes: number;
 }
 
-export interface SwapOptions {
+export interface SwapOptions extends CallOptions {
   /** Called again and again while data is copied, about once a second. What it throws goes to the log. */
   readonly onProgress?: (progress: SwapProgress) => void;
 }
@@ -105,20 +106,20 @@ export interface VolumeDriver extends MigrationHooks {
    *   `LOGIN_AUTH_FAILED`, `LOGIN_REFUSED`, `PORTAL_UNREACHABLE`, `TRANSPORT_UNAVAILABLE`, `TRANSPORT_MISMATCH`,
    *   `DEVICE_NOT_FOUND`, `LOCK_TIMED_OUT`, `ABORTED`
    */
-  connect(connectionInfo: unknown, signal?: AbortSignal): Promise<ConnectedVolume>;
+  connect(connectionInfo: unknown, options?: CallOptions): Promise<ConnectedVolume>;
 
   /**
    * Finds the volume on this host without changing anything.
    * @returns `undefined` when it is not connected
    */
-  find(connectionInfo: unknown, signal?: AbortSignal): Promise<ConnectedVolume | undefined>;
+  find(connectionInfo: unknown, options?: CallOptions): Promise<ConnectedVolume | undefined>;
 
   /**
    * @throws {VolumeError} `DEVICE_MISMATCH` when the paths show different volumes, or another than `wwid`;
    * `DEVICE_IN_USE` when a process, a mount or another device holds it: it is left as it was; `FLUSH_FAILED`;
    *   `LOGOUT_FAILED`; `CLEANUP_INCOMPLETE` listing each failure, under `force`
    */
-  disconnect(connectionInfo: unknown, options?: DisconnectOptions, signal?: AbortSignal): Promise<ReleasedVolume>;
+  disconnect(connectionInfo: unknown, options?: DisconnectOptions): Promise<ReleasedVolume>;
 
   /**
    * What libvirt is to be told about the volume. Touches nothing.
@@ -142,19 +143,13 @@ export interface VolumeDriver extends MigrationHooks {
     domain: DomainRef,
     connectionInfo: unknown,
     diskInfo: unknown,
-    signal?: AbortSignal,
     options?: AttachOptions,
   ): Promise<AttachedVolume>;
 
   /**
    * @throws {VolumeError} as disconnect(); `DOMAIN_NOT_FOUND`, `DETACH_UNCONFIRMED` when the guest still has the disk
    */
-  detach(
-    domain: DomainRef,
-    connectionInfo: unknown,
-    options?: DisconnectOptions,
-    signal?: AbortSignal,
-  ): Promise<ReleasedVolume>;
+  detach(domain: DomainRef, connectionInfo: unknown, options?: DisconnectOptions): Promise<ReleasedVolume>;
 
   /**
    * After the storage service has made the volume larger: brings every path, the map and the running guest to its size,
@@ -165,7 +160,7 @@ export interface VolumeDriver extends MigrationHooks {
    * `DEVICE_MISMATCH`; `CONNECTION_INFO_INVALID` for a guest and an encrypted volume;
    *   `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED`
    */
-  extend(connectionInfo: unknown, options?: ExtendOptions, signal?: AbortSignal): Promise<ExtendedVolume>;
+  extend(connectionInfo: unknown, options?: ExtendOptions): Promise<ExtendedVolume>;
 
   /**
    * Puts the new volume in the place of the old one under a running guest: connects the new one, has the guest copy its
@@ -190,6 +185,17 @@ export interface VolumeDriver extends MigrationHooks {
     oldConnectionInfo: unknown,
     newConnectionInfo: unknown,
     options?: SwapOptions,
-    signal?: AbortSignal,
   ): Promise<SwappedVolume>;
+
+  /** Waits for the paths that join volumes in the background. */
+  settled(): Promise<void>;
+
+  /**
+   * Gives up on paths that would still join. What they leave is found by the next connect() or disconnect() of their
+   * volume. Volumes stay as they are.
+   */
+  close(): Promise<void>;
+
+  /** close(), for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }

@@ -1,68 +1,24 @@
+import { type CallOptions, signalOf } from '../base/call-options.js';
+import { guestSourceOf, type GuestSourceParts } from '../guest/guest-source.js';
+import type { HostVolumes } from '../volume/host-volumes.js';
+import { releaseAfterGuest, type ReleaseParts } from './release-after-guest.js';
 import { quoted } from '../base/quoted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
-import type { IscsiConnection, ListedConnection, VolumeFacts } from '../connection/iscsi-connection.js';
+import type { VolumeFacts } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
-import type { BlockDevice } from '../device/block-device.js';
 import { diskMatch, type DiskMatch, findGuestDisk, type GuestDisk } from '../guest/guest-disk.js';
-import type { GuestDisks } from '../guest/guest-disks.js';
-import type { GuestSource } from '../guest/guest-source.js';
-import type { VolumeSecrets } from '../guest/volume-secrets.js';
-import type { FileSystem } from '../host/file-system.js';
-import type { ResolvedConnection } from '../initiator/resolve-connection.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
-import type { IfacePlan } from '../preflight/iface-plan.js';
 import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
-import type { DisconnectOptions, ReleasedVolume } from '../volume/released-volume.js';
+import type { ReleasedVolume } from '../volume/released-volume.js';
 import { UNDO_MS, UndoLog } from '../volume/undo-log.js';
-import type { OpenedVolume } from '../volume/volume-connector.js';
 import type { AttachOptions } from './attach-options.js';
 import { type MigratingVolume, readMigratingVolume } from './migrating-volume.js';
 import type { ArrivedVolume, MigrationHooks } from './migration-hooks.js';
 import { readPassphrase } from './read-passphrase.js';
 
-/** What the driver does on a host for every call. */
-export interface HostSteps {
-  resolve(listed: ListedConnection, signal: AbortSignal): Promise<ResolvedConnection>;
-  /** Under the locks of the connection's targets. */
-  locked<Result>(
-    connection: IscsiConnection,
-    signal: AbortSignal,
-    body: (plan: IfacePlan) => Promise<Result>,
-  ): Promise<Result>;
-  find(connection: IscsiConnection): Promise<ConnectedVolume | undefined>;
-  open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume>;
-  /** What the description of a guest that libvirt keeps calls the device. */
-  lastingSource(device: BlockDevice, signal: AbortSignal): Promise<GuestSource>;
-  prove(connection: IscsiConnection, plan: IfacePlan, wwid: string, signal: AbortSignal): Promise<void>;
-  release(
-    connection: IscsiConnection,
-    plan: IfacePlan,
-    options: DisconnectOptions,
-    signal: AbortSignal,
-  ): Promise<ReleasedVolume>;
-  /** With the secret, and not while other guests of the host share the volume. */
-  releaseAfter(
-    left: LeftGuest,
-    request: { readonly connection: IscsiConnection; readonly plan: IfacePlan; readonly options: DisconnectOptions },
-    signal: AbortSignal,
-  ): Promise<ReleasedVolume>;
-}
-
-/** A guest that has let go of the volume. */
-export interface LeftGuest {
-  /** Whether it had the volume until a moment ago. */
-  readonly inGuest: boolean;
-  readonly match: DiskMatch;
-  /** The guest's own name, where its stored description still has the volume: it is no other guest. */
-  readonly own?: string;
-}
-
-export interface MigrationParts {
+export interface MigrationParts extends ReleaseParts, GuestSourceParts {
   readonly libvirt: Libvirt;
-  readonly guestDisks: GuestDisks;
-  readonly secrets: VolumeSecrets;
-  readonly files: FileSystem;
-  readonly steps: HostSteps;
+  readonly volumes: HostVolumes;
 }
 
 /**
@@ -76,15 +32,16 @@ export class VolumeMigration implements MigrationHooks {
     this.#parts = parts;
   }
 
-  async prepareMigration(domain: DomainRef, connectionInfo: unknown, signal: AbortSignal): Promise<MigratingVolume> {
-    const { libvirt, guestDisks, steps } = this.#parts;
+  async prepareMigration(domain: DomainRef, connectionInfo: unknown, options: CallOptions): Promise<MigratingVolume> {
+    const { libvirt, guestDisks, volumes } = this.#parts;
+    const signal = signalOf(options);
     const listed = readConnectionInfo(connectionInfo);
     const guest = await libvirt.lookupDomain(domain, signal);
     if (!guest.active) throw notThere(`guest ${quoted(guest.name)} does not run`);
-    const { connection } = await steps.resolve(listed, signal);
-    const volume = await steps.find(connection);
+    const { connection } = await volumes.resolve(listed, signal);
+    const volume = await volumes.find(connection);
     if (volume === undefined) throw notThere('it is not connected to this host');
-    const sourcePaths = pathsOf(volume);
+    const sourcePaths = sourcePathsOf(volume);
     const disk = findGuestDisk(await guestDisks.disks(refOf(guest), signal), diskMatch(connection, sourcePaths));
     if (disk === undefined) throw notThere(`guest ${quoted(guest.name)} does not have it`);
     const {
@@ -112,25 +69,24 @@ export class VolumeMigration implements MigrationHooks {
   async connectForMigration(
     connectionInfo: unknown,
     given: MigratingVolume,
-    signal: AbortSignal,
-    options: AttachOptions = {},
+    options: AttachOptions,
   ): Promise<ArrivedVolume> {
-    const { steps } = this.#parts;
+    const { secrets, volumes } = this.#parts;
+    const signal = signalOf(options);
     const migrating = readMigratingVolume(given);
     const listed = readConnectionInfo(connectionInfo);
     requireSameEncryption(listed, migrating);
     const passphrase = readPassphrase(listed, { type: 'disk' }, options);
-    const { connection, notes } = await steps.resolve(listed, signal);
-    return await steps.locked(connection, signal, async (plan) => {
-      const { volume, opened } = await steps.open(connection, plan, signal);
+    const { connection, notes } = await volumes.resolve(listed, signal);
+    return await volumes.hold([connection], signal, async (held) => {
+      const { volume, opened } = await held.open(connection, signal);
       const undo = new UndoLog();
       if (opened)
         undo.add(async () => {
-          await steps.release(connection, plan, {}, AbortSignal.timeout(UNDO_MS));
+          await held.release(connection, {}, AbortSignal.timeout(UNDO_MS));
         });
       try {
         requireSameVolume(volume, migrating);
-        const { secrets } = this.#parts;
         const { volumeId } = connection;
         if (passphrase !== undefined && volumeId !== undefined)
           undo.add(async () => {
@@ -141,7 +97,7 @@ export class VolumeMigration implements MigrationHooks {
             ? undefined
             : await secrets.provide(volumeId, passphrase, signal);
         const source = isLasting(migrating.sourcePath)
-          ? await steps.lastingSource(volume.device, signal)
+          ? await guestSourceOf(volume.device, { persistent: true }, this.#parts, signal)
           : { path: volume.device.path, warnings: [] };
         return {
           volume: { ...volume, warnings: [...notes, ...volume.warnings, ...source.warnings] },
@@ -156,34 +112,35 @@ export class VolumeMigration implements MigrationHooks {
   async finishMigration(
     connectionInfo: unknown,
     volume: MigratingVolume,
-    signal: AbortSignal,
+    options: CallOptions,
   ): Promise<ReleasedVolume> {
-    return await this.#leave(connectionInfo, volume, signal);
+    return await this.#leave(connectionInfo, volume, signalOf(options));
   }
 
   async cancelMigration(
     connectionInfo: unknown,
     volume: MigratingVolume,
-    signal: AbortSignal,
+    options: CallOptions,
   ): Promise<ReleasedVolume> {
-    return await this.#leave(connectionInfo, volume, signal);
+    return await this.#leave(connectionInfo, volume, signalOf(options));
   }
 
   /** The proof comes first: with the other host's connection_info not even the secret is touched. */
   async #leave(connectionInfo: unknown, given: MigratingVolume, signal: AbortSignal): Promise<ReleasedVolume> {
-    const { steps } = this.#parts;
+    const { volumes } = this.#parts;
     const migrating = readMigratingVolume(given);
-    const { connection, notes } = await steps.resolve(readConnectionInfo(connectionInfo), signal);
-    return await steps.locked(connection, signal, async (plan) => {
+    const { connection, notes } = await volumes.resolve(readConnectionInfo(connectionInfo), signal);
+    return await volumes.hold([connection], signal, async (held) => {
       const { wwid } = migrating;
-      await steps.prove(connection, plan, wwid, signal);
-      const volume = await steps.find(connection);
-      const match = diskMatch(connection, volume === undefined ? [] : pathsOf(volume));
+      await held.prove(connection, wwid, signal);
+      const volume = await held.find(connection);
+      const match = diskMatch(connection, volume === undefined ? [] : sourcePathsOf(volume));
       const isStored = await this.#requireLeft(migrating, match, signal);
       const own = isStored ? { own: migrating.guest.name } : {};
-      const released = await steps.releaseAfter(
+      const released = await releaseAfterGuest(
         { inGuest: false, match, ...own },
-        { connection, plan, options: { wwid } },
+        { connection, options: { wwid }, held },
+        this.#parts,
         signal,
       );
       const stored = isStored
@@ -293,13 +250,6 @@ function replacementOf(
 /** Whether the guest's description is one that outlasts a boot of its host, by the name that attach() gave the disk. */
 function isLasting(sourcePath: string): boolean {
   return sourcePath.startsWith('/dev/disk/by-id/');
-}
-
-function pathsOf({ device, paths }: ConnectedVolume): readonly string[] {
-  return sourcePathsOf(
-    device,
-    paths.map(({ disk }) => disk),
-  );
 }
 
 function notThere(why: string): VolumeError {

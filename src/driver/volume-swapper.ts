@@ -1,24 +1,28 @@
+import { readConnectionInfo } from '../connection/read-connection-info.js';
+import { guestSourceOf, type GuestSourceParts } from '../guest/guest-source.js';
+import type { HeldVolumes } from '../volume/held-volumes.js';
+import type { HostVolumes } from '../volume/host-volumes.js';
+import { noted } from '../volume/released-volume.js';
+import { requireSwappable } from './require-swappable.js';
 import { throwIfAborted } from '../base/aborted.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
 import { shellWords } from '../base/quoted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import type { BlockDevice } from '../device/block-device.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import { DiskMover } from '../guest/disk-mover.js';
 import { aliasOf, findLiveDisk, type GuestDisk } from '../guest/guest-disk.js';
 import type { GuestDisks } from '../guest/guest-disks.js';
-import type { GuestSource } from '../guest/guest-source.js';
 import type { VolumeInGuest } from '../guest/volume-in-guest.js';
 import type { Clock } from '../host/clock.js';
 import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
-import type { ReleasedVolume } from '../volume/released-volume.js';
 import type { OpenedVolume } from '../volume/volume-connector.js';
-import type { SwappedVolume, SwapProgress } from './volume-driver.js';
+import type { SwapOptions, SwappedVolume, SwapProgress } from './volume-driver.js';
 
-export interface SwapperParts {
+export interface SwapperParts extends GuestSourceParts {
+  readonly volumes: HostVolumes;
   readonly libvirt: Libvirt;
   readonly guestDisks: GuestDisks;
   readonly inGuest: VolumeInGuest;
@@ -27,18 +31,7 @@ export interface SwapperParts {
   readonly events: VolumeEvents;
 }
 
-/** The host's part of a swap, as connect() and disconnect() do it, for whoever holds the locks. */
-export interface HostSide {
-  readonly find: (connection: IscsiConnection) => Promise<ConnectedVolume | undefined>;
-  readonly open: (connection: IscsiConnection, signal: AbortSignal) => Promise<OpenedVolume>;
-  /** Rejects with `DEVICE_IN_USE` when a process, a mount or another device has the volume open. */
-  readonly requireUnused: (connection: IscsiConnection, signal: AbortSignal) => Promise<void>;
-  readonly release: (connection: IscsiConnection, signal: AbortSignal) => Promise<ReleasedVolume>;
-  /** What the stored description of a guest calls the device. */
-  readonly lastingSource: (device: BlockDevice, signal: AbortSignal) => Promise<GuestSource>;
-}
-
-export interface SwapRequest {
+interface SwapRequest {
   readonly domain: DomainRef;
   readonly from: IscsiConnection;
   readonly to: IscsiConnection;
@@ -70,7 +63,7 @@ export class VolumeSwapper {
   }
 
   /** @throws {VolumeError} `DOMAIN_NOT_FOUND`, `LIBVIRT_REFUSED` for a guest that does not run */
-  async requireRunning(domain: DomainRef, signal: AbortSignal): Promise<Domain> {
+  async #requireRunning(domain: DomainRef, signal: AbortSignal): Promise<Domain> {
     const found = await this.#parts.libvirt.lookupDomain(domain, signal);
     if (found.active) return found;
     throw new VolumeError(
@@ -84,38 +77,61 @@ export class VolumeSwapper {
   }
 
   async swap(
+    domain: DomainRef,
+    {
+      oldConnectionInfo,
+      newConnectionInfo,
+    }: { readonly oldConnectionInfo: unknown; readonly newConnectionInfo: unknown },
+    { onProgress = () => undefined }: SwapOptions,
+    signal: AbortSignal,
+  ): Promise<SwappedVolume> {
+    const { volumes } = this.#parts;
+    const [listedFrom, listedTo] = [readConnectionInfo(oldConnectionInfo), readConnectionInfo(newConnectionInfo)];
+    requireSwappable(listedFrom, listedTo);
+    await this.#requireRunning(domain, signal);
+    const { connection: from, notes: ofFrom } = await volumes.resolve(listedFrom, signal);
+    const { connection: to, notes: ofTo } = await volumes.resolve(listedTo, signal);
+    const swapped = await volumes.hold(
+      [from, to],
+      signal,
+      async (held) => await this.#swap({ domain, from, to, onProgress }, held, signal),
+    );
+    return noted(swapped, [...ofFrom, ...ofTo]);
+  }
+
+  async #swap(
     { domain: named, from, to, onProgress }: SwapRequest,
-    host: HostSide,
+    held: HeldVolumes,
     signal: AbortSignal,
   ): Promise<SwappedVolume> {
     const began = this.#parts.clock.now();
-    const domain = await this.requireRunning(named, signal);
-    const { disk, old } = await this.#before(domain, { from, to }, host, signal);
-    const { volume, opened } = await this.#open({ to, old }, host, signal);
+    const domain = await this.#requireRunning(named, signal);
+    const { disk, old } = await this.#before(domain, { from, to }, held, signal);
+    const { volume, opened } = await this.#open({ to, old }, held, signal);
     try {
       if (old !== undefined) requireFitting(disk, old, volume);
-      if (old !== undefined && !opened && !isCopiedTo(disk, volume)) await host.requireUnused(to, signal);
+      if (old !== undefined && !opened && !isCopiedTo(disk, volume)) await held.requireUnused(to, signal);
       throwIfAborted(signal);
       await this.#mover.move(
         {
           domain,
           targetDev: disk.targetDev,
           devicePath: volume.device.path,
-          devicePaths: pathsOf(volume),
+          devicePaths: sourcePathsOf(volume),
           sliceBytes: old === undefined ? undefined : sliceFor(disk, old, volume),
           onProgress: this.#guarded(onProgress),
         },
         signal,
       );
     } catch (error) {
-      throw opened ? await this.#undone(to, host, error) : error;
+      throw opened ? await this.#undone(to, held, error) : error;
     }
     const resized = await this.#resize(domain, old === undefined ? disk.sliceBytes : sliceFor(disk, old, volume), {
       disk,
       volume,
     });
-    const stored = await this.#store(domain, disk, { to, old, volume }, host);
-    const released = await this.#release(from, host, signal);
+    const stored = await this.#store(domain, disk, { to, old, volume });
+    const released = await this.#release(from, held, signal);
     const swapped = {
       volume,
       guestResized: resized.done,
@@ -142,11 +158,11 @@ export class VolumeSwapper {
   /** A volume that has the old one's WWID is the old one, through another target. */
   async #open(
     { to, old }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined },
-    host: HostSide,
+    held: HeldVolumes,
     signal: AbortSignal,
   ): Promise<OpenedVolume> {
     try {
-      return await host.open(to, signal);
+      return await held.open(to, signal);
     } catch (error) {
       const wwid = old?.device.wwid;
       if (wwid === undefined || !isVolumeError(error, 'DEVICE_MISMATCH') || error.details['wwid'] !== wwid) throw error;
@@ -158,10 +174,10 @@ export class VolumeSwapper {
   async #before(
     domain: Domain,
     { from, to }: Pick<SwapRequest, 'from' | 'to'>,
-    host: HostSide,
+    held: HeldVolumes,
     signal: AbortSignal,
   ): Promise<Before> {
-    const [there, old] = [await host.find(to), await host.find(from)];
+    const [there, old] = [await held.find(to), await held.find(from)];
     const moved = there === undefined ? undefined : await this.#diskOn(domain, to, there, signal);
     if (moved !== undefined) {
       await this.#requireOneOfThem(domain, moved, old, signal);
@@ -200,7 +216,7 @@ export class VolumeSwapper {
     signal: AbortSignal,
   ): Promise<void> {
     const disks = await this.#parts.guestDisks.liveDisks({ kind: 'uuid', uuid }, signal);
-    const paths = old === undefined ? [] : pathsOf(old);
+    const paths: readonly string[] = old === undefined ? [] : sourcePathsOf(old);
     if (!disks.some(({ sourcePath }) => sourcePath !== undefined && paths.includes(sourcePath))) return;
     throw new VolumeError(
       'DEVICE_IN_USE',
@@ -218,7 +234,7 @@ export class VolumeSwapper {
   ): Promise<GuestDisk | undefined> {
     const { guestDisks, inGuest } = this.#parts;
     const ref = { kind: 'uuid', uuid: domain.uuid } as const;
-    const paths = pathsOf(volume);
+    const paths: readonly string[] = sourcePathsOf(volume);
     const disk = findLiveDisk(
       await guestDisks.liveDisks(ref, signal),
       await inGuest.match(ref, connection, paths, signal),
@@ -230,9 +246,9 @@ export class VolumeSwapper {
    * The error to throw: the first one, with what could not be undone beside it. A new volume that QEMU still has open
    * stays: it is in use.
    */
-  async #undone(to: IscsiConnection, host: HostSide, first: unknown): Promise<unknown> {
+  async #undone(to: IscsiConnection, held: HeldVolumes, first: unknown): Promise<unknown> {
     try {
-      await host.release(to, AbortSignal.timeout(UNDO_MS));
+      await held.release(to, {}, AbortSignal.timeout(UNDO_MS));
       return first;
     } catch (failure) {
       return new VolumeError('CLEANUP_INCOMPLETE', 'Cannot undo a failed swap in full', {
@@ -287,14 +303,13 @@ export class VolumeSwapper {
       old,
       volume,
     }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined; readonly volume: ConnectedVolume },
-    host: HostSide,
   ): Promise<Step> {
     const signal = AbortSignal.timeout(UNDO_MS);
     const notes: string[] = [];
     const stored = await step(
       async () => {
         const { path, warnings } = domain.persistent
-          ? await host.lastingSource(volume.device, signal)
+          ? await guestSourceOf(volume.device, { persistent: true }, this.#parts, signal)
           : { path: volume.device.path, warnings: [] };
         notes.push(...warnings);
         return await this.#parts.guestDisks.moveStored(
@@ -304,7 +319,7 @@ export class VolumeSwapper {
             devicePath: path,
             alias: aliasOf(to),
             serial: to.serial,
-            devicePaths: [...pathsOf(volume), ...(old === undefined ? [] : pathsOf(old))],
+            devicePaths: [...sourcePathsOf(volume), ...(old === undefined ? [] : sourcePathsOf(old))],
           },
           signal,
         );
@@ -315,10 +330,10 @@ export class VolumeSwapper {
     return { ...stored, warnings: [...notes, ...stored.warnings] };
   }
 
-  async #release(from: IscsiConnection, host: HostSide, signal: AbortSignal): Promise<Step> {
+  async #release(from: IscsiConnection, held: HeldVolumes, signal: AbortSignal): Promise<Step> {
     return await step(
       async () => {
-        await host.release(from, signal);
+        await held.release(from, {}, signal);
         return true;
       },
       (why) => `the old volume stays on this host; disconnect it: ${why}`,
@@ -340,16 +355,10 @@ async function step(work: () => Promise<boolean>, told: (why: string) => string)
   }
 }
 
-function pathsOf({ device, paths }: ConnectedVolume): readonly string[] {
-  return sourcePathsOf(
-    device,
-    paths.map(({ disk }) => disk),
-  );
-}
-
 /** What an earlier swap began, and did not end. */
 function isCopiedTo({ mirror }: GuestDisk, volume: ConnectedVolume): boolean {
-  return mirror?.sourcePath !== undefined && pathsOf(volume).includes(mirror.sourcePath);
+  const paths: readonly string[] = sourcePathsOf(volume);
+  return mirror?.sourcePath !== undefined && paths.includes(mirror.sourcePath);
 }
 
 /** How large the disk is that the guest sees. */

@@ -204,7 +204,7 @@ export function volumeDriverContract(
       async (world) => {
         const { connectionInfo } = await publishOne(world);
         for (const uses of [0, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60]) {
-          const outcome = await world.driver.connect(connectionInfo, world.abortAfter(uses)).then(
+          const outcome = await world.driver.connect(connectionInfo, { signal: world.abortAfter(uses) }).then(
             () => 'connected' as const,
             (error: unknown) => error,
           );

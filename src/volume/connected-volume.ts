@@ -42,10 +42,16 @@ export interface ConnectedVolume {
  * of its WWID, for a map and for a disk alike. A guest may have got it as the one and the host have it as the other by
  * now.
  */
-export function sourcePathsOf(device: BlockDevice, disks: readonly DevicePath[]): readonly DevicePath[] {
+export function sourcePathsOf({
+  device,
+  paths,
+}: {
+  readonly device: BlockDevice;
+  readonly paths: readonly { readonly disk: DevicePath }[];
+}): readonly DevicePath[] {
   const lasting = [
     ...(device.kind === 'multipath' ? stableNamesOf(device) : []),
     ...(['multipath', 'disk'] as const).flatMap((kind) => stableNamesOf({ kind, wwid: device.wwid })),
   ];
-  return [...new Set([device.path, ...disks, ...lasting])];
+  return [...new Set([device.path, ...paths.map(({ disk }) => disk), ...lasting])];
 }

@@ -1,7 +1,7 @@
-import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import type { CallOptions } from '../base/call-options.js';
 
 /** How a volume is taken away. */
-export interface DisconnectOptions {
+export interface DisconnectOptions extends CallOptions {
   /** Goes on past each failure and reports all of them in the end. Data that was not written out may be lost. */
   readonly force?: boolean;
   /**
@@ -19,11 +19,6 @@ export interface ReleasedVolume {
    */
   readonly found: boolean;
   readonly warnings: readonly string[];
-}
-
-/** Whose locks a call about the connection holds. */
-export function targetsOf({ paths }: IscsiConnection): readonly string[] {
-  return [...new Set(paths.map(({ target }) => target))];
 }
 
 /** Which addresses the names of portals had is a part of the result. */

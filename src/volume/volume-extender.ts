@@ -80,10 +80,7 @@ export class VolumeExtender {
     return {
       device,
       oldSizeBytes: before.sizeBytes,
-      sourcePaths: sourcePathsOf(
-        device,
-        present.map(({ disk }) => disk.path),
-      ),
+      sourcePaths: sourcePathsOf({ device, paths: present.map(({ disk }) => ({ disk: disk.path })) }),
       warnings,
     };
   }

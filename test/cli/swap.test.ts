@@ -51,10 +51,10 @@ test('swap tells people that the guest has it', async () => {
 test('swap says on stderr how much is copied, once it takes its time', async () => {
   const driver = new FakeVolumeDriver();
   const swap = driver.swap.bind(driver);
-  driver.swap = async (domain, old, fresh, options, signal) => {
+  driver.swap = async (domain, old, fresh, options) => {
     options?.onProgress?.({ copiedBytes: 1, totalBytes: 3 });
     await new Promise((resolve) => setTimeout(resolve, 1_100));
-    return await swap(domain, old, fresh, {}, signal);
+    return await swap(domain, old, fresh, { signal: options?.signal });
   };
   const { stderr } = await (await attached(driver))(['swap', 'web1', '--from', from, '--to', '-', '--json']);
   expect(stderr).toMatch(/^Swapping the volume of web1 … 1 s, 33 % copied$/m);

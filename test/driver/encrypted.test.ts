@@ -29,7 +29,7 @@ const attach = async (
   options = OPTIONS,
   info = INFO,
   domain: typeof WEB1 | typeof WEB2 = WEB1,
-): Promise<string> => (await world.driver.attach(domain, info, VDB, undefined, options)).diskXml;
+): Promise<string> => (await world.driver.attach(domain, info, VDB, options)).diskXml;
 
 /** All that anybody could read of what the world was told. */
 const saidIn = ({ log, told, host }: RecordedWorld, ...more: readonly unknown[]): string =>
@@ -109,7 +109,7 @@ describe('attach() of an encrypted volume', () => {
   ])('with %s is refused before anything is touched', async (_what, diskInfo, options, code, details) => {
     const world = openWithGuests();
     const error: unknown = await world.driver
-      .attach(WEB1, INFO, { ...VDB, ...diskInfo }, undefined, options)
+      .attach(WEB1, INFO, { ...VDB, ...diskInfo }, options)
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code, details });
     expect(saidIn(world, error)).not.toContain('hush');
@@ -211,7 +211,7 @@ describe('attach() of an encrypted volume that fails', () => {
     world.libvirt.addDomain({ name: 'web1' });
     let aborted = 0;
     for (let uses = 0; ; uses++) {
-      const outcome = await world.driver.attach(WEB1, info, VDB, world.abortAfter(uses), OPTIONS).then(
+      const outcome = await world.driver.attach(WEB1, info, VDB, { signal: world.abortAfter(uses), ...OPTIONS }).then(
         () => 'attached' as const,
         (error: unknown) => error,
       );

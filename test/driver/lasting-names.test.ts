@@ -126,7 +126,9 @@ describe('attach()', () => {
       await sleep(...args);
       if (world.host.tree.kind('/dev/sda') !== undefined && world.clock.now() > 1_000) abort.abort();
     };
-    await expect(world.driver.attach(WEB1, INFO, VDB, abort.signal)).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(world.driver.attach(WEB1, INFO, VDB, { signal: abort.signal })).rejects.toMatchObject({
+      code: 'ABORTED',
+    });
     expect({ sources: sourcesOf(world), residue: await world.residue() }).toEqual({ sources: [[], []], residue: [] });
   });
 });

@@ -84,7 +84,7 @@ export async function prepare(
   options: AttachOptions = {},
 ): Promise<Prepared> {
   const volume = asJson(await source.driver.prepareMigration(WEB1, infos[0]));
-  const arrived = await destination.driver.connectForMigration(infos[1], volume, undefined, options);
+  const arrived = await destination.driver.connectForMigration(infos[1], volume, options);
   return { volume, arrived };
 }
 

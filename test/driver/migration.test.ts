@@ -127,7 +127,7 @@ describe('a volume moves with its guest', () => {
     for (const id of ['another', 'one more'])
       // So that the volume's secret has another UUID on each host.
       await source.libvirt.defineSecret({ type: 'volume', id }, new Secret('theirs'), signal);
-    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, undefined, OPTIONS);
+    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const prepared = await prepare(world, ENCRYPTED, OPTIONS);
     const there = await destination.libvirt.findSecret(USAGE, signal);
     expect(prepared.arrived.disk).toMatchObject({
@@ -152,7 +152,7 @@ describe('a volume moves with its guest', () => {
 
   test('an encrypted one whose migration failed leaves no secret on the destination, and its own on the source', async () => {
     const world = openTwoHosts();
-    await world.source.driver.attach(WEB1, ENCRYPTED[0], VDB, undefined, OPTIONS);
+    await world.source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const { volume } = await prepare(world, ENCRYPTED, OPTIONS);
     await world.destination.driver.cancelMigration(ENCRYPTED[1], volume);
     expect({
@@ -185,7 +185,7 @@ describe('a volume moves with its guest', () => {
       const info = { ...(ENCRYPTED[0] as object), multiattach };
       const world = openTwoHosts({ persistent: true });
       const { source } = world;
-      await source.driver.attach(WEB1, info, VDB, undefined, OPTIONS);
+      await source.driver.attach(WEB1, info, VDB, OPTIONS);
       const prepared = await prepare(world, [info, { ...(ENCRYPTED[1] as object), multiattach }], OPTIONS);
       await migrate(world, prepared);
       expect(await source.driver.finishMigration(info, prepared.volume)).toEqual({
@@ -327,7 +327,7 @@ describe('connectForMigration()', () => {
 
   test('twice gives the same', async () => {
     const world = openTwoHosts();
-    await world.source.driver.attach(WEB1, ENCRYPTED[0], VDB, undefined, OPTIONS);
+    await world.source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const first = await prepare(world, ENCRYPTED, OPTIONS);
     expect(await prepare(world, ENCRYPTED, OPTIONS)).toEqual(first);
   });
@@ -343,9 +343,9 @@ describe('connectForMigration()', () => {
     ],
   ])('of a volume that is %s is refused before anything is touched', async (_what, info, options, code) => {
     const { source, destination } = openTwoHosts();
-    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, undefined, OPTIONS);
+    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const volume = await source.driver.prepareMigration(WEB1, ENCRYPTED[0]);
-    expect(await failure(destination.driver.connectForMigration(info, volume, undefined, options))).toMatchObject({
+    expect(await failure(destination.driver.connectForMigration(info, volume, options))).toMatchObject({
       code,
     });
     expect(destination.host.commands).toEqual([]);
@@ -354,24 +354,25 @@ describe('connectForMigration()', () => {
   test('of a volume that is encrypted here and not on the source is refused before anything is touched', async () => {
     const { source, destination } = await attached();
     const volume = await source.driver.prepareMigration(WEB1, AT_SOURCE);
-    expect(
-      await failure(destination.driver.connectForMigration(ENCRYPTED[1], volume, undefined, OPTIONS)),
-    ).toMatchObject({ code: 'CONNECTION_INFO_INVALID', details: { key: 'data.encrypted' } });
+    expect(await failure(destination.driver.connectForMigration(ENCRYPTED[1], volume, OPTIONS))).toMatchObject({
+      code: 'CONNECTION_INFO_INVALID',
+      details: { key: 'data.encrypted' },
+    });
     expect(destination.host.commands).toEqual([]);
   });
 
   test('that libvirt refuses the secret takes secret and volume back', async () => {
     const { source, destination } = openTwoHosts();
-    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, undefined, OPTIONS);
+    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const volume = await source.driver.prepareMigration(WEB1, ENCRYPTED[0]);
     const defineSecret = destination.libvirt.defineSecret.bind(destination.libvirt);
     destination.libvirt.defineSecret = async (...args) => {
       await defineSecret(...args);
       throw new VolumeError('LIBVIRT_UNAVAILABLE', 'the connection is lost');
     };
-    expect(
-      await failure(destination.driver.connectForMigration(ENCRYPTED[1], volume, undefined, OPTIONS)),
-    ).toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
+    expect(await failure(destination.driver.connectForMigration(ENCRYPTED[1], volume, OPTIONS))).toMatchObject({
+      code: 'LIBVIRT_UNAVAILABLE',
+    });
     expect({ residue: await destination.residue(), secret: destination.libvirt.secretValue(USAGE) }).toEqual({
       residue: [],
       secret: undefined,
@@ -380,7 +381,7 @@ describe('connectForMigration()', () => {
 
   test('that is aborted leaves nothing, at whichever step', async () => {
     const { source } = openTwoHosts();
-    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, undefined, OPTIONS);
+    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const volume = await source.driver.prepareMigration(WEB1, ENCRYPTED[0]);
     const destination = openFakeWorld();
     const target = new FakeTarget({ iqn: IQN, portals: [TCP] });
@@ -389,7 +390,7 @@ describe('connectForMigration()', () => {
     let aborted = 0;
     for (let uses = 0; ; uses++) {
       const outcome = await destination.driver
-        .connectForMigration(ENCRYPTED[1], volume, destination.abortAfter(uses), OPTIONS)
+        .connectForMigration(ENCRYPTED[1], volume, { signal: destination.abortAfter(uses), ...OPTIONS })
         .then(
           () => 'connected' as const,
           (error: unknown) => error,
@@ -412,7 +413,7 @@ describe('finishMigration()', () => {
   test("with the destination's connection_info touches nothing: its LUN is another volume here, which nobody has open (R45, R46)", async () => {
     const world = openTwoHosts();
     const { source } = world;
-    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, undefined, OPTIONS);
+    await source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     await source.driver.connect(infoAt(DESTINATION_LUN, { volume_id: 'volume-8' }));
     const prepared = await prepare(world, ENCRYPTED, OPTIONS);
     await migrate(world, prepared);

@@ -149,7 +149,7 @@ describe('connect() with volume_use_multipath', () => {
   test('aborted midway leaves nothing, wherever it is aborted', async () => {
     const world = openMultipathWorld();
     for (const uses of [0, 3, 10, 20, 40, 60, 80, 100, 120, 150, 180, 210, 240, 280, 320, 400]) {
-      const outcome = await world.driver.connect(INFO, abortingAfter(world, uses)).then(
+      const outcome = await world.driver.connect(INFO, { signal: abortingAfter(world, uses) }).then(
         () => 'connected' as const,
         (error: unknown) => error,
       );

@@ -87,7 +87,7 @@ export async function openWithGuest(
     driver: world.driver,
     from: old,
     to: fresh,
-    swap: async (options = {}, signal) => await world.driver.swap(WEB1, old.info, fresh.info, options, signal),
+    swap: async (options = {}, signal) => await world.driver.swap(WEB1, old.info, fresh.info, { signal, ...options }),
   };
 }
 

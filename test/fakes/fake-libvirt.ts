@@ -321,7 +321,7 @@ export class FakeLibvirt implements Libvirt {
     }
     const steps = typeof this.copyFate === 'object' ? Math.max(1, this.copyFate.readyAfterLooks) : 2;
     const done = this.copyFate === 'never ready' ? 1 : Math.min(copy.looks, steps);
-    return { kind: 'copy', copiedBytes: (COPY_BYTES * Number(done)) / Number(steps), totalBytes: COPY_BYTES };
+    return { kind: 'copy', copiedBytes: Math.floor((COPY_BYTES * done) / steps), totalBytes: COPY_BYTES };
   }
 
   async blockJobAbort(

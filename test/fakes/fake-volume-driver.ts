@@ -1,3 +1,4 @@
+import { type CallOptions, signalOf } from '../../src/base/call-options.js';
 import { throwIfAborted } from '../../src/base/aborted.js';
 import type { Secret } from '../../src/base/secret.js';
 import { VolumeError } from '../../src/base/volume-error.js';
@@ -55,9 +56,9 @@ export class FakeVolumeDriver implements VolumeDriver {
     for (const domain of settings.domains ?? ['web1']) this.#guests.set(domain, new Set());
   }
 
-  async connect(connectionInfo: unknown, signal: AbortSignal = new AbortController().signal): Promise<ConnectedVolume> {
+  async connect(connectionInfo: unknown, options: CallOptions = {}): Promise<ConnectedVolume> {
     const connection = readConnectionInfo(connectionInfo);
-    throwIfAborted(signal);
+    throwIfAborted(signalOf(options));
     const present = this.#connected.get(keyOf(connection));
     if (present !== undefined) return present;
     if (this.#settings.unreachable?.includes(connection.paths[0].target) === true) {
@@ -67,27 +68,20 @@ export class FakeVolumeDriver implements VolumeDriver {
         details: { target: connection.paths[0].target },
       });
     }
-    await this.#logIn(signal);
+    await this.#logIn(signalOf(options));
     const volume = this.#volumeOf(connection);
     this.#connected.set(keyOf(connection), volume);
     return volume;
   }
 
-  async find(
-    connectionInfo: unknown,
-    signal: AbortSignal = new AbortController().signal,
-  ): Promise<ConnectedVolume | undefined> {
-    throwIfAborted(signal);
+  async find(connectionInfo: unknown, options: CallOptions = {}): Promise<ConnectedVolume | undefined> {
+    throwIfAborted(signalOf(options));
     return this.#connected.get(keyOf(readConnectionInfo(connectionInfo)));
   }
 
-  async disconnect(
-    connectionInfo: unknown,
-    { wwid }: DisconnectOptions = {},
-    signal: AbortSignal = new AbortController().signal,
-  ): Promise<ReleasedVolume> {
+  async disconnect(connectionInfo: unknown, { wwid, ...options }: DisconnectOptions = {}): Promise<ReleasedVolume> {
     const key = keyOf(readConnectionInfo(connectionInfo));
-    throwIfAborted(signal);
+    throwIfAborted(signalOf(options));
     this.#require(key, wwid);
     const guest = [...this.#guests].find(([, volumes]) => volumes.has(key));
     if (guest !== undefined)
@@ -109,35 +103,25 @@ export class FakeVolumeDriver implements VolumeDriver {
     domain: DomainRef,
     connectionInfo: unknown,
     diskInfo: unknown,
-    signal: AbortSignal = new AbortController().signal,
     options: AttachOptions = {},
   ): Promise<AttachedVolume> {
     this.passphrase = readPassphrase(readConnectionInfo(connectionInfo), readDiskInfo(diskInfo), options);
     const volumes = this.#volumesOf(domain);
-    const volume = await this.connect(connectionInfo, signal);
+    const volume = await this.connect(connectionInfo, options);
     volumes.add(keyOf(readConnectionInfo(connectionInfo)));
     return { volume, diskXml: this.diskXml(connectionInfo, diskInfo, volume.device.path) };
   }
 
-  async detach(
-    domain: DomainRef,
-    connectionInfo: unknown,
-    options: DisconnectOptions = {},
-    signal: AbortSignal = new AbortController().signal,
-  ): Promise<ReleasedVolume> {
-    throwIfAborted(signal);
+  async detach(domain: DomainRef, connectionInfo: unknown, options: DisconnectOptions = {}): Promise<ReleasedVolume> {
+    throwIfAborted(signalOf(options));
     this.#require(keyOf(readConnectionInfo(connectionInfo)), options.wwid);
     const left = this.#volumesOf(domain).delete(keyOf(readConnectionInfo(connectionInfo)));
-    const released = await this.disconnect(connectionInfo, options, signal);
+    const released = await this.disconnect(connectionInfo, options);
     return { ...released, found: left || released.found };
   }
 
-  async extend(
-    connectionInfo: unknown,
-    { domain }: ExtendOptions = {},
-    signal: AbortSignal = new AbortController().signal,
-  ): Promise<ExtendedVolume> {
-    throwIfAborted(signal);
+  async extend(connectionInfo: unknown, { domain, ...options }: ExtendOptions = {}): Promise<ExtendedVolume> {
+    throwIfAborted(signalOf(options));
     const key = keyOf(readConnectionInfo(connectionInfo));
     const guestResized = domain !== undefined && this.#volumesOf(domain).has(key);
     const volume = this.#connected.get(key);
@@ -158,10 +142,10 @@ export class FakeVolumeDriver implements VolumeDriver {
   async prepareMigration(
     domain: DomainRef,
     connectionInfo: unknown,
-    signal: AbortSignal = new AbortController().signal,
+    options: CallOptions = {},
   ): Promise<MigratingVolume> {
     const key = keyOf(readConnectionInfo(connectionInfo));
-    const volume = await this.find(connectionInfo, signal);
+    const volume = await this.find(connectionInfo, options);
     if (!this.#volumesOf(domain).has(key) || volume?.device.wwid === undefined)
       throw new VolumeError('DEVICE_NOT_FOUND', 'Cannot migrate the volume: the guest does not have it');
     const { path, wwid, kind } = volume.device;
@@ -177,9 +161,9 @@ export class FakeVolumeDriver implements VolumeDriver {
   async connectForMigration(
     connectionInfo: unknown,
     { wwid, targetDev, sourcePath }: MigratingVolume,
-    signal: AbortSignal = new AbortController().signal,
+    options: CallOptions = {},
   ): Promise<ArrivedVolume> {
-    const volume = await this.connect(connectionInfo, signal);
+    const volume = await this.connect(connectionInfo, options);
     this.#require(keyOf(readConnectionInfo(connectionInfo)), wwid);
     return { volume, disk: { targetDev, from: { path: sourcePath }, to: { path: volume.device.path } } };
   }
@@ -187,27 +171,26 @@ export class FakeVolumeDriver implements VolumeDriver {
   async finishMigration(
     connectionInfo: unknown,
     { guest, wwid }: MigratingVolume,
-    signal: AbortSignal = new AbortController().signal,
+    options: CallOptions = {},
   ): Promise<ReleasedVolume> {
     if (this.#guests.get(guest.name)?.has(keyOf(readConnectionInfo(connectionInfo))) === true)
       throw new VolumeError('DETACH_UNCONFIRMED', `Cannot take the volume from this host: ${guest.name} has it`);
-    return await this.disconnect(connectionInfo, { wwid }, signal);
+    return await this.disconnect(connectionInfo, { ...options, wwid });
   }
 
   async cancelMigration(
     connectionInfo: unknown,
     volume: MigratingVolume,
-    signal: AbortSignal = new AbortController().signal,
+    options: CallOptions = {},
   ): Promise<ReleasedVolume> {
-    return await this.finishMigration(connectionInfo, volume, signal);
+    return await this.finishMigration(connectionInfo, volume, options);
   }
 
   async swap(
     domain: DomainRef,
     oldConnectionInfo: unknown,
     newConnectionInfo: unknown,
-    { onProgress }: SwapOptions = {},
-    signal: AbortSignal = new AbortController().signal,
+    { onProgress, ...options }: SwapOptions = {},
   ): Promise<SwappedVolume> {
     const [oldKey, newKey] = [
       keyOf(readConnectionInfo(oldConnectionInfo)),
@@ -219,12 +202,24 @@ export class FakeVolumeDriver implements VolumeDriver {
         'DEVICE_NOT_FOUND',
         `Cannot swap the volume: the guest ${formatDomainRef(domain)} does not have it`,
       );
-    const volume = await this.connect(newConnectionInfo, signal);
+    const volume = await this.connect(newConnectionInfo, options);
     for (const copiedBytes of [0, SIZE_BYTES / 2, SIZE_BYTES]) onProgress?.({ copiedBytes, totalBytes: SIZE_BYTES });
     volumes.delete(oldKey);
     volumes.add(newKey);
     this.#connected.delete(oldKey);
     return { volume, guestResized: false, oldReleased: true, warnings: this.#settings.warnings ?? [] };
+  }
+
+  async settled(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    await this.settled();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   /** What the storage has made of a volume since it was connected. */

@@ -47,17 +47,14 @@ Examples:
         doing: `Attaching the volume to ${formatDomainRef(domain)}`,
         run: async ({ readJson, readBytes, driverFor, signal }) => {
           const connectionInfo = await readJson(file);
-          const options =
+          const encryption =
             passphraseFile === undefined
               ? {}
               : { encryption: { passphrase: withoutFinalNewline(await readBytes(passphraseFile)) } };
-          const { volume, diskXml } = await driverFor(connectionInfo).attach(
-            domain,
-            connectionInfo,
-            diskInfo,
+          const { volume, diskXml } = await driverFor(connectionInfo).attach(domain, connectionInfo, diskInfo, {
             signal,
-            options,
-          );
+            ...encryption,
+          });
           const name = formatDomainRef(domain);
           return {
             document: { ...volumeDocument(volume), diskXml, domain: name },

@@ -24,7 +24,7 @@ Examples:
         doing: 'Connecting the volume',
         run: async ({ readJson, driverFor, signal }) => {
           const connectionInfo = await readJson(file);
-          const volume = await driverFor(connectionInfo).connect(connectionInfo, signal);
+          const volume = await driverFor(connectionInfo).connect(connectionInfo, { signal });
           return { document: volumeDocument(volume), text: volumeText(volume), warnings: volume.warnings };
         },
       });

@@ -35,12 +35,10 @@ Examples:
         doing: `Detaching the volume from ${formatDomainRef(domain)}`,
         run: async ({ readJson, driverFor, signal }) => {
           const connectionInfo = await readJson(flags.connectionInfo);
-          const { found, warnings } = await driverFor(connectionInfo).detach(
-            domain,
-            connectionInfo,
-            disconnectOptions(flags),
+          const { found, warnings } = await driverFor(connectionInfo).detach(domain, connectionInfo, {
             signal,
-          );
+            ...disconnectOptions(flags),
+          });
           const text = found
             ? `Detached from ${formatDomainRef(domain)}`
             : 'Nothing to do: the volume is not in the guest, nor on this host';

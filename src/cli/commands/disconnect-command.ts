@@ -32,11 +32,10 @@ Examples:
         doing: 'Disconnecting the volume',
         run: async ({ readJson, driverFor, signal }) => {
           const connectionInfo = await readJson(flags.connectionInfo);
-          const { found, warnings } = await driverFor(connectionInfo).disconnect(
-            connectionInfo,
-            disconnectOptions(flags),
+          const { found, warnings } = await driverFor(connectionInfo).disconnect(connectionInfo, {
             signal,
-          );
+            ...disconnectOptions(flags),
+          });
           const text = found ? 'Disconnected' : 'Nothing to do: the volume is not connected to this host';
           return { document: { disconnected: found, warnings }, text, warnings };
         },

@@ -51,7 +51,7 @@ function devicePathIn(connectionInfo: unknown): string | undefined {
 }
 
 async function connectedDevice(connectionInfo: unknown, { driverFor, signal }: CommandContext): Promise<string> {
-  const volume = await driverFor(connectionInfo).find(connectionInfo, signal);
+  const volume = await driverFor(connectionInfo).find(connectionInfo, { signal });
   if (volume !== undefined) return volume.device.path;
   throw new VolumeError(
     'DEVICE_NOT_FOUND',

@@ -30,8 +30,7 @@ Examples:
           const connectionInfo = await readJson(file);
           const { device, oldSizeBytes, newSizeBytes, guestResized, warnings } = await driverFor(connectionInfo).extend(
             connectionInfo,
-            domain === undefined ? {} : { domain },
-            signal,
+            { signal, ...(domain === undefined ? {} : { domain }) },
           );
           const told = domain !== undefined && guestResized ? `, and ${formatDomainRef(domain)} was told` : '';
           const sizes =

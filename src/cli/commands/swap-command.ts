@@ -31,17 +31,12 @@ Examples:
         doing: `Swapping the volume of ${name}`,
         run: async ({ readJson, driverFor, progress, signal }) => {
           const [from, to] = [await readJson(files.from), await readJson(files.to)];
-          const { volume, guestResized, oldReleased, warnings } = await driverFor(to).swap(
-            domain,
-            from,
-            to,
-            {
-              onProgress: ({ copiedBytes, totalBytes }) => {
-                progress(`${totalBytes === 0 ? 0 : Math.floor((100 * copiedBytes) / totalBytes)} % copied`);
-              },
-            },
+          const { volume, guestResized, oldReleased, warnings } = await driverFor(to).swap(domain, from, to, {
             signal,
-          );
+            onProgress: ({ copiedBytes, totalBytes }) => {
+              progress(`${totalBytes === 0 ? 0 : Math.floor((100 * copiedBytes) / totalBytes)} % copied`);
+            },
+          });
           return {
             document: { ...volumeDocument(volume), domain: name, guestResized, oldReleased, warnings },
             text:

@@ -93,6 +93,8 @@ export function bigHost(): SysfsTree {
  * links stay in it.
  */
 export class RootedFileSystem extends NodeFileSystem {
+  /** How often anything was asked of it. */
+  looks = 0;
   readonly #root: string;
 
   constructor(root: string, { host }: SysfsTree) {
@@ -109,18 +111,22 @@ export class RootedFileSystem extends NodeFileSystem {
   }
 
   override async readText(path: string): Promise<string | undefined> {
+    this.looks++;
     return await super.readText(`${this.#root}${path}`);
   }
 
   override async list(directory: string): Promise<readonly string[]> {
+    this.looks++;
     return await super.list(`${this.#root}${directory}`);
   }
 
   override async realPath(path: string): Promise<string | undefined> {
+    this.looks++;
     return (await super.realPath(`${this.#root}${path}`))?.slice(this.#root.length);
   }
 
   override async kind(path: string): ReturnType<NodeFileSystem['kind']> {
+    this.looks++;
     return await super.kind(`${this.#root}${path}`);
   }
 }

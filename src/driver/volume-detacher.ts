@@ -1,0 +1,61 @@
+import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import { readConnectionInfo } from '../connection/read-connection-info.js';
+import type { DiskMatch } from '../guest/guest-disk.js';
+import type { VolumeInGuest } from '../guest/volume-in-guest.js';
+import type { DomainRef } from '../libvirt/libvirt.js';
+import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
+import type { HostVolumes } from '../volume/host-volumes.js';
+import { type DisconnectOptions, noted, type ReleasedVolume } from '../volume/released-volume.js';
+import { releaseAfterGuest, type ReleaseParts } from './release-after-guest.js';
+
+export interface DetacherParts extends ReleaseParts {
+  readonly volumes: HostVolumes;
+  readonly inGuest: VolumeInGuest;
+}
+
+/** Takes a volume from a guest, and then from this host. */
+export class VolumeDetacher {
+  readonly #parts: DetacherParts;
+
+  constructor(parts: DetacherParts) {
+    this.#parts = parts;
+  }
+
+  /** Guest, device, session: until the guest has let go, nothing of the host is touched. */
+  async detach(
+    domain: DomainRef,
+    connectionInfo: unknown,
+    options: DisconnectOptions,
+    signal: AbortSignal,
+  ): Promise<ReleasedVolume> {
+    const { guestDisks, volumes } = this.#parts;
+    const { connection, notes } = await volumes.resolve(readConnectionInfo(connectionInfo), signal);
+    const { wwid } = options;
+    if (wwid !== undefined)
+      await volumes.hold([connection], signal, async (held) => {
+        await held.prove(connection, wwid, signal);
+      });
+    const match = await this.#matchIn(domain, connection, signal);
+    const inGuest = await guestDisks.detach(domain, match, signal);
+    const released = await volumes.hold(
+      [connection],
+      signal,
+      async (held) => await releaseAfterGuest({ inGuest, match }, { connection, options, held }, this.#parts, signal),
+    );
+    return noted(released, notes);
+  }
+
+  /**
+   * A disk that only its device tells to be the volume's is looked for once more under the locks: the volume stays
+   * while we look, and so the device is no other volume's.
+   */
+  async #matchIn(domain: DomainRef, connection: IscsiConnection, signal: AbortSignal): Promise<DiskMatch> {
+    const { inGuest, volumes } = this.#parts;
+    const look = async (volume: ConnectedVolume | undefined): Promise<DiskMatch> =>
+      await inGuest.match(domain, connection, volume === undefined ? [] : sourcePathsOf(volume), signal);
+    const match = await look(await volumes.find(connection));
+    return match.liveAlias === undefined
+      ? match
+      : await volumes.hold([connection], signal, async (held) => await look(await held.find(connection)));
+  }
+}
