@@ -30,10 +30,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ),
   testing: words('base hardware volume driver'),
   '.': words(
-    'base connection host events database hardware iface config initiator device preflight disk libvirt guest volume connector doctor driver',
+    'base connection host events database hardware iface config initiator device preflight disk libvirt guest volume ' +
+      'connector doctor driver',
   ),
   cli: words(
-    '. base connection host events database hardware iface config initiator device preflight disk libvirt guest volume connector doctor driver',
+    '. base connection host events database hardware iface config initiator device preflight disk libvirt guest ' +
+      'volume connector doctor driver',
   ),
 };
 

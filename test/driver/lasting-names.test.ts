@@ -77,7 +77,7 @@ describe('attach()', () => {
     world.host.kernel.udev.runs = false;
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
     const warning = expect.stringMatching(
-      /^the guest's stored configuration has \/dev\/sda, which may be another .*: no \S+scsi-3\S+ or \S+wwn-0x\S+ leads to it/,
+      /^the guest's stored configuration has \/dev\/sda, which may be .*: no \S+scsi-3\S+ or \S+wwn-0x\S+ leads to it/,
     ) as unknown;
     expect({ sources: sourcesOf(world), warnings: volume.warnings }).toEqual({
       sources: [['/dev/sda'], ['/dev/sda']],

@@ -182,7 +182,8 @@ describe('what is noted of a volume', () => {
     '{',
     '{"version":2}',
     '{"version":1,"wwid":"3600","units":[]}',
-    '{"version":1,"wwid":"3600","mapId":"-w","units":[{"target":"iqn.2026-11.org.example:several","lun":1,"portals":[]}]}',
+    '{"version":1,"wwid":"3600","mapId":"-w","units":[{"target":"iqn.2026-11.org.example:several","lun":1,' +
+      '"portals":[]}]}',
   ])('note of a volume that cannot be read is logged and ignored: %j', async (text) => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);

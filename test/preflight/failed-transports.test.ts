@@ -186,27 +186,33 @@ describe('FailedTransports', () => {
     ['no failures', '{"version":1,"bootId":"b"}'],
     [
       'a code that would fail the attach',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"LOGIN_AUTH_FAILED","reason":"r","failedAt":0}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"LOGIN_AUTH_FAILED",' +
+        '"reason":"r","failedAt":0}]}',
     ],
     [
       'an iface that is a path',
-      '{"version":1,"bootId":"b","failures":[{"iface":"../iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE","reason":"r","failedAt":0}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"../iser","portal":"192.0.2.10:3260","code":' +
+        '"PORTAL_UNREACHABLE","reason":"r","failedAt":0}]}',
     ],
     [
       'a portal that is none',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.999","code":"PORTAL_UNREACHABLE","reason":"r","failedAt":0}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.999","code":"PORTAL_UNREACHABLE",' +
+        '"reason":"r","failedAt":0}]}',
     ],
     [
       'a time that is none',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE","reason":"r","failedAt":"1"}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE",' +
+        '"reason":"r","failedAt":"1"}]}',
     ],
     [
       'a reason that is none',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE","reason":{},"failedAt":1}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE",' +
+        '"reason":{},"failedAt":1}]}',
     ],
     [
       'a hint that is none',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE","reason":"r","hint":1,"failedAt":1}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE",' +
+        '"reason":"r","hint":1,"failedAt":1}]}',
     ],
   ];
   test.each(broken)('FailedTransports ignores a file of %s, logs it once, and rewrites it', async (_what, text) => {
