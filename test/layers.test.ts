@@ -61,7 +61,7 @@ const importsOf = (file: string): readonly string[] =>
     ([, specifier]) => specifier ?? '',
   );
 
-test.each(files)('layer of %s holds', (file) => {
+test.each(files)('%s stays in its layer', (file) => {
   for (const specifier of importsOf(file)) {
     if (specifier.startsWith('.')) {
       const target = folderOf(normalize(join(dirname(file), specifier)));

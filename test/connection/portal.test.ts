@@ -69,7 +69,7 @@ test.each<[string, object]>([
   ['[2001:DB8:0:0:0:0:0:1]:3260', { address: '2001:db8::1', port: 3260 }],
   ['[fe80::1%eth0]:3260', { address: 'fe80::1%eth0', port: 3260 }],
   ['192.0.2.1:3260,4294967295', { address: '192.0.2.1', port: 3260 }],
-])('parsePortal("%s")', (text, portal) => {
+])('parsePortal("%s") is a portal', (text, portal) => {
   expect(parsePortal(text)).toEqual(portal);
 });
 

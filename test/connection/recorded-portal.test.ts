@@ -177,7 +177,7 @@ test.each<[string, object | undefined]>([
   ['2001:DB8:0:0::9,3260', { address: '2001:DB8:0:0::9', port: '3260', tag: undefined }],
   ['storage.,3260,-1', { address: 'storage.', port: '3260', tag: '-1' }],
   ['a file', undefined],
-])('parsePortalFolder(%j)', (name, folder) => {
+])('parsePortalFolder(%j) gives address, port and tag', (name, folder) => {
   expect(parsePortalFolder(name)).toEqual(folder);
 });
 

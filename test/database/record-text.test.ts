@@ -214,7 +214,7 @@ test('isOurs() goes by a whole line, not by a part of one', () => {
   ).toEqual([true, true, false, false, false]);
 });
 
-test.each(['', '<empty>', '(null)', '<NULL>', 'default'])('isUnset(%j)', (word) => {
+test.each(['', '<empty>', '(null)', '<NULL>', 'default'])('isUnset(%j) is true', (word) => {
   expect(isUnset(word)).toBe(true);
 });
 test.each(['0', 'empty', 'Default', 'null'])('isUnset(%j) is false', (word) => {

@@ -85,7 +85,7 @@ describe('after a swap', () => {
   });
 });
 
-describe('swap() whose guest is on the new volume resolves, and warns of what failed after that:', () => {
+describe('swap() with failures after its pivot', () => {
   test('swap() that cannot release the old volume keeps it, and disconnect() removes it later', async () => {
     const world = await openWithGuest();
     world.host.kernel.unflushable.add('/dev/sda');
@@ -138,7 +138,7 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
   });
 });
 
-describe('swap() goes on with what an earlier one has left that was killed', () => {
+describe('swap() after one that was killed', () => {
   test('swap() resumes the copy of a swap() that was killed while it copied', async () => {
     const world = await openWithGuest();
     const { device } = await world.driver.connect(world.to.info);

@@ -50,7 +50,7 @@ describe('a wrong secret over iSER whose refusal is lost', () => {
   });
 });
 
-describe('gives way to TCP as before:', () => {
+describe('connect() falls back from iSER to TCP', () => {
   test('connect() without a secret falls back to TCP from a target that ends the connection', async () => {
     const world = losing(openRecordedWorld(ISER), 1);
     await failure(world.driver.connect(infoFor(PORTALS.slice(0, 1))));

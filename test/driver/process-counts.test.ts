@@ -59,7 +59,7 @@ describe.each([
     { first: 2, second: 1, last: 2, reminders: 0, questions: 0 },
   ],
   ['four paths and a map', fourPaths, { first: 3, second: 2, last: 3, reminders: 1, questions: 2 }],
-] as const)('the processes of a volume of %s:', (_what, open, { first, second, last, reminders, questions }) => {
+] as const)('processes of a volume of %s', (_what, open, { first, second, last, reminders, questions }) => {
   test('connect() starts the lock, one login for all paths, and the entry of a WWID for a map', async () => {
     const { world, one } = open();
     expect(await costOf(world, async () => await world.driver.connect(one))).toEqual({

@@ -40,7 +40,7 @@ test.each([
   },
 );
 
-describe('whatever stands for a portal, there is one login (W-4):', () => {
+describe('one login for each portal (W-4)', () => {
   test.each(['192.0.2.10', '192.0.2.10:3260', '192.0.2.10:3260,1', '192.0.2.10:3260,4294967295'])(
     'connect() to the portal %s logs in once, also with its tag (R35)',
     async (spelling) => {
@@ -216,7 +216,7 @@ test('connect() leaves nothing of a first portal without the LUN, and uses the s
   }).toEqual({ sessions: [IQN], records: [IQN] });
 });
 
-describe('while the record of another target goes as iscsiadm reads them all (R22),', () => {
+describe('connect() while the record of another target vanishes (R22)', () => {
   test.each([
     ['before it has found ours', ['before', 'before'], 3],
     ['after', ['after'], 1],

@@ -96,7 +96,7 @@ test('disconnect() ignores the device_path of the connection_info (R71, R99)', a
   });
 });
 
-describe('what is in memory is written out before anything goes:', () => {
+describe('disconnect() flushes before it removes', () => {
   test('disconnect() flushes one disk first, where a map was requested and none came (R78)', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.blacklistsAll = true;

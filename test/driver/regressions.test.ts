@@ -34,8 +34,8 @@ function driverOver({ parts }: RecordedWorld, iface: string): VolumeDriver {
   });
 }
 
-describe('a session of an offload transport is recognised, after the login and at disconnect (W-1):', () => {
-  test.each(Object.entries(CARDS))('%s', async (_card, card) => {
+describe('connect() and disconnect() over offload transports (W-1)', () => {
+  test.each(Object.entries(CARDS))('connect() and disconnect() recognise a session over %s', async (_card, card) => {
     const world = openRecordedWorld({ iscsi_iface: 'card', iscsi_iface_fallback: 'none' });
     const tree = new SysfsTree(world.host);
     card.plug(tree);
@@ -99,7 +99,7 @@ test.each([
   },
 );
 
-describe('the iface is looked up at each connect (W-7):', () => {
+describe('iface lookup at each connect() (W-7)', () => {
   test('connect() uses an iface that was made after the driver, and names all for an unknown one', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'storage0' });
     addIface(world, 'other0');
@@ -182,7 +182,7 @@ test.each([
   expect(readOptions({ libvirt: { iscsi_iface: name } }, 'test.toml').iscsiIface).toEqual([{ kind: 'name', name }]);
 });
 
-describe('the option names an iface, not a transport (R110):', () => {
+describe('iscsi_iface names an iface, not a transport (R110)', () => {
   test("connect() over a transport's name that is no iface names the ifaces, and tries nothing over TCP", async () => {
     const world = openRecordedWorld({ iscsi_iface: 'cxgb4i' });
     addTarget(world, [TCP]);

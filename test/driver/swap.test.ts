@@ -271,7 +271,7 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
   });
 });
 
-describe('swap() refuses, and touches nothing:', () => {
+describe('swap() refuses', () => {
   test.each<[string, string, (world: SwapWorld) => readonly [unknown, unknown], object]>([
     [
       'an old volume that is encrypted',

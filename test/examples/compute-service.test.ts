@@ -125,7 +125,7 @@ test.each<[number, string, string, string, unknown]>([
   ],
   [404, 'DOMAIN_NOT_FOUND', 'POST', '/domains/absent/volumes', ATTACH],
   [502, 'PORTAL_UNREACHABLE', 'POST', '/domains/web1/volumes', { ...ATTACH, connection_info: infoOf(UNREACHABLE) }],
-])('%i %s: %s %s', async (status, code, method, path, body) => {
+])('service answers %i %s to %s %s', async (status, code, method, path, body) => {
   const answer = await send(method, path, body);
   expect(answer).toEqual({ status, body: errorOf(code) });
   expect(JSON.stringify(answer.body)).not.toContain('geheim');

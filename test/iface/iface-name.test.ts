@@ -65,6 +65,6 @@ test('parseIfaceName() refuses names that would leave the folder or be an option
     { numRuns: 1000 },
   );
 });
-test('BUILT_IN_IFACES are those of open-iscsi', () => {
+test('DEFAULT_IFACE and ISER_IFACE are the built-in names of open-iscsi', () => {
   expect([DEFAULT_IFACE, ISER_IFACE]).toEqual(['default', 'iser']);
 });

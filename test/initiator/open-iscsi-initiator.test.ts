@@ -153,7 +153,7 @@ describe('logout()', () => {
   });
 });
 
-describe('of sessions that iscsiadm would take for one,', () => {
+describe('sessions that iscsiadm would take for one', () => {
   const SECOND = { address: '10.99.2.1', port: 3260 };
   const add = (host: FakeHost, given: Partial<Parameters<FakeHost['kernel']['addSession']>[0]> = {}): FakeSession =>
     host.kernel.addSession({ target, portal: path.portal, iface: 'default', transport: 'tcp', ...given });
