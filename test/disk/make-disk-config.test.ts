@@ -123,7 +123,7 @@ const CACHES = CACHE_MODES.flatMap((blockCacheMode) =>
   [true, false].flatMap((multiattach) => [true, false].map((discard) => ({ blockCacheMode, multiattach, discard }))),
 );
 test.each(CACHES)(
-  'makeDiskConfig() agrees with itself in cache, io, discard and sharing: %j',
+  'makeDiskConfig() is consistent in cache, io and discard: %j',
   ({ blockCacheMode, multiattach, discard }) => {
     const cache = multiattach ? 'none' : blockCacheMode;
     const io = cache === 'none' || cache === 'directsync' ? 'native' : 'threads';

@@ -299,7 +299,7 @@ describe('disconnect() of a map', () => {
     ['never, so that device-mapper is told itself', Array<'timeout'>(60).fill('timeout'), 'fail if no path mpatha'],
     ['with a refusal, so that device-mapper is told itself', ['fail'], 'fail if no path mpatha'],
   ] as const)(
-    'disconnect() of a dead map stops its queueing where multipathd does it %s (W-30)',
+    'disconnect() of a dead map stops its queueing, which multipathd does %s (W-30)',
     async (_when, answers, deed) => {
       const world = openMultipathWorld();
       await world.driver.connect(INFO);
