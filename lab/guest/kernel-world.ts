@@ -93,7 +93,7 @@ export async function openKernelWorld({
         for (const volume of made) await volume.remove();
       });
       return made.map((volume, lun): PublishedVolume => ({
-        sizeBytes: BigInt(SIZE_MIB) << 20n,
+        sizeBytes: Number(SIZE_MIB) * 2 ** 20,
         connectionInfo: {
           driver_volume_type: volumeType,
           serial: volume.serial,
@@ -103,7 +103,7 @@ export async function openKernelWorld({
     },
     grow: async ({ connectionInfo }, sizeBytes) => {
       const { volumeId } = readConnectionInfo(connectionInfo);
-      await volumes.find(({ name }) => name === volumeId)?.resize(Number(sizeBytes >> 20n));
+      await volumes.find(({ name }) => name === volumeId)?.resize(Number(sizeBytes >> 20));
     },
     holdOpen,
     abortAfter: (uses) => interrupter.abortAfter(uses),

@@ -44,7 +44,7 @@ after(async () => {
   await volume.remove();
 });
 
-const mib = (size: number): bigint => BigInt(size * MIB);
+const mib = (size: number): number => Number(size * MIB);
 
 /** The size of the guest's disk, as its QEMU has it. */
 async function capacity(dev: string): Promise<number> {

@@ -41,7 +41,7 @@ for (const inUse of [false, true]) {
           await driver
             .find(connection)
             .then((volume) => ({ wwid: volume?.device.wwid, sizeBytes: volume?.device.sizeBytes })),
-          { wwid: now.wwid, sizeBytes: 96n << 20n },
+          { wwid: now.wwid, sizeBytes: 96 * 2 ** 20 },
         );
       }
       await driver.disconnect(connection);

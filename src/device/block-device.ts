@@ -11,7 +11,7 @@ export interface ScsiDisk {
   readonly address: ScsiAddress;
   /** `undefined` for a unit that does not say who it is (no usable VPD page 0x83). */
   readonly wwid: Wwid | undefined;
-  readonly sizeBytes: bigint;
+  readonly sizeBytes: number;
 }
 
 /**
@@ -31,7 +31,7 @@ export interface MultipathMap {
   readonly id: MapId;
   /** The WWID of the paths, by the kernel's word; `undefined` for a map without a path that has one. */
   readonly wwid: Wwid | undefined;
-  readonly sizeBytes: bigint;
+  readonly sizeBytes: number;
   /** The paths below it, as device-mapper has them; empty once all are gone. */
   readonly members: readonly ScsiDisk[];
 }

@@ -9,7 +9,7 @@ import { parseSysfsWwid } from './wwid.js';
  * sysfs counts a block device's size in sectors of 512 bytes whatever its block size (Linux,
  * Documentation/ABI/stable/sysfs-block).
  */
-const SECTOR = 512n;
+const SECTOR = 512;
 
 /**
  * The addresses of all logical units that the kernel shows on a session: its own, and other volumes' on the same
@@ -73,7 +73,7 @@ export async function readDiskAt(folder: string, files: FileSystem): Promise<Scs
     files.readText(`${unit}/block/${name}/size`),
     files.readText(`${unit}/wwid`),
   ]);
-  const sizeBytes = BigInt(sectors ?? '0') * SECTOR;
-  if (node !== 'block-device' || sizeBytes === 0n) return undefined;
+  const sizeBytes = Number(sectors ?? '0') * SECTOR;
+  if (node !== 'block-device' || sizeBytes === 0) return undefined;
   return { kind: 'disk', path, address, wwid: wwid === undefined ? undefined : parseSysfsWwid(wwid), sizeBytes };
 }

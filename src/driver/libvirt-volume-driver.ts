@@ -339,8 +339,8 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
       kind: 'volume-extended',
       wwid: device.wwid,
       device: device.path,
-      oldSizeBytes: Number(oldSizeBytes),
-      newSizeBytes: Number(newSizeBytes),
+      oldSizeBytes: oldSizeBytes,
+      newSizeBytes: newSizeBytes,
       guestResized: extended.guestResized,
       durationMs: this.#parts.clock.now() - began,
     });

@@ -16,9 +16,9 @@ export interface AttachedVolume {
 export interface ExtendedVolume {
   /** The device on this host, at its new size. */
   readonly device: BlockDevice;
-  readonly oldSizeBytes: bigint;
+  readonly oldSizeBytes: number;
   /** The size as the storage has it; the old one where it had not grown. */
-  readonly newSizeBytes: bigint;
+  readonly newSizeBytes: number;
   /** Whether a running guest was told of the size. One that does not run reads it when it starts. */
   readonly guestResized: boolean;
   readonly warnings: readonly string[];
@@ -31,9 +31,9 @@ export interface ExtendOptions {
 
 /** How far a swap has come. */
 export interface SwapProgress {
-  readonly copiedBytes: bigint;
+  readonly copiedBytes: number;
   /** Grows while the guest writes to what was copied already. */
-  readonly totalBytes: bigint;
+  readonly totalBytes: number;
 }
 
 export interface SwapOptions {

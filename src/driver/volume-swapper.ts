@@ -259,7 +259,7 @@ export class VolumeSwapper {
    */
   async #resize(
     { uuid }: Domain,
-    sliceBytes: bigint | undefined,
+    sliceBytes: number | undefined,
     { disk: { targetDev }, volume: { device } }: { readonly disk: GuestDisk; readonly volume: ConnectedVolume },
   ): Promise<Step> {
     if (sliceBytes === undefined) return { done: false, warnings: [] };
@@ -353,12 +353,12 @@ function isCopiedTo({ mirror }: GuestDisk, volume: ConnectedVolume): boolean {
 }
 
 /** How large the disk is that the guest sees. */
-function sizeOf({ sliceBytes }: GuestDisk, { device: { sizeBytes } }: ConnectedVolume): bigint {
+function sizeOf({ sliceBytes }: GuestDisk, { device: { sizeBytes } }: ConnectedVolume): number {
   return sliceBytes ?? sizeBytes;
 }
 
 /** How much of the new volume the disk will be, where that is larger. */
-function sliceFor(disk: GuestDisk, old: ConnectedVolume, { device }: ConnectedVolume): bigint | undefined {
+function sliceFor(disk: GuestDisk, old: ConnectedVolume, { device }: ConnectedVolume): number | undefined {
   return device.sizeBytes === sizeOf(disk, old) ? undefined : sizeOf(disk, old);
 }
 
@@ -378,7 +378,7 @@ function requireFitting(disk: GuestDisk, old: ConnectedVolume, { device }: Conne
       'nothing may become smaller under a guest',
     {
       hint: 'make the new volume at least as large as the old one',
-      details: { oldSizeBytes: Number(needed), newSizeBytes: Number(device.sizeBytes) },
+      details: { oldSizeBytes: needed, newSizeBytes: device.sizeBytes },
     },
   );
 }

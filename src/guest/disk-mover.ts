@@ -17,9 +17,9 @@ export interface DiskMoverParts {
 
 /** How far a copy has come. */
 export interface CopyProgress {
-  readonly copiedBytes: bigint;
+  readonly copiedBytes: number;
   /** Grows while the guest writes to what was copied already. */
-  readonly totalBytes: bigint;
+  readonly totalBytes: number;
 }
 
 export interface DiskMove {
@@ -32,7 +32,7 @@ export interface DiskMove {
   /** Every path by which a description may name that device. */
   readonly devicePaths: readonly string[];
   /** How much of that device the disk will be, where the device is larger than the disk. */
-  readonly sliceBytes: bigint | undefined;
+  readonly sliceBytes: number | undefined;
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
@@ -110,13 +110,13 @@ export class DiskMover {
   /** A daemon that restarts is waited for: QEMU copies on meanwhile. */
   async #copied(move: DiskMove, signal: AbortSignal): Promise<void> {
     const pause = new Pause(this.#clock);
-    let least: bigint | undefined;
+    let least: number | undefined;
     for (let deadline = this.#clock.now() + WITHOUT_GAIN_MS; ;) {
       const job = await this.#job(move, signal);
       if (job !== undefined) {
         move.onProgress({ copiedBytes: job.copiedBytes, totalBytes: job.totalBytes });
         const left = job.totalBytes - job.copiedBytes;
-        if (left <= 0n && (await this.#isReady(move, signal))) return;
+        if (left <= 0 && (await this.#isReady(move, signal))) return;
         if (least === undefined || left < least) {
           least = left;
           deadline = this.#clock.now() + WITHOUT_GAIN_MS;
@@ -270,7 +270,7 @@ function ended({ domain, targetDev, devicePath }: DiskMove): VolumeError {
   );
 }
 
-function stalled({ domain, targetDev, devicePath }: DiskMove, left: bigint | undefined): VolumeError {
+function stalled({ domain, targetDev, devicePath }: DiskMove, left: number | undefined): VolumeError {
   return new VolumeError(
     'COPY_FAILED',
     `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: ` +
@@ -282,7 +282,7 @@ function stalled({ domain, targetDev, devicePath }: DiskMove, left: bigint | und
         guest: domain.name,
         targetDev,
         device: devicePath,
-        ...(left === undefined ? {} : { bytesLeft: Number(left) }),
+        ...(left === undefined ? {} : { bytesLeft: left }),
       },
     },
   );

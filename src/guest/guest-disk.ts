@@ -12,7 +12,7 @@ export interface GuestDisk {
   readonly sourcePath: string | undefined;
   readonly serial: string | undefined;
   /** How much of its device the disk is, from the start; undefined for all of it. */
-  readonly sliceBytes: bigint | undefined;
+  readonly sliceBytes: number | undefined;
   /** What events call the disk. Only a running guest's devices have one, or those that were given one (`ua-…`). */
   readonly alias: string | undefined;
   /** The other device that a running guest's disk is written to as well: a block copy. */

@@ -89,7 +89,7 @@ export class GuestDisks {
   async resize(
     domain: DomainRef,
     match: DiskMatch,
-    sizeBytes: bigint,
+    sizeBytes: number,
     signal: AbortSignal,
   ): Promise<'resized' | 'not-running' | 'no-such-disk'> {
     const found = await this.#libvirt.lookupDomain(domain, signal);

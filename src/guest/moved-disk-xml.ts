@@ -41,7 +41,7 @@ export function movedDiskXml(storedXml: string, { devicePath, alias, serial }: M
  * nothing of another size, "Source and target image have different sizes" (since QEMU 5.1, block/mirror.c,
  *   mirror_run; lab/scenarios/swap.ts)
  */
-export function copyTargetXml(devicePath: string, sliceBytes: bigint | undefined): string {
+export function copyTargetXml(devicePath: string, sliceBytes: number | undefined): string {
   const slice = { name: 'slice', attributes: { type: 'storage', offset: '0', size: String(sliceBytes) } };
   return writeXml({
     name: 'disk',

@@ -53,9 +53,9 @@ export function asGuestDisk(disk: XmlElement): GuestDisk {
 }
 
 /** libvirt, docs/formatdomain.rst, `slices`: of type `storage` there is one at most. */
-function sliceOf(source: XmlElement | undefined): bigint | undefined {
+function sliceOf(source: XmlElement | undefined): number | undefined {
   const size = child(child(source, 'slices'), 'slice')?.attributes['size'];
-  return size !== undefined && /^\d+$/.test(size) ? BigInt(size) : undefined;
+  return size !== undefined && /^\d+$/.test(size) ? Number(size) : undefined;
 }
 
 function mirrorOf(mirror: XmlElement | undefined): DiskMirror | undefined {

@@ -31,12 +31,12 @@ export interface SecretUsage {
 export interface BlockJob {
   /** A copy by `blockCopy`, or what somebody else began: a commit, a pull, a backup. */
   readonly kind: 'copy' | 'other';
-  readonly copiedBytes: bigint;
+  readonly copiedBytes: number;
   /**
    * Grows while the guest writes to what was copied already. That both are equal does not say that the copy is ready:
    * the description's `<mirror ready='yes'>` does.
    */
-  readonly totalBytes: bigint;
+  readonly totalBytes: number;
 }
 
 /** Told once for each device that has left a running guest, by libvirt's DEVICE_REMOVED event. */
@@ -67,7 +67,7 @@ export interface Libvirt {
    */
   updateDevice(domain: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void>;
   /** @param disk the disk's target (`vdb`) or source path */
-  blockResize(domain: DomainRef, disk: string, sizeBytes: bigint, signal: AbortSignal): Promise<void>;
+  blockResize(domain: DomainRef, disk: string, sizeBytes: number, signal: AbortSignal): Promise<void>;
   /**
    * Begins to copy a running guest's disk to another device, which must be there and at least as large, and from then
    * on to write to both. Returns once it has begun. The guest, persistent or not, stays on its disk until

@@ -131,7 +131,7 @@ export function volumeDriverContract(
         const published = await publishOne(world);
         const { connectionInfo, sizeBytes } = published;
         const { device } = await world.driver.connect(connectionInfo);
-        const grown = sizeBytes + (32n << 20n);
+        const grown = sizeBytes + 32 * 2 ** 20;
         await world.grow(published, grown);
         const started = world.processesStarted();
         const { device: now, ...extended } = await world.driver.extend(connectionInfo);

@@ -4,7 +4,7 @@ import type { Transport } from '../hardware/transport.js';
 /** A volume that a storage service exports to this host, and what it would say about it. */
 export interface PublishedVolume {
   readonly connectionInfo: unknown;
-  readonly sizeBytes: bigint;
+  readonly sizeBytes: number;
 }
 
 /** A host, a storage array and a driver: what the contract needs to know of any of them, real or made up. */
@@ -16,7 +16,7 @@ export interface VolumeWorld extends AsyncDisposable {
   /** Exports `count` volumes on one new target. */
   publish(count: number): Promise<readonly PublishedVolume[]>;
   /** Makes a published volume larger, as the storage service would while it is connected. */
-  grow(volume: PublishedVolume, sizeBytes: bigint): Promise<void>;
+  grow(volume: PublishedVolume, sizeBytes: number): Promise<void>;
   /** A portal of the network at which nothing answers, as connection_info spells it. */
   readonly deadPortal: string;
   /** Keeps the device open, as a guest would, until the result is called. */

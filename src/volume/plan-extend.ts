@@ -11,7 +11,7 @@ export interface MeasuredPath {
 }
 
 export interface ExtendPlan {
-  readonly sizeBytes: bigint;
+  readonly sizeBytes: number;
   /** Paths that are down and must leave the map before it grows. */
   readonly leaving: readonly MeasuredPath[];
   /** The map that is to be resized, if it must be. */
@@ -35,7 +35,7 @@ export function agree(paths: readonly MeasuredPath[]): boolean {
 export function planExtend(
   paths: readonly MeasuredPath[],
   map: MultipathMap | undefined,
-  oldSizeBytes: bigint,
+  oldSizeBytes: number,
 ): ExtendPlan {
   const [sizeBytes] = sizesOf(paths);
   if (sizeBytes === undefined)
@@ -74,14 +74,14 @@ export function planExtend(
   return { sizeBytes, leaving: members.filter(({ disk, isUp }) => !isUp && disk.sizeBytes !== sizeBytes), resize: map };
 }
 
-function sizesOf(paths: readonly MeasuredPath[]): readonly bigint[] {
+function sizesOf(paths: readonly MeasuredPath[]): readonly number[] {
   return paths.filter(({ isUp }) => isUp).map(({ disk }) => disk.sizeBytes);
 }
 
-function failure(why: string, oldSizeBytes: bigint, newSizeBytes: bigint | undefined, hint: string): VolumeError {
+function failure(why: string, oldSizeBytes: number, newSizeBytes: number | undefined, hint: string): VolumeError {
   const sizes = {
-    oldSizeBytes: Number(oldSizeBytes),
-    ...(newSizeBytes === undefined ? {} : { newSizeBytes: Number(newSizeBytes) }),
+    oldSizeBytes: oldSizeBytes,
+    ...(newSizeBytes === undefined ? {} : { newSizeBytes }),
   };
   return new VolumeError('RESIZE_FAILED', `Cannot extend the volume: ${why}`, { hint, details: sizes });
 }

@@ -22,8 +22,8 @@ export function requireSizeOf({ path, name, id, sizeBytes }: MultipathMap, disks
         map: name,
         id,
         disk: smaller.path,
-        found: Number(smaller.sizeBytes),
-        expected: Number(sizeBytes),
+        found: smaller.sizeBytes,
+        expected: sizeBytes,
       },
     },
   );

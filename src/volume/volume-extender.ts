@@ -26,7 +26,7 @@ export interface ExtenderParts extends ObserverParts {
 /** The host's part of an extension. */
 export interface ExtendedDevice {
   readonly device: BlockDevice;
-  readonly oldSizeBytes: bigint;
+  readonly oldSizeBytes: number;
   /** Every name that a guest's description may have for it. */
   readonly sourcePaths: readonly DevicePath[];
   readonly warnings: readonly string[];

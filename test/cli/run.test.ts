@@ -162,7 +162,7 @@ test('extend prints both sizes, and whether the guest was notified', async () =>
   const driver = new FakeVolumeDriver();
   const command = cli({ driver });
   await command(ATTACH);
-  driver.grow(VOLUME, 2_147_483_648n);
+  driver.grow(VOLUME, 2_147_483_648);
   expect(documentOf(await command(['extend', 'web1', '--connection-info', '-', '--json']))).toEqual({
     device: '/dev/sda',
     oldSizeBytes: 1_073_741_824,
@@ -171,7 +171,7 @@ test('extend prints both sizes, and whether the guest was notified', async () =>
     warnings: [],
   });
   expect((await command(['extend', '--connection-info', '-'])).stdout).toBe('/dev/sda is at its size, 2 GiB\n');
-  driver.grow(VOLUME, 3_221_225_472n);
+  driver.grow(VOLUME, 3_221_225_472);
   expect((await command(['extend', 'web1', '--connection-info', '-'])).stdout).toBe(
     '/dev/sda grew from 2 GiB to 3 GiB, and web1 was told\n',
   );

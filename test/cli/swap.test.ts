@@ -52,7 +52,7 @@ test('swap reports on stderr how much is copied, once it takes its time', async 
   const driver = new FakeVolumeDriver();
   const swap = driver.swap.bind(driver);
   driver.swap = async (domain, old, fresh, options, signal) => {
-    options?.onProgress?.({ copiedBytes: 1n, totalBytes: 3n });
+    options?.onProgress?.({ copiedBytes: 1, totalBytes: 3 });
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     return await swap(domain, old, fresh, {}, signal);
   };

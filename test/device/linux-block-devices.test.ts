@@ -15,7 +15,7 @@ import { TimedClock } from './timed-clock.js';
 const SIGNAL = new AbortController().signal;
 const LUN = parseLun(1);
 const DEVICE_TIMEOUT_MS = 10_000;
-const UNIT = { wwid: 'naa.6001405000000001', sizeBytes: 1n << 30n };
+const UNIT = { wwid: 'naa.6001405000000001', sizeBytes: 1 * 2 ** 30 };
 const QEMU = { pid: 4711, name: 'qemu-system-x86' };
 
 interface World {
@@ -201,11 +201,11 @@ describe('find(), findUnit() and countUnits()', () => {
 
 test('refresh() reports that the LUN is another volume now', async () => {
   const { devices, session, target, disk, written, unit } = await openWithDisk();
-  target.units.set(LUN, { wwid: 'naa.6001405000000002', sizeBytes: 2n << 30n });
+  target.units.set(LUN, { wwid: 'naa.6001405000000002', sizeBytes: 2 * 2 ** 30 });
   expect(await devices.refresh(session, LUN, disk, SIGNAL)).toMatchObject({
     path: disk.path,
     wwid: '36001405000000002',
-    sizeBytes: 2n << 30n,
+    sizeBytes: 2 * 2 ** 30,
   });
   expect(written.map(({ path }) => path)).toEqual([`${unit}/rescan`]);
 });

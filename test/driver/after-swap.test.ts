@@ -69,12 +69,12 @@ describe('after a swap', () => {
   test("extend() after swap() tells the guest the new volume's size", async () => {
     const world = await openWithGuest();
     await world.swap();
-    world.to.target.resize(1, 3n * GIB);
+    world.to.target.resize(1, 3 * GIB);
     expect(await world.driver.extend(world.to.info, { domain: WEB1 })).toMatchObject({
       guestResized: true,
       warnings: [],
     });
-    expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(3n * GIB);
+    expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(3 * GIB);
   });
 
   test('detach() after swap() does not mistake a device of the same path for an unconnected volume', async () => {
@@ -126,7 +126,7 @@ describe('swap() with failures after its pivot', () => {
   });
 
   test('extend() tells a guest the size of a larger swapped volume only once it has restarted', async () => {
-    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const world = await openWithGuest({ sizeBytes: 2 * GIB });
     await world.swap();
     await expect(world.driver.extend(world.to.info, { domain: WEB1 })).rejects.toMatchObject({
       code: 'LIBVIRT_REFUSED',
@@ -148,7 +148,7 @@ describe('swap() after one that was killed', () => {
   });
 
   test('swap() finishes description, size and old volume of one that was killed after its pivot', async () => {
-    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const world = await openWithGuest({ sizeBytes: 2 * GIB });
     const { device } = await world.driver.connect(world.to.info);
     world.libvirt.widensSlices = true;
     world.libvirt.beginCopy('web1', 'vdb', device.path, GIB);

@@ -106,7 +106,7 @@ function everyTextOf(value: unknown): string {
         inspect(isVolumeError(part) ? part.details : undefined, { depth: null }),
       );
   }
-  const json = JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part));
+  const json = JSON.stringify(value, (_key, part: unknown) => (typeof part === 'number' ? String(part) : part));
   return [String(value), json, inspect(value, { depth: null, showHidden: true }), ...errors].join('\n');
 }
 
@@ -210,7 +210,7 @@ test.each([
     world.log.lines.splice(0);
     const [, session] = world.host.kernel.sessions;
     if (down && session !== undefined) world.host.kernel.setState(session, 'FAILED');
-    target.resize(1, 2n << 30n);
+    target.resize(1, 2 * 2 ** 30);
     const extended = await world.driver.extend(info);
     expect({ levels: world.log.lines.map((line) => line.level), warnings: extended.warnings.length }).toEqual({
       levels: expect.arrayContaining([level]) as unknown,

@@ -212,7 +212,7 @@ test('connect() that is refused shows the secret nowhere', async () => {
 
 test('connect() warns of a disk that reports no WWID', async () => {
   const world = openRecordedWorld();
-  addTarget(world, [TCP]).units.set(1, { wwid: '', sizeBytes: 1n << 30n });
+  addTarget(world, [TCP]).units.set(1, { wwid: '', sizeBytes: 1 * 2 ** 30 });
   const { device, warnings } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
   expect({ wwid: device.wwid, warnings }).toEqual({
     wwid: undefined,
@@ -225,7 +225,7 @@ test('connect() that fails on a unit that was there before does not remove it', 
   const target = addTarget(world, [TCP]);
   const info = infoFor(['192.0.2.10:3260']);
   await world.driver.connect(info);
-  target.units.set(1, { wwid: WWID, sizeBytes: 0n });
+  target.units.set(1, { wwid: WWID, sizeBytes: 0 });
   expect(await failure(world.driver.connect(info))).toMatchObject({ code: 'DEVICE_NOT_FOUND' });
   expect(world.deeds.filter((deed) => deed.startsWith('delete'))).toEqual([]);
 });
@@ -236,7 +236,7 @@ test('disconnect() keeps a disk that has lost its size and that a process has op
   const info = infoFor(['192.0.2.10:3260']);
   const { device } = await world.driver.connect(info);
   world.host.open(device.path, { pid: 7, name: 'qemu-system-x86' });
-  target.units.set(1, { wwid: WWID, sizeBytes: 0n });
+  target.units.set(1, { wwid: WWID, sizeBytes: 0 });
   world.host.kernel.write('/sys/devices/platform/host1/session1/target1:0:0/1:0:0:1/rescan', '1');
   expect(await failure(world.driver.disconnect(info))).toMatchObject({ code: 'DEVICE_IN_USE' });
   expect(world.deeds.filter((deed) => deed.startsWith('delete'))).toEqual([]);

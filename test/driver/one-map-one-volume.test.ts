@@ -180,7 +180,7 @@ describe('a disk of another volume that joins the map later', () => {
       expect.stringContaining(`/dev/${world.stranger} (LUN 1 of ${FOREIGN_IQN})`),
     ]);
     expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH' });
-    world.target.resize(1, 2n * GIB);
+    world.target.resize(1, 2 * GIB);
     expect(await failure(world.driver.extend(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH' });
     expect(world.deeds.filter((deed) => /^(?:sync|delete|remove|resize)/.test(deed))).toEqual([]);
   });
@@ -226,10 +226,10 @@ describe('a map whose disks are another volume by now', () => {
   test('connect() replaces an unused map whose disks are another volume by now', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
-    rescanned(world, 2n * GIB);
+    rescanned(world, 2 * GIB);
     expect((await world.driver.connect(INFO)).device).toMatchObject({
       wwid: `36001405${'9'.repeat(25)}`,
-      sizeBytes: 2n * GIB,
+      sizeBytes: 2 * GIB,
     });
   });
 
@@ -247,17 +247,17 @@ describe('a map whose disks are another volume by now', () => {
   test('connect() refuses a map whose disks have the WWID and are smaller than the map', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
-    world.target.resize(1, GIB / 2n);
+    world.target.resize(1, GIB / 2);
     expect(await failure(world.driver.connect(INFO))).toMatchObject({
       code: 'DEVICE_MISMATCH',
-      details: { found: Number(GIB / 2n), expected: Number(GIB) },
+      details: { found: Number(GIB / 2), expected: Number(GIB) },
     });
   });
 
   test('connect() gives a map whose disks have grown at its old size, with a warning', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
-    world.target.resize(1, 2n * GIB);
+    world.target.resize(1, 2 * GIB);
     expect((await world.driver.connect(INFO)).warnings).toEqual([expect.stringContaining('extend the volume')]);
   });
 });

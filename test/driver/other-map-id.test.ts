@@ -50,8 +50,8 @@ describe.each([
     const world = openForeignWorld();
     Object.assign(world.host.kernel.multipathd, { uidAttribute });
     await world.driver.connect(INFO);
-    world.target.resize(1, 2n << 30n);
-    expect(await world.driver.extend(INFO)).toMatchObject({ newSizeBytes: 2n << 30n, device: { id } });
+    world.target.resize(1, 2 * 2 ** 30);
+    expect(await world.driver.extend(INFO)).toMatchObject({ newSizeBytes: 2 * 2 ** 30, device: { id } });
   });
 
   test('disconnect() finds and removes a map without disks whose id is not the WWID', async () => {
@@ -91,7 +91,7 @@ test('connect() refuses a volume of another WWID that multipathd takes into the 
   const world = openForeignWorld();
   const { multipathd } = world.host.kernel;
   Object.assign(multipathd, { uidAttribute: 'ID_SERIAL_SHORT' });
-  world.clone.units.set(1, { wwid: `eui.${WWID.slice(4)}`, sizeBytes: 1n << 30n });
+  world.clone.units.set(1, { wwid: `eui.${WWID.slice(4)}`, sizeBytes: 1 * 2 ** 30 });
   const { device } = await world.driver.connect(INFO);
   world.host.open(device.path, { pid: 42, name: 'qemu-system-x86' });
   const before = await world.residue();

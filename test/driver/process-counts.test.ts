@@ -82,10 +82,10 @@ describe.each([
   test('extend() and find() start nothing but the lock', async () => {
     const { world, one } = open();
     await world.driver.connect(one);
-    world.host.targets[0]?.resize(1, 2n << 30n);
+    world.host.targets[0]?.resize(1, 2 * 2 ** 30);
     expect(
       await costOf(world, async () => {
-        expect((await world.driver.extend(one)).newSizeBytes).toBe(2n << 30n);
+        expect((await world.driver.extend(one)).newSizeBytes).toBe(2 * 2 ** 30);
       }),
     ).toEqual({ processes: 1, iscsiadm: 0, asked: questions / 2 });
     expect(await costOf(world, async () => await world.driver.find(one))).toEqual({

@@ -77,10 +77,10 @@ test('disconnect() deletes the disk on a shared session, and the LUN may come ba
     deed: world.deeds.at(-1),
     sessions: world.host.kernel.sessions.length,
   }).toEqual({ volume: undefined, deed: 'delete sda', sessions: 1 });
-  target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 2n << 30n });
+  target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 2 * 2 ** 30 });
   expect((await world.driver.connect(INFO)).device).toMatchObject({
     wwid: `36001405${'9'.repeat(25)}`,
-    sizeBytes: 2n << 30n,
+    sizeBytes: 2 * 2 ** 30,
   });
 });
 

@@ -53,7 +53,7 @@ describe.each(['socket', 'program'] as const)(
       world.host.kernel.multipathd.hangs = true;
       const began = world.clock.now();
       expect((await world.driver.connect(INFO)).device.kind).toBe('multipath');
-      world.target.resize(1, 2n << 30n);
+      world.target.resize(1, 2 * 2 ** 30);
       expect(await failure(world.driver.extend(INFO))).toMatchObject({ code: 'RESIZE_FAILED' });
       expect({ bounded: world.clock.now() - began < 240_000, slaves: slavesOf(world).length }).toEqual({
         bounded: true,

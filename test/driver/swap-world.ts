@@ -5,7 +5,7 @@ import { type FakePortal, FakeTarget } from '../fakes/fake-target.js';
 import { openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 
 export const WEB1 = { kind: 'name', name: 'web1' } as const;
-export const GIB = 1n << 30n;
+export const GIB = 1 * 2 ** 30;
 export const TCP: FakePortal = { address: '192.0.2.10', port: 3260, serves: 'tcp' };
 const VDB = { dev: 'vdb', bus: 'virtio' };
 
@@ -23,7 +23,7 @@ export function publish(
     sizeBytes = GIB,
     portals = [TCP],
     wwid,
-  }: { readonly sizeBytes?: bigint; readonly portals?: readonly FakePortal[]; readonly wwid?: string } = {},
+  }: { readonly sizeBytes?: number; readonly portals?: readonly FakePortal[]; readonly wwid?: string } = {},
 ): Volume {
   const target = new FakeTarget({ iqn: `iqn.2026-11.org.example:${id}`, portals });
   host.targets.push(target);
@@ -77,7 +77,7 @@ export async function openWithGuest(
     const sectors = world.host.tree.read(
       `/sys/class/block/${world.host.tree.resolve(path)?.slice('/dev/'.length) ?? ''}/size`,
     );
-    return sectors === undefined ? undefined : BigInt(sectors.trim()) * 512n;
+    return sectors === undefined ? undefined : Number(sectors.trim()) * 512;
   };
   const portals = to.portals ?? [TCP];
   const [old, fresh] = [publish(world, 'old', { portals }), publish(world, 'new', to)];

@@ -57,7 +57,7 @@ describe('swap()', () => {
   });
 
   test('swap() to a larger volume copies to its start, and the next start has its full size', async () => {
-    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const world = await openWithGuest({ sizeBytes: 2 * GIB });
     const warning = expect.stringMatching(
       /^the guest sees the first 1073741824 of the new volume's 2147483648 bytes until it starts anew: /,
     ) as unknown;
@@ -70,15 +70,15 @@ describe('swap()', () => {
   });
 
   test('swap() to a larger volume tells the guest its size where libvirt can', async () => {
-    const world = await openWithGuest({ sizeBytes: 2n * GIB });
+    const world = await openWithGuest({ sizeBytes: 2 * GIB });
     world.libvirt.widensSlices = true;
     expect(await world.swap()).toMatchObject({ guestResized: true, warnings: [] });
-    expect([world.libvirt.sizeOf('web1', 'vdb'), disk(world)?.sliceBytes]).toEqual([2n * GIB, undefined]);
+    expect([world.libvirt.sizeOf('web1', 'vdb'), disk(world)?.sliceBytes]).toEqual([2 * GIB, undefined]);
   });
 
   test("swap() from the start of a larger volume goes by the guest's size, and needs no restart", async () => {
-    const world = await openWithGuest({ sizeBytes: 2n * GIB });
-    const [small, third] = [publish(world, 'small', { sizeBytes: GIB - 512n }), publish(world, 'third')];
+    const world = await openWithGuest({ sizeBytes: 2 * GIB });
+    const [small, third] = [publish(world, 'small', { sizeBytes: GIB - 512 }), publish(world, 'third')];
     await world.swap();
     await expect(world.driver.swap(WEB1, world.to.info, small.info)).rejects.toMatchObject({
       code: 'RESIZE_FAILED',
@@ -328,7 +328,7 @@ describe('swap() refuses', () => {
   });
 
   test('swap() to a smaller volume is RESIZE_FAILED with both sizes, and releases it', async () => {
-    const world = await openWithGuest({ sizeBytes: GIB - 512n });
+    const world = await openWithGuest({ sizeBytes: GIB - 512 });
     const before = await world.residue();
     await expect(world.swap()).rejects.toMatchObject({
       code: 'RESIZE_FAILED',

@@ -43,7 +43,7 @@ function isFixed(bus: string): boolean {
 /** Where a block copy goes: to all of a device, or to the start of it. */
 export interface CopyTarget {
   readonly targetPath: string;
-  readonly sliceBytes: bigint | undefined;
+  readonly sliceBytes: number | undefined;
 }
 
 /** Only source and driver of the description count: it need have no target. */
@@ -51,7 +51,7 @@ export function readCopyTarget(xml: string): CopyTarget {
   const [, targetPath] = /<source (?:dev|file)=["']([^"']+)["']/.exec(xml) ?? [];
   const [, size] = /<slice type=["']storage["'] offset=["']0["'] size=["'](\d+)["']/.exec(xml) ?? [];
   if (targetPath === undefined) throw refused('XML error: the device has no source', 8);
-  return { targetPath, sliceBytes: size === undefined ? undefined : BigInt(size) };
+  return { targetPath, sliceBytes: size === undefined ? undefined : Number(size) };
 }
 
 export function moved(xml: string, { targetPath, sliceBytes }: CopyTarget): string {

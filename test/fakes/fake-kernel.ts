@@ -154,9 +154,9 @@ export class FakeKernel {
   #showDisk(
     folder: string,
     name: string,
-    { sizeBytes, dev }: { readonly sizeBytes: bigint; readonly dev: string },
+    { sizeBytes, dev }: { readonly sizeBytes: number; readonly dev: string },
   ): void {
-    this.#writeAll(folder, { size: String(sizeBytes / 512n), dev });
+    this.#writeAll(folder, { size: String(sizeBytes / 512), dev });
     this.#tree.blockDevice(`/dev/${name}`);
     this.#tree.symbolicLink(`/sys/class/block/${name}`, folder);
   }

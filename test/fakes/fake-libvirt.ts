@@ -86,7 +86,7 @@ const INVALID_ARG = 8;
 const BLOCK_COPY_ACTIVE = 83;
 const OPERATION_UNSUPPORTED = 84;
 
-const COPY_BYTES = 1n << 30n;
+const COPY_BYTES = 1 * 2 ** 30;
 
 /**
  * libvirt with guests in memory. It obeys the port's contract (test/libvirt/libvirt-contract.ts runs against it) and
@@ -98,13 +98,13 @@ export class FakeLibvirt implements Libvirt {
   /** What becomes of copies, those that have begun too. */
   copyFate: CopyFate = { readyAfterLooks: 3 };
   /** How large the devices are that disks are copied to and from; unknown, they are as large as each other. */
-  sizeOfDevice: (path: string) => bigint | undefined = () => undefined;
+  sizeOfDevice: (path: string) => number | undefined = () => undefined;
   /** libvirt 9.0.0 does not. */
   widensSlices = false;
   readonly #domains: FakeDomain[] = [];
   readonly #secrets = new Map<string, FakeSecret>();
   readonly #listeners = new Set<{ readonly hear: (event: DeviceRemoved) => void }>();
-  readonly #sizes = new Map<string, bigint>();
+  readonly #sizes = new Map<string, number>();
   #isDown = false;
   #created = 0;
 
@@ -219,7 +219,7 @@ export class FakeLibvirt implements Libvirt {
   }
 
   /** The size that `blockResize` last set. */
-  sizeOf(name: string, targetDev: string): bigint | undefined {
+  sizeOf(name: string, targetDev: string): number | undefined {
     return this.#sizes.get(`${this.#named(name).uuid}/${targetDev}`);
   }
 
@@ -273,7 +273,7 @@ export class FakeLibvirt implements Libvirt {
     if (scope.live) this.#askToLeave(domain, targetDev);
   }
 
-  async blockResize(ref: DomainRef, disk: string, sizeBytes: bigint, signal: AbortSignal): Promise<void> {
+  async blockResize(ref: DomainRef, disk: string, sizeBytes: number, signal: AbortSignal): Promise<void> {
     const domain = this.#reach(ref, signal);
     if (!domain.active) throw refused('Requested operation is not valid: domain is not running', OPERATION_INVALID);
     const found = domain.live
@@ -321,7 +321,7 @@ export class FakeLibvirt implements Libvirt {
     }
     const steps = typeof this.copyFate === 'object' ? Math.max(1, this.copyFate.readyAfterLooks) : 2;
     const done = this.copyFate === 'never ready' ? 1 : Math.min(copy.looks, steps);
-    return { kind: 'copy', copiedBytes: (COPY_BYTES * BigInt(done)) / BigInt(steps), totalBytes: COPY_BYTES };
+    return { kind: 'copy', copiedBytes: (COPY_BYTES * Number(done)) / Number(steps), totalBytes: COPY_BYTES };
   }
 
   async blockJobAbort(
@@ -350,7 +350,7 @@ export class FakeLibvirt implements Libvirt {
   }
 
   /** The copy of a disk has come this far: somebody else may have begun it. */
-  beginCopy(name: string, targetDev: string, targetPath: string, sliceBytes?: bigint): void {
+  beginCopy(name: string, targetDev: string, targetPath: string, sliceBytes?: number): void {
     this.#named(name).copies.set(targetDev, { targetPath, sliceBytes, looks: 0 });
   }
 

@@ -2,7 +2,7 @@
 export interface FakeUnit {
   /** As the kernel prints it: `naa.6001405…`. */
   readonly wwid: string;
-  readonly sizeBytes: bigint;
+  readonly sizeBytes: number;
 }
 
 export interface FakePortal {
@@ -36,7 +36,7 @@ export class FakeTarget {
   }
 
   /** Makes a volume larger, or smaller. The kernel shows it once it asks again. */
-  resize(lun: number, sizeBytes: bigint): void {
+  resize(lun: number, sizeBytes: number): void {
     const unit = this.units.get(lun);
     if (unit === undefined) throw new RangeError(`No LUN ${lun} of ${this.iqn}`);
     this.units.set(lun, { ...unit, sizeBytes });

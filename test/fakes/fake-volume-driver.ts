@@ -36,7 +36,7 @@ export interface FakeVolumeDriverSettings {
   readonly warnings?: readonly string[];
 }
 
-const SIZE_BYTES = 1_073_741_824n;
+const SIZE_BYTES = 1_073_741_824;
 
 /** A volume driver that keeps its volumes in memory and obeys the contract of VolumeDriver. */
 export class FakeVolumeDriver implements VolumeDriver {
@@ -47,7 +47,7 @@ export class FakeVolumeDriver implements VolumeDriver {
   passphrase: Secret | undefined;
   readonly #settings: FakeVolumeDriverSettings;
   readonly #connected = new Map<string, ConnectedVolume>();
-  readonly #sizes = new Map<string, bigint>();
+  readonly #sizes = new Map<string, number>();
   readonly #guests = new Map<string, Set<string>>();
 
   constructor(settings: FakeVolumeDriverSettings = {}) {
@@ -220,7 +220,7 @@ export class FakeVolumeDriver implements VolumeDriver {
         `Cannot swap the volume: the guest ${formatDomainRef(domain)} does not have it`,
       );
     const volume = await this.connect(newConnectionInfo, signal);
-    for (const copiedBytes of [0n, SIZE_BYTES / 2n, SIZE_BYTES]) onProgress?.({ copiedBytes, totalBytes: SIZE_BYTES });
+    for (const copiedBytes of [0, SIZE_BYTES / 2, SIZE_BYTES]) onProgress?.({ copiedBytes, totalBytes: SIZE_BYTES });
     volumes.delete(oldKey);
     volumes.add(newKey);
     this.#connected.delete(oldKey);
@@ -228,7 +228,7 @@ export class FakeVolumeDriver implements VolumeDriver {
   }
 
   /** What the storage has made of a volume since it was connected. */
-  grow(connectionInfo: unknown, sizeBytes: bigint): void {
+  grow(connectionInfo: unknown, sizeBytes: number): void {
     this.#sizes.set(keyOf(readConnectionInfo(connectionInfo)), sizeBytes);
   }
 

@@ -50,7 +50,7 @@ describe('GuestDisks.attach()', () => {
 });
 
 describe('GuestDisks.resize()', () => {
-  const SIZE = 5_000_000_000_000n;
+  const SIZE = 5_000_000_000_000;
 
   test("GuestDisks.resize() notifies the running guest, by the disk's name there", async () => {
     const { libvirt, disks } = await attached({});

@@ -37,7 +37,7 @@ export interface TestWords {
 
 /** virsh takes seconds for each call in a machine that is emulated. */
 const LIMIT_MS = 120_000;
-const MIB = 1_048_576n;
+const MIB = 1_048_576;
 
 /** What every adapter of the port `Libvirt` must do, whatever is behind it. */
 export function libvirtContract(
@@ -166,8 +166,8 @@ function devices(promise: Promised): void {
   promise('blockResize() tells the guest a new size', async ({ libvirt, guest, diskXml }, signal) => {
     const ref = byName(guest.name);
     await libvirt.attachDevice(ref, diskXml('sde', 'contract-5'), { live: true, config: false }, signal);
-    await libvirt.blockResize(ref, 'sde', 2n * MIB, signal);
-    await rejects('LIBVIRT_REFUSED', libvirt.blockResize(ref, 'sdz', 2n * MIB, signal));
+    await libvirt.blockResize(ref, 'sde', 2 * MIB, signal);
+    await rejects('LIBVIRT_REFUSED', libvirt.blockResize(ref, 'sdz', 2 * MIB, signal));
     await libvirt.detachDevice(ref, diskXml('sde', 'contract-5'), { live: true, config: false }, signal);
     await eventually(async () => (await diskAt(libvirt, ref, 'live', 'sde', signal)) === undefined, signal);
   });
@@ -203,7 +203,7 @@ function copies(promise: Promised): void {
       assert.equal(copy.sourcePath, target.path);
       const job = await libvirt.blockJob(ref, 'sdi', signal);
       assert.ok(
-        job?.kind === 'copy' && job.copiedBytes === job.totalBytes && job.totalBytes > 0n,
+        job?.kind === 'copy' && job.copiedBytes === job.totalBytes && job.totalBytes > 0,
         String(job?.totalBytes),
       );
       await rejects('LIBVIRT_REFUSED', libvirt.blockCopy(ref, 'sdi', target.xml, signal));

@@ -251,7 +251,7 @@ describe('RpcLibvirt', () => {
 
   test('RpcLibvirt.blockResize() sends the size in bytes, beyond 32 bits', async () => {
     daemon.answer(PROCEDURE.domainBlockResize, () => new XdrWriter());
-    await libvirt.blockResize(guest, 'vdb', 5_000_000_000_000n, never);
+    await libvirt.blockResize(guest, 'vdb', 5_000_000_000_000, never);
     const sent = daemon.heard.find(({ procedure }) => procedure === PROCEDURE.domainBlockResize)?.payload;
     expect(sent).toEqual(onDomain(GUEST).string('vdb').uhyper(5_000_000_000_000n).uint(1).bytes());
   });
@@ -278,8 +278,8 @@ describe('RpcLibvirt', () => {
   });
 
   test.each([
-    ['a copy', 1, 2, { kind: 'copy', copiedBytes: 5_000_000_000n, totalBytes: 5_000_000_001n }],
-    ['another job', 1, 4, { kind: 'other', copiedBytes: 5_000_000_000n, totalBytes: 5_000_000_001n }],
+    ['a copy', 1, 2, { kind: 'copy', copiedBytes: 5_000_000_000, totalBytes: 5_000_000_001 }],
+    ['another job', 1, 4, { kind: 'other', copiedBytes: 5_000_000_000, totalBytes: 5_000_000_001 }],
     ['none', 0, 0, undefined],
   ])('RpcLibvirt.blockJob() reads %s', async (_what, isFound, type, job) => {
     daemon.answer(PROCEDURE.domainGetBlockJobInfo, () =>

@@ -120,9 +120,9 @@ describe('VirshLibvirt', () => {
   test.each([
     [
       ' type=Block Copy\n bandwidth=0\n cur=1048576\n end=5000000000\n\n',
-      { kind: 'copy', copiedBytes: 1_048_576n, totalBytes: 5_000_000_000n },
+      { kind: 'copy', copiedBytes: 1_048_576, totalBytes: 5_000_000_000 },
     ],
-    [' type=Active Block Commit\n bandwidth=0\n cur=1\n end=2\n', { kind: 'other', copiedBytes: 1n, totalBytes: 2n }],
+    [' type=Active Block Commit\n bandwidth=0\n cur=1\n end=2\n', { kind: 'other', copiedBytes: 1, totalBytes: 2 }],
     ['\n', undefined],
   ])('VirshLibvirt.blockJob() reads %j', async (stdout, job) => {
     const { libvirt } = withAnswers(() => ({ stdout }));

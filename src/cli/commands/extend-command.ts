@@ -41,8 +41,8 @@ Examples:
           return {
             document: {
               device: device.path,
-              oldSizeBytes: Number(oldSizeBytes),
-              newSizeBytes: Number(newSizeBytes),
+              oldSizeBytes: oldSizeBytes,
+              newSizeBytes: newSizeBytes,
               guestResized,
               warnings,
             },

@@ -37,7 +37,7 @@ Examples:
             to,
             {
               onProgress: ({ copiedBytes, totalBytes }) => {
-                progress(`${totalBytes === 0n ? 0n : (100n * copiedBytes) / totalBytes} % copied`);
+                progress(`${totalBytes === 0 ? 0 : Math.floor((100 * copiedBytes) / totalBytes)} % copied`);
               },
             },
             signal,

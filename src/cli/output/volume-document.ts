@@ -32,7 +32,7 @@ export function volumeDocument({ device, paths, transport, warnings }: Connected
     device: device.path,
     kind: device.kind,
     wwid: device.wwid ?? null,
-    sizeBytes: Number(device.sizeBytes),
+    sizeBytes: device.sizeBytes,
     paths: paths.map(pathDocument),
     transport: { requested: transport.requested, used: transport.used, fallback: transport.fallback ?? null },
     warnings,

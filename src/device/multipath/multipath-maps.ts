@@ -114,7 +114,7 @@ export class MultipathMaps {
    * @throws {VolumeError} `RESIZE_FAILED` when the kernel still shows another size: "ok" proves nothing, so it is asked
    * again
    */
-  async resize(map: MultipathMap, sizeBytes: bigint, signal: AbortSignal): Promise<MultipathMap> {
+  async resize(map: MultipathMap, sizeBytes: number, signal: AbortSignal): Promise<MultipathMap> {
     const { clock, logger } = this.#parts;
     const resized = async (): Promise<MultipathMap | undefined> => {
       const view = await readMap(kernelNameOf(map), this.#parts.files);
@@ -214,14 +214,14 @@ function isRefusal({ words, exitCode }: MultipathAnswer): boolean {
   return !/\btimeout\b/.test(words) && (exitCode !== 0 || /\bfail\b/.test(words));
 }
 
-function notResized(map: MultipathMap, sizeBytes: bigint, words: string): VolumeError {
+function notResized(map: MultipathMap, sizeBytes: number, words: string): VolumeError {
   return new VolumeError(
     'RESIZE_FAILED',
     `Cannot resize the multipath map ${map.name}: its paths have ${sizeBytes} bytes and it has ${map.sizeBytes}; ` +
       `multipathd says ${quoted(words)}`,
     {
       hint: `multipathd resize map ${shellWords(map.name)}; its log names the path that it does not agree with`,
-      details: { map: map.name, wwid: map.wwid, oldSizeBytes: Number(map.sizeBytes), newSizeBytes: Number(sizeBytes) },
+      details: { map: map.name, wwid: map.wwid, oldSizeBytes: map.sizeBytes, newSizeBytes: sizeBytes },
     },
   );
 }

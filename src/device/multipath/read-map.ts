@@ -3,7 +3,7 @@ import type { DevicePath, MapId, MultipathMap, ScsiDisk } from '../block-device.
 import { readDiskAt } from '../find-disk.js';
 
 const BLOCK = '/sys/class/block';
-const SECTOR = 512n;
+const SECTOR = 512;
 /**
  * multipath-tools, libmultipath/devmapper.c, UUID_PREFIX. An LVM volume or a dm-crypt on the disk has another, and is
  * no map.
@@ -50,7 +50,7 @@ export async function readMap(name: string, files: FileSystem): Promise<MapView 
     partitionsAmong(holders, files),
   ]);
   const members = disks.filter((disk) => disk !== undefined);
-  const sizeBytes = BigInt(sectors ?? '0') * SECTOR;
+  const sizeBytes = Number(sectors ?? '0') * SECTOR;
   return {
     map: {
       kind: 'multipath',
@@ -61,7 +61,7 @@ export async function readMap(name: string, files: FileSystem): Promise<MapView 
       sizeBytes,
       members,
     },
-    ready: suspended === '0' && sizeBytes > 0n && node === 'block-device',
+    ready: suspended === '0' && sizeBytes > 0 && node === 'block-device',
     slaves,
     partitions,
   };

@@ -8,10 +8,7 @@ export function winstonLogger(level: LogLevel): Logger {
   const winston = createLogger({
     level: level === 'silent' ? 'error' : level,
     silent: level === 'silent',
-    format: format.combine(
-      format.timestamp(),
-      format.json({ replacer: (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value) }),
-    ),
+    format: format.combine(format.timestamp(), format.json()),
     // winston's own types name the class twice.
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
     transports: [new transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],

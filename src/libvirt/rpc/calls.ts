@@ -123,8 +123,8 @@ export function detachDevice(domain: WireDomain, xml: string, scope: DeviceScope
   };
 }
 
-export function blockResize(domain: WireDomain, disk: string, sizeBytes: bigint): RpcCall<void> {
-  const args = onDomain(domain).string(disk).uhyper(sizeBytes).uint(RESIZE_IN_BYTES);
+export function blockResize(domain: WireDomain, disk: string, sizeBytes: number): RpcCall<void> {
+  const args = onDomain(domain).string(disk).uhyper(BigInt(sizeBytes)).uint(RESIZE_IN_BYTES);
   return {
     procedure: PROCEDURE.domainBlockResize,
     args,

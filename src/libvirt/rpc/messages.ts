@@ -88,7 +88,7 @@ export function readBlockJob(reader: XdrReader): BlockJob | undefined {
   const found = readFlag(reader);
   const type = reader.int();
   reader.uhyper(); // the limit on its bandwidth
-  const [copiedBytes, totalBytes] = [reader.uhyper(), reader.uhyper()];
+  const [copiedBytes, totalBytes] = [Number(reader.uhyper()), Number(reader.uhyper())];
   return found ? { kind: type === BLOCK_JOB_TYPE.copy ? 'copy' : 'other', copiedBytes, totalBytes } : undefined;
 }
 

@@ -79,7 +79,7 @@ export class RpcLibvirt implements Libvirt {
     await this.#link.call(calls.detachDevice(await this.#find(ref, signal), deviceXml, scope), signal);
   }
 
-  async blockResize(ref: DomainRef, disk: string, sizeBytes: bigint, signal: AbortSignal): Promise<void> {
+  async blockResize(ref: DomainRef, disk: string, sizeBytes: number, signal: AbortSignal): Promise<void> {
     await this.#link.call(calls.blockResize(await this.#find(ref, signal), disk, sizeBytes), signal);
   }
 

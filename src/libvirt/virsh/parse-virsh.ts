@@ -42,7 +42,7 @@ export function parseBlockJob(text: string): BlockJob | undefined {
   const [, total] = /^ *end=(\d+)\r?$/m.exec(text) ?? [];
   if (type === undefined || copied === undefined || total === undefined)
     throw new SyntaxError(`Cannot read virsh blockjob: no type, cur or end in ${quoted(text)}`);
-  return { kind: type === 'Block Copy' ? 'copy' : 'other', copiedBytes: BigInt(copied), totalBytes: BigInt(total) };
+  return { kind: type === 'Block Copy' ? 'copy' : 'other', copiedBytes: Number(copied), totalBytes: Number(total) };
 }
 
 /** `virsh secret-list`. @returns the UUID of the secret of that usage */

@@ -31,7 +31,7 @@ export const attachDevice = (virsh: Virsh, domain: DomainRef, xml: string, scope
 export const detachDevice = (virsh: Virsh, domain: DomainRef, xml: string, scope: DeviceScope): Command =>
   withInput(virsh, xml, 'detach-device', ...named(domain), '--file', STDIN, ...flags(scope));
 
-export const blockResize = (virsh: Virsh, domain: DomainRef, disk: string, sizeBytes: bigint): Command =>
+export const blockResize = (virsh: Virsh, domain: DomainRef, disk: string, sizeBytes: number): Command =>
   plain(virsh, 'blockresize', ...named(domain), '--path', disk, '--size', `${sizeBytes}B`);
 
 export const updateDevice = (virsh: Virsh, domain: DomainRef, xml: string, scope: DeviceScope): Command =>

@@ -82,7 +82,7 @@ export class VirshLibvirt implements Libvirt {
     );
   }
 
-  async blockResize(domain: DomainRef, disk: string, sizeBytes: bigint, signal: AbortSignal): Promise<void> {
+  async blockResize(domain: DomainRef, disk: string, sizeBytes: number, signal: AbortSignal): Promise<void> {
     const ref = await this.#unmistakable(domain, signal);
     await this.#run(
       commands.blockResize(this.#virsh, ref, disk, sizeBytes),
