@@ -59,7 +59,7 @@ describe('docs/transports.md', () => {
   });
 });
 
-test.each(pages)('docs/*.md have valid configurations: %s', (file) => {
+test.each(pages)('each configuration in %s is accepted', (file) => {
   const examples = [...readFileSync(file, 'utf8').matchAll(/^```toml\n(.*?)^```/gms)].map(([, text]) => text ?? '');
   expect(examples.length).toBeGreaterThan(0);
   for (const text of examples) {
@@ -68,7 +68,7 @@ test.each(pages)('docs/*.md have valid configurations: %s', (file) => {
   }
 });
 
-test.each(pages)('docs/*.md have links to existing headings: %s', (file) => {
+test.each(pages)('each link of %s leads to a heading that is there', (file) => {
   for (const [, target = '', anchor = ''] of readFileSync(file, 'utf8').matchAll(/\]\(([\w./-]*)#([\w-]+)\)/g)) {
     const text = readFileSync(target === '' ? file : `docs/${target}`, 'utf8');
     const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>

@@ -257,7 +257,7 @@ describe('discoverPortals()', () => {
     expect(await discover()).toEqual([parsePortal('10.99.1.1:3260,1')]);
   });
 
-  test('discoverPortals() reads the unspecified address as the one that answered, 0 as no tag', async () => {
+  test('discoverPortals() reads the unspecified address as the one that answered, -1 as no tag', async () => {
     const { answer, discover } = open();
     answer(printed(`0.0.0.0:3261,-1 ${target}`, `[::]:3262,4294967295 ${target}`));
     expect(await discover()).toEqual([parsePortal('10.99.1.1:3261'), parsePortal('10.99.1.1:3262')]);
