@@ -30,10 +30,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ),
   testing: words('base hardware volume driver'),
   '.': words(
-    'base connection host events database hardware iface config initiator device preflight disk libvirt guest volume connector doctor driver',
+    'base connection host events database hardware iface config initiator device preflight disk libvirt guest volume ' +
+      'connector doctor driver',
   ),
   cli: words(
-    '. base connection host events database hardware iface config initiator device preflight disk libvirt guest volume connector doctor driver',
+    '. base connection host events database hardware iface config initiator device preflight disk libvirt guest ' +
+      'volume connector doctor driver',
   ),
 };
 
@@ -77,12 +79,12 @@ test.each(files)('%s stays in its layer', (file) => {
   }
 });
 
-test('only initiator/iscsiadm-commands.ts builds iscsiadm commands; its own test shows that each that acts on a record carries -I', () => {
+test('iscsiadm commands are built in initiator/iscsiadm-commands.ts only', () => {
   const builders = files.filter((file) => readFileSync(join('src', file), 'utf8').includes("program: 'iscsiadm'"));
   expect(builders).toEqual(['initiator/iscsiadm-commands.ts']);
 });
 
-test('the table of layers has no cycle', () => {
+test('table of layers has no cycle', () => {
   const visit = (folder: string, trail: readonly string[]): void => {
     expect(trail).not.toContain(folder);
     for (const below of MAY_IMPORT[folder] ?? []) visit(below, [...trail, folder]);
@@ -90,6 +92,6 @@ test('the table of layers has no cycle', () => {
   for (const folder of Object.keys(MAY_IMPORT)) visit(folder, []);
 });
 
-test('every folder of src is in the table of layers', () => {
+test('table of layers has every folder of src', () => {
   expect([...new Set(files.map(folderOf))].filter((folder) => MAY_IMPORT[folder] === undefined)).toEqual([]);
 });

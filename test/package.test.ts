@@ -45,7 +45,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('the command is one file that needs no package beside it', () => {
+test('dist/cli is one file that needs no package beside it', () => {
   const { bin, version } = manifest();
   const command = join(alone, bin['libvirt-volume'] ?? '');
   expect(statSync(command).mode & 0o111).toBe(0o111);
@@ -56,7 +56,7 @@ test('the command is one file that needs no package beside it', () => {
   });
 });
 
-test('the command runs on this Node, and says nothing beside what it is asked for', () => {
+test('dist/cli runs on this Node, and prints only what it is asked for', () => {
   const command = join(alone, 'dist/cli/main.js');
   const broken = join(folder, 'broken.json');
   writeFileSync(broken, '{');
@@ -79,19 +79,19 @@ test('the command runs on this Node, and says nothing beside what it is asked fo
   });
 });
 
-test('the command finds the worker that it starts beside itself', () => {
+test('dist/cli finds the worker that it starts beside itself', () => {
   const command = readFileSync(join(alone, 'dist/cli/main.js'), 'utf8');
   const files = [...command.matchAll(/new URL\("\.\/([^"]+)", import\.meta\.url\)/g)].map(([, file]) => file ?? '');
   expect(files).toEqual(['blocking-worker.js']);
   expect(files.filter((file) => !existsSync(join(alone, 'dist/cli', file)))).toEqual([]);
 });
 
-test('the command carries the terms of the packages that are in it', () => {
+test('dist/cli carries the licences of the packages in it', () => {
   const terms = readFileSync(join(alone, 'dist/cli/LICENSES.txt'), 'utf8');
   for (const name of Object.keys(manifest().dependencies)) expect(terms).toMatch(new RegExp(`^== ${name} \\d`, 'm'));
 });
 
-test('the library is ES modules with types, and has its packages from the service', () => {
+test('package is ES modules with types, and takes its dependencies from the service', () => {
   expect(readFileSync(join(installed, 'dist/index.js'), 'utf8')).toContain("from './module.js'");
   expect(importKeys('libvirt-volume-drivers')).toEqual(
     expect.arrayContaining(['TOKENS', 'volumeDriverModule', 'VolumeError']),
@@ -101,7 +101,7 @@ test('the library is ES modules with types, and has its packages from the servic
     expect(existsSync(join(installed, types))).toBe(true);
 });
 
-test('nothing is left in it of what only builds and checks it', () => {
+test('package has nothing that only builds and checks it', () => {
   expect(
     readdirSync(join(alone, 'dist'), { recursive: true, encoding: 'utf8' }).filter(
       (name) => name.endsWith('.map') && !name.startsWith('cli/'),
@@ -130,7 +130,7 @@ test.each([
   ['newest', 'esnext', 'bundler'],
   ['oldest', 'nodenext', 'nodenext'],
 ])(
-  'its types hold in a service with the %s inversify, module %s, resolution %s',
+  "package's types hold in a service with the %s inversify, module %s, resolution %s",
   (name, module, moduleResolution) => {
     const files = module === 'nodenext' ? ['service.ts', 'service.cts'] : ['service.ts'];
     const flags = [
@@ -154,7 +154,7 @@ test.each([
   60_000,
 );
 
-test('a CommonJS service loads it with require()', () => {
+test('package loads with require() in a CommonJS service', () => {
   const script =
     "const { TOKENS, volumeDriverModule } = require('libvirt-volume-drivers');" +
     "const { Container } = require('inversify'); const container = new Container();" +

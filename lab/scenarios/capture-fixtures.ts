@@ -44,14 +44,14 @@ after(async () => {
 const node = (portal: string, iface: string | undefined, ...verb: readonly string[]): Promise<Answer> =>
   tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-p', portal, ...(iface === undefined ? [] : ['-I', iface]), ...verb]);
 
-test('the version, the defaults and the ifaces that come with it', async () => {
+test('iscsiadm and its package: version, defaults and ifaces', async () => {
   save('version.txt', (await tryRun('iscsiadm', ['--version'])).stdout);
   copy('/etc/iscsi/iscsid.conf', 'iscsid.conf');
   copy(`${IFACES}/iface.example`, 'ifaces/iface.example');
   save('iface-list.txt', (await tryRun('iscsiadm', ['-m', 'iface'])).stdout);
 });
 
-test('what the doctor reads of a host', async () => {
+test('host files that the doctor reads', async () => {
   save('host/iscsid-version.txt', (await tryRun('iscsid', ['--version'])).stdout);
   for (const file of ['/etc/iscsi/initiatorname.iscsi', '/etc/os-release', '/proc/self/mountinfo', '/proc/net/unix'])
     save(`host/${file.slice(file.lastIndexOf('/') + 1)}`, readFileSync(file, 'utf8'));
@@ -83,7 +83,7 @@ test('iface records', async () => {
   save('iface-show.txt', (await tryRun('iscsiadm', ['-m', 'iface', '-I', 'cxgb4i.00:07:43:12:34:56'])).stdout);
 });
 
-test('node records, of both styles', async () => {
+test('node records of both styles', async () => {
   for (const [folder, portal, name] of [
     ['new-style', '10.99.1.1:3260,1', 'default'],
     ['new-style', '[2001:db8::1]:3260,1', 'default'],
@@ -109,7 +109,7 @@ test('node records, of both styles', async () => {
   await tryRun('iscsiadm', ['-m', 'node', '-T', IQN, '-o', 'delete']);
 });
 
-test('logins that fail, and what iscsiadm says', async () => {
+test('iscsiadm output of logins that fail', async () => {
   const volume = await LioVolume.create({ name: 'fixtures' });
   cleanUps.push(() => volume.remove());
   const target = new LioTarget({
@@ -161,7 +161,7 @@ test('logins that fail, and what iscsiadm says', async () => {
   open.remove();
 });
 
-test('discoveries: what iscsiadm prints, and what it says when they fail', async () => {
+test('iscsiadm output of discoveries, those that fail too', async () => {
   const volume = await LioVolume.create({ name: 'fixtures-two' });
   cleanUps.push(() => volume.remove());
   const hidden = new LioTarget({
@@ -232,7 +232,7 @@ test('discoveries: what iscsiadm prints, and what it says when they fail', async
   await waitFor('iscsid', async () => (await tryRun('pidof', ['iscsid'])).code === 0);
 });
 
-test('the database lock that a killed iscsiadm leaves', async () => {
+test('database lock that a killed iscsiadm leaves', async () => {
   writeFileSync('/run/lock/iscsi/lock.write', '');
   try {
     report('record-locked', await node('10.99.1.1:3260,1', 'default', '-o', 'new'));

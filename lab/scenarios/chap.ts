@@ -60,7 +60,7 @@ for (const [iface, address] of [
   ['default', TCP_ADDRESSES[1]],
   ['iser', ISER_ADDRESS],
 ] as const) {
-  test(`mutual over ${iface}: a target that proves itself as iscsid.conf demands is used`, async () => {
+  test(`connect() over ${iface} with mutual CHAP accepts a target with the secret that iscsid.conf has`, async () => {
     demandOfTargets(THEIRS);
     await roundTrip(info(mutual, address), iface);
   });
@@ -71,13 +71,13 @@ for (const [iface, address] of [
  * was wrong. Over tcp alone: an iSER login that the initiator leaves half way keeps LIO's portal for ever, and its
  * removal would never end.
  */
-test('mutual: a target that proves itself with another secret is refused in one login, and nothing is tried instead', async () => {
+test('connect() with mutual CHAP refuses a target with another secret after one login, without fallback', async () => {
   demandOfTargets({ ...THEIRS, password: 'Wrong-Array-Secret' });
   await refused(mutual, info(mutual, TCP_ADDRESSES[1]), { iface: 'default', code: 'LOGIN_REFUSED' });
 });
 
 for (const digests of ['SHA1', 'SHA256', 'SHA3-256', 'SHA3-256,SHA256,SHA1,MD5']) {
-  test(`the digests ${digests}, as iscsid.conf offers them`, async () => {
+  test(`connect() uses the CHAP digests ${digests} of iscsid.conf`, async () => {
     writeFileSync(ISCSID_CONF, `${shipped}\nnode.session.auth.chap_algs = ${digests}\n`);
     await roundTrip(info(oneWay, TCP), 'default', (record) => {
       assert.match(record, new RegExp(`^node\\.session\\.auth\\.chap_algs = ${digests}$`, 'm'));
@@ -85,7 +85,7 @@ for (const digests of ['SHA1', 'SHA256', 'SHA3-256', 'SHA3-256,SHA256,SHA1,MD5']
   });
 }
 
-test("a secret that has changed is applied, the old one is refused, also where an administrator's record has it, which stays as it is", async () => {
+test("connect() uses a changed CHAP secret, and does not change an administrator's record of the old one", async () => {
   writeFileSync(ISCSID_CONF, shipped);
   await roundTrip(info(oneWay, TCP), 'default');
   oneWay.setChap(CHANGED);
@@ -106,7 +106,7 @@ test("a secret that has changed is applied, the old one is refused, also where a
   assert.deepEqual(compareResidue(clean, await readResidue()), []);
 });
 
-test('chap_secrets = "argv": the secret is an argument of one iscsiadm, and the record is ours all the same', async () => {
+test('connect() with chap_secrets = "argv" gives iscsiadm the secret once, and its record is managed too', async () => {
   writeFileSync(CONFIG_FILE, '[libvirt]\nchap_secrets = "argv"\n', { mode: 0o600 });
   cleanUps.push(() => {
     rmSync(CONFIG_FILE);

@@ -101,17 +101,17 @@ after(async () => {
   rmSync(FOLDER, { recursive: true, force: true });
 });
 
-test('two commands at a time: the host side over TCP, and ifaces, attach and detach over iSER', async () => {
+test('libvirt-volume, two commands at a time: the host side over TCP; ifaces, attach, detach over iSER', async () => {
   await Promise.all([connectOverTcp(), attachOverIser()]);
   await requireNothingLeft(clean);
 });
 
-test('two commands at a time: attach and detach as people see them, and CHAP with a wrong and the right secret', async () => {
+test('libvirt-volume, two commands at a time: attach and detach in text, CHAP with both secrets', async () => {
   await Promise.all([attachForPeople(), attachWithChap()]);
   await requireNothingLeft(clean);
 });
 
-test('root_helper: a user who is not root connects and disconnects', async () => {
+test('libvirt-volume with root_helper connects and disconnects for a user who is not root', async () => {
   await run('useradd', ['--system', '--user-group', '--no-create-home', USER]);
   cleanUps.push(() => run('userdel', [USER]));
   writeFileSync(SUDOERS, `${USER} ALL=(root) NOPASSWD: ALL\n`, { mode: 0o440 });
@@ -138,7 +138,7 @@ test('root_helper: a user who is not root connects and disconnects', async () =>
   await requireNothingLeft(clean);
 });
 
-test('SIGINT, as a terminal sends it to every process of the command, in the middle of a login and of the wait for a disk: all is undone', async () => {
+test('libvirt-volume undoes all on SIGINT, to every process, during a login and the wait for a disk', async () => {
   const login = interrupt(
     infoFile('dead', withData(info, { target_portal: DEAD_PORTAL })),
     'iscsiadm to run',
@@ -405,7 +405,7 @@ function badInputs(): readonly BadInput[] {
   ];
 }
 
-test('bad input is told in one line, or one document, and leaves nothing behind', async (context) => {
+test('libvirt-volume reports bad input in one line, or one document, and leaves nothing', async (context) => {
   for (const { what, args, ...expected } of badInputs()) {
     await context.test(what, async () => {
       await refuse(args, { ...expected, programs: commandLineInHere });
@@ -413,7 +413,7 @@ test('bad input is told in one line, or one document, and leaves nothing behind'
   }
 });
 
-test('libvirtd down: LIBVIRT_UNAVAILABLE before anything is done', async () => {
+test('libvirt-volume reports a stopped libvirtd as LIBVIRT_UNAVAILABLE before anything is done', async () => {
   const attach = ['attach', GUEST, '--connection-info', infoFile('tcp', info), '--dev', 'sdb', '--bus', 'scsi'];
   await stopLibvirtd();
   try {
@@ -428,7 +428,7 @@ test('libvirtd down: LIBVIRT_UNAVAILABLE before anything is done', async () => {
   }
 });
 
-test('iscsid down: INITIATOR_UNAVAILABLE, with the command that starts it', async () => {
+test('libvirt-volume reports a stopped iscsid as INITIATOR_UNAVAILABLE, with the command that starts it', async () => {
   await killIscsid();
   try {
     const outcome = await refuse(
@@ -451,7 +451,7 @@ test('iscsid down: INITIATOR_UNAVAILABLE, with the command that starts it', asyn
   }
 });
 
-test('not root: PERMISSION_DENIED with what to do', async () => {
+test('libvirt-volume reports PERMISSION_DENIED, with a remedy, to a user who is not root', async () => {
   await refuse(
     ['connect', '--connection-info', infoFile('tcp', info)],
     {

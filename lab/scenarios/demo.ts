@@ -22,7 +22,7 @@ after(async () => {
   for (const cleanUp of cleanUps.reverse()) await cleanUp();
 });
 
-test('a volume goes into a running guest and back, over TCP and over iSER', async () => {
+test('attach() and detach() of a running guest work over TCP and over iSER', async () => {
   heading('The stage');
   const volume = await step('A volume of 64 MiB on the storage side', () => LioVolume.create({ name: 'demo' }));
   cleanUps.push(() => volume.remove());

@@ -61,14 +61,14 @@ after(() => {
   for (const target of targets) target.remove();
 });
 
-test('over tcp: the portals of the target, in its order, and none of another target at the same portal', async () => {
+test("discoverPortals() over tcp lists the target's portals in its order, and no other target's", async () => {
   assert.deepEqual(await discover(FIRST), [`${FIRST}:3260`, `${SECOND}:3261`, `${ISER_ADDRESS}:3260`]);
   assert.deepEqual(await discover(FIRST, { target: OTHER_IQN }), [`${FIRST}:3260`, `${SILENT_ADDRESS}:3260`]);
   assert.equal(await refusal(discover(FIRST, { target: `${IQN}-absent` })), 'LOGIN_REFUSED');
   assert.deepEqual(database(), clean);
 });
 
-test('over iser: where nothing of TCP comes through, the portals that serve iSER', async () => {
+test('discoverPortals() over iser lists the portals that serve iSER, where TCP is blocked', async () => {
   await during(await faultyPortal(ISER_ADDRESS, 'reject-tcp'), async () => {
     assert.equal(await refusal(discover(ISER_ADDRESS)), 'PORTAL_UNREACHABLE');
     assert.deepEqual(await discover(ISER_ADDRESS, { iface: 'iser' }), [`${ISER_ADDRESS}:3260`]);
@@ -76,7 +76,7 @@ test('over iser: where nothing of TCP comes through, the portals that serve iSER
   });
 });
 
-test('a portal that refuses fails at once, a silent one after one login timeout', async () => {
+test('discoverPortals() fails at once on a portal that refuses, after one login timeout on a silent one', async () => {
   assert.equal(await refusal(discover(ABSENT)), 'PORTAL_UNREACHABLE');
   await during(await faultyPortal(SILENT_ADDRESS, 'drop'), async () => {
     const begin = performance.now();
@@ -87,7 +87,7 @@ test('a portal that refuses fails at once, a silent one after one login timeout'
   assert.deepEqual(database(), clean);
 });
 
-test('discovery CHAP, over tcp and iser: the right secret finds, a wrong one and none are refused at once, and no process ever has a secret in its arguments or environment', async () => {
+test('discoverPortals() with CHAP accepts the right secret alone, and shows it in no process', async () => {
   await during(demandDiscoveryAuth(FINDER), async () => {
     const right = async (): Promise<void> => {
       assert.deepEqual(await discover(FIRST, { chap: FINDER }), [
@@ -114,7 +114,7 @@ test('discovery CHAP, over tcp and iser: the right secret finds, a wrong one and
   });
 });
 
-test("two discoveries of one portal at once, one with the right secret and one with a wrong one, do not take each other's", async () => {
+test('discoverPortals() called twice at once for a portal keeps a right and a wrong secret apart', async () => {
   await during(demandDiscoveryAuth(FINDER), async () => {
     const [found, code] = await Promise.all([
       discover(FIRST, { chap: FINDER }),
@@ -126,7 +126,7 @@ test("two discoveries of one portal at once, one with the right secret and one w
   });
 });
 
-test("an administrator's records of the same portal are neither used nor changed, byte for byte", async () => {
+test("discoverPortals() neither uses nor changes an administrator's records of the portal", async () => {
   await during(demandDiscoveryAuth(FINDER), async () => {
     const record = ['-m', 'discoverydb', '-t', 'sendtargets', '-p', `${FIRST}:3260`];
     await run('iscsiadm', [...record, '-o', 'new']);

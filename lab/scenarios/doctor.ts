@@ -57,7 +57,7 @@ after(() => {
   rmSync(FOLDER, { recursive: true, force: true });
 });
 
-test('a host that is well: exit status 0, and nothing but ok', async () => {
+test('doctor of a healthy host ends with exit status 0, and finds nothing but ok', async () => {
   const report = await requireClean();
   assert.equal(report.healthy, true);
   for (const { code, message } of report.findings) note(`${code}: ${message}`);
@@ -76,7 +76,7 @@ test('a host that is well: exit status 0, and nothing but ok', async () => {
   assert.ok(Math.min(...times) < LIMIT_MS, `the best of ${times.length} took ${Math.min(...times).toFixed(0)} ms`);
 });
 
-test('an iscsid that is stopped is named, and goes on with the command that is given', async () => {
+test('doctor names a stopped iscsid, which resumes by the given command', async () => {
   const pids = (await run('pidof', ['iscsid'])).trim().split(' ');
   await run('kill', ['-STOP', ...pids]);
   const { mend } = await requireFinding('ISCSID_STOPPED');
@@ -84,7 +84,7 @@ test('an iscsid that is stopped is named, and goes on with the command that is g
   await requireClean();
 });
 
-test('an iscsid that does not run is named; the same as a process of its own: exit status 1 and one document', async () => {
+test('doctor names an iscsid that does not run; as a command, by exit status 1 and one document', async () => {
   await tryRun('pkill', ['-KILL', '-x', 'iscsid']);
   await waitFor('the end of iscsid', async () => (await tryRun('pidof', ['iscsid'])).code !== 0);
   rmSync('/run/iscsid.pid', { force: true });
@@ -97,7 +97,7 @@ test('an iscsid that does not run is named; the same as a process of its own: ex
   await requireClean();
 });
 
-test('a lock that nobody holds is named while an iscsiadm waits for it, which then goes on', async () => {
+test('doctor names a stale lock while an iscsiadm waits for it, which then goes on', async () => {
   await whileLocked(async (pid) => {
     const begin = performance.now();
     const { message, mend } = await requireFinding('DATABASE_LOCK_STALE');
@@ -108,7 +108,7 @@ test('a lock that nobody holds is named while an iscsiadm waits for it, which th
   await requireClean();
 });
 
-test('a lock whose iscsiadm is stopped is not called stale', async () => {
+test('doctor does not call a lock stale whose iscsiadm is stopped', async () => {
   await whileLocked(async (pid) => {
     await run('kill', ['-STOP', pid]);
     const { mend } = await requireFinding('DATABASE_LOCK_HELD');
@@ -117,7 +117,7 @@ test('a lock whose iscsiadm is stopped is not called stale', async () => {
   await requireClean();
 });
 
-test('a record of length zero is named and removed', async () => {
+test('doctor names a record of length zero, and its command removes it', async () => {
   const folder = `${nodesFolder()}/${IQN}/${PORTAL},3260,1`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/default`, '');
@@ -128,7 +128,7 @@ test('a record of length zero is named and removed', async () => {
   rmSync(`${nodesFolder()}/${IQN}`, { recursive: true });
 });
 
-test('a record where this open-iscsi does not look is a warning, and no more once it has been copied', async () => {
+test('doctor warns of a record where this open-iscsi does not look, until it has been copied', async () => {
   const root = databaseRoot();
   const other = root === '/etc/iscsi' ? '/var/lib/iscsi' : '/etc/iscsi';
   const record = `nodes/${IQN}/${PORTAL},3260,1/default`;
@@ -154,7 +154,7 @@ test('a record where this open-iscsi does not look is a warning, and no more onc
   rmSync(hadRoot ? `${other}/nodes/${IQN}` : other, { recursive: true });
 });
 
-test('a record that logs in by itself at boot is a warning, and no more after its command', async () => {
+test('doctor warns of a record that logs in at boot, until its command was run', async () => {
   const node = ['-m', 'node', '-T', IQN, '-p', `${PORTAL}:3260,1`, '-I', 'default', '-o'];
   await run('iscsiadm', [...node, 'new']);
   await run('iscsiadm', [...node, 'update', '-n', 'node.startup', '-v', 'automatic']);
@@ -165,7 +165,7 @@ test('a record that logs in by itself at boot is a warning, and no more after it
   await run('iscsiadm', [...node, 'delete']);
 });
 
-test('a libvirtd that is down is named', async () => {
+test('doctor names a stopped libvirtd', async () => {
   await stopLibvirtd();
   const { message } = await requireFinding('LIBVIRT_UNREACHABLE');
   assert.match(message, /^libvirt does not answer at qemu:\/\/\/system: /);
@@ -173,7 +173,7 @@ test('a libvirtd that is down is named', async () => {
   await requireClean();
 });
 
-test('an iface of a card that is not there: a warning that volumes go over TCP, an error where there is no fallback', async () => {
+test('doctor warns of an iface of an absent card; without a fallback that is an error', async () => {
   const iface = 'iscsi_iface = { transport = "cxgb4i", hwaddress = "00:07:43:04:aa:bb" }\n';
   const { message } = await requireFinding('IFACE_FALLS_BACK', config('falls-back', iface));
   assert.match(
@@ -184,7 +184,7 @@ test('an iface of a card that is not there: a warning that volumes go over TCP, 
   await requireFinding('IFACE_NOT_FOUND', config('not-found', 'iscsi_iface = "nobody"\n'));
 });
 
-test('a host without an initiator name gets one', async () => {
+test('doctor gives a host without an initiator name the command that makes one', async () => {
   const file = '/etc/iscsi/initiatorname.iscsi';
   const text = readFileSync(file);
   rmSync(file);
@@ -199,7 +199,7 @@ test('a host without an initiator name gets one', async () => {
   }
 });
 
-test('of odd lines in iscsid.conf just those are told that iscsiadm warns of', async () => {
+test('doctor names just those odd lines in iscsid.conf that iscsiadm warns of', async () => {
   const file = '/etc/iscsi/iscsid.conf';
   const text = readFileSync(file, 'utf8');
   const first = text.split('\n').length;
@@ -226,7 +226,7 @@ test('of odd lines in iscsid.conf just those are told that iscsiadm warns of', a
   await requireClean();
 });
 
-test('a name with blanks around its equals sign is the one that iscsid has', async () => {
+test('doctor reads an initiator name with blanks around its equals sign as iscsid does', async () => {
   const file = '/etc/iscsi/initiatorname.iscsi';
   const text = readFileSync(file);
   writeFileSync(
@@ -245,7 +245,7 @@ test('a name with blanks around its equals sign is the one that iscsid has', asy
   }
 });
 
-test('volume_use_multipath without multipathd, and a multipathd that takes every disk', async () => {
+test('doctor names volume_use_multipath without multipathd, and a multipathd that takes every disk', async () => {
   const enforced = config('enforced', 'volume_use_multipath = true\nvolume_enforce_multipath = true\n');
   const before = readFileSync('/etc/multipath.conf', 'utf8');
   await requireFinding('ONE_PATH_ONLY', config('multipath', 'volume_use_multipath = true\n'));
@@ -266,7 +266,7 @@ test('volume_use_multipath without multipathd, and a multipathd that takes every
   }
 });
 
-test('a tcp iface on a device that shares its network with another, and a strict rp_filter; ifaces generate reads its record as open-iscsi does', async () => {
+test('doctor names a shared network and a strict rp_filter of a tcp iface, and its commands mend both', async () => {
   const iface = ['-m', 'iface', '-I', 'doctor.bound', '-o'];
   await run('ip', ['link', 'add', 'doctor0', 'type', 'dummy']);
   await run('ip', ['address', 'add', '10.99.1.200/24', 'dev', 'doctor0']);
@@ -298,7 +298,7 @@ test('a tcp iface on a device that shares its network with another, and a strict
   }
 });
 
-test('a root_helper that runs nothing, and a portal address that is no iface', async () => {
+test('doctor names a root_helper that runs nothing, and a portal address that is no iface', async () => {
   await requireFinding('ROOT_HELPER_FAILED', config('helper', 'root_helper = ["false"]\n'));
   assert.equal(
     (

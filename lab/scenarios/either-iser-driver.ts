@@ -21,7 +21,7 @@ const WAYS = {
   iser: { iscsi_iface_fallback: 'none' },
 } as const;
 
-test('two volumes of one target in a guest are told and described alike by LibvirtISCSIVolumeDriver with iscsi_iface = "iser" and by LibvirtISERVolumeDriver (R17)', async () => {
+test('LibvirtISERVolumeDriver handles two volumes of a target as iscsi_iface = "iser" does (R17)', async () => {
   await libvirtdUp();
   await using one = await LioVolume.create({ name: 'either-iser-driver-one' });
   await using two = await LioVolume.create({ name: 'either-iser-driver-two' });

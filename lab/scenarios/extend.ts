@@ -51,7 +51,7 @@ async function capacity(dev: string): Promise<number> {
   return Number(/^Capacity:\s+(\d+)/m.exec(await virsh('domblkinfo', guest.name, dev))?.[1]);
 }
 
-test('extend() over one path shows the new end of the volume, starts no process, and refuses a volume that has shrunk', async () => {
+test('extend() over one path shows the new end, starts no process, and refuses a shrunk volume', async () => {
   await using driver = volumeDriver(CONFIG);
   const { device } = await driver.connect(onePath);
   await volume.resize(96);
@@ -77,7 +77,7 @@ test('extend() over one path shows the new end of the volume, starts no process,
   await driver.disconnect(onePath);
 });
 
-test('extend() tells the running guest, which can write beyond the old end from then on', async () => {
+test('extend() tells the running guest, which can then write beyond the old end', async () => {
   await using driver = volumeDriver(CONFIG);
   const domain = { kind: 'name', name: guest.name } as const;
   await driver.attach(domain, onePath, { dev: 'sdb', bus: 'scsi' });
@@ -90,7 +90,7 @@ test('extend() tells the running guest, which can write beyond the old end from 
   await driver.detach(domain, onePath);
 });
 
-test('extend() of a map grows all four paths, the map and the guest, by one process', async (context) => {
+test('extend() of a map grows all four paths, the map and the guest, with one process', async (context) => {
   await startMultipathd();
   await using driver = volumeDriver(MULTIPATH);
   const domain = { kind: 'name', name: guest.name } as const;
@@ -116,7 +116,7 @@ test('extend() of a map grows all four paths, the map and the guest, by one proc
   await driver.detach(domain, fourPaths);
 });
 
-test('extend() with a path down grows the others, and connect() brings it back in full size', async (context) => {
+test('extend() with a path down grows the others, and connect() restores it at full size', async (context) => {
   await using driver = volumeDriver(MULTIPATH);
   assert.equal((await driver.connect(fourPaths)).paths.length, 4);
   const fault = await faultyPortal(TCP_ADDRESSES[2], 'drop');

@@ -138,7 +138,7 @@ for (const { state, guest: guestOf, enter, leave, live, config } of LIVES) {
 }
 
 for (const way of [TCP, ISER]) {
-  test(`attach() of the type lun has the guest talk to the storage itself, over iface ${way.iface}`, async () => {
+  test(`attach() of the type lun gives the guest the storage's own SCSI answers, over iface ${way.iface}`, async () => {
     await using driver = open(way);
     const since = await readResidue();
     const {
@@ -159,7 +159,7 @@ for (const way of [TCP, ISER]) {
   });
 }
 
-test('a cdrom and a disk on sata come to a guest that is shut off; while it runs, detach() says that it must end first, and then all of them goes', async () => {
+test('attach() of a cdrom and a sata disk is for a shut-off guest, and detach() too', async () => {
   await using overTcp = open(TCP);
   await using overIser = open(ISER);
   await stored.powerOff();
@@ -189,7 +189,7 @@ test('a cdrom and a disk on sata come to a guest that is shut off; while it runs
   await stored.powerOn();
 });
 
-test('attach() of a disk on sata to a guest that runs says so before a login, as QEMU would after it', async () => {
+test('attach() of a sata disk to a running guest is refused before a login, as QEMU would after it', async () => {
   await using driver = open(TCP);
   const { message } = await failure(
     'DISK_INFO_INVALID',
@@ -210,7 +210,7 @@ test('attach() of a disk on sata to a guest that runs says so before a login, as
   assert.match(refused.stderr, /does not support hotplugging|cannot be hotplugged/);
 });
 
-test('attach() of a cdrom on scsi to a guest that runs gives it a drive, which detach() takes away, and changes the medium of no drive that it has', async () => {
+test('attach() and detach() of a scsi cdrom on a running guest add and remove a drive, no media', async () => {
   await using driver = open(TCP);
   await virsh('attach-disk', transient.name, second.file, 'sda', '--targetbus', 'scsi', '--type', 'cdrom');
   const since = await readResidue();
@@ -232,7 +232,7 @@ test('attach() of a cdrom on scsi to a guest that runs gives it a drive, which d
   await virsh('detach-disk', transient.name, 'sda');
 });
 
-test('attach() to a target that is taken for the next start alone is refused by libvirt, and rolled back as a whole', async () => {
+test('attach() to a target that is taken for the next start alone is refused and rolled back', async () => {
   const since = await readResidue();
   await virsh('attach-disk', stored.name, volume.file, 'sdb', '--targetbus', 'scsi', '--config');
   try {
@@ -252,7 +252,7 @@ test('attach() to a target that is taken for the next start alone is refused by 
   }
 });
 
-test('detach() of a virtio disk from a paused guest says DETACH_UNCONFIRMED: the guest keeps its disk until it ends, and loses nothing', async () => {
+test('detach() of a virtio disk from a paused guest is DETACH_UNCONFIRMED, and the guest keeps it', async () => {
   await using driver = open(ISER);
   const since = await readResidue();
   await driver.attach(refOf(stored), infoFor(ISER), { dev: 'vdb', bus: 'virtio' });

@@ -29,7 +29,7 @@ function open(options: Omit<LioTargetOptions, 'iqn' | 'luns'>): LioTarget {
   return new LioTarget({ iqn: IQN, luns: { 1: volume }, ...options });
 }
 
-test('a portal that does not speak iSER is reached over TCP, and the next process does not try iSER again', async () => {
+test('connect() falls back to TCP from a portal without iSER, and the next process does not retry iSER', async () => {
   using target = open({ portals: [PORTAL] });
   const info = connectionInfo(volume, target, 1, [ISER_ADDRESS]);
   const before = await readResidue();
@@ -56,7 +56,7 @@ test('a portal that does not speak iSER is reached over TCP, and the next proces
   await requireNothingLeft(before);
 });
 
-test('an RDMA port that is down is passed by without a login, and used again once it is up', async () => {
+test('connect() skips an RDMA port that is down without a login, and uses it again once it is up', async () => {
   using target = open({ portals: [{ ...PORTAL, iser: true }] });
   await using driver = volumeDriver(CONFIG);
   const info = connectionInfo(volume, target, 1, [ISER_ADDRESS]);
@@ -110,7 +110,7 @@ const REFUSALS = {
   },
 } as const;
 for (const [what, { options, data, codes, logins: expected }] of Object.entries(REFUSALS)) {
-  test(`${what} refuses: ${codes.join(' or ')}, no login is tried twice, and nothing is left`, async () => {
+  test(`connect() to ${what} is ${codes.join(' or ')}, with no login tried twice`, async () => {
     using target = open({ portals: [{ ...PORTAL, iser: true }], ...options });
     await using driver = volumeDriver(CONFIG);
     const info = connectionInfo(volume, target, 1, [ISER_ADDRESS]) as { readonly data: object };
@@ -138,7 +138,7 @@ for (const [what, record] of [
   ['without a tag, with a setting of its own', { settings: { 'node.session.timeo.replacement_timeout': '77' } }],
   ['for logins at boot', { tag: 1, settings: { 'node.startup': 'automatic' } }],
 ] as const) {
-  test(`a TCP record of the same portal (${what}) stays byte for byte and is not logged in: the volume comes over iSER (W-6)`, async () => {
+  test(`connect() over iSER leaves a TCP record of the portal (${what}) untouched (W-6)`, async () => {
     using target = open({ portals: [{ ...PORTAL, iser: true }] });
     await using present = await AdministratorsRecords.create(IQN, ISER_ADDRESS, [record]);
     const texts = present.read();

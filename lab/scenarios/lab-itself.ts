@@ -34,7 +34,7 @@ for (const [iface, address] of [
   ['default', '10.99.1.1'],
   ['iser', ISER_ADDRESS],
 ] as const) {
-  test(`a target is reached over iface ${iface}, and its disk has the volume's wwn and bytes`, async () => {
+  test(`LioTarget is reached over iface ${iface}, and its disk has the volume's WWN and bytes`, async () => {
     const node = ['-m', 'node', '-T', IQN, '-p', `${address}:3260`, '-I', iface];
     volume.write(4096, Buffer.from(`bytes for ${iface}`.padEnd(20)));
     await run('iscsiadm', [...node, '-o', 'new']);
@@ -66,7 +66,7 @@ test('readResidue() sees a session, its record and its disk', async () => {
   assert.deepEqual(compareResidue(before, await readResidue()), []);
 });
 
-test('what a guest writes through its own device is on the target', async () => {
+test("Domain.write() through the guest's own device reaches the target", async () => {
   await libvirtdUp();
   const node = ['-m', 'node', '-T', IQN, '-p', `${ISER_ADDRESS}:3260`, '-I', 'iser'];
   await run('iscsiadm', [...node, '-o', 'new']);

@@ -93,7 +93,7 @@ const WAYS: readonly Way[] = [
 ];
 
 for (const way of WAYS) {
-  test(`a guest that is started again has its volume, over ${way.over}, though the device has another name by then (W-17, W-28, R71)`, async () => {
+  test(`restarted guest has its volume, over ${way.over}, under a persistent name (W-17, W-28, R71)`, async () => {
     const domain = { kind: 'name', name: GUEST } as const;
     const info = connectionInfo(volume, target, 1, way.addresses);
     const otherInfo = connectionInfo(other, target, 2, way.addresses);

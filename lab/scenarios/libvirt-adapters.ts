@@ -96,7 +96,7 @@ for (const name of ['RpcLibvirt', 'VirshLibvirt'] as const) {
     };
   });
 
-  test(`${name}: GuestDisks.detach() says DETACH_UNCONFIRMED of a guest that does not answer, and the guest still has its disk`, async () => {
+  test(`${name}: GuestDisks.detach() of a guest that does not answer is DETACH_UNCONFIRMED`, async () => {
     const libvirt = adapters[name]();
     const targetDev = name === 'RpcLibvirt' ? 'vdb' : 'vdc';
     const signal = AbortSignal.timeout(60_000);
@@ -119,7 +119,7 @@ for (const name of ['RpcLibvirt', 'VirshLibvirt'] as const) {
   });
 }
 
-test('RpcLibvirt rejects the call under way as the daemon dies, then connects anew and hears events again', async () => {
+test('RpcLibvirt rejects the call under way as the daemon dies, then reconnects and hears events again', async () => {
   const libvirt = adapters.RpcLibvirt();
   const signal = AbortSignal.timeout(60_000);
   const ref = { kind: 'name', name: GUEST.name } as const;

@@ -81,7 +81,7 @@ for (const { iface, address, bus, dev, seen, type, vendor } of [
   { iface: 'default', address: TCP_ADDRESSES[0], bus: 'scsi', dev: 'sdb', seen: 'sda', type: 'disk', vendor: 'QEMU' },
   { iface: 'iser', address: ISER_ADDRESS, bus: 'scsi', dev: 'sdb', seen: 'sda', type: 'lun', vendor: 'LIO-ORG' },
 ]) {
-  test(`a Linux guest reads and writes a volume over iface ${iface} as ${seen}, a ${type}, sees it grow, and lets it go`, async () => {
+  test(`Linux guest uses a volume over iface ${iface} as ${seen}, a ${type}, and sees it grow`, async () => {
     await using driver = volumeDriver({ ...CONFIG, iscsi_iface: iface });
     const connection = connectionInfo(volume, target, LUN, [address]);
     const bytes = Buffer.alloc(MIB, `what the target holds for ${iface} as ${seen} `);
@@ -119,7 +119,7 @@ for (const { iface, address, bus, dev, seen, type, vendor } of [
   });
 }
 
-test('a Linux guest reads and writes an encrypted volume as if it were none', async () => {
+test('Linux guest uses an encrypted volume as if it were a plain one', async () => {
   await using driver = volumeDriver({ ...CONFIG, iscsi_iface: 'iser' });
   const info = connectionInfo(encrypted, target, LUKS_LUN, [ISER_ADDRESS]) as { readonly data: object };
   const connection = { ...info, data: { ...info.data, encrypted: true } };
@@ -146,7 +146,7 @@ test('a Linux guest reads and writes an encrypted volume as if it were none', as
   await verifyLuks(encrypted, passphrase, 'Z'.charCodeAt(0), 512 * BLOCK, BLOCK);
 });
 
-test('a Linux guest that writes to a map goes on when a path is cut, and every block is on the target', async () => {
+test('Linux guest that writes to a map goes on when a path is cut, and every block is on the target', async () => {
   await startMultipathd();
   try {
     await using driver = volumeDriver({ ...CONFIG, volume_use_multipath: true, volume_enforce_multipath: true });

@@ -93,7 +93,7 @@ after(async () => {
   for (const volume of [plain, encrypted, other]) await volume.remove();
 });
 
-test('a migration that fails leaves the guest its volumes on the source, and cancelMigration() leaves nothing on the destination', async () => {
+test('cancelMigration() after a failed migration leaves nothing on the destination, all on the source', async () => {
   await guest.write(aliasOf(plain), 0x11, BLOCK, BLOCK);
   await guest.write(aliasOf(encrypted), 0x22, BLOCK, BLOCK);
   const { volumes, arrived } = await prepare();
@@ -112,7 +112,7 @@ test('a migration that fails leaves the guest its volumes on the source, and can
   await guest.verify(aliasOf(encrypted), 0x22, BLOCK, BLOCK);
 });
 
-test('a guest moves to another libvirtd with its volumes, one of them encrypted, and reads and writes them there', async () => {
+test('migration moves a guest with its volumes, one of them encrypted, to another libvirtd', async () => {
   const { volumes, arrived } = await prepare();
   assert.deepEqual(
     arrived.map(({ volume }) => volume.device.wwid),

@@ -115,7 +115,7 @@ for (const count of [8, MOST]) {
   });
 }
 
-test(`connect() and disconnect() of ${MOST} volumes at once, spread over four processes, leave nothing`, async () => {
+test(`connect() and disconnect() of ${MOST} volumes at once, in four processes, leave nothing`, async () => {
   const infos = infosOf(MOST);
   const connected = await inProcesses(4, { call: 'connect', config: {}, infos });
   assert.deepEqual(connected.failures, []);
@@ -127,7 +127,7 @@ test(`connect() and disconnect() of ${MOST} volumes at once, spread over four pr
   await requireNothingLeft(clean);
 });
 
-test('8 volumes at once, over four paths each and a map, leave nothing', async () => {
+test('connect() and disconnect() of 8 volumes at once, over four paths and a map each, leave nothing', async () => {
   await startMultipathd();
   try {
     const infos = infosOf(8, TCP_ADDRESSES);
@@ -147,7 +147,7 @@ test('8 volumes at once, over four paths each and a map, leave nothing', async (
   await requireNothingLeft(clean);
 });
 
-test("two processes of the driver and another tool's iscsiadm, all at once, hold each other up and harm nobody", async () => {
+test("connect() in two processes and another tool's iscsiadm, all at once, succeed and leave nothing", async () => {
   const foreign = 'iqn.2026-11.org.example:of-another-tool';
   const portal = `${TCP_ADDRESSES[0]}:3260`;
   const node = ['-m', 'node', '-T', foreign, '-p', portal, '-I', 'default'];
@@ -178,7 +178,7 @@ test("two processes of the driver and another tool's iscsiadm, all at once, hold
   await requireNothingLeft(clean);
 });
 
-test('processes that are killed while they connect keep no volume from the next', async () => {
+test('connect() succeeds after processes were killed during theirs', async () => {
   const infos = infosOf(8);
   for (const afterMs of [300, 900, 1800]) await killedProcess({ call: 'connect', config: {}, infos }, afterMs);
   await using driver = volumeDriver({});

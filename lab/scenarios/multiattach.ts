@@ -69,7 +69,7 @@ for (const { over, info, config, kind, pattern } of [
     pattern: 0x21,
   },
 ] as const) {
-  test(`two guests read what the other one writes over ${over}; the first one out leaves it to the other, the last one takes it along`, async () => {
+  test(`two guests share a volume over ${over}; detach() of the last one removes it`, async () => {
     if (kind === 'multipath') await startMultipathd();
     try {
       await using driver = volumeDriver(config);
@@ -99,7 +99,7 @@ for (const { over, info, config, kind, pattern } of [
   });
 }
 
-test('a guest that is shut off keeps the volume for its next start, and finds it there', async () => {
+test('guest that is shut off keeps a shared volume for its next start', async () => {
   await using driver = volumeDriver({});
   const info = shared(TCP_ADDRESSES[0]);
   const since = await readResidue();
@@ -113,7 +113,7 @@ test('a guest that is shut off keeps the volume for its next start, and finds it
   await requireNothingLeft(since);
 });
 
-test('of two detach() at the same time, each by a service of its own, exactly one takes the volume away', async () => {
+test('detach() in two services at once: exactly one removes the shared volume', async () => {
   await using driver = volumeDriver({});
   await using another = volumeDriver({});
   const info = shared(TCP_ADDRESSES[0]);

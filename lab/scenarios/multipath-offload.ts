@@ -44,16 +44,16 @@ after(async () => {
   for (const cleanUp of cleanUps.toReversed()) await cleanUp();
 });
 
-test('iser: two portals are two sessions over iser under one map, which goes on when one is cut; nothing is left', async () => {
+test('connect() over iser to two portals has two sessions under one map, which survives a cut', async () => {
   await twoPaths('iser', 'iser', 0xa5);
 });
 
 for (const round of [1, 2])
-  test(`iser: a wrong secret is refused by its own code after one login, without a fallback, and nothing is left (${round})`, async () => {
+  test(`connect() over iser with a wrong secret is refused after one login, without fallback (${round})`, async () => {
     await refused('iser');
   });
 
-test('the stand-in is in place', async () => {
+test('offload stand-in is in place', async () => {
   const standIn = await OffloadStandIn.install();
   cleanUps.push(async () => {
     await standIn[Symbol.asyncDispose]();
@@ -61,12 +61,12 @@ test('the stand-in is in place', async () => {
   clean = await readResidue(); // the iface record of the stand-in
 });
 
-test('ocs: two portals are two sessions over ocs under one map, which goes on when one is cut; nothing is left', async () => {
+test('connect() over ocs to two portals has two sessions under one map, which survives a cut', async () => {
   await twoPaths(OFFLOAD_IFACE, 'ocs', 0xc3);
 });
 
 for (const round of [1, 2])
-  test(`ocs: a wrong secret is refused by its own code after one login, without a fallback, and nothing is left (${round})`, async () => {
+  test(`connect() over ocs with a wrong secret is refused after one login, without fallback (${round})`, async () => {
     await refused(OFFLOAD_IFACE);
   });
 

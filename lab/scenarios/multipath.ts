@@ -66,7 +66,7 @@ async function requireNothing(): Promise<void> {
 }
 
 for (const setting of ['strict', 'no', 'yes', 'greedy', 'smart']) {
-  test(`connect() gives a map of four paths with find_multipaths ${setting}, and disconnect() leaves nothing of it`, async () => {
+  test(`connect() gives a map of four paths with find_multipaths ${setting}, and disconnect() removes it`, async () => {
     await configureMultipathd(
       `defaults {\n find_multipaths ${setting}\n user_friendly_names yes\n skip_kpartx yes\n}\n`,
     );
@@ -87,7 +87,7 @@ for (const setting of ['strict', 'no', 'yes', 'greedy', 'smart']) {
   });
 }
 
-test('a silent portal of four holds nothing up, and its path joins the map when it answers', async () => {
+test('connect() does not wait for a silent portal of four, and its path joins the map when it answers', async () => {
   await using driver = volumeDriver({ ...CONFIG, login_timeout_seconds: 150 });
   assert.ok(driver instanceof LibvirtVolumeDriver);
   await using fault = await faultyPortal(TCP_ADDRESSES[2], 'drop');
@@ -105,7 +105,7 @@ test('a silent portal of four holds nothing up, and its path joins the map when 
   await requireNothing();
 });
 
-test('the command line waits for a silent portal no longer than the driver does, and the next connect adds the path', async () => {
+test('libvirt-volume waits no longer for a silent portal than the driver, and then adds the path', async () => {
   const config = '/run/lab/multipath.toml';
   writeFileSync(config, '[libvirt]\nvolume_use_multipath = true\nlogin_timeout_seconds = 150\n');
   const connect = async (): Promise<number> => {
@@ -132,7 +132,7 @@ test('the command line waits for a silent portal no longer than the driver does,
   await requireNothing();
 });
 
-test('a portal that stays silent is forgotten, and connecting again adds it later', async () => {
+test('connect() gives up on a portal that stays silent, and the next connect() adds it', async () => {
   await using driver = volumeDriver({ ...CONFIG, login_timeout_seconds: 2 });
   assert.ok(driver instanceof LibvirtVolumeDriver);
   await using fault = await faultyPortal(TCP_ADDRESSES[0], 'drop');
@@ -147,7 +147,7 @@ test('a portal that stays silent is forgotten, and connecting again adds it late
   await requireNothing();
 });
 
-test('two ifaces have a session each to each portal, and one map over all', async () => {
+test('connect() over two ifaces has a session of each to each portal, and one map over all', async () => {
   for (const name of ['lab.one', 'lab.two']) {
     await run('iscsiadm', ['-m', 'iface', '-I', name, '-o', 'new']);
   }
@@ -170,7 +170,7 @@ test('two ifaces have a session each to each portal, and one map over all', asyn
   await requireNothing();
 });
 
-test('a map goes into a guest, loses a path there without harm, and comes out', async () => {
+test('guest loses a path of its map without harm, and detach() removes the map', async () => {
   await libvirtdUp();
   {
     await using guest = await Domain.start({ name: 'multipath' });
@@ -220,7 +220,7 @@ test('disconnect() of a map that queues and whose portals are all silent ends', 
   await requireNothing();
 });
 
-test('without multipathd an enforced map is refused before a login, and else one path is used', async () => {
+test('connect() without multipathd refuses an enforced map before a login, else uses one path', async () => {
   await stopMultipathd();
   try {
     await using enforcing = volumeDriver(CONFIG);

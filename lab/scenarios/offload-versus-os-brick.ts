@@ -46,7 +46,7 @@ after(async () => {
   await standIn?.[Symbol.asyncDispose]();
 });
 
-test('os-brick is still inside connect_volume when its time is up; this driver attaches', async () => {
+test('attach() succeeds in the time after which os-brick is still inside connect_volume', async () => {
   await using volume = await LioVolume.create({ name: 'versus' });
   using target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: ISER_ADDRESS, iser: true }] });
   const connection = connectionInfo(volume, target, 1, [ISER_ADDRESS]) as { readonly data: object };

@@ -29,7 +29,7 @@ after(async () => {
   await standIn?.[Symbol.asyncDispose]();
 });
 
-test('two volumes of one target go into a guest over the iface ocs0, and out again: the session of an offload transport is recognised (W-1)', async () => {
+test('attach() and detach() over the iface ocs0 recognise the session of an offload transport (W-1)', async () => {
   await libvirtdUp();
   await using one = await LioVolume.create({ name: 'offload-one' });
   await using two = await LioVolume.create({ name: 'offload-two' });

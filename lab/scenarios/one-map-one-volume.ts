@@ -100,7 +100,7 @@ async function requireNothing(): Promise<void> {
   assert.deepEqual(entries(), []);
 }
 
-test('a second volume of the same WWID is refused while a guest has the first: its disks leave the host, the guest reads and writes on', async () => {
+test('attach() of a second volume with the WWID is refused, and the guest keeps using the first', async () => {
   await libvirtdUp();
   await configureMultipathd('path_grouping_policy multibus');
   {
@@ -135,7 +135,7 @@ test('a second volume of the same WWID is refused while a guest has the first: i
   await requireNothing();
 });
 
-test('a disk of another hand that joins the map later is told, kept out of every call, and left to its map', async () => {
+test('connect() refuses a map that a foreign disk joined, and disconnect() leaves that disk its map', async () => {
   await configureMultipathd('');
   await using driver = volumeDriver(CONFIG);
   const { device } = await driver.connect(firstInfo);
@@ -198,7 +198,7 @@ test('a disk of another hand that joins the map later is told, kept out of every
 });
 
 for (const force of [false, true]) {
-  test(`a map that queues and has lost its disks is found and removed by disconnect()${force ? ' with force' : ''}, but not under who has it open`, async () => {
+  test(`disconnect()${force ? ' with force' : ''} removes a queueing map without disks, unless in use`, async () => {
     await configureMultipathd('no_path_retry queue');
     await using driver = volumeDriver(CONFIG);
     const { device } = await driver.connect(firstInfo);
@@ -224,7 +224,7 @@ for (const force of [false, true]) {
   });
 }
 
-test('a map that has lost its disks gets them back from connect(), under who has it open', async () => {
+test('connect() restores the disks of a map in use that has lost them', async () => {
   await configureMultipathd('no_path_retry queue');
   await using driver = volumeDriver(CONFIG);
   const { device } = await driver.connect(firstInfo);
@@ -240,7 +240,7 @@ test('a map that has lost its disks gets them back from connect(), under who has
   await requireNothing();
 });
 
-test('with a uid_attribute of its own the map has another id than the WWID, and nothing else is different', async () => {
+test('connect() and disconnect() work with a uid_attribute that gives the map another id than the WWID', async () => {
   await configureMultipathd('uid_attribute ID_SERIAL_SHORT');
   await using driver = volumeDriver(CONFIG);
   const began = performance.now();
@@ -259,7 +259,7 @@ test('with a uid_attribute of its own the map has another id than the WWID, and 
   await requireNothing();
 });
 
-test('a multipathd that is stopped costs the map and not the volume, and does not keep a map on the host', async () => {
+test('connect() with a stopped multipathd uses one path, and disconnect() still removes a map', async () => {
   await configureMultipathd('');
   const pid = (await run('pidof', ['multipathd'])).trim();
   const signal = async (name: string): Promise<void> => {

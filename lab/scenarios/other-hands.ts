@@ -82,7 +82,7 @@ function operandOf(address: string): string {
 }
 
 for (const { portal, spelled } of SPELLINGS) {
-  test(`a portal ${portal} that an administrator has as ${spelled}: the volume comes over their session, which stays`, async () => {
+  test(`connect() to ${portal} uses an administrator's session as ${spelled}, which stays`, async () => {
     using served = target();
     await using records = await AdministratorsRecords.create(served.iqn, spelled, [
       { tag: 1, settings: { 'node.startup': 'automatic', 'node.session.scan': 'manual' } },
@@ -109,7 +109,7 @@ for (const { portal, spelled } of SPELLINGS) {
     }
   });
 
-  test(`a portal ${portal} with an administrator's record as ${spelled}: the login goes by that record, and is ended again`, async () => {
+  test(`connect() to ${portal} logs in by an administrator's record as ${spelled}`, async () => {
     using served = target();
     await using records = await AdministratorsRecords.create(served.iqn, spelled, [
       { tag: 1, settings: { 'node.startup': 'manual' } },
@@ -130,7 +130,7 @@ for (const { portal, spelled } of SPELLINGS) {
   });
 }
 
-test('a second session of theirs to the same portal, with another volume on it, outlives the end of ours', async () => {
+test("disconnect() keeps an administrator's second session to the portal with another volume", async () => {
   using served = target();
   const before = await readResidue();
   const portal = `${TCP_ADDRESSES[0]}:3260`;
@@ -153,7 +153,7 @@ for (const iqn of [
   'iqn.2003-01.org.linux-iscsi.iron_man.x8664:sn.x',
   `iqn.2026-11.org.example:${'long.'.repeat(39)}x`,
 ]) {
-  test(`a target with the name ${iqn}, and its volume at LUN 0 as none is named`, async () => {
+  test(`connect() and disconnect() work with the target ${iqn}, and with LUN 0 when none is named`, async () => {
     using served = new LioTarget({ iqn, luns: { 0: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
     const before = await readResidue();
     await using driver = volumeDriver({});

@@ -51,7 +51,7 @@ async function started(what: string, body: () => Promise<unknown>): Promise<read
   return processes.toSorted();
 }
 
-test("the count is the kernel's: it sees a process that ends at once, and what that starts", async () => {
+test('ProcessTrace counts as the kernel does: also a process that ends at once, and its children', async () => {
   await using driver = volumeDriver({});
   const seen = await started(
     'sh',
@@ -68,7 +68,7 @@ for (const [iface, address] of [
   ['default', TCP_ADDRESSES[0]],
   ['iser', ISER_ADDRESS],
 ] as const) {
-  test(`one path over ${iface}: attach() cold costs 2, a second LUN no iscsiadm, extend() 1, detach() of the last LUN 2`, async () => {
+  test(`one path over ${iface}: attach() starts 2 processes, a second LUN no iscsiadm, detach() 2`, async () => {
     {
       using target = new LioTarget({
         iqn: IQN,
@@ -110,7 +110,7 @@ for (const [iface, address] of [
 const asksWithin = (ms: number): number =>
   ASKS_BY_SOCKET ? 0 : Math.max(2, 1 + [500, 2_000, 6_500, 20_000, 60_500].filter((reminder) => reminder < ms).length);
 
-test(`four paths and a map: connect() cold costs 3, a second LUN no iscsiadm, extend() 1, disconnect() of the last LUN 3, and each what it takes to ask multipathd`, async () => {
+test(`four paths and a map: connect() starts 3 processes, a second LUN no iscsiadm, disconnect() 3`, async () => {
   const withoutAsking = async (what: string, body: () => Promise<unknown>): Promise<readonly string[]> => {
     const began = performance.now();
     const all = await started(what, body);

@@ -30,7 +30,7 @@ after(async () => {
   await volume.remove();
 });
 
-test('an IPv6 portal in capitals: attach logs in once, and detach takes session, record and device away (W-5, R16)', async () => {
+test('attach() and detach() of an IPv6 portal in capitals log in once and leave nothing (W-5, R16)', async () => {
   await run('ip', ['address', 'add', `${IPV6}/64`, 'dev', 'portals', 'nodad']);
   try {
     await libvirtdUp();
@@ -51,7 +51,7 @@ test('an IPv6 portal in capitals: attach logs in once, and detach takes session,
   }
 });
 
-test('the iface is looked up at each connect: one that comes later is used, and one that is gone is an error that names those there are (W-7)', async () => {
+test('connect() looks up the iface each time: a later one is used, a missing one is an error (W-7)', async () => {
   using target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
   await using driver = volumeDriver({ iscsi_iface: 'comes-late' });
   const info = connectionInfo(volume, target, 1, [TCP_ADDRESSES[0]]);
@@ -73,7 +73,7 @@ test('the iface is looked up at each connect: one that comes later is used, and 
   await requireUnknown();
 });
 
-test('lines of iscsid.conf that open-iscsi passes over cost no volume, and the record has what it takes', async () => {
+test('connect() ignores the lines of iscsid.conf that open-iscsi ignores, and records what it accepts', async () => {
   const file = '/etc/iscsi/iscsid.conf';
   const text = readFileSync(file, 'utf8');
   using target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
@@ -112,7 +112,7 @@ test('lines of iscsid.conf that open-iscsi passes over cost no volume, and the r
   }
 });
 
-test('an iscsid that was down when the driver was made costs no volume its iface: none comes over another, and the next comes over the right one (W-7)', async () => {
+test('connect() uses the right iface once iscsid runs, and no other before (W-7)', async () => {
   using target = new LioTarget({ iqn: IQN, luns: { 1: volume }, portals: [{ address: TCP_ADDRESSES[0] }] });
   const info = connectionInfo(volume, target, 1, [TCP_ADDRESSES[0]]);
   const iface = await makeIface('stays', {});

@@ -108,7 +108,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   return error.code;
 }
 
-test('swap() to a smaller volume, and one that is aborted midway, leaves guest and host on the old volume', async () => {
+test('swap() to a smaller volume, or aborted midway, leaves guest and host on the old volume', async () => {
   await using driver = volumeDriver(CONFIG);
   const { volume } = await driver.attach(domain, at('old').info, SDB);
   const attached = await readResidue();
@@ -132,7 +132,7 @@ test('swap() to a smaller volume, and one that is aborted midway, leaves guest a
   await guest.verify('ua-swap-old', 0xa1, 0, LENGTH);
 });
 
-test('swap() from TCP to TCP: what the guest wrote before, meanwhile and after is on the new volume, and nothing is left of the old one', async (context) => {
+test('swap() from TCP to TCP keeps all that the guest writes before, during and after it', async (context) => {
   await using driver = volumeDriver(CONFIG);
   const began = performance.now();
   let copied = 0;
@@ -165,7 +165,7 @@ test('swap() from TCP to TCP: what the guest wrote before, meanwhile and after i
   );
 });
 
-test('after a swap detach() of the old volume takes the new one from nobody, extend() of the new one tells the guest, and the guest starts with it', async () => {
+test('detach() of the old volume after swap() keeps the new one, and extend() tells the guest its size', async () => {
   await using driver = volumeDriver(CONFIG);
   assert.equal(await codeOf(driver.detach(domain, at('old').info)), 'DEVICE_MISMATCH');
   assert.equal((await disk('live'))?.targetDev, SDB.dev);
@@ -180,7 +180,7 @@ test('after a swap detach() of the old volume takes the new one from nobody, ext
   await guest.verify('ua-swap-new', 0xd4, 80 * MIB, LENGTH);
 });
 
-test('swap() from TCP to a larger volume over iSER copies to its start; the guest has all of it at once or when it starts anew, as libvirt can, and detach() of the volume that is there now leaves nothing', async () => {
+test('swap() to a larger volume over iSER copies to its start, and detach() leaves nothing', async () => {
   await using driver = volumeDriver(ISER);
   const { volume, guestResized, oldReleased, warnings } = await driver.swap(domain, at('new').info, at('iser').info);
   assert.deepEqual([volume.paths[0].transport, oldReleased], ['iser', true]);

@@ -111,7 +111,7 @@ for (const { iface, address, host } of [
     { form: 'the portal with its tag', volume: 'one', data: { target_lun: 1, target_portal: `${address}:3260,1` } },
     { form: 'the portal by a host name', volume: 'one', data: { target_lun: 1, target_portal: `${host}:3260` } },
   ] as const;
-  test(`over ${iface}: LUNs as number and text, beyond 255, in each addressing mode, and portals without port, with tag, by name, all over one session`, async () => {
+  test(`connect() over ${iface} accepts every form of LUN, addressing mode and portal, over one session`, async () => {
     using target = targetAt(IQN, [address], iface === 'iser');
     await requireVolumes(
       iface,
@@ -125,7 +125,7 @@ for (const [form, iqn] of [
   ['eui', 'eui.0123456789abcdef'],
   ['naa', 'naa.0123456789abcdef0123456789abcdef'],
 ] as const) {
-  test(`a target with a name of the form ${form}`, async () => {
+  test(`connect() and disconnect() work with a target name of the form ${form}`, async () => {
     using target = targetAt(iqn, [TCP_ADDRESSES[0]]);
     await requireVolumes(
       'default',
@@ -141,7 +141,7 @@ for (const [form, iqn] of [
   });
 }
 
-test('an IPv6 portal without brackets, and in another spelling with a tag, is one portal', async () => {
+test('connect() takes two spellings of an IPv6 portal, one with a tag, for one portal', async () => {
   using target = targetAt(IQN, [IPV6]);
   await requireVolumes(
     'default',
@@ -154,7 +154,7 @@ test('an IPv6 portal without brackets, and in another spelling with a tag, is on
   );
 });
 
-test('a single path of several portals, each with an IQN and a LUN of its own: in order until one works, and of the ones before it nothing stays', async () => {
+test('connect() over one path tries portals with IQN and LUN each in order, and undoes failures', async () => {
   using refusing = targetAt(`${IQN}-refusing`, [TCP_ADDRESSES[0]]);
   using bare = new LioTarget({ iqn: `${IQN}-bare`, luns: {}, portals: [{ address: TCP_ADDRESSES[1] }] });
   using good = targetAt(`${IQN}-good`, [TCP_ADDRESSES[2]]);

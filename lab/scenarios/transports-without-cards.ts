@@ -65,7 +65,7 @@ after(async () => {
 });
 
 for (const transport of CARD_MODULES) {
-  test(`${transport}: without its card it is unusable before its module is loaded and after, and the report says so`, async () => {
+  test(`verifyIface() finds ${transport} unusable without a card, also with its module loaded`, async () => {
     await tryRun('modprobe', ['-r', transport]); // another scenario may have had iscsiadm load it
     const record = ifaceRecord({ transport, hwaddress: MAC, ipaddress: '10.99.1.77', netIfacename: undefined });
     const records = new IfaceRecords({ files, database: HOST_DATABASE });
@@ -91,13 +91,13 @@ for (const transport of CARD_MODULES) {
 }
 
 for (const transport of CARD_MODULES) {
-  test(`${transport}: with its module and without its card a volume comes over TCP with no login over it, or is refused with iscsi_iface_fallback = "none"; the verdict takes at most ${LIMIT_MS} ms`, async () => {
+  test(`connect() over ${transport} without a card falls back to TCP, within ${LIMIT_MS} ms`, async () => {
     await fallsBack(transport);
     await requireQuickVerdict(transport);
   });
 }
 
-test('iser follows the link of its port: up, down, up', async () => {
+test('verifyIface() of iser follows the link of its port: up, down, up', async () => {
   const iser = await builtIn('iser');
   const portal = { address: ISER_ADDRESS };
   assert.equal(reasonOf(verifyIface(iser, await hardware(), portal)), 'usable');
@@ -112,7 +112,7 @@ test('iser follows the link of its port: up, down, up', async () => {
   assert.equal(reasonOf(verifyIface(iser, up, portal)), 'usable');
 });
 
-test('iser is refused for a portal on a network without RDMA, and not for one behind a router', async () => {
+test('verifyIface() of iser refuses a portal on a network without RDMA, not one behind a router', async () => {
   const iser = await builtIn('iser');
   assert.match(
     reasonOf(verifyIface(iser, await hardware(), { address: TCP_ADDRESSES[0] })),
@@ -133,7 +133,7 @@ test('readHardware() sees what a VLAN stands on', async () => {
   }
 });
 
-test('a record made for an address is read by open-iscsi, listed, correct, and removed', async () => {
+test('ifaceOfAddress() leads to a record that open-iscsi reads and lists, and that can be removed', async () => {
   const present = await hardware();
   const choice = ifaceOfAddress(TCP_ADDRESSES[0], present, (await readIfaces(files, HOST_DATABASE)).ifaces);
   assert.ok(choice.kind === 'make');

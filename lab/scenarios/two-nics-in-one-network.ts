@@ -64,12 +64,12 @@ after(async () => {
   await tryRun('ip', ['netns', 'delete', 'storage']);
 });
 
-test('both NICs are paired with the portal of their network', async () => {
+test('pairPaths() pairs both NICs with the portal of their network', async () => {
   const { pairs, leftOut } = pairPaths(IFACES, [PORTAL], await hardware());
   assert.deepEqual([pairs.map(({ iface }) => iface.netIfacename), leftOut], [Object.keys(NICS), []]);
 });
 
-test('REPLIES_DROPPED: strict rp_filter lets one NIC connect and the other time out, until the command was run', async () => {
+test('REPLIES_DROPPED: strict rp_filter makes one of two NICs time out, until its command was run', async () => {
   await set('rp_filter', 1);
   await set('arp_ignore', 1);
   const [finding, ...others] = await findings();
@@ -83,7 +83,7 @@ test('REPLIES_DROPPED: strict rp_filter lets one NIC connect and the other time 
   for (const nic of ['niga', 'nigb'] as const) assert.equal(await connect(nic), `connected from ${NICS[nic]}`);
 });
 
-test('ARP_FLUX: the portal that asks anew has one MAC for both addresses, until the command was run', async () => {
+test('ARP_FLUX: the portal resolves both addresses to one MAC, until its command was run', async () => {
   await set('rp_filter', 2);
   await set('arp_ignore', 0);
   const [finding, ...others] = await findings();

@@ -53,25 +53,25 @@ after(async () => {
   for (const cleanUp of cleanUps.toReversed()) await cleanUp();
 });
 
-test('the iface default goes where the routes lead: over the first NIC', async () => {
+test('iface default follows the routes: over the first NIC', async () => {
   await carries('nic0', 'default');
 });
 
 for (const nic of NICS) {
-  test(`an iface of a name of one's own, bound to ${nic}, sends over ${nic} alone (R109)`, async () => {
+  test(`iface with a name of one's own, bound to ${nic}, sends over ${nic} alone (R109)`, async () => {
     await carries(nic, `storage-${nic}`);
   });
 }
 
-test('an iface bound by its MAC address sends over that NIC alone', async () => {
+test('iface bound by its MAC address sends over that NIC alone', async () => {
   await carries('nic1', 'by-mac');
 });
 
-test('a source address in iscsi_iface sends over the NIC that has it, by the record that is bound to it', async () => {
+test('iscsi_iface with a source address sends over the NIC that has it, by the record bound to it', async () => {
   await carries('nic1', { ipaddress: net.addressOf('nic1') }, 'storage-nic1');
 });
 
-test('one volume over two ifaces: each session gets its own disk of it, under one map (W-20)', async () => {
+test('connect() over two ifaces gives each session its own disk of the volume, under one map (W-20)', async () => {
   await startMultipathd();
   try {
     await using driver = volumeDriver({
@@ -92,7 +92,7 @@ test('one volume over two ifaces: each session gets its own disk of it, under on
   }
 });
 
-test('a volume that is connected over one iface does not come a second time over another', async () => {
+test('connect() over a second iface reuses the volume that is connected over the first', async () => {
   await using first = volumeDriver({ iscsi_iface: 'storage-nic0' });
   await using second = volumeDriver({ iscsi_iface: 'storage-nic1' });
   const { device } = await first.connect(info);
@@ -115,7 +115,7 @@ for (const [what, records] of [
     ],
   ],
 ] as const) {
-  test(`${what}, an administrator's, stays byte for byte and is not logged in: the volume comes over the iface asked for (W-6)`, async () => {
+  test(`connect() over the wanted iface leaves ${what} untouched (W-6)`, async () => {
     await using present = await AdministratorsRecords.create(IQN, net.portal, records);
     const texts = present.read();
     const before = await readResidue();

@@ -86,8 +86,7 @@ export function volumeDriverContract(
     // RFC 7143, 11.13.5 has "not found" for it; LIO answers "service unavailable", which is tried again until the time
     // is up.
     promise(
-      'connect() of a target that the portal does not have rejects with LOGIN_REFUSED or PORTAL_UNREACHABLE and ' +
-        'leaves nothing',
+      'connect() of an unknown target rejects with LOGIN_REFUSED or PORTAL_UNREACHABLE, leaving nothing',
       async (world) => {
         const { connectionInfo } = await publishOne(world);
         await assertRejects(
@@ -184,7 +183,7 @@ export function volumeDriverContract(
     });
 
     promise(
-      'disconnect() with the WWID of another volume rejects with DEVICE_MISMATCH and touches nothing, with force too',
+      'disconnect() with another WWID rejects with DEVICE_MISMATCH and touches nothing, with force too',
       async (world) => {
         const { connectionInfo } = await publishOne(world);
         const { device } = await world.driver.connect(connectionInfo);

@@ -10,7 +10,7 @@ const WARNING = finding(
 );
 const OK = finding('LIBVIRT_ANSWERS', 'libvirt answers at qemu:///system');
 
-test('doctor prints aligned columns, each command alone on a line, and what it comes to', async () => {
+test('doctor prints aligned columns, each command on a line of its own, and a summary', async () => {
   expect(await cli({ findings: () => [ERROR, WARNING, OK] })(['doctor'])).toEqual({
     status: 1,
     stderr: '',
@@ -31,7 +31,7 @@ test.each([
   ['nothing but what is well', [OK], 0, true, 'All is well: an attach would work.'],
   ['warnings alone', [WARNING, WARNING, OK], 0, true, 'An attach would work. 2 warnings.'],
   ['an error', [ERROR, ERROR], 1, false, 'An attach would not work. 2 errors.'],
-])('doctor of %s ends as its exit status says', async (_what, findings, status, healthy, summary) => {
+])('doctor of %s ends with its exit status', async (_what, findings, status, healthy, summary) => {
   const command = cli({ findings: () => findings });
   const forPeople = await command(['doctor']);
   expect(forPeople.status).toBe(status);
@@ -44,7 +44,7 @@ test.each([
   });
 });
 
-test('doctor is told where the options came from', async () => {
+test('doctor reports the source of its options', async () => {
   const command = cli({ findings: (origin) => [finding('CONFIG_READ', origin)] });
   expect((await command(['doctor'])).stdout).toContain('the built-in defaults');
   expect((await command(['doctor', '--config', 'config/libvirt-volume.toml'])).stdout).toContain(
@@ -52,7 +52,7 @@ test('doctor is told where the options came from', async () => {
   );
 });
 
-test('doctor with a config file that cannot be used prints an error and no findings', async () => {
+test('doctor with an unusable config file prints an error and no findings', async () => {
   const { status, stdout } = await cli()(['doctor', '--json', '--config', '/nonexistent.toml']);
   expect(status).toBe(2);
   expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'CONFIG_INVALID' } });

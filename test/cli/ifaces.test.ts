@@ -32,7 +32,7 @@ test.each([
       'iface.vlan_state = enable',
     ],
   ],
-])('ifaces create %j writes all that was given', async (args, name, lines) => {
+])('ifaces create %j writes all given values', async (args, name, lines) => {
   const host = new FakeHost({ clock: new FakeClock() });
   expect((await cli({ host })(['ifaces', 'create', ...args])).stdout).toBe(`Made ${name}\n`);
   for (const line of lines) expect(host.tree.read(`/etc/iscsi/ifaces/${name}`)).toContain(`${line}\n`);
@@ -51,7 +51,7 @@ test('ifaces create gives an iface an initiator name, and a record of its own fo
   });
 });
 
-test('ifaces create of a record that is there changes nothing, and ifaces delete takes it away', async () => {
+test('ifaces create of an existing record changes nothing, and ifaces delete removes it', async () => {
   const command = cli();
   expect((await command(CREATE)).stdout).toBe('Made libvirt-volume.cxgb4i.000743aabbcc\n');
   expect((await command(CREATE)).stdout).toBe('Nothing to do: libvirt-volume.cxgb4i.000743aabbcc is there\n');
@@ -104,7 +104,7 @@ test.each([
 });
 
 test.each(['', '.ipv4.0'] as const)(
-  'ifaces generate shows what open-iscsi made, named with "%s" behind the MAC, and nothing the second time',
+  'ifaces generate lists open-iscsi\'s new ifaces, named with "%s" behind the MAC, once',
   async (naming) => {
     const tree = new SysfsTree();
     const card = CARDS.QLOGIC_FASTLINQ;
@@ -135,7 +135,7 @@ test.each(['', '.ipv4.0'] as const)(
   },
 );
 
-test('ifaces reads files only: it makes no record for a card that has none', async () => {
+test('ifaces reads files only, and makes no record for a card that has none', async () => {
   const tree = new SysfsTree();
   CARDS.QLOGIC_4032.plug(tree);
   CARDS.QLOGIC_4032.load(tree);

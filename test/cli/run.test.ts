@@ -46,14 +46,14 @@ test('connect prints the device and its paths for people, warnings on stderr', a
   expect(result).toMatchObject({ status: 0, stderr: 'warning: the clock is odd\n' });
 });
 
-test('--json and --config are taken before the command and after it', async () => {
+test('libvirt-volume accepts --json and --config before and after the command', async () => {
   expect((await cli()(['--json', ...CONNECT])).stdout).toContain('"device":"/dev/sda"');
   const config = ['--config', 'config/libvirt-volume.toml'];
   expect(await cli()([...config, ...CONNECT])).toMatchObject({ status: 0 });
   expect(await cli()([...CONNECT, ...config])).toMatchObject({ status: 0 });
 });
 
-test('disconnect says whether there was anything', async () => {
+test('disconnect reports whether there was anything', async () => {
   const command = cli();
   await command(CONNECT);
   const disconnect = ['disconnect', '--connection-info', '-', '--json'];
@@ -73,7 +73,7 @@ test('attach --json prints the document of connect with the disk XML and the dom
   });
 });
 
-test('attach hands the unit on', async () => {
+test('attach passes the unit on', async () => {
   const args = [
     'attach',
     'web1',
@@ -122,14 +122,14 @@ test.each([
   expect(driver.passphrase?.reveal()).toBe(passphrase);
 });
 
-test('attach of an encrypted volume without a passphrase says how to give one', async () => {
+test('attach of an encrypted volume without a passphrase reports how to give one', async () => {
   expect(await cli()(ATTACH, ENCRYPTED)).toMatchObject({
     status: 2,
     stderr: expect.stringContaining('--passphrase-file FILE') as unknown,
   });
 });
 
-test('detach takes the volume from guest and host', async () => {
+test('detach removes the volume from guest and host', async () => {
   const command = cli();
   await command(ATTACH);
   const detach = ['detach', 'web1', '--connection-info', '-', '--json'];
@@ -140,7 +140,7 @@ test('detach takes the volume from guest and host', async () => {
 test.each([
   ['disconnect', CONNECT],
   ['detach', ATTACH],
-] as const)('%s --wwid takes that volume and no other', async (name, before) => {
+] as const)('%s --wwid removes that volume and no other', async (name, before) => {
   const command = cli();
   const { wwid } = documentOf(await command([...before, '--json'])) as { readonly wwid: string };
   const take = [
@@ -158,7 +158,7 @@ test.each([
   expect(documentOf(await command([...take, wwid]))).toMatchObject({ [`${name}ed`]: true });
 });
 
-test('extend prints both sizes, and whether the guest was told', async () => {
+test('extend prints both sizes, and whether the guest was notified', async () => {
   const driver = new FakeVolumeDriver();
   const command = cli({ driver });
   await command(ATTACH);
@@ -257,7 +257,7 @@ test('ifaces prints a table, and with --json everything', async () => {
   });
 });
 
-test('a failure is one line and a hint on stderr, exit status 1', async () => {
+test('libvirt-volume reports a failure as one line and a hint on stderr, exit status 1', async () => {
   const driver = new FakeVolumeDriver({ unreachable: [VOLUME.data.target_iqn] });
   expect(await cli({ driver })(CONNECT)).toEqual({
     status: 1,
@@ -268,7 +268,7 @@ test('a failure is one line and a hint on stderr, exit status 1', async () => {
   });
 });
 
-test('a failure with --json is one document on stdout with code, message, hint and details', async () => {
+test('libvirt-volume --json reports a failure as one document with code, message, hint and details', async () => {
   const driver = new FakeVolumeDriver({ unreachable: [VOLUME.data.target_iqn] });
   const result = await cli({ driver })([...CONNECT, '--json']);
   expect(documentOf(result)).toEqual({
@@ -302,7 +302,7 @@ test.each([
     ['connect', '--connection-info', '/nonexistent.json'],
     'Cannot read the file /nonexistent.json',
   ],
-])('wrong usage is told in both forms, exit status 2: %s', async (_what, args, words) => {
+])('libvirt-volume reports wrong usage in both forms, exit status 2: %s', async (_what, args, words) => {
   const people = await cli()(args);
   expect(people).toMatchObject({ status: 2, stdout: '' });
   expect(people.stderr).toContain(words);
@@ -324,7 +324,7 @@ test.each([
   expect(documentOf(result)).toMatchObject({ error: { code } });
 });
 
-test('malformed JSON is told with its place and without its text, exit status 2', async () => {
+test('libvirt-volume reports malformed JSON by its place, without its text, exit status 2', async () => {
   const result = await cli()(CONNECT, '{\n  "auth_password": "geheim",\n  "lun": geheim\n}');
   expect(result).toEqual({
     status: 2,
@@ -333,7 +333,7 @@ test('malformed JSON is told with its place and without its text, exit status 2'
   });
 });
 
-test('a config file that cannot be used is exit status 2', async () => {
+test('libvirt-volume with an unusable config file ends with exit status 2', async () => {
   const result = await cli({ env: { LIBVIRT_VOLUME_CONFIG: '/nonexistent.toml' } })([...CONNECT, '--json']);
   expect(documentOf(result)).toMatchObject({ error: { code: 'CONFIG_INVALID', origin: '/nonexistent.toml' } });
   expect(result.status).toBe(2);
@@ -364,7 +364,7 @@ test('--version prints the version of the package, as JSON where that is asked f
   expect(documentOf(await cli()(['--version', '--json']))).toEqual({ version });
 });
 
-test.each(['SIGINT', 'SIGTERM'])('%s stops the work and waits until it is undone', async (name) => {
+test.each(['SIGINT', 'SIGTERM'])('libvirt-volume stops its work on %s, and waits until it is undone', async (name) => {
   const signals = new EventEmitter();
   const command = cli({ driver: new FakeVolumeDriver({ loginMs: 60_000 }), signals });
   const stopped = command([...CONNECT, '--json']);
@@ -379,12 +379,12 @@ test.each(['SIGINT', 'SIGTERM'])('%s stops the work and waits until it is undone
   });
 });
 
-test('work that takes more than a second says so on stderr', async () => {
+test('libvirt-volume reports work that takes more than a second on stderr', async () => {
   const driver = new FakeVolumeDriver({ loginMs: 1200 });
   expect((await cli({ driver })([...CONNECT, '--json'])).stderr).toBe('Connecting the volume … 1 s\n');
 });
 
-test('a mistake in the program is told as INTERNAL', async () => {
+test('libvirt-volume reports a programming error as INTERNAL', async () => {
   const driver = new FakeVolumeDriver();
   driver.connect = () => Promise.reject(new TypeError('x is not a function'));
   const result = await cli({ driver })([...CONNECT, '--json']);

@@ -42,13 +42,13 @@ test('swap prints the volume that the guest has now', async () => {
   });
 });
 
-test('swap tells people that the guest has it', async () => {
+test("swap reports the guest's new volume in text", async () => {
   expect((await (await attached())(['swap', 'web1', '--from', from, '--to', '-'])).stdout).toMatch(
     /^web1 has the new volume\n\/dev\/sdb/,
   );
 });
 
-test('swap says on stderr how much is copied, once it takes its time', async () => {
+test('swap reports on stderr how much is copied, once it takes its time', async () => {
   const driver = new FakeVolumeDriver();
   const swap = driver.swap.bind(driver);
   driver.swap = async (domain, old, fresh, options) => {

@@ -20,7 +20,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('loadOptions() prefers the file that is named, then the variable, then the default file', () => {
+test('loadOptions() prefers the named file, then the variable, then the default file', () => {
   const configFile = file('named.toml', 'test:///named');
   const env = { LIBVIRT_VOLUME_CONFIG: file('variable.toml', 'test:///variable') };
   const defaultFile = file('default.toml', 'test:///default');
@@ -33,7 +33,7 @@ test('loadOptions() gives the built-in defaults where there is no default file',
   expect(loadOptions({ defaultFile: join(folder, 'absent.toml') }).uri).toBe('qemu:///system');
 });
 
-test('loadOptions() refuses a file that was named and is not there', () => {
+test('loadOptions() refuses a named file that does not exist', () => {
   const absent = join(folder, 'absent.toml');
   expect(() => loadOptions({ configFile: absent })).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', details: { origin: absent } }),

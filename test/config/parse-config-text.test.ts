@@ -7,7 +7,7 @@ test('parseConfigText() reads TOML', () => {
   ]);
 });
 
-test('parseConfigText() says where the text is not TOML', () => {
+test('parseConfigText() names the place where the text is not TOML', () => {
   expect(() => parseConfigText('[libvirt]\nuri = qemu\n', 'a.toml')).toThrow(
     expect.objectContaining({
       code: 'CONFIG_INVALID',

@@ -154,12 +154,12 @@ test.each<[unknown, string]>([
     { libvirt: { volume_enforce_multipath: true } },
     'libvirt.volume_enforce_multipath is true without volume_use_multipath',
   ],
-])('readOptions() refuses %j and says why', (table, words) => {
+])('readOptions() refuses %j with a reason', (table, words) => {
   expect(messageOf(table)).toContain(words);
   expect(messageOf(table)).toContain('test.toml');
 });
 
-test('readOptions() tells every problem of a file at once', () => {
+test('readOptions() reports every problem of a file at once', () => {
   const message = messageOf({
     libvirt: { virt_typ: 'kvm', login_timeout_seconds: 0, volume_enforce_multipath: true, iscsi_iface: [5] },
     other: {},

@@ -15,27 +15,27 @@ interface ObjectSchema {
 
 const options = (configJsonSchema() as unknown as ObjectSchema).properties['libvirt']?.properties ?? {};
 
-test('the sample config file says the defaults', () => {
+test('sample config file states the defaults', () => {
   expect(parseConfigText(sample, SAMPLE)).toEqual(readOptions({}, 'the built-in defaults'));
 });
 
-test('the sample config file lists every option, and no other', () => {
+test('sample config file lists every option, and no other', () => {
   const listed = [...sample.matchAll(/^(\w+) = /gm)].map(([, key]) => key ?? '');
   expect([...listed].sort()).toEqual(Object.keys(options).sort());
 });
 
-test('every example in the comments of the sample config file can be used', () => {
+test('sample config file has only valid examples in its comments', () => {
   const examples = [...sample.matchAll(/^#\s+(iscsi_iface = .*)$/gm)].map(([, line]) => line ?? '');
   expect(examples.length).toBeGreaterThan(3);
   for (const line of examples) parseConfigText(`[libvirt]\nvolume_use_multipath = true\n${line}\n`, line);
 });
 
-test('every option has a description in the JSON Schema', () => {
+test('configJsonSchema() describes every option', () => {
   for (const [key, option] of Object.entries(options))
     expect({ key, text: option.description ?? '' }).toMatchObject({ text: expect.stringMatching(/\.$/) as unknown });
 });
 
-test('the committed JSON Schema is what configJsonSchema() gives; UPDATE=1 npm run unit -- test/config writes it anew', () => {
+test('config/libvirt-volume.schema.json equals configJsonSchema(); UPDATE=1 writes it anew', () => {
   const text = `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
   if (process.env['UPDATE'] === '1') writeFileSync(SCHEMA, text);
   expect(readFileSync(SCHEMA, 'utf8')).toBe(text);

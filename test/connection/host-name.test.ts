@@ -6,7 +6,7 @@ import { parseHostName } from '../../src/connection/host-name.js';
 const LABEL = fc.stringMatching(/^[a-z][a-z0-9-]{0,61}[a-z0-9]$/);
 
 describe('parseHostName()', () => {
-  test('takes every name of RFC 1123 up to 253 characters, in lower case', () => {
+  test('parseHostName() accepts every name of RFC 1123 up to 253 characters, in lower case', () => {
     fc.assert(
       fc.property(fc.array(LABEL, { minLength: 1, maxLength: 3 }), (labels) => {
         expect(parseHostName(labels.join('.').toUpperCase())).toBe(labels.join('.'));
@@ -34,7 +34,7 @@ describe('parseHostName()', () => {
     'ä.example',
     `${'a'.repeat(64)}.example`,
     Array.from({ length: 64 }, () => 'abcd').join('.'),
-  ])('refuses %j', (text) => {
+  ])('parseHostName() refuses %j', (text) => {
     expect(() => parseHostName(text)).toThrow(
       /Cannot read .* as a host name: expected letters, digits and "-" between dots/,
     );

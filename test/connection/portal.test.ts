@@ -69,7 +69,7 @@ test.each<[string, object]>([
   ['[2001:DB8:0:0:0:0:0:1]:3260', { address: '2001:db8::1', port: 3260 }],
   ['[fe80::1%eth0]:3260', { address: 'fe80::1%eth0', port: 3260 }],
   ['192.0.2.1:3260,4294967295', { address: '192.0.2.1', port: 3260 }],
-])('parsePortal("%s")', (text, portal) => {
+])('parsePortal("%s") is a portal', (text, portal) => {
   expect(parsePortal(text)).toEqual(portal);
 });
 
@@ -107,7 +107,7 @@ describe('parsePortal() of IPv6 without brackets', () => {
     ['::1', { address: '::1', port: 3260 }],
     ['::', { address: '::', port: 3260 }],
     ['2001:db8::21,4294967295', { address: '2001:db8::21', port: 3260 }],
-  ])('"%s" is one', (text, portal) => {
+  ])('parsePortal() of "%s", without brackets, is one portal', (text, portal) => {
     expect(parsePortal(text)).toEqual(portal);
   });
 
@@ -118,7 +118,7 @@ describe('parsePortal() of IPv6 without brackets', () => {
     ['::3260:3260', '[::3260]:3260', '[::3260:3260]'],
     ['1:2:3:4::6:7:860', '[1:2:3:4::6:7]:860', '[1:2:3:4::6:7:860]'],
     ['fd00::10:80', '[fd00::10]:80', '[fd00::10:80]'],
-  ])('"%s" is refused with both readings', (text, ...readings) => {
+  ])('parsePortal() refuses "%s", without brackets, with both readings', (text, ...readings) => {
     for (const reading of readings) expect(() => parsePortal(text)).toThrow(reading);
     expect(() => parsePortal(text)).toThrow(/expected address:port/);
   });
@@ -132,11 +132,11 @@ describe('parsePortal() of IPv6 without brackets', () => {
     'fe80::1%:3260',
     ':::3260:1',
     '[2001:db8::1]:3260:3260',
-  ])('"%s" is none', (text) => {
+  ])('parsePortal() of "%s", without brackets, is no portal', (text) => {
     expect(() => parsePortal(text)).toThrow(SyntaxError);
   });
 
-  test('never is another address than with brackets around one of its two parts', () => {
+  test('parsePortal() without brackets never gives another address than with them', () => {
     fc.assert(
       fc.property(groups.chain(spelled), port, (address, at) => {
         const meant = parsePortal(`[${address}]:${at}`);

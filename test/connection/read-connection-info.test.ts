@@ -13,7 +13,7 @@ const read = (data: Json, top: Json = {}): ListedConnection =>
   readConnectionInfo(deepFrozen(connectionInfo(data, top)));
 
 describe('readConnectionInfo() reads', () => {
-  test('a volume with one path', () => {
+  test('readConnectionInfo() reads a volume with one path', () => {
     expect(read({})).toEqual({
       volumeType: 'iscsi',
       volumeId: 'v-1',
@@ -33,7 +33,7 @@ describe('readConnectionInfo() reads', () => {
       paths: [{ target: IQN, portal: { address: '192.0.2.10', port: 3260 }, lun: 1 }],
     });
   });
-  test('the plural keys before the singular ones', () => {
+  test('readConnectionInfo() prefers the plural keys to the singular ones', () => {
     const { paths } = read({
       target_portals: ['192.0.2.1:3261', '[2001:DB8::2]:3260'],
       target_iqns: [IQN, `${IQN}b`],
@@ -44,19 +44,19 @@ describe('readConnectionInfo() reads', () => {
       { target: `${IQN}b`, portal: { address: '2001:db8::2', port: 3260 }, lun: 5 },
     ]);
   });
-  test('a portal by name, in lower case, beside one by address', () => {
+  test('readConnectionInfo() reads a portal by name, in lower case, beside one by address', () => {
     const { paths } = read({ target_portals: ['Storage-1.Example.ORG:3261,2', '192.0.2.1'], target_iqns: [IQN, IQN] });
     expect(paths.map(({ portal }) => portal)).toEqual([
       { hostName: 'storage-1.example.org', port: 3261, tpgt: 2 },
       { address: '192.0.2.1', port: 3260 },
     ]);
   });
-  test('one path of a name that is listed twice', () => {
+  test('readConnectionInfo() reads a name that is listed twice as one path', () => {
     expect(
       read({ target_portals: ['storage:3260', 'STORAGE', 'storage:3261'], target_iqns: [IQN, IQN, IQN] }).paths,
     ).toHaveLength(2);
   });
-  test('plural portals without target_luns, each with target_lun', () => {
+  test('readConnectionInfo() reads plural portals without target_luns, each with target_lun', () => {
     expect(
       read({ target_portals: ['192.0.2.1:3260', '192.0.2.2:3260'], target_iqns: [IQN, IQN] }).paths.map(
         ({ lun }) => lun,
@@ -67,16 +67,16 @@ describe('readConnectionInfo() reads', () => {
     ['of a single portal without target_lun', {}],
     ['beside lists that are not whole', { target_portals: ['192.0.2.1'] }],
     ['beside null lists', { target_portals: null, target_iqns: null, target_luns: null }],
-  ])('LUN 0 %s, as os-brick does', (_name, data) => {
+  ])('readConnectionInfo() reads LUN 0 %s, as os-brick does', (_name, data) => {
     expect(read({ target_lun: undefined, ...data }).paths.map(({ lun }) => lun)).toEqual([0]);
   });
-  test('a portal by the absolute form of its name', () => {
+  test('readConnectionInfo() reads a portal by the absolute form of its name', () => {
     expect(read({ target_portal: 'Storage-1.example.org.:3261' }).paths[0].portal).toEqual({
       hostName: 'storage-1.example.org',
       port: 3261,
     });
   });
-  test('one path of a path that is listed twice in two spellings', () => {
+  test('readConnectionInfo() reads a path that is listed in two spellings as one', () => {
     expect(
       read({
         target_portals: ['[2001:db8::1]:3260', '[2001:DB8:0:0::1]'],
@@ -116,17 +116,17 @@ describe('readConnectionInfo() reads', () => {
     ],
     ['no qos from null', { qos_specs: null }, {}, { qos: {} }],
     ['auth_method None', { auth_method: 'None' }, {}, { chap: undefined }],
-  ])('%s', (_name, data, top, expected) => {
+  ])('readConnectionInfo() reads %s', (_name, data, top, expected) => {
     expect(read(data, top)).toMatchObject(expected);
   });
-  test('CHAP, with a password that prints nowhere', () => {
+  test('readConnectionInfo() reads CHAP, with a password that prints nowhere', () => {
     const connection = read({ auth_method: 'chap', auth_username: 'u', auth_password: 'hush-hush' });
     expect(connection.chap?.password.reveal()).toBe('hush-hush');
     expect(
       inspect(connection, { depth: null }) + JSON.stringify(connection) + String(connection.chap?.password),
     ).not.toContain('hush');
   });
-  test('CHAP for discovery', () => {
+  test('readConnectionInfo() reads CHAP for discovery', () => {
     expect(
       read({ discovery_auth_method: 'CHAP', discovery_auth_username: 'u', discovery_auth_password: 'p' }).discoveryChap
         ?.username,
@@ -138,14 +138,14 @@ describe('readConnectionInfo() reads', () => {
     ['SAM2', 255, 255],
     ['SAM2', 256, 16_640],
     ['SAM3-flat', 1, 16_385],
-  ])("addressing_mode %s: LUN %d is the kernel's %d", (addressing_mode, lun, kernel) => {
+  ])("readConnectionInfo() with addressing_mode %s gives LUN %d as the kernel's %d", (addressing_mode, lun, kernel) => {
     expect(read({ addressing_mode, target_lun: lun }).paths[0].lun).toBe(kernel);
   });
   test.each([
     ['0', 0],
     [0, 0],
     ['16383', 16_383],
-  ])('target_lun %p', (target_lun, lun) => {
+  ])('readConnectionInfo() reads target_lun %p', (target_lun, lun) => {
     expect(read({ target_lun }).paths[0].lun).toBe(lun);
   });
 });
@@ -369,7 +369,7 @@ describe('readConnectionInfo() refuses', () => {
     ['encrypted as text', 'data.encrypted', { encrypted: 'no' }, {}, /expected true or false/],
     ['a relative device_path', 'data.device_path', { device_path: 'dev/sda' }, {}, /expected an absolute path/],
     ['a device_path that climbs', 'data.device_path', { device_path: '/dev/../etc/shadow' }, {}, /without ".."/],
-  ])('%s', (_name, key, data, top, message) => {
+  ])('readConnectionInfo() refuses %s', (_name, key, data, top, message) => {
     const error = refusal(deepFrozen(connectionInfo(data, top)));
     expect({ code: error.code, key: error.details['key'] }).toEqual({ code: 'CONNECTION_INFO_INVALID', key });
     expect(error.message).toContain(key);
@@ -381,7 +381,7 @@ describe('readConnectionInfo() refuses', () => {
     ['null', null],
     ['text', '{}'],
     ['a list', []],
-  ])('%s in place of an object', (_name, info) => {
+  ])('readConnectionInfo() refuses %s in place of an object', (_name, info) => {
     expect(refusal(info).details).toEqual({ key: 'connection_info' });
   });
 
@@ -390,7 +390,7 @@ describe('readConnectionInfo() refuses', () => {
     ['a blank at the end', 'hush-hush '],
     ['256 characters', 'hush'.repeat(64)],
     ['a list', ['hush-hush']],
-  ])('a CHAP password with %s, without telling it', (_name, auth_password) => {
+  ])('readConnectionInfo() refuses a CHAP password with %s, without showing it', (_name, auth_password) => {
     const error = refusal(connectionInfo({ auth_method: 'CHAP', auth_username: 'u', auth_password }));
     expect(error.details).toEqual({ key: 'data.auth_password' });
     expect(inspect(error, { depth: null }) + errorChain(error)).not.toContain('hush');
@@ -400,7 +400,7 @@ describe('readConnectionInfo() refuses', () => {
     ['JSON text as connection_info', JSON.stringify({ auth_password: 'hush-hush' })],
     ['JSON text as data', connectionInfo({}, { data: '{"auth_password":"hush-hush"}' })],
     ['a list as data', connectionInfo({}, { data: [{ auth_password: 'hush-hush' }] })],
-  ])('%s, without telling the password in it', (_name, info) => {
+  ])('readConnectionInfo() refuses %s, without showing the password in it', (_name, info) => {
     expect(inspect(refusal(info), { depth: null })).not.toContain('hush');
   });
 });
@@ -426,7 +426,7 @@ const anyInfo = fc.oneof(
   }),
 );
 
-test('readConnectionInfo() gives a connection or names a key, whatever it is given, and never writes to it', () => {
+test('readConnectionInfo() of anything gives a connection or names a key, and never mutates it', () => {
   fc.assert(
     fc.property(anyInfo, (info) => {
       try {
@@ -443,7 +443,7 @@ test('readConnectionInfo() gives a connection or names a key, whatever it is giv
   );
 });
 
-test('connect() of a connection_info that is refused runs no command and touches no lock', async () => {
+test('connect() of an invalid connection_info runs no command and takes no lock', async () => {
   await fc.assert(
     fc.asyncProperty(anyInfo, async (info) => {
       const valid = ((): boolean => {

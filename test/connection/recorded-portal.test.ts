@@ -57,7 +57,7 @@ const spelledIPv6 = (groups: readonly number[]): fc.Arbitrary<string> =>
     });
 
 describe('recordedPortal()', () => {
-  test('of any two spellings of one IPv6 address is one portal, the one that a connection_info names', () => {
+  test('recordedPortal() of two spellings of an IPv6 address is the one portal of a connection_info', () => {
     fc.assert(
       fc.property(
         ipv6.chain((groups) =>
@@ -76,7 +76,7 @@ describe('recordedPortal()', () => {
     );
   });
 
-  test('of any spelling of an IPv4 address is the portal in four decimal numbers', () => {
+  test('recordedPortal() of any spelling of an IPv4 address is the portal in four decimal numbers', () => {
     fc.assert(
       fc.property(
         ipv4.chain((parts) => fc.tuple(fc.constant(parts.join('.')), spelledIPv4(parts))),
@@ -88,7 +88,7 @@ describe('recordedPortal()', () => {
     );
   });
 
-  test('of what the kernel prints of an address is its portal', () => {
+  test("recordedPortal() of the kernel's spelling of an address is its portal", () => {
     fc.assert(
       fc.property(
         ipv6.map((groups) => groups.map((one) => one.toString(16)).join(':')),
@@ -100,7 +100,7 @@ describe('recordedPortal()', () => {
   });
 
   test.each(['Storage-1.Example.ORG', 'storage-1.example.org.', 'STORAGE-1.example.org.'])(
-    'of the name %s is that name',
+    'recordedPortal() of the name %s is that name',
     (text) => {
       expect(recordedPortal(text, '3261')).toEqual({ hostName: 'storage-1.example.org', port: 3261 });
     },
@@ -117,7 +117,7 @@ describe('recordedPortal()', () => {
     ['256.1.1.1', 3260],
     ['1.2.3.4.5', 3260],
     ['2001:db8::1::2', 3260],
-  ])('of %j and the port %j is none', (address, port) => {
+  ])('recordedPortal() of %j and the port %j is none', (address, port) => {
     expect(() => recordedPortal(address, port)).toThrow(SyntaxError);
   });
 });
@@ -150,7 +150,7 @@ test.each([
 });
 
 describe('portalOperand()', () => {
-  test('of any spelling is read by iscsiadm as the same address and port', () => {
+  test('portalOperand() of any spelling is the same address and port to iscsiadm', () => {
     const spelled = fc.oneof(
       ipv6.chain(spelledIPv6),
       ipv4.chain(spelledIPv4),
@@ -166,7 +166,7 @@ describe('portalOperand()', () => {
     );
   });
 
-  test('writes an embedded IPv4 address in groups, for iscsiadm looks for no brackets where there is a dot', () => {
+  test('portalOperand() writes an embedded IPv4 address in groups, for iscsiadm and its brackets', () => {
     expect(portalOperand('::ffff:192.0.2.1', 3260)).toBe('[::ffff:c000:201]:3260');
     expect(withoutEmbeddedIPv4('fe80::192.0.2.1%eth0')).toBe('fe80::c000:201%eth0');
   });
@@ -177,7 +177,7 @@ test.each<[string, object | undefined]>([
   ['2001:DB8:0:0::9,3260', { address: '2001:DB8:0:0::9', port: '3260', tag: undefined }],
   ['storage.,3260,-1', { address: 'storage.', port: '3260', tag: '-1' }],
   ['a file', undefined],
-])('parsePortalFolder(%j)', (name, folder) => {
+])('parsePortalFolder(%j) gives address, port and tag', (name, folder) => {
   expect(parsePortalFolder(name)).toEqual(folder);
 });
 

@@ -18,7 +18,7 @@ describe('parseTargetName()', () => {
     'disk1',
     'iqn.2010-10.org.example:größe',
     `iqn.2010-10.org:${'x'.repeat(207)}`,
-  ])('takes %s as it is', (name) => {
+  ])('parseTargetName() accepts %s as it is', (name) => {
     expect(parseTargetName(name)).toBe(name);
   });
 
@@ -45,12 +45,12 @@ describe('parseTargetName()', () => {
     ['iqn.2010-10.org:<a>', /markup/],
     [`iqn.2010-10.org:${'x'.repeat(208)}`, /224 bytes/],
     [`iqn.2010-10.org:${'ü'.repeat(104)}`, /224 bytes/],
-  ])('refuses %j, and says why and what would be right', (name, why) => {
+  ])('parseTargetName() refuses %j, with a reason and an example', (name, why) => {
     expect(() => parseTargetName(name)).toThrow(why);
     expect(() => parseTargetName(name)).toThrow(/expected the form iqn/);
   });
 
-  test('takes nothing that would leave its folder, be an option, or be more than one word or line of a record', () => {
+  test("parseTargetName() refuses what would leave its folder, be an option, or break a record's line", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[-a.:/ \n=#%,]{1,12}$/)), (text) => {
         let name: string;
@@ -69,7 +69,7 @@ describe('parseTargetName()', () => {
     );
   });
 
-  test('tells names apart that differ in case alone, as open-iscsi and targets do', () => {
+  test('parseTargetName() distinguishes names by case alone, as open-iscsi and targets do', () => {
     expect(parseTargetName('iqn.2010-10.org.example:A')).not.toBe(parseTargetName('iqn.2010-10.org.example:a'));
   });
 });

@@ -60,7 +60,7 @@ function record({ sysfs }: Identified, name: string, values: Readonly<Record<str
 }
 
 describe('getConnectorProperties()', () => {
-  test('gives what Cinder wants to know, key by key as os-brick does', async () => {
+  test('getConnectorProperties() gives what Cinder needs, key by key as os-brick does', async () => {
     expect(await openHost().connector().getConnectorProperties()).toEqual({
       initiator: HOSTS_NAME,
       ip: '192.0.2.7',
@@ -73,14 +73,14 @@ describe('getConnectorProperties()', () => {
     });
   });
 
-  test('takes ip and host from a service that knows better', async () => {
+  test('getConnectorProperties() accepts ip and host from a service', async () => {
     expect(
       await openHost().connector().getConnectorProperties({ ip: '2001:DB8:0::9', host: 'cell1@compute' }),
     ).toMatchObject({ ip: '2001:db8::9', host: 'cell1@compute' });
   });
 
   test.each([{ ip: 'compute-7' }, { ip: '' }, { host: '' }, { host: 'a host' }, { host: 'a\nb' }])(
-    'refuses %j',
+    'getConnectorProperties() refuses %j',
     async (request) => {
       await expect(openHost().connector().getConnectorProperties(request)).rejects.toMatchObject({ code: 'USAGE' });
     },
@@ -91,14 +91,14 @@ describe('getConnectorProperties()', () => {
     [true, false],
     [true, true],
   ])(
-    'says of multipath what the configuration says, and not that it is always enforced: %s, %s (W-27)',
+    'getConnectorProperties() gives multipath as configured, not as always enforced: %s, %s (W-27)',
     async (use, enforce) => {
       const connector = openHost().connector({ volume_use_multipath: use, volume_enforce_multipath: enforce });
       expect(await connector.getConnectorProperties()).toMatchObject({ multipath: use, enforce_multipath: enforce });
     },
   );
 
-  test('gives the name and the address of an iface that has its own', async () => {
+  test('getConnectorProperties() gives the initiator name and address of an iface that has its own', async () => {
     const host = openHost();
     record(host, 'card', { 'iface.initiatorname': OWN_NAME, 'iface.ipaddress': '203.0.113.7' });
     expect(await host.connector({ iscsi_iface: 'card' }).getConnectorProperties()).toMatchObject({
@@ -107,7 +107,7 @@ describe('getConnectorProperties()', () => {
     });
   });
 
-  test('gives the address of the device that the iface is bound to, and never a link-local one', async () => {
+  test("getConnectorProperties() gives an address of the iface's device, never a link-local one", async () => {
     const host = openHost();
     record(host, 'bound');
     expect(await host.connector({ iscsi_iface: 'bound' }).getConnectorProperties()).toMatchObject({
@@ -116,7 +116,7 @@ describe('getConnectorProperties()', () => {
     });
   });
 
-  test('gives one name for several ifaces that log in by one, and refuses several names', async () => {
+  test('getConnectorProperties() gives one initiator name for several ifaces, and refuses several', async () => {
     const host = openHost();
     record(host, 'one', { 'iface.initiatorname': OWN_NAME });
     record(host, 'two', { 'iface.initiatorname': OWN_NAME });
@@ -137,7 +137,7 @@ describe('getConnectorProperties()', () => {
   test.each([
     ['default', 1],
     ['none', 0],
-  ])('warns of a fallback that the storage will not let in: iscsi_iface_fallback %s', async (fallback, warnings) => {
+  ])('getConnectorProperties() warns of a fallback that the storage refuses: option %s', async (fallback, warnings) => {
     const host = openHost();
     record(host, 'card', { 'iface.initiatorname': OWN_NAME, 'iface.transport_name': 'iser' });
     host.sysfs.host.tree.write(
@@ -169,7 +169,7 @@ describe('getConnectorProperties()', () => {
     ],
     ['nothing from a file without one', 'GenerateName=yes\n', undefined],
     ['nothing from an empty one', 'InitiatorName=\n', undefined],
-  ])('takes %s', async (_what, text, initiator) => {
+  ])('getConnectorProperties() takes %s', async (_what, text, initiator) => {
     const host = openHost();
     host.sysfs.host.tree.write(NAME_FILE, text);
     const told = host.connector().getConnectorProperties();
@@ -181,7 +181,7 @@ describe('getConnectorProperties()', () => {
     else expect(await told).toMatchObject({ initiator });
   });
 
-  test('refuses a host that has no name at all, and one that has no address but loopback and link-local ones', async () => {
+  test('getConnectorProperties() refuses a host without a name, or with local addresses only', async () => {
     const nameless = openHost();
     nameless.sysfs.host.tree.remove(NAME_FILE);
     await expect(nameless.connector().getConnectorProperties()).rejects.toMatchObject({
@@ -195,7 +195,7 @@ describe('getConnectorProperties()', () => {
     expect(await lonely.connector().getConnectorProperties({ ip: '192.0.2.9' })).toMatchObject({ ip: '192.0.2.9' });
   });
 
-  test('is bound in the container, and starts no process', async () => {
+  test('HostConnector is bound in the container, and starts no process', async () => {
     const world = openFakeWorld();
     world.host.tree.write(NAME_FILE, captured('host/initiatorname.iscsi'));
     expect(await world.container.get(TOKENS.connector).getConnectorProperties()).toMatchObject({

@@ -16,7 +16,7 @@ const built = (root: string, lockFolder = LOCK_FOLDER): readonly string[] => [
 ];
 
 describe('locationIn()', () => {
-  test.each(RELEASES)('reads root and lock folder out of the program of open-iscsi $version', (release) => {
+  test.each(RELEASES)('locationIn() reads root and lock folder from the program of open-iscsi $version', (release) => {
     expect(locationIn(bytes(programText(release)))).toEqual({ root: release.root, lockFolder: LOCK_FOLDER });
   });
 
@@ -29,11 +29,11 @@ describe('locationIn()', () => {
       '/var/lib/iscsi',
     ],
     ['formats that end alike', [...built('/var/lib/iscsi'), '%s/nodes', '/sys/%s/ifaces'], '/var/lib/iscsi'],
-  ])('takes %s', (_what, texts, root) => {
+  ])('locationIn() accepts %s', (_what, texts, root) => {
     expect(locationIn(constants(...texts))?.root).toBe(root);
   });
 
-  test('reads a lock folder of its own, and takes the usual one where the program does not name one, or two', () => {
+  test("locationIn() reads the program's own lock folder, and defaults where it names none or two", () => {
     expect(locationIn(constants(...built('/etc/iscsi', '/var/lock/iscsi')))?.lockFolder).toBe('/var/lock/iscsi');
     expect(locationIn(constants('/e/nodes', '/e/ifaces', '/e/send_targets'))?.lockFolder).toBe(LOCK_FOLDER);
     expect(locationIn(constants(...built('/etc/iscsi'), '/run/lock/other/lock.write'))?.lockFolder).toBe(LOCK_FOLDER);
@@ -54,7 +54,7 @@ describe('locationIn()', () => {
     ['a root with ".."', constants(...built('/etc/../iscsi'))],
     ['nothing', bytes('')],
     ['another program', readFileSync(process.execPath).subarray(0, 1_000_000)],
-  ])('finds none in %s', (_what, program) => {
+  ])('locationIn() finds none in %s', (_what, program) => {
     expect(locationIn(program)).toBeUndefined();
   });
 });
@@ -62,7 +62,7 @@ describe('locationIn()', () => {
 describe('rootIn()', () => {
   const RECORD = 'libvirt-volume.none,3260';
 
-  test.each(RELEASES)('reads where iscsiadm $version looks for a record', (release) => {
+  test.each(RELEASES)('rootIn() reads where iscsiadm $version looks for a record', (release) => {
     expect(rootIn(absentRecordText(release), RECORD)).toBe(release.root);
   });
 
@@ -75,7 +75,7 @@ describe('rootIn()', () => {
     ],
     ['no path', 'iscsiadm: No records found\n'],
     ['a relative path', `iscsiadm: Could not open send_targets/${RECORD}: No such file or directory\n`],
-  ])('finds none in an answer with %s', (_what, answer) => {
+  ])('rootIn() finds none in an answer with %s', (_what, answer) => {
     expect(rootIn(answer, RECORD)).toBeUndefined();
   });
 });

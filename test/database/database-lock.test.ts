@@ -51,13 +51,13 @@ const settled = async (): Promise<void> => {
 };
 
 describe('DatabaseLock.hold()', () => {
-  test('has the lock while the body runs, and leaves nothing', async () => {
+  test('DatabaseLock.hold() has the lock while the body runs, and leaves nothing', async () => {
     const scene = new Scene();
     expect(await scene.of().hold(SIGNAL, async () => scene.host.tree.kind(LOCK))).toBe('file');
     expect(scene.left).toEqual([]);
   });
 
-  test('of one process serves all in their order, under one hold for those that wait', async () => {
+  test('DatabaseLock.hold() serves all of one process in order, under one hold for those waiting', async () => {
     const scene = new Scene();
     const lock = scene.of();
     const order: string[] = [];
@@ -76,7 +76,7 @@ describe('DatabaseLock.hold()', () => {
     expect(seen.size).toBe(1);
   });
 
-  test('lets others in after a tenth of a second, however many wait', async () => {
+  test('DatabaseLock.hold() lets others in after a tenth of a second, however many wait', async () => {
     const scene = new Scene();
     const lock = scene.of();
     const holds = new Set<string | undefined>();
@@ -91,7 +91,7 @@ describe('DatabaseLock.hold()', () => {
     expect(holds.size).toBe(3);
   });
 
-  test('of several processes is exclusive', async () => {
+  test('DatabaseLock.hold() is exclusive between processes', async () => {
     const scene = new Scene();
     let [inside, most] = [0, 0];
     await Promise.all(
@@ -109,7 +109,7 @@ describe('DatabaseLock.hold()', () => {
     expect(scene.left).toEqual([]);
   });
 
-  test('that fails or is aborted keeps no other up', async () => {
+  test('DatabaseLock.hold() that fails or is aborted holds up no other', async () => {
     const scene = new Scene();
     const lock = scene.of();
     const controller = new AbortController();
@@ -127,7 +127,7 @@ describe('DatabaseLock.hold()', () => {
     expect(scene.left).toEqual([]);
   });
 
-  test('waits for a lock of open-iscsi for 30 s and names it, and asks as often as open-iscsi', async () => {
+  test("DatabaseLock.hold() waits 30 s for open-iscsi's lock and names it, polling as open-iscsi does", async () => {
     const scene = new Scene();
     scene.host.tree.write(LOCK, '');
     const held = scene.of().hold(SIGNAL, async () => scene.clock.now());
@@ -143,7 +143,7 @@ describe('DatabaseLock.hold()', () => {
     expect(scene.left).toEqual(['lock.write']);
   });
 
-  test('of those that wait refuses each when its own time is over', async () => {
+  test('DatabaseLock.hold() refuses each waiting caller when its own time is over', async () => {
     const scene = new Scene();
     scene.host.tree.write(LOCK, '');
     const lock = scene.of();
@@ -155,7 +155,7 @@ describe('DatabaseLock.hold()', () => {
     expect(await late).toBe('late');
   });
 
-  test('behind a body that never ends is refused by name, and not for ever', async () => {
+  test('DatabaseLock.hold() behind a body that never ends is refused by name, in bounded time', async () => {
     const scene = new Scene();
     const lock = scene.of();
     lock.hold(SIGNAL, never).catch(() => undefined);
@@ -168,7 +168,7 @@ describe('DatabaseLock.hold()', () => {
     expect(await lock.hold(SIGNAL, async () => 'free again')).toBe('free again');
   });
 
-  test("does not remove another's lock, where an iscsiadm of 2.1.8 that waited for 30 s has removed ours", async () => {
+  test("DatabaseLock.hold() does not remove another's lock, where iscsiadm 2.1.8 has removed ours", async () => {
     const scene = new Scene();
     await scene.of().hold(SIGNAL, async () => {
       expect(await scene.host.toolLock.take()).toBe(true); // 30 s later
@@ -193,7 +193,7 @@ describe('a lock whose process was killed', () => {
     return process;
   }
 
-  test.each([OPEN_ISCSI_2_1_8, OPEN_ISCSI_2_1_11])('is taken over at once, and told ($version)', async (release) => {
+  test.each([OPEN_ISCSI_2_1_8, OPEN_ISCSI_2_1_11])('hold() takes over a dead lock ($version)', async (release) => {
     const scene = new Scene(release);
     await killed(scene);
     const began = scene.clock.now();
@@ -205,7 +205,7 @@ describe('a lock whose process was killed', () => {
     expect(scene.host.tree.kind(LOCK)).toBeUndefined();
   });
 
-  test('is taken over once by ten who find it at once, while iscsiadm asks for it as well', async () => {
+  test('DatabaseLock.hold() by ten at once takes over a dead lock once, beside an iscsiadm', async () => {
     const scene = new Scene();
     await killed(scene);
     let [inside, most] = [0, 0];
@@ -244,7 +244,7 @@ describe('a lock whose process was killed', () => {
       'another boot',
       ({ pid, start }) => ownName({ bootId: '00000000-1d1c-4a39-9a55-1c1f0d7f2f10', namespaces: '1.2', pid, start }),
     ],
-  ])('is taken over where it is of %s', async (_what, nameOf) => {
+  ])('DatabaseLock.hold() takes over a lock of %s', async (_what, nameOf) => {
     const scene = new Scene();
     const { identity } = scene.host.processes.start();
     scene.host.tree.write(LOCK, nameOf(identity));
@@ -280,7 +280,7 @@ describe('a lock whose process was killed', () => {
       'somebody whose text only looks like ours',
       () => 'libvirt-volume.8f2b6f0e-1d1c-4a39-9a55-1c1f0d7f2f10.4026531836.4026531834.9.1.1\nrm',
     ],
-  ])('is left alone and named where it is of %s', async (_what, nameOf) => {
+  ])('DatabaseLock.hold() leaves and names a lock of %s', async (_what, nameOf) => {
     const scene = new Scene();
     const text = nameOf(scene.host.processes.start().identity);
     scene.host.tree.write(LOCK, text);
@@ -291,7 +291,7 @@ describe('a lock whose process was killed', () => {
     expect([scene.host.tree.read(LOCK), scene.left]).toEqual([text, ['lock.write']]);
   });
 
-  test("is not taken from who has it by then: what turns out to be another's is put back", async () => {
+  test("DatabaseLock.hold() puts back a lock that turns out to be another's", async () => {
     const scene = new Scene();
     await killed(scene);
     const rename = scene.host.rename.bind(scene.host);

@@ -4,7 +4,7 @@ import { FakeClock } from '../fakes/fake-clock.js';
 
 const SIGNAL = new AbortController().signal;
 
-test('ReaderGate.pass() lets sixteen in at once, and the others in their order', async () => {
+test('ReaderGate.pass() lets sixteen in at once, and the others in order', async () => {
   const clock = new FakeClock();
   const gate = new ReaderGate({ clock });
   const begun: number[] = [];
@@ -26,7 +26,7 @@ test('ReaderGate.pass() lets sixteen in at once, and the others in their order',
   expect([most, begun, clock.now()]).toEqual([16, Array.from({ length: 50 }, (_unused, index) => index), 400]);
 });
 
-test('ReaderGate.pass() is not held up for longer than the records take by those that wait for a target', async () => {
+test("ReaderGate.pass() of a target's waiters holds others up no longer than the records take", async () => {
   const clock = new FakeClock();
   const gate = new ReaderGate({ clock });
   const slow = Array.from({ length: 16 }, async () => {

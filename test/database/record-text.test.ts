@@ -18,7 +18,7 @@ const oddnessOf = (text: string): readonly string[] =>
   readRecord(text).oddLines.map(({ number, key, effect, reason }) => `${number} ${key ?? '-'} ${effect}: ${reason}`);
 
 describe('readRecord()', () => {
-  test('reads what formatRecord() writes', () => {
+  test('readRecord() reads what formatRecord() writes', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(KEY, VALUE)), fc.array(fc.constantFrom('our own', 'a = b')), (pairs, comments) => {
         const values = new Map(pairs);
@@ -27,7 +27,7 @@ describe('readRecord()', () => {
     );
   });
 
-  test('reads the same with blank lines, CRLF, comments and blanks around keys and values', () => {
+  test('readRecord() reads the same with blank lines, CRLF, comments and blanks around keys and values', () => {
     const blank = fc.stringMatching(/^[ \t]{1,3}$/);
     const noise = fc.array(
       fc.oneof(
@@ -48,7 +48,7 @@ describe('readRecord()', () => {
     );
   });
 
-  test('never throws, and loses no byte of the text, whatever it is', () => {
+  test('readRecord() never throws, and loses no byte of the text, whatever it is', () => {
     const text = fc
       .array(
         fc.oneof(
@@ -71,7 +71,7 @@ describe('readRecord()', () => {
     );
   });
 
-  test('takes the same values with any junk in between, and tells of it with its line', () => {
+  test('readRecord() takes the same values with junk lines in between, and reports each with its line', () => {
     const junk = fc.constantFrom(
       'what is this',
       '[section]',
@@ -102,7 +102,7 @@ describe('readRecord()', () => {
     );
   });
 
-  test('says of each odd line where it is and what is wrong with it', () => {
+  test('readRecord() reports of each odd line where it is and what is wrong with it', () => {
     expect(
       oddnessOf(
         [
@@ -141,7 +141,7 @@ describe('readRecord()', () => {
     ]);
   });
 
-  test('tells no password, whatever is wrong with its line', () => {
+  test('readRecord() shows no password, whatever is wrong with its line', () => {
     const secret = fc.stringMatching(/^[A-Z0-9]{12,16}$/);
     const key = fc.constantFrom(
       'node.session.auth.password',
@@ -166,7 +166,7 @@ describe('readRecord()', () => {
     );
   });
 
-  test('goes by the last of two equal keys that open-iscsi takes', () => {
+  test('readRecord() uses the last of two equal keys that open-iscsi accepts', () => {
     expect(parseRecord('iface.mtu = 1500\niface.mtu = 9000\n').get('iface.mtu')).toBe('9000');
     expect(
       parseRecord('node.session.scan = manual\nnode.session.scan = never\nnode.session.scan=auto\n').get(
@@ -177,7 +177,7 @@ describe('readRecord()', () => {
 });
 
 describe('formatRecord()', () => {
-  test('writes as open-iscsi does, with our comment', () => {
+  test('formatRecord() writes as open-iscsi does, with our comment', () => {
     expect(
       formatRecord(
         new Map([
@@ -189,14 +189,14 @@ describe('formatRecord()', () => {
     ).toBe('# BEGIN RECORD\n# made by us\nnode.name = iqn.a\nnode.tpgt = 1\n# END RECORD\n');
   });
   test.each(['a\nnode.startup = automatic', 'a\r', '\n', 'a\0'])(
-    'refuses a value of more than one line: %j',
+    'formatRecord() refuses a value of more than one line: %j',
     (value) => {
       expect(() => formatRecord(new Map([['node.name', value]]))).toThrow(
         new SyntaxError('Cannot write the record key node.name: its value has more than one line'),
       );
     },
   );
-  test('refuses a password of more than one line without telling it', () => {
+  test('formatRecord() refuses a password of more than one line without showing it', () => {
     expect(() => formatRecord(new Map([['node.session.auth.password', 'hush\nhush']]))).toThrow(/^(?!.*hush)/s);
   });
 });
@@ -214,7 +214,7 @@ test('isOurs() goes by a whole line, not by a part of one', () => {
   ).toEqual([true, true, false, false, false]);
 });
 
-test.each(['', '<empty>', '(null)', '<NULL>', 'default'])('isUnset(%j)', (word) => {
+test.each(['', '<empty>', '(null)', '<NULL>', 'default'])('isUnset(%j) is true', (word) => {
   expect(isUnset(word)).toBe(true);
 });
 test.each(['0', 'empty', 'Default', 'null'])('isUnset(%j) is false', (word) => {

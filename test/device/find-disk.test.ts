@@ -27,7 +27,7 @@ test('findDisk() takes LUN 10 for another disk than LUN 1', async () => {
     '/dev/sdk',
   ]);
 });
-test('findDisk() takes no unit by its channel, target or host', async () => {
+test('findDisk() does not find a unit by its channel, target or host', async () => {
   const host = open();
   showUnit(host.tree, session, { address: '3:2:1:0', name: 'sda' });
   expect(await Promise.all([1, 2, 3].map((lun) => findDisk(session, parseLun(lun), host)))).toEqual([
@@ -36,7 +36,7 @@ test('findDisk() takes no unit by its channel, target or host', async () => {
     undefined,
   ]);
 });
-test('findDisk() over an HBA, whose host carries many sessions, keeps to its own', async () => {
+test('findDisk() over an HBA, whose host carries many sessions, uses its own session only', async () => {
   const host = open();
   const sessions = [madeSession({ id: 1, host: 3 }), madeSession({ id: 2, host: 3 }), madeSession({ id: 10, host: 3 })];
   for (const [index, one] of sessions.entries())
@@ -50,7 +50,7 @@ test('findDisk() over an HBA, whose host carries many sessions, keeps to its own
 test.each([
   ['without a size', { size: '0' }],
   ['without a node in /dev', { node: false }],
-])('findDisk() finds no disk %s, and findUnit() who it is', async (_what, lacks) => {
+])('findDisk() finds no disk %s, and findUnit() its WWID', async (_what, lacks) => {
   const host = open();
   showUnit(host.tree, session, { address: '3:0:0:1', name: 'sdb', ...lacks });
   expect(await findDisk(session, parseLun(1), host)).toBeUndefined();
@@ -78,7 +78,7 @@ test('findUnit() finds a unit without a block device', async () => {
 test('findUnit() of a session without units finds none', async () => {
   expect(await findUnit(session, parseLun(0), open())).toBeUndefined();
 });
-test('findDisk() gives a disk that does not say who it is', async () => {
+test('findDisk() finds a disk that reports no WWID', async () => {
   const host = open();
   host.tree.remove(`${showUnit(host.tree, session, { address: '3:0:0:1', name: 'sdb' })}/wwid`);
   expect(await findDisk(session, parseLun(1), host)).toMatchObject({ path: '/dev/sdb', wwid: undefined });

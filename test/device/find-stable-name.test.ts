@@ -71,7 +71,7 @@ test('findStableName() takes the second name where udev makes no other', async (
   expect(await find(DISK)).toBe(`/dev/disk/by-id/wwn-0x${NAA}`);
 });
 
-test('findStableName() waits for a udev that has much to do, and no longer than it takes', async () => {
+test('findStableName() waits for a busy udev, and no longer than it takes', async () => {
   const { host, clock, find } = openHost();
   host.kernel.udev.hold();
   host.kernel.udev.diskAppeared('sda', `naa.${NAA}`);
@@ -127,7 +127,7 @@ test('findStableName() waits for a udev that is always at work as long as for a 
   expect([clock.now() >= 30_000, clock.now() < 30_100]).toEqual([true, true]);
 });
 
-test('findStableName() waits for no name of a device that does not say who it is, and ends with the signal', async () => {
+test('findStableName() waits for no name of a device that reports no WWID, and ends with the signal', async () => {
   const { clock, find } = openHost();
   expect([await find({ ...DISK, wwid: undefined }), clock.now()]).toEqual([undefined, 0]);
   const abort = new AbortController();

@@ -82,7 +82,7 @@ async function openWithDisk(): Promise<World & { readonly disk: ScsiDisk; readon
 }
 
 describe('appear()', () => {
-  test('takes no time over a disk that the first scan shows', async () => {
+  test('appear() returns at once a disk that the first scan shows', async () => {
     const { clock, devices, session, target, log } = open();
     target.units.set(LUN, UNIT);
     expect(await devices.appear(session, LUN, SIGNAL)).toMatchObject({
@@ -95,13 +95,13 @@ describe('appear()', () => {
       [expect.objectContaining({ level: 'info', message: 'Disk appeared' })],
     ]);
   });
-  test('scans for nothing but its own LUN', async () => {
+  test('appear() scans for its own LUN only', async () => {
     const { devices, session, target } = open();
     for (const lun of [0, 1, 10]) target.units.set(lun, UNIT);
     await devices.appear(session, LUN, SIGNAL);
     expect(await devices.countUnits(session)).toBe(1);
   });
-  test('sees a disk within 10 ms once the kernel shows it, however late', async () => {
+  test('appear() sees a disk within 10 ms once the kernel shows it, however late', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 5000 }), async (late) => {
         const { clock, devices, host, session, target } = open();
@@ -122,7 +122,7 @@ describe('appear()', () => {
       { numRuns: 15 },
     );
   });
-  test('sees a unit that the target shows late within 10 ms after a scan that could show it', async () => {
+  test('appear() sees a unit that the target shows late within 10 ms after a scan that could show it', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 5000 }), async (late) => {
         const { clock, devices, session, target, written } = open();
@@ -136,13 +136,13 @@ describe('appear()', () => {
       { numRuns: 15 },
     );
   });
-  test('scans again after pauses that double, as each scan asks the target', async () => {
+  test('appear() scans again after pauses that double, as each scan asks the target', async () => {
     const { devices, session, written } = open();
     await expect(devices.appear(session, LUN, SIGNAL)).rejects.toMatchObject({ code: 'DEVICE_NOT_FOUND' });
     const pauses = written.slice(1, -1).map(({ at }, index) => Math.floor((at - (written[index]?.at ?? 0)) / 250));
     expect(pauses).toEqual([1, 2, 4, 8]);
   });
-  test('waits for the node in /dev', async () => {
+  test('appear() waits for the node in /dev', async () => {
     const { clock, devices, host, session, target } = open();
     target.units.set(LUN, UNIT);
     await host.writeAttribute('/sys/class/scsi_host/host1/scan', '0 0 1', SIGNAL);
@@ -154,7 +154,7 @@ describe('appear()', () => {
     await devices.appear(session, LUN, SIGNAL);
     expect([clock.now() >= 100, clock.now() < 110]).toEqual([true, true]);
   });
-  test('rejects with DEVICE_NOT_FOUND that says what to check, after its timeout and not much later', async () => {
+  test('appear() rejects with DEVICE_NOT_FOUND and what to check, soon after its timeout', async () => {
     const { clock, devices, session } = open();
     await expect(devices.appear(session, LUN, SIGNAL)).rejects.toMatchObject({
       code: 'DEVICE_NOT_FOUND',
@@ -166,7 +166,7 @@ describe('appear()', () => {
     });
     expect([clock.now() >= DEVICE_TIMEOUT_MS, clock.now() < DEVICE_TIMEOUT_MS + 20]).toEqual([true, true]);
   });
-  test('rejects with ABORTED when the signal aborts while it waits', async () => {
+  test('appear() rejects with ABORTED when the signal aborts while it waits', async () => {
     const { clock, devices, session } = open();
     const controller = new AbortController();
     clock.at(300, () => {
@@ -178,7 +178,7 @@ describe('appear()', () => {
 });
 
 describe('find(), findUnit() and countUnits()', () => {
-  test('look, and neither scan nor wait', async () => {
+  test('find(), findUnit() and countUnits() look, and neither scan nor wait', async () => {
     const { clock, devices, session, target, written } = open();
     target.units.set(LUN, UNIT);
     expect([
@@ -189,7 +189,7 @@ describe('find(), findUnit() and countUnits()', () => {
       clock.now(),
     ]).toEqual([undefined, undefined, 0, [], 0]);
   });
-  test('see the disk', async () => {
+  test('find(), findUnit() and countUnits() see the disk', async () => {
     const { devices, session, disk } = await openWithDisk();
     expect([
       await devices.find(session, LUN),
@@ -199,7 +199,7 @@ describe('find(), findUnit() and countUnits()', () => {
   });
 });
 
-test('refresh() tells that the LUN is another volume now', async () => {
+test('refresh() reports that the LUN is another volume now', async () => {
   const { devices, session, target, disk, written, unit } = await openWithDisk();
   target.units.set(LUN, { wwid: 'naa.6001405000000002', sizeBytes: 2 * 2 ** 30 });
   expect(await devices.refresh(session, LUN, disk, SIGNAL)).toMatchObject({
@@ -211,21 +211,21 @@ test('refresh() tells that the LUN is another volume now', async () => {
 });
 
 describe('usersOf()', () => {
-  test('finds nobody at once', async () => {
+  test('usersOf() finds nobody at once', async () => {
     const { clock, devices, session, disk } = await openWithDisk();
     expect([await devices.usersOf(session, disk, SIGNAL), clock.now()]).toEqual([[], 0]);
   });
-  test('names who has the disk, after 2 s in which one who passes by would let go', async () => {
+  test('usersOf() names who has the disk, after 2 s in which a transient opener would close it', async () => {
     const { clock, devices, host, session, disk } = await openWithDisk();
     host.open(disk.path, QEMU);
     expect([await devices.usersOf(session, disk, SIGNAL), Math.floor(clock.now() / 100)]).toEqual([[QEMU], 20]);
   });
-  test('finds nobody within 10 ms once one who passes by lets go', async () => {
+  test('usersOf() finds nobody within 10 ms once a transient opener closes the disk', async () => {
     const { clock, devices, host, session, disk } = await openWithDisk();
     clock.at(700, host.open(disk.path, { pid: 99, name: 'blkid' }));
     expect([await devices.usersOf(session, disk, SIGNAL), clock.now() < 710]).toEqual([[], true]);
   });
-  test('asks for the disk and each of its partitions by number', async () => {
+  test('usersOf() asks for the disk and each of its partitions by number', async () => {
     const { devices, host, session, disk, unit, questions } = await openWithDisk();
     host.tree.write(`${unit}/block/sda/sda1/dev`, '8:1\n');
     host.tree.write(`${unit}/block/sda/sda2/dev`, '8:2\n');
@@ -233,7 +233,7 @@ describe('usersOf()', () => {
     await devices.usersOf(session, disk, SIGNAL);
     expect(questions).toEqual(['/dev/sda 8:0 8:1 8:2']);
   });
-  test('passes on that nobody could look', async () => {
+  test('usersOf() passes on an error of the look', async () => {
     const { devices, host, session, disk } = await openWithDisk();
     host.usersOf = () => Promise.reject(new RangeError('mine'));
     await expect(devices.usersOf(session, disk, SIGNAL)).rejects.toThrow('mine');
@@ -241,12 +241,12 @@ describe('usersOf()', () => {
 });
 
 describe('flush()', () => {
-  test('writes the disk out', async () => {
+  test('flush() writes the disk out', async () => {
     const { devices, host, disk } = await openWithDisk();
     await devices.flush(disk, SIGNAL);
     expect(host.kernel.deeds.at(-1)).toBe('sync /dev/sda');
   });
-  test('rejects with FLUSH_FAILED and leaves the disk when it cannot be written out', async () => {
+  test('flush() rejects with FLUSH_FAILED and keeps a disk that cannot be written out', async () => {
     const { devices, host, session, disk } = await openWithDisk();
     host.kernel.unflushable.add(disk.path);
     await expect(devices.flush(disk, SIGNAL)).rejects.toMatchObject({
@@ -257,14 +257,14 @@ describe('flush()', () => {
     });
     expect(await devices.find(session, LUN)).toEqual(disk);
   });
-  test('rejects with ABORTED, not FLUSH_FAILED, when the signal aborts', async () => {
+  test('flush() rejects with ABORTED, not FLUSH_FAILED, when the signal aborts', async () => {
     const { devices, disk } = await openWithDisk();
     await expect(devices.flush(disk, AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
   });
 });
 
 describe('remove()', () => {
-  test('takes the unit from the kernel, and no other', async () => {
+  test('remove() removes the unit from the kernel, and no other', async () => {
     const { devices, session, target, disk, written, unit } = await openWithDisk();
     target.units.set(10, UNIT);
     await devices.appear(session, parseLun(10), SIGNAL);
@@ -276,7 +276,7 @@ describe('remove()', () => {
       (await devices.find(session, parseLun(10)))?.path,
     ]).toEqual([[`${unit}/delete`], undefined, '/dev/sdb']);
   });
-  test('waits until the unit is gone, and sees that within 10 ms', async () => {
+  test('remove() waits until the unit is gone, and sees that within 10 ms', async () => {
     const { clock, devices, host, session, disk, unit, log } = await openWithDisk();
     host.writeAttribute = async () => {
       clock.at(30_000, () => {
@@ -287,7 +287,7 @@ describe('remove()', () => {
     expect([clock.now() >= 30_000, clock.now() < 30_010]).toEqual([true, true]);
     expect(log.lines.at(-1)).toMatchObject({ message: 'Disk removed', fields: { address: '1:0:0:1' } });
   });
-  test('rejects with CLEANUP_INCOMPLETE when the unit stays', async () => {
+  test('remove() rejects with CLEANUP_INCOMPLETE when the unit stays', async () => {
     const { devices, host, session, disk } = await openWithDisk();
     host.writeAttribute = async () => undefined;
     await expect(devices.remove(session, disk.address, SIGNAL)).rejects.toMatchObject({
@@ -295,7 +295,7 @@ describe('remove()', () => {
       message: 'Cannot remove the disk at 1:0:0:1: the kernel still shows it after 40 s',
     });
   });
-  test('rejects with ABORTED when the signal aborts while it waits', async () => {
+  test('remove() rejects with ABORTED when the signal aborts while it waits', async () => {
     const { clock, devices, host, session, disk } = await openWithDisk();
     const controller = new AbortController();
     host.writeAttribute = async () => {

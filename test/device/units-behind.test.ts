@@ -5,7 +5,7 @@ import { IQN } from '../driver/recorded-world.js';
 import { INFO, openMultipathWorld } from '../driver/multipath-world.js';
 
 describe('unitsBehind()', () => {
-  test('names target and LUN of a disk, and of each disk under a map', async () => {
+  test('unitsBehind() names target and LUN of a disk, and of each disk under a map', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     const sessions = await readSessions(world.host);
@@ -15,7 +15,7 @@ describe('unitsBehind()', () => {
     );
   });
 
-  test("names none for a device that is gone, that is no iSCSI disk, or whose path is no device's", async () => {
+  test('unitsBehind() names none for a missing device, one that is no iSCSI disk, or an odd path', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     const sessions = await readSessions(world.host);

@@ -4,7 +4,7 @@ import { readDiskInfo } from '../../src/disk/read-disk-info.js';
 const VIRTIO = { dev: 'vdb', bus: 'virtio' };
 const SCSI = { dev: 'sdb', bus: 'scsi' };
 
-test('readDiskInfo() reads how the disk is run, numbers as text too, and takes null for absent (W-28)', () => {
+test('readDiskInfo() reads the tuning of a disk, numbers as text too, and null as absent (W-28)', () => {
   expect(
     readDiskInfo({
       ...VIRTIO,

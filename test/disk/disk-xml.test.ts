@@ -61,7 +61,7 @@ test.each(vectors.filter(({ expected }) => expected.xml !== undefined && !expect
   },
 );
 
-test("libvirt's schema is awake: it refuses nova's serial with XML characters", () => {
+test("libvirt's schema refuses nova's serial with XML characters", () => {
   const strange = vectors.find(({ name }) => name === 'serial with xml characters');
   expect(() => {
     schema.validate(strange?.expected.xml ?? '<disk/>');
@@ -93,7 +93,7 @@ test('diskXml() writes every throttle', () => {
   for (const key of QOS_KEYS) expect(xml).toContain(`<${key}>1</${key}>`);
 });
 
-test("diskXml() writes nova's attributes first, then those that nova has not as libvirt prints them (W-28)", () => {
+test("diskXml() writes nova's attributes first, then others in libvirt's order (W-28)", () => {
   const disk = (info: object): string =>
     diskXml(
       makeDiskConfig(

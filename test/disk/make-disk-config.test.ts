@@ -62,7 +62,7 @@ test('makeDiskConfig() leaves the AIO mode to libvirt with use_default_aio_mode_
   expect(make({}, { useDefaultAioModeForVolumes: true }).io).toBeUndefined();
 });
 
-test('makeDiskConfig() takes block sizes as numbers and as text, and keeps them and the serial from a lun (W-28, R107)', () => {
+test('makeDiskConfig() takes block sizes as numbers or text, and gives a lun neither (W-28, R107)', () => {
   const info = { serial: 'volume-1', data: { logical_block_size: '512', physical_block_size: 4096 } };
   expect(make(info, {}, { type: 'lun' })).toMatchObject({
     serial: undefined,
@@ -123,7 +123,7 @@ const CACHES = CACHE_MODES.flatMap((blockCacheMode) =>
   [true, false].flatMap((multiattach) => [true, false].map((discard) => ({ blockCacheMode, multiattach, discard }))),
 );
 test.each(CACHES)(
-  'makeDiskConfig() agrees with itself in cache, io, discard and sharing: %j',
+  'makeDiskConfig() is consistent in cache, io and discard: %j',
   ({ blockCacheMode, multiattach, discard }) => {
     const cache = multiattach ? 'none' : blockCacheMode;
     const io = cache === 'none' || cache === 'directsync' ? 'native' : 'threads';
@@ -145,7 +145,7 @@ test.each([
   ['virtio', { queues: 1 }],
   ['scsi', { rotation_rate: 1 }],
 ])(
-  'makeDiskConfig() refuses what only QEMU has for another hypervisor, which would not say that it has it not: %s %j (W-28)',
+  'makeDiskConfig() refuses settings that only QEMU supports for any other hypervisor: %s %j (W-28)',
   (bus, setting) => {
     const disk = { bus, dev: bus === 'virtio' ? 'vdb' : 'sdb', ...setting };
     expect(make({}, { virtType: 'qemu' }, disk).driverName).toBe('qemu');

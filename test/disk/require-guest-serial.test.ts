@@ -8,7 +8,7 @@ const check = (serial: string | undefined, bus: string, type = 'disk'): void => 
 };
 
 test.each(['virtio', 'scsi', 'sata', 'ide', 'usb'])(
-  'requireGuestSerial() takes every UUID, however little of it the bus shows: %s (W-28)',
+  'requireGuestSerial() accepts every UUID, however little of it the bus shows: %s (W-28)',
   (bus) => {
     for (const serial of [UUID, 'volume.7', 'a serial', undefined]) check(serial, bus);
     if (bus !== 'scsi') check('x'.repeat(200), bus);
@@ -27,6 +27,6 @@ test.each([
   }).toThrow(expect.objectContaining({ code: 'CONNECTION_INFO_INVALID', details: { key: 'serial' } }));
 });
 
-test('requireGuestSerial() leaves the serial of a lun alone, which is not told to the guest', () => {
+test('requireGuestSerial() ignores the serial of a lun, which the guest does not see', () => {
   check('A<B>&C', 'scsi', 'lun');
 });

@@ -14,7 +14,7 @@ test('docs/regressions.md has every number exactly once', () => {
   expect(rows.map(({ number }) => number).toSorted()).toEqual(expected.toSorted());
 });
 
-test.each(rows)('docs/regressions.md, $number: what keeps it out is there', ({ status, tests, files, words }) => {
+test.each(rows)('docs/regressions.md, $number, names existing tests and files', ({ status, tests, files, words }) => {
   expect(STATUSES).toContain(status);
   expect(tests.filter((one) => !hasTest(one))).toEqual([]);
   expect(files.filter((file) => !existsSync(file))).toEqual([]);
@@ -28,7 +28,7 @@ test('docs/regressions.md counts its rows', () => {
   for (const line of counted) expect(page).toContain(line);
 });
 
-test('a test with a number of docs/regressions.md in its title has its row', () => {
+test("docs/regressions.md has a row for each number in a test's title", () => {
   const numbers = new Set(rows.map(({ number }) => number));
   const named = [
     'test/driver/regressions.test.ts',

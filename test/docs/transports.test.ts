@@ -15,13 +15,13 @@ const parts = new Map(
 const pages = ['docs/transports.md', 'docs/iser-migration.md', 'docs/several-ifaces.md'];
 
 describe('docs/transports.md', () => {
-  test.each(TRANSPORTS)('has a part for %s, and the contents lead to it', (transport) => {
+  test.each(TRANSPORTS)('docs/transports.md has a part for %s, and the contents lead to it', (transport) => {
     expect(parts.has(transport)).toBe(true);
     expect(page).toContain(`[${transport}](#${transport})`);
   });
 
   test.each(TRANSPORTS)(
-    'the part of %s says what the code knows: config line, module, iscsiuio, whether an address is required',
+    'docs/transports.md agrees with the code on %s: config line, module, iscsiuio, address',
     (transport) => {
       const part = parts.get(transport) ?? '';
       const { module, needsIscsiuio, ipaddress } = TRANSPORT_FACTS[transport];
@@ -33,7 +33,7 @@ describe('docs/transports.md', () => {
     },
   );
 
-  test('explains every code of UnusableCode in its table, with what mends it, and no other', () => {
+  test('docs/transports.md explains every code of UnusableCode, with its remedy, and no other', () => {
     const [, union = ''] =
       /export type UnusableCode =\n((?: {2}\| '\w+'(?:;)?\n)+)/.exec(
         readFileSync('src/hardware/hardware.ts', 'utf8'),
@@ -44,7 +44,7 @@ describe('docs/transports.md', () => {
     expect(rows).toEqual(codes);
   });
 
-  test('every command that mends, as the check gives it, is in the table', () => {
+  test('docs/transports.md has every remedy that the checks give', () => {
     const table = parts.get('What is checked before a login') ?? '';
     const sources = ['src/preflight/verify-iface.ts', 'src/preflight/verify-path.ts']
       .map((file) => readFileSync(file, 'utf8'))

@@ -16,7 +16,7 @@ test('docs/upstream-tests.md has every number exactly once, in order', () => {
   expect(rows.map(({ number }) => number)).toEqual(expected);
 });
 
-test.each(rows)('docs/upstream-tests.md, $number: what is named is there', ({ status, tests, files }) => {
+test.each(rows)('docs/upstream-tests.md, $number, names existing tests and files', ({ status, tests, files }) => {
   expect(STATUSES).toContain(status);
   expect(tests.filter((one) => !hasTest(one))).toEqual([]);
   expect(files.filter((file) => !existsSync(file))).toEqual([]);

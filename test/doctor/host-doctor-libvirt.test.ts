@@ -10,7 +10,7 @@ describe('libvirt', () => {
     ['the one daemon', [], {}, 'systemctl start libvirtd.socket'],
     ['the modular daemons', ['/usr/lib/systemd/system/libvirtd.socket'], {}, 'systemctl start virtqemud.socket'],
     ['another host', [], { uri: 'qemu+ssh://other/system' }, undefined],
-  ] as const)('that is down is named, with the command that starts it: %s', async (_what, removed, config, mend) => {
+  ] as const)('examine() names a stopped libvirt and its start command: %s', async (_what, removed, config, mend) => {
     const host = new DoctorHost();
     down(host);
     host.tree.write('/usr/lib/systemd/system/virtqemud.socket', '');
@@ -22,7 +22,7 @@ describe('libvirt', () => {
     });
   });
 
-  test('that refuses this user is named without a command', async () => {
+  test('examine() names a libvirt that refuses this user, without a command', async () => {
     const host = new DoctorHost();
     host.libvirt.lookupDomain = () =>
       Promise.reject(new VolumeError('PERMISSION_DENIED', 'Cannot log in to libvirt: polkit did not allow it'));

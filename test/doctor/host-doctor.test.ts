@@ -44,7 +44,7 @@ const withoutSocket = (host: DoctorHost): void => {
 
 const named = (rows: readonly Row[]): void => {
   test.each(rows.map(([what, spoil, problems, config = {}]) => [what, spoil, problems, config] as const))(
-    '%s',
+    'examine() of %s',
     async (_what, spoil, problems, config) => {
       const host = new DoctorHost();
       spoil(host);
@@ -53,7 +53,7 @@ const named = (rows: readonly Row[]): void => {
   );
 };
 
-test('a host that is well has no problem, and says of each subject that it is', async () => {
+test('examine() of a healthy host finds no problem, and an ok for each subject', async () => {
   const findings = await new DoctorHost().findings({ volume_use_multipath: false });
   expect(findings.map(({ severity, code }) => `${severity} ${code}`)).toEqual(
     [
@@ -69,7 +69,7 @@ test('a host that is well has no problem, and says of each subject that it is', 
   );
 });
 
-test('errors come first, then warnings, then what is well', async () => {
+test('examine() lists errors first, then warnings, then what is ok', async () => {
   const host = new DoctorHost();
   host.libvirt.stopDaemon();
   host.tree.write('/etc/iscsi/ifaces/damaged', 'nonsense\n');
@@ -78,14 +78,14 @@ test('errors come first, then warnings, then what is well', async () => {
   );
 });
 
-test('nothing of the host is changed', async () => {
+test('examine() changes nothing of the host', async () => {
   const host = new DoctorHost();
   const before = host.tree.paths();
   await host.findings({ volume_use_multipath: false });
   expect(host.tree.paths()).toEqual(before);
 });
 
-test('examine() rejects with ABORTED when it is told to stop', async () => {
+test('examine() rejects with ABORTED when the signal aborts', async () => {
   await expect(new DoctorHost().findings({}, AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
 });
 
@@ -100,7 +100,7 @@ describe('the time it takes is less than a second', () => {
     return Math.min(...times);
   };
 
-  test('on this very machine, with its files and its commands', async () => {
+  test('examine() of this machine, with its files and commands, takes less than a second', async () => {
     const [files, commands] = [new NodeFileSystem(), new ExecaCommandRunner({ logger: SILENT })];
     const locate = async (signal: AbortSignal): Promise<DatabaseLocation> =>
       await locateDatabase({ files, commands, databaseRoot: undefined }, signal);
@@ -124,7 +124,7 @@ describe('the time it takes is less than a second', () => {
     expect(await bestOf(() => doctor.examine('the test', new AbortController().signal))).toBeLessThan(1000);
   });
 
-  test('also where a stale lock is watched', async () => {
+  test('examine() takes less than a second also where it watches a stale lock', async () => {
     const host = new DoctorHost();
     host.clock = SYSTEM_CLOCK;
     host.tree.write(LOCK, '');
@@ -720,7 +720,7 @@ describe('the database', () => {
     ],
   ]);
 
-  test('of an open-iscsi with its records in /var/lib/iscsi is read there, and what an upgrade left is told', async () => {
+  test('examine() reads the database of an open-iscsi with /var/lib/iscsi, and names leftover records', async () => {
     const host = new DoctorHost(OPEN_ISCSI_2_1_11);
     expect((await host.findings()).find(({ code }) => code === 'DATABASE_SOUND')?.message).toBe(
       "open-iscsi's database in /var/lib/iscsi, as /usr/sbin/iscsiadm was built, has 0 records and is not locked",
@@ -736,7 +736,7 @@ describe('the database', () => {
     ]);
   });
 
-  test("the doctor's own iscsiadm, however slow and whatever it waits for, does not pass for one that has the lock or wants it", async () => {
+  test("examine() does not take the doctor's own iscsiadm for one that holds or wants the lock", async () => {
     const host = new DoctorHost();
     host.tree.write(LOCK, '');
     const run = host.run.bind(host);
@@ -753,7 +753,7 @@ describe('the database', () => {
     ]);
   });
 
-  test('a lock that goes while we look is no finding', async () => {
+  test('examine() ignores a lock that goes meanwhile', async () => {
     const host = new DoctorHost();
     host.tree.write(LOCK, '');
     const sleep = host.clock.sleep.bind(host.clock);
@@ -764,7 +764,7 @@ describe('the database', () => {
     expect(await host.problems()).toEqual([]);
   });
 
-  test('a hundred records are read and counted', async () => {
+  test('examine() reads and counts a hundred records', async () => {
     const host = new DoctorHost();
     for (let target = 0; target < 50; target++)
       for (const iface of ['default', 'iser'])
@@ -778,7 +778,7 @@ describe('the database', () => {
   });
 });
 
-test('a transport that waits for another try is a warning, and none whose time has come', async () => {
+test('examine() warns of a transport that waits for its retry, and not of one whose time has come', async () => {
   const host = new DoctorHost();
   const failed = { iface: 'iser', portal: '10.98.0.1:3260', reason: 'no such host adapter' };
   host.failed = [
@@ -836,7 +836,7 @@ describe('multipath', () => {
     ],
   ]);
 
-  test('says which find_multipaths it has', async () => {
+  test('examine() reports find_multipaths of multipathd', async () => {
     const host = new DoctorHost();
     host.runs('multipathd', 700);
     expect(await host.findings(asked)).toContainEqual({
@@ -848,7 +848,7 @@ describe('multipath', () => {
   });
 });
 
-test('what may not be read is a finding, said once, and the other checks go on', async () => {
+test('examine() reports what it may not read once, and the other checks go on', async () => {
   const host = new DoctorHost();
   const list = host.sysfs.host.list.bind(host.sysfs.host);
   host.sysfs.host.list = async (folder) => {

@@ -10,7 +10,7 @@ const chelsio = { transport: 'cxgb4i', hwaddress: '00:07:43:12:34:56' };
 const NAME = 'libvirt-volume.cxgb4i.000743123456';
 
 describe('the ifaces of iscsi_iface', () => {
-  test('a card that is not there: a warning with the fallback, an error without', async () => {
+  test('examine() of an iface of an absent card warns of the fallback, and errs without one', async () => {
     const host = new DoctorHost();
     expect(await host.problems({ iscsi_iface: chelsio })).toEqual([
       `warning IFACE_FALLS_BACK volumes will go over TCP and not over cxgb4i: the iface ${NAME} cannot be used: ` +
@@ -21,7 +21,7 @@ describe('the ifaces of iscsi_iface', () => {
     ]);
   });
 
-  test('a fallback that cannot be used either is an error', async () => {
+  test('examine() of a fallback that is unusable too finds an error', async () => {
     const host = new DoctorHost();
     host.sysfs.installModules([]);
     expect(await host.problems({ iscsi_iface: chelsio })).toEqual([
@@ -30,7 +30,7 @@ describe('the ifaces of iscsi_iface', () => {
     ]);
   });
 
-  test('a module that is not loaded, with the command that loads it', async () => {
+  test('examine() names a module that is not loaded, with the command that loads it', async () => {
     const host = new DoctorHost();
     T5.plug(host.sysfs);
     expect(
@@ -42,7 +42,7 @@ describe('the ifaces of iscsi_iface', () => {
     ).toEqual([]);
   });
 
-  test('each of a list has its own finding', async () => {
+  test('examine() has a finding for each iface of a list', async () => {
     const host = new DoctorHost();
     T5.plug(host.sysfs);
     T5.load(host.sysfs);
@@ -58,7 +58,7 @@ describe('the ifaces of iscsi_iface', () => {
     ]);
   });
 
-  test('a tcp iface has no fallback', async () => {
+  test('examine() expects no fallback of a tcp iface', async () => {
     const host = new DoctorHost();
     host.tree.write('/etc/iscsi/ifaces/bound', 'iface.transport_name = tcp\niface.net_ifacename = eth7\n');
     expect(await host.problems({ iscsi_iface: 'bound' })).toEqual([
@@ -66,7 +66,7 @@ describe('the ifaces of iscsi_iface', () => {
     ]);
   });
 
-  test('a name that nobody has: where a card is, its record may only have to be made', async () => {
+  test('examine() of an unknown iface name with a card present names the command for its record', async () => {
     const host = new DoctorHost();
     expect(await host.problems({ iscsi_iface: 'card' })).toEqual([
       'error IFACE_NOT_FOUND Cannot find an iface for iscsi_iface = "card": this host has default, iser | no command',
@@ -89,7 +89,7 @@ describe('the ifaces of iscsi_iface', () => {
       'Cannot use the iface card: open-iscsi takes no line of its record',
       'mv -nvT -- /etc/iscsi/ifaces/card /root/etc_iscsi_ifaces_card',
     ],
-  ])('a record that holds %j is an error where it is meant, a warning where not', async (text, reason, mend) => {
+  ])('examine() of a record of %j finds an error where it is used, else a warning', async (text, reason, mend) => {
     const host = new DoctorHost();
     host.tree.write('/etc/iscsi/ifaces/card', text);
     expect(await host.problems({ iscsi_iface: 'card' })).toEqual([
@@ -102,7 +102,7 @@ describe('the ifaces of iscsi_iface', () => {
 });
 
 describe('the records that open-iscsi made', () => {
-  test('a record of a card that was replaced', async () => {
+  test('examine() names a generated record of a card that was replaced', async () => {
     const host = new DoctorHost();
     T5.plug(host.sysfs);
     T5.load(host.sysfs);
@@ -115,7 +115,7 @@ describe('the records that open-iscsi made', () => {
     ]);
   });
 
-  test('a record without an address is no fault until it is used', async () => {
+  test('examine() finds no fault in a generated record without an address until it is used', async () => {
     const host = new DoctorHost();
     FASTLINQ.plug(host.sysfs);
     FASTLINQ.load(host.sysfs);
@@ -140,7 +140,7 @@ describe('iscsiuio', () => {
     FASTLINQ.load(host.sysfs);
     return host;
   };
-  test('is wanted where a card needs it', async () => {
+  test('examine() requires iscsiuio where a card needs it', async () => {
     const host = withCard();
     expect(await host.problems()).toEqual([
       'warning ISCSIUIO_NOT_RUNNING iscsiuio does not run, and qedi connects through it | systemctl start ' +
@@ -150,7 +150,7 @@ describe('iscsiuio', () => {
     expect(await host.problems()).toEqual([]);
   });
 
-  test('is told once, by the iface that needs it', async () => {
+  test('examine() reports iscsiuio once, by the iface that needs it', async () => {
     const config = {
       iscsi_iface: { transport: 'qedi', hwaddress: FASTLINQ.mac, ipaddress: '10.0.0.77' },
       iscsi_iface_fallback: 'none',
@@ -160,7 +160,7 @@ describe('iscsiuio', () => {
     ]);
   });
 
-  test("is nobody's business without such a card", async () => {
+  test('examine() ignores iscsiuio without such a card', async () => {
     const host = new DoctorHost();
     T5.plug(host.sysfs);
     T5.load(host.sysfs);
@@ -196,11 +196,11 @@ describe('rp_filter', () => {
     ['all is strict and the device loose: the larger counts', { all: 1, 'eth1.5': 2 }, []],
     ['all is loose', { all: 2, 'eth1.5': 1 }, []],
     ['off', { all: 0, 'eth1.5': 0 }, []],
-  ])('%s', async (_what, filters, problems) => {
+  ])('examine() checks rp_filter: %s', async (_what, filters, problems) => {
     expect(await open(filters).problems(bound)).toEqual(problems);
   });
 
-  test('matters only where two devices share a network, and to the iface that is bound to one of them', async () => {
+  test('examine() checks rp_filter only for an iface bound to one of two devices in one network', async () => {
     expect(await open({ all: 1 }, ['10.0.0.5/24', '10.0.1.6/24']).problems(bound)).toEqual([]);
     expect(await open({ all: 1 }, ['10.0.0.5/24', 'fd00::6/64']).problems(bound)).toEqual([]);
     expect(await open({ all: 1 }).problems()).toEqual([]);

@@ -16,7 +16,7 @@ import fc from 'fast-check';
 
 knowCoreErrors();
 
-test('shellWords(): a shell reads exactly the words', () => {
+test('shellWords() is read by a shell as exactly the words', () => {
   expect(shellWords('-T', 'iqn.2026-11.org.example:one', '-p', '[fd00::1]:3260')).toBe(
     "-T iqn.2026-11.org.example:one -p '[fd00::1]:3260'",
   );
@@ -116,7 +116,7 @@ test('mapLimited() keeps the order, does all, and never more than sixteen at a t
   );
 });
 
-test('readProcesses() finds this very process by its name, and not those that are not asked for', async () => {
+test('readProcesses() finds this very process by its name, and none that it is not asked for', async () => {
   const name = readFileSync('/proc/self/stat', 'utf8').replace(/^\d+ \((.*)\) .*$/s, '$1');
   const processes = await readProcesses(new NodeFileSystem(), [name]);
   expect(processes.map(({ pid }) => pid)).toContain(process.pid);
@@ -135,7 +135,7 @@ test.each([
   expect(packageCommand(osRelease, 'install')).toBe(expected);
 });
 
-test('docs/doctor.md explains every code under a heading of its own, in the section of its severity, and no other', () => {
+test('docs/doctor.md explains every code in the section of its severity, and no other', () => {
   const sections = readPage('docs/doctor.md').split(/^## /m).slice(1);
   const documented = sections.flatMap((section) => {
     const severity = { 'Errors\n': 'error', 'Warnings\n': 'warning' }[/^.*\n/.exec(section)?.[0] ?? ''];

@@ -99,7 +99,7 @@ const ALL = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .flatMap((file) => commandsIn(file).map((made) => ({ file, ...made })));
 
 describe('a command that somebody is told to run', () => {
-  test('is found by this test', () => {
+  test('remedies in the sources are found by this test', () => {
     expect(ALL.length).toBeGreaterThan(40);
     for (const one of [
       'GenerateName',
@@ -114,7 +114,7 @@ describe('a command that somebody is told to run', () => {
       ).not.toEqual([]);
   });
 
-  test.each(ALL.map(({ file, text }) => [`${file}: ${text}`, text] as const))('loses nothing: %s', (_where, text) => {
+  test.each(ALL.map(({ file, text }) => [`${file}: ${text}`, text] as const))('remedy is safe: %s', (_where, text) => {
     expect(text.replaceAll('>>', '').replaceAll('=>', '')).not.toMatch(/>/); // writes over no file
     expect(text.replaceAll('cp -an ', '')).not.toMatch(/\b(?:dd|tee|truncate|sed -i|cp) /);
     expect(text).not.toMatch(/\brm -[a-z]*r/);
@@ -133,7 +133,7 @@ describe('a command that somebody is told to run', () => {
   const templates = ALL.filter(({ expressions }) => expressions.length > 0).map(
     ({ file, text, expressions }) => [`${file}: ${text}`, expressions] as const,
   );
-  test.each(templates)('quotes what comes from the host: %s', (_where, expressions) => {
+  test.each(templates)('remedy quotes what comes from the host: %s', (_where, expressions) => {
     const words = expressions.filter(({ before }) => COMMAND.test(before)).map(({ node }) => node.getText());
     expect(words.filter((expression) => !HARMLESS.test(expression))).toEqual([]);
   });

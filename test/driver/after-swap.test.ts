@@ -3,7 +3,7 @@ import { VolumeError } from '../../src/base/volume-error.js';
 import { disk, GIB, onHost, openWithGuest, publish, WEB1, NEW_NAME } from './swap-world.js';
 
 describe('after a swap', () => {
-  test('detach() of the new volume finds the disk in the running guest by its device, and in the stored description by its name', async () => {
+  test('detach() after swap() finds the disk by device in the running guest, by name in its stored XML', async () => {
     const world = await openWithGuest();
     await world.swap();
     expect(await world.driver.detach(WEB1, world.to.info)).toEqual({ found: true, warnings: [] });
@@ -11,7 +11,7 @@ describe('after a swap', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('detach() that the guest did not confirm may be called again, though the stored description has the disk no more', async () => {
+  test('detach() after swap() can repeat when unconfirmed, though the stored XML lacks the disk', async () => {
     const world = await openWithGuest();
     await world.swap();
     world.libvirt.setAnswer('web1', 'never');
@@ -22,7 +22,7 @@ describe('after a swap', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('detach() of the new volume finds the disk once the guest has started anew', async () => {
+  test('detach() after swap() finds the disk once the guest has restarted', async () => {
     const world = await openWithGuest();
     await world.swap();
     world.libvirt.stop('web1');
@@ -32,7 +32,7 @@ describe('after a swap', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('detach() of a guest that is shut off meanwhile takes it from its description', async () => {
+  test('detach() after swap() removes the disk from a guest that was shut off meanwhile', async () => {
     const world = await openWithGuest();
     await world.swap();
     world.libvirt.stop('web1');
@@ -40,7 +40,7 @@ describe('after a swap', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('detach() of the old volume takes the new one from nobody', async () => {
+  test('detach() of the old volume after swap() leaves the new volume in the guest', async () => {
     const world = await openWithGuest();
     await world.swap();
     const before = await world.residue();
@@ -55,7 +55,7 @@ describe('after a swap', () => {
     ]);
   });
 
-  test('detach() of the old volume, attached anew in the place of a third, takes that disk and not the one that has its name', async () => {
+  test('detach() of a swapped volume that replaced a third removes its own disk, not its namesake', async () => {
     const world = await openWithGuest();
     const third = publish(world, 'third');
     await world.driver.attach(WEB1, third.info, { dev: 'vdc', bus: 'virtio' });
@@ -66,7 +66,7 @@ describe('after a swap', () => {
     expect(world.libvirt.disksOf('web1', 'config').map(({ alias }) => alias)).toEqual(['ua-new']);
   });
 
-  test("extend() tells the guest the new volume's size", async () => {
+  test("extend() after swap() tells the guest the new volume's size", async () => {
     const world = await openWithGuest();
     await world.swap();
     world.to.target.resize(1, 3 * GIB);
@@ -77,7 +77,7 @@ describe('after a swap', () => {
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(3 * GIB);
   });
 
-  test('a volume of another name with the same device path is not taken for one that is not connected', async () => {
+  test('detach() after swap() does not mistake a device of the same path for an unconnected volume', async () => {
     const world = await openWithGuest();
     await world.swap();
     expect(await world.driver.detach(WEB1, publish(world, 'another').info)).toEqual({ found: false, warnings: [] });
@@ -85,8 +85,8 @@ describe('after a swap', () => {
   });
 });
 
-describe('swap() whose guest is on the new volume resolves, and warns of what failed after that:', () => {
-  test('an old volume that cannot be released stays, and disconnect() takes it later', async () => {
+describe('swap() with failures after its pivot', () => {
+  test('swap() that cannot release the old volume keeps it, and disconnect() removes it later', async () => {
     const world = await openWithGuest();
     world.host.kernel.unflushable.add('/dev/sda');
     const { volume, oldReleased, warnings } = await world.swap();
@@ -99,7 +99,7 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
     expect(await world.driver.disconnect(world.from.info)).toEqual({ found: true, warnings: [] });
   });
 
-  test('a stored description that libvirt does not change is mended by another swap()', async () => {
+  test('swap() repeats the update of a stored description that libvirt refused before', async () => {
     const world = await openWithGuest();
     const updateDevice = world.libvirt.updateDevice.bind(world.libvirt);
     world.libvirt.updateDevice = async () => {
@@ -115,7 +115,7 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
     expect(disk(world, 'config')).toMatchObject({ alias: 'ua-new', sourcePath: NEW_NAME });
   });
 
-  test('a stored description with the old name goes with detach() of the new volume', async () => {
+  test('detach() of the new volume removes a stored description with the old name', async () => {
     const world = await openWithGuest();
     world.libvirt.updateDevice = async () => {
       throw new VolumeError('LIBVIRT_REFUSED', 'no');
@@ -125,7 +125,7 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
     expect([disk(world), disk(world, 'config'), await world.residue()]).toEqual([undefined, undefined, []]);
   });
 
-  test('a guest that sees the start of a larger volume is told all of its size by extend() once it has started anew, and not before', async () => {
+  test('extend() tells a guest the size of a larger swapped volume only once it has restarted', async () => {
     const world = await openWithGuest({ sizeBytes: 2 * GIB });
     await world.swap();
     await expect(world.driver.extend(world.to.info, { domain: WEB1 })).rejects.toMatchObject({
@@ -138,8 +138,8 @@ describe('swap() whose guest is on the new volume resolves, and warns of what fa
   });
 });
 
-describe('swap() goes on with what an earlier one has left that was killed', () => {
-  test('while it copied', async () => {
+describe('swap() after one that was killed', () => {
+  test('swap() resumes the copy of a swap() that was killed while it copied', async () => {
     const world = await openWithGuest();
     const { device } = await world.driver.connect(world.to.info);
     world.libvirt.beginCopy('web1', 'vdb', device.path);
@@ -147,7 +147,7 @@ describe('swap() goes on with what an earlier one has left that was killed', () 
     expect(disk(world)).toMatchObject({ sourcePath: device.path, mirror: undefined });
   });
 
-  test('after the pivot: the description, the size and the old volume are still to be done', async () => {
+  test('swap() finishes description, size and old volume of one that was killed after its pivot', async () => {
     const world = await openWithGuest({ sizeBytes: 2 * GIB });
     const { device } = await world.driver.connect(world.to.info);
     world.libvirt.widensSlices = true;

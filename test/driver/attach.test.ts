@@ -30,7 +30,7 @@ function opensDisks(world: RecordedWorld, guest: string): void {
 }
 
 describe('attach()', () => {
-  test('gives the volume to the guest, for now and for its next start', async () => {
+  test('attach() gives the volume to the guest, live and for its next start', async () => {
     const world = openWithGuests();
     const { volume, diskXml } = await world.driver.attach(WEB1, INFO, VDB);
     for (const which of ['live', 'config'] as const)
@@ -44,7 +44,7 @@ describe('attach()', () => {
     libvirtDiskSchema().validate(diskXml);
   });
 
-  test('that libvirt refuses is rolled back as a whole', async () => {
+  test('attach() that libvirt refuses is rolled back as a whole', async () => {
     const world = openWithGuests();
     world.libvirt.attachDevice = async () => {
       throw new VolumeError('LIBVIRT_REFUSED', 'no');
@@ -53,7 +53,7 @@ describe('attach()', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('that libvirt refuses keeps a volume that was connected before', async () => {
+  test('attach() that libvirt refuses keeps a volume that was connected before', async () => {
     const world = openWithGuests();
     const { device } = await world.driver.connect(INFO);
     world.libvirt.attachDevice = async () => {
@@ -63,7 +63,7 @@ describe('attach()', () => {
     expect((await world.driver.find(INFO))?.device.path).toBe(device.path);
   });
 
-  test('that fails and cannot be rolled back says both', async () => {
+  test('attach() that fails and cannot be rolled back reports both errors', async () => {
     const world = openWithGuests();
     world.libvirt.attachDevice = async () => {
       throw new VolumeError('LIBVIRT_REFUSED', 'no');
@@ -79,7 +79,7 @@ describe('attach()', () => {
     ['an unknown guest', INFO, VDB, 'DOMAIN_NOT_FOUND'],
     ['a bad disk_info', INFO, { dev: 'vdb' }, 'DISK_INFO_INVALID'],
     ['a bad connection_info', {}, VDB, 'CONNECTION_INFO_INVALID'],
-  ])('to %s touches nothing', async (name, info, diskInfo, code) => {
+  ])('attach() to %s touches nothing', async (name, info, diskInfo, code) => {
     const world = openWithGuests();
     const domain = name === 'an unknown guest' ? ({ kind: 'name', name: 'nobody' } as const) : WEB1;
     await expect(world.driver.attach(domain, info, diskInfo)).rejects.toMatchObject({ code });
@@ -109,7 +109,7 @@ describe('attach()', () => {
       'DISK_INFO_INVALID',
       'iothread',
     ],
-  ])('of a volume %s touches nothing (W-28)', async (_what, top, diskInfo, code, key) => {
+  ])('attach() of a volume %s touches nothing (W-28)', async (_what, top, diskInfo, code, key) => {
     const world = openWithGuests();
     await expect(world.driver.attach(WEB1, { ...INFO, ...top }, diskInfo)).rejects.toMatchObject({
       code,
@@ -118,7 +118,7 @@ describe('attach()', () => {
     expect({ deeds: world.deeds, commands: world.host.commands }).toEqual({ deeds: [], commands: [] });
   });
 
-  test('hands the guest what disk_info says of how the disk is run (W-28)', async () => {
+  test('attach() hands the guest the tuning of disk_info (W-28)', async () => {
     const world = openWithGuests();
     await world.driver.attach(WEB1, INFO, { ...VDB, error_policy: 'report', iothread: 1, queues: 2 });
     expect(world.libvirt.disksOf('web1')).toMatchObject([
@@ -131,7 +131,7 @@ describe('attach()', () => {
     ['sata', 'cdrom'],
     ['ide', 'disk'],
     ['fdc', 'disk'],
-  ])('on the bus %s of the type %s is refused while the guest runs, before anything is touched', async (bus, type) => {
+  ])('attach() on the bus %s of the type %s to a running guest fails before anything is touched', async (bus, type) => {
     const world = openWithGuests();
     await expect(world.driver.attach(WEB1, INFO, { dev: 'sdb', bus, type })).rejects.toMatchObject({
       code: 'DISK_INFO_INVALID',
@@ -141,7 +141,7 @@ describe('attach()', () => {
     expect({ commands: world.host.commands, residue: await world.residue() }).toEqual({ commands: [], residue: [] });
   });
 
-  test('on a bus that another hypervisor may plug into is left to libvirt', async () => {
+  test('attach() on a bus that another hypervisor may hot-plug is left to libvirt', async () => {
     const world = openWithGuests({ virt_type: 'parallels' });
     await expect(world.driver.attach(WEB1, INFO, { dev: 'sdb', bus: 'sata' })).rejects.toMatchObject({
       code: 'LIBVIRT_REFUSED',
@@ -150,7 +150,7 @@ describe('attach()', () => {
   });
 
   test.each([true, false])(
-    'of a cdrom on the bus scsi comes and goes while the guest runs, and changes the medium of no drive that the guest has: persistent %p',
+    'attach() and detach() of a scsi cdrom on a running guest keep the media of its drives: persistent %p',
     async (persistent) => {
       const world = openWithGuests();
       world.libvirt.addDomain({ name: 'web3', persistent });
@@ -178,7 +178,7 @@ describe('attach()', () => {
   test.each([
     ['sata', 'disk'],
     ['sata', 'cdrom'],
-  ])('on the bus %s of the type %s is for the next start of a guest that does not run', async (bus, type) => {
+  ])('attach() on the bus %s of the type %s is for the next start of a guest that is shut off', async (bus, type) => {
     const world = openWithGuests();
     world.libvirt.stop('web1');
     await world.driver.attach(WEB1, INFO, { dev: 'sdb', bus, type });
@@ -199,7 +199,7 @@ describe('attach()', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('to a guest that starts meanwhile, of a disk that it cannot get then, is rolled back as a whole', async () => {
+  test('attach() to a guest that starts meanwhile rolls back a disk that cannot be hot-plugged', async () => {
     const world = openWithGuests();
     world.libvirt.stop('web1');
     const lookupDomain = world.libvirt.lookupDomain.bind(world.libvirt);
@@ -214,7 +214,7 @@ describe('attach()', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('lets nobody take the disk away before the guest has it', async () => {
+  test('attach() holds the volume: nobody removes the disk before the guest has it', async () => {
     const world = openWithGuests();
     opensDisks(world, 'web1');
     const attachDevice = world.libvirt.attachDevice.bind(world.libvirt);
@@ -234,7 +234,7 @@ describe('attach()', () => {
 });
 
 describe('detach()', () => {
-  test('goes from the guest outwards: guest, flush, disk, session, record', async () => {
+  test('detach() reverses the path: guest, flush, disk, session, record', async () => {
     const world = openWithGuests();
     await world.driver.attach(WEB1, INFO, VDB);
     const before = world.deeds.length;
@@ -250,7 +250,7 @@ describe('detach()', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('of a guest that does not let go rejects with DETACH_UNCONFIRMED and leaves the host side as it is', async () => {
+  test('detach() of a guest that keeps its disk rejects with DETACH_UNCONFIRMED and keeps the host side', async () => {
     const world = openWithGuests();
     await world.driver.attach(WEB1, INFO, VDB);
     world.libvirt.setAnswer('web1', 'never');
@@ -262,7 +262,7 @@ describe('detach()', () => {
     }).toEqual({ residue: before, removed: [] });
   });
 
-  test('of a guest that does not let go leaves the host side as it is with force too', async () => {
+  test('detach() with force of a guest that keeps its disk keeps the host side too', async () => {
     const world = openWithGuests();
     await world.driver.attach(WEB1, INFO, VDB);
     world.libvirt.setAnswer('web1', 'never');
@@ -272,7 +272,7 @@ describe('detach()', () => {
     expect(world.deeds.filter((deed) => /^sync|^delete|logout/.test(deed))).toEqual([]);
   });
 
-  test('of a volume that another guest uses takes it from this guest alone', async () => {
+  test('detach() of a volume that another guest uses removes it from this guest alone', async () => {
     const world = openWithGuests();
     opensDisks(world, 'web2');
     await world.driver.attach(WEB1, INFO, VDB);
@@ -282,14 +282,14 @@ describe('detach()', () => {
     expect(world.deeds.filter((deed) => /^sync|^delete|logout/.test(deed))).toEqual([]);
   });
 
-  test('of a volume that the guest does not have still releases the host side', async () => {
+  test('detach() of a volume that the guest does not have still releases the host side', async () => {
     const world = openWithGuests();
     await world.driver.connect(INFO);
     expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: true, warnings: [] });
     expect(await world.residue()).toEqual([]);
   });
 
-  test('of an unknown guest touches nothing', async () => {
+  test('detach() of an unknown guest touches nothing', async () => {
     const world = openWithGuests();
     await world.driver.connect(INFO);
     const before = world.deeds.length;
@@ -301,7 +301,7 @@ describe('detach()', () => {
 });
 
 describe('disconnect()', () => {
-  test('that cannot flush removes nothing', async () => {
+  test('disconnect() that cannot flush removes nothing', async () => {
     const world = openWithGuests();
     await world.driver.connect(INFO);
     world.host.kernel.unflushable.add('/dev/sda');
@@ -310,7 +310,7 @@ describe('disconnect()', () => {
     expect(await world.residue()).toEqual(before);
   });
 
-  test('with force that cannot flush removes all and reports it', async () => {
+  test('disconnect() with force that cannot flush removes all and reports it', async () => {
     const world = openWithGuests();
     await world.driver.connect(INFO);
     world.host.kernel.unflushable.add('/dev/sda');
@@ -321,7 +321,7 @@ describe('disconnect()', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('with force leaves a disk that somebody has open', async () => {
+  test('disconnect() with force keeps a disk that a process has open', async () => {
     const world = openWithGuests();
     const { device } = await world.driver.connect(INFO);
     world.host.open(device.path, { pid: 0, name: 'the kernel (a mount)' });
@@ -335,7 +335,7 @@ describe('disconnect()', () => {
     ['automatic', 1, []],
     ['manual', 0, ['iscsiadm --logout']],
   ] as const)(
-    'leaves the record of an administrator, and its session when the record says %s',
+    "disconnect() keeps an administrator's record, and its session when the record says %s",
     async (startup, sessions, logout) => {
       const world = openWithGuests();
       const text = capturedRecord('nodes/new-style/10.99.1.1,3260,1/default', {
@@ -361,7 +361,7 @@ describe('disconnect()', () => {
     },
   );
 
-  test('gives an administrator the record back as it was once it is logged in', async () => {
+  test("disconnect() restores an administrator's record as it was after connect() logged in by it", async () => {
     const world = openWithGuests();
     const text = capturedRecord('nodes/new-style/10.99.1.1,3260,1/default', { target: IQN, address: '192.0.2.10' });
     world.host.tree.write(RECORD, text);
@@ -374,7 +374,7 @@ describe('disconnect()', () => {
     });
   });
 
-  test('of a multiattach volume that another guest still uses is done, and says so', async () => {
+  test('disconnect() of a multiattach volume that another guest uses succeeds, with a warning', async () => {
     const world = openWithGuests();
     const shared = { ...(INFO as object), multiattach: true };
     await world.driver.attach(WEB1, shared, VDB);
@@ -457,7 +457,7 @@ describe('disconnect()', () => {
     },
   );
 
-  test('keeps a session on which another volume lives', async () => {
+  test('disconnect() keeps a session that carries another volume', async () => {
     const world = openWithGuests();
     world.host.targets[0]?.units.set(10, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
     const other = infoFor(['192.0.2.10:3260'], { target_luns: [10], volume_id: 'volume-10' });
@@ -467,7 +467,7 @@ describe('disconnect()', () => {
     expect((await world.driver.find(other))?.paths[0].lun).toBe(10);
   });
 
-  test('of paths that show two volumes removes neither', async () => {
+  test('disconnect() of paths that show two volumes removes neither', async () => {
     const world = openWithGuests();
     const both = infoFor(['192.0.2.10:3260', '192.0.2.10:3260'], { target_luns: [1, 2] });
     world.host.targets[0]?.units.set(2, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
@@ -479,11 +479,11 @@ describe('disconnect()', () => {
 });
 
 describe('LibvirtISERVolumeDriver', () => {
-  test('overrides no step', () => {
+  test('LibvirtISERVolumeDriver overrides no step', () => {
     expect(Object.getOwnPropertyNames(LibvirtISERVolumeDriver.prototype)).toEqual(['constructor']);
   });
 
-  test('warns once, with what to write instead', async () => {
+  test('LibvirtISERVolumeDriver warns once, with the option to set instead', async () => {
     const world = openWithGuests();
     world.host.targets.splice(0);
     addTarget(world, [{ address: '192.0.2.10', port: 3260, serves: 'iser' }]);

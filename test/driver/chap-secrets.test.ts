@@ -120,7 +120,7 @@ function told({ log, told: events, host }: RecordedWorld, results: readonly unkn
   );
 }
 
-test('the search finds a secret in a value, in the cause of an error, in the log and in a file', () => {
+test("told() and filesWithSecrets() find a secret in a value, an error's cause, the log and a file", () => {
   const { world } = openKind(KINDS[0] ?? { ...IS_RIGHT, what: '' });
   expect(told(world, [])).toBeUndefined();
   for (const telling of [
@@ -136,7 +136,7 @@ test('the search finds a secret in a value, in the cause of an error, in the log
 });
 
 test(
-  `${ROUNDS} volumes with CHAP come and go, or fail, and no secret is in any argument, input, log line, event, result or error: in records of mode 0600 alone, while the volume is there`,
+  `${ROUNDS} volumes with CHAP show their secrets only in records of mode 0600, while connected`,
   async () => {
     const worlds = KINDS.map((kind) => ({ kind, ...openKind(kind) }));
     const ends = new Map<string, number>();

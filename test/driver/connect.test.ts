@@ -30,7 +30,7 @@ async function failure(promise: Promise<unknown>): Promise<VolumeError> {
 }
 
 describe('connect() falls back to TCP', () => {
-  test.each([12, 14, 23])('when iscsiadm ends with %d, and says so in result, warnings and log', async (exitCode) => {
+  test.each([12, 14, 23])('connect() falls back to TCP, and says so, when iscsiadm ends with %d', async (exitCode) => {
     const world = openRecordedWorld({ iscsi_iface: 'iser' });
     addTarget(world, [TCP]);
     failLogins(world, exitCode);
@@ -62,7 +62,7 @@ describe('connect() falls back to TCP', () => {
     [20, 'INITIATOR_UNAVAILABLE'],
     [6, 'DATABASE_FAILED'],
     [99, 'COMMAND_FAILED'],
-  ] as const)('never when it ends with %d', async (exitCode, code) => {
+  ] as const)('connect() never falls back to TCP when iscsiadm ends with %d', async (exitCode, code) => {
     const world = openRecordedWorld({ iscsi_iface: 'iser' });
     addTarget(world, [TCP]);
     failLogins(world, exitCode);
@@ -70,7 +70,7 @@ describe('connect() falls back to TCP', () => {
     expect({ warnings: world.log.warnings, residue: await world.residue() }).toEqual({ warnings: [], residue: [] });
   });
 
-  test('when the portal does not answer over the transport, and does not wait for it again for a while', async () => {
+  test('connect() falls back to TCP from a silent portal, and does not wait for it again for a while', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'iser' });
     addTarget(world, [TCP]);
     const info = infoFor(['192.0.2.10:3260']);
@@ -89,7 +89,7 @@ describe('connect() falls back to TCP', () => {
     expect(world.host.commands.length - before).toBe(2);
   });
 
-  test('without a login when the hardware cannot do it, and tries again as soon as it can', async () => {
+  test('connect() falls back to TCP without a login on unfit hardware, and retries once it is fit', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'iser' });
     addTarget(world, [TCP, { ...TCP, serves: 'iser' }]);
     world.host.tree.write('/sys/class/infiniband/mlx5_0/ports/1/state', '1: DOWN\n');
@@ -99,7 +99,7 @@ describe('connect() falls back to TCP', () => {
     expect(world.host.commands).toHaveLength(1);
   });
 
-  test('not with iscsi_iface_fallback = "none"', async () => {
+  test('connect() does not fall back to TCP with iscsi_iface_fallback = "none"', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' });
     addTarget(world, [TCP]);
     failLogins(world, 12);
@@ -110,7 +110,7 @@ describe('connect() falls back to TCP', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('and disconnect() finds the volume there', async () => {
+  test('disconnect() finds the volume that connect() opened over TCP as a fallback', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'iser' });
     addTarget(world, [TCP]);
     failLogins(world, 12);
@@ -124,7 +124,7 @@ describe('connect() falls back to TCP', () => {
 describe('connect() of several portals', () => {
   const portals = ['192.0.2.1:3260', '192.0.2.2:3260', '192.0.2.10:3260'];
 
-  test('tries them in order until one works and undoes the failures', async () => {
+  test('connect() tries several portals in order until one works, and undoes the failures', async () => {
     const world = openRecordedWorld();
     addTarget(world, [TCP]);
     const { paths } = await world.driver.connect(infoFor(portals));
@@ -133,7 +133,7 @@ describe('connect() of several portals', () => {
     expect(world.host.tree.list(NODE)).toEqual(['192.0.2.10,3260,1']);
   });
 
-  test('over none of which it can be reached tells of each', async () => {
+  test('connect() over several unreachable portals reports each failure', async () => {
     const world = openRecordedWorld();
     addTarget(world, []);
     const error = await failure(world.driver.connect(infoFor(portals)));
@@ -145,7 +145,7 @@ describe('connect() of several portals', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('stops at the first that refuses the password', async () => {
+  test('connect() over several portals stops at the first that refuses the password', async () => {
     const world = openRecordedWorld();
     addTarget(world, [{ ...TCP, address: '192.0.2.1' }, TCP], { username: 'u', password: 'right' });
     const info = infoFor(portals, { auth_method: 'CHAP', auth_username: 'u', auth_password: 'wrong-wrong' });
@@ -155,7 +155,7 @@ describe('connect() of several portals', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('goes on where one has a session that does not recover', async () => {
+  test('connect() over several portals skips one whose session does not recover', async () => {
     const world = openRecordedWorld();
     addTarget(world, [{ ...TCP, address: '192.0.2.1' }, TCP]);
     const session = world.host.kernel.addSession({
@@ -171,7 +171,7 @@ describe('connect() of several portals', () => {
   });
 });
 
-test('connect() and disconnect() of a volume whose path is listed twice take it once', async () => {
+test('connect() and disconnect() handle a path that is listed twice once', async () => {
   const world = openRecordedWorld();
   addTarget(world, [{ ...TCP, address: '2001:db8::1' }]);
   const info = infoFor(['[2001:db8::1]:3260', '[2001:DB8:0::1]:3260']);
@@ -180,7 +180,7 @@ test('connect() and disconnect() of a volume whose path is listed twice take it 
   expect(await world.residue()).toEqual([]);
 });
 
-test('connect() tells the secret nowhere but in the record file', async () => {
+test('connect() shows the secret nowhere but in the record file', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP], { username: 'u', password: 'hush-hush-hush' });
   const info = infoFor(['192.0.2.10:3260'], {
@@ -197,7 +197,7 @@ test('connect() tells the secret nowhere but in the record file', async () => {
   expect(await world.residue()).toEqual([]);
 });
 
-test('connect() that is refused tells the secret nowhere', async () => {
+test('connect() that is refused shows the secret nowhere', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP], { username: 'u', password: 'right' });
   const error = await failure(
@@ -210,7 +210,7 @@ test('connect() that is refused tells the secret nowhere', async () => {
   ).not.toContain('hush');
 });
 
-test('connect() warns of a disk that does not say who it is', async () => {
+test('connect() warns of a disk that reports no WWID', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]).units.set(1, { wwid: '', sizeBytes: 1 * 2 ** 30 });
   const { device, warnings } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
@@ -230,7 +230,7 @@ test('connect() that fails on a unit that was there before does not remove it', 
   expect(world.deeds.filter((deed) => deed.startsWith('delete'))).toEqual([]);
 });
 
-test('disconnect() of a disk that has lost its size and that somebody has open leaves it', async () => {
+test('disconnect() keeps a disk that has lost its size and that a process has open', async () => {
   const world = openRecordedWorld();
   const target = addTarget(world, [TCP]);
   const info = infoFor(['192.0.2.10:3260']);
@@ -242,7 +242,7 @@ test('disconnect() of a disk that has lost its size and that somebody has open l
   expect(world.deeds.filter((deed) => deed.startsWith('delete'))).toEqual([]);
 });
 
-test('connect() that finds no disk leaves no record either, though a crash had left one of ours with other settings', async () => {
+test('connect() that finds no disk removes its record, also one with old settings that a crash left', async () => {
   const world = openRecordedWorld();
   const target = addTarget(world, [TCP]);
   const info = infoFor(['192.0.2.10:3260']);
@@ -257,7 +257,7 @@ test('connect() that finds no disk leaves no record either, though a crash had l
   expect(await world.residue()).toEqual([]);
 });
 
-test('connect() over an iface that is not there names those that are', async () => {
+test('connect() over an unknown iface names the ifaces of the host', async () => {
   const world = openRecordedWorld({ iscsi_iface: 'cxgb4i.00:07:43:12:34:56' });
   expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({
     code: 'IFACE_NOT_FOUND',
@@ -270,7 +270,7 @@ describe('connect() over an iface without a record', () => {
   const config = { iscsi_iface: { ipaddress: '192.0.2.1' } };
   const NET = '/sys/class/net/eth0/address';
 
-  test('makes one of its own for the source address, and keeps it for the next volume', async () => {
+  test('connect() makes an iface record for the source address, and keeps it for the next volume', async () => {
     const world = openRecordedWorld(config);
     world.host.tree.write(NET, '52:54:00:12:34:56\n');
     addTarget(world, [TCP]);
@@ -282,7 +282,7 @@ describe('connect() over an iface without a record', () => {
     expect((await world.driver.connect(info)).paths[0].iface).toBe(MADE);
   });
 
-  test('removes it again when the volume cannot be opened', async () => {
+  test('connect() removes the iface record that it made when the volume cannot be opened', async () => {
     const world = openRecordedWorld(config);
     world.host.tree.write(NET, '52:54:00:12:34:56\n');
     expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({
@@ -291,7 +291,7 @@ describe('connect() over an iface without a record', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('of a card that is not there falls back and makes none', async () => {
+  test('connect() over an iface of an absent card falls back and makes no iface record', async () => {
     const world = openRecordedWorld({ iscsi_iface: { transport: 'cxgb4i', hwaddress: '00:07:43:12:34:56' } });
     addTarget(world, [TCP]);
     const { transport } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
@@ -303,7 +303,7 @@ describe('connect() over an iface without a record', () => {
     expect(world.host.tree.list(`${ROOT}/ifaces`)).toEqual([]);
   });
 
-  test('of an address that no device has rejects with IFACE_NOT_FOUND', async () => {
+  test('connect() over an iface with an address of no device rejects with IFACE_NOT_FOUND', async () => {
     const world = openRecordedWorld({ iscsi_iface: { ipaddress: '198.51.100.9' } });
     expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({
       code: 'IFACE_NOT_FOUND',
@@ -312,7 +312,7 @@ describe('connect() over an iface without a record', () => {
   });
 });
 
-test('connect() over a session that is there refuses one that runs over another transport than its iface says', async () => {
+test('connect() refuses an existing session whose transport is not that of its iface', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   world.host.kernel.addSession({

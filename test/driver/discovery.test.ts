@@ -11,7 +11,7 @@ const SINGULAR = {
 };
 
 describe('connect() of a volume of which one portal is named', () => {
-  test('asks it for the others, over the iface, where several paths are wanted (R37)', async () => {
+  test('connect() over several paths asks the one named portal for the others, over the iface (R37)', async () => {
     const world = openMultipathWorld();
     const { device, paths } = await world.driver.connect(SINGULAR);
     expect({ kind: device.kind, portals: paths.map(({ portal }) => portal.address).toSorted() }).toEqual({
@@ -23,7 +23,7 @@ describe('connect() of a volume of which one portal is named', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('takes portals of no other target of the array', async () => {
+  test('connect() that discovers portals takes none of another target of the array', async () => {
     const world = openMultipathWorld();
     world.host.targets.splice(0);
     addTarget(
@@ -34,7 +34,7 @@ describe('connect() of a volume of which one portal is named', () => {
     expect(paths.map(({ portal }) => portal.address).toSorted()).toEqual(ADDRESSES.slice(0, 2));
   });
 
-  test('keeps to the named one where the portal does not tell, and says so', async () => {
+  test('connect() keeps to the named portal where discovery fails, with a warning', async () => {
     const world = openMultipathWorld();
     world.host.discoveryChap = { username: 'u', password: 'not given' };
     const { paths, warnings } = await world.driver.connect(SINGULAR);
@@ -44,7 +44,7 @@ describe('connect() of a volume of which one portal is named', () => {
     });
   });
 
-  test('has one of the others join that answers late, and leaves nothing of it at disconnect()', async () => {
+  test('connect() adds a discovered portal that answers late, and disconnect() leaves nothing of it', async () => {
     const world = openMultipathWorld();
     const answer = deferred<undefined>();
     world.host.slowPortals.set(ADDRESSES[2] ?? '', answer.promise);
@@ -60,7 +60,7 @@ describe('connect() of a volume of which one portal is named', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('asks nobody for one path', async () => {
+  test('connect() over one path runs no discovery', async () => {
     const world = openRecordedWorld();
     addTarget(world, [{ address: ADDRESSES[0] ?? '', port: 3260, serves: 'tcp' }]);
     await world.driver.connect(SINGULAR);

@@ -39,7 +39,7 @@ describe('attach() of an encrypted volume', () => {
   test.each([
     ['a Secret', new Secret(PASSPHRASE)],
     ['bytes', new TextEncoder().encode(PASSPHRASE)],
-  ])('gives libvirt the passphrase before the guest gets the disk: %s', async (_what, passphrase) => {
+  ])('attach() gives libvirt the passphrase before the guest gets an encrypted disk: %s', async (_what, passphrase) => {
     const world = openWithGuests();
     const attachDevice = world.libvirt.attachDevice.bind(world.libvirt);
     const before: unknown[] = [];
@@ -57,7 +57,7 @@ describe('attach() of an encrypted volume', () => {
     expect(saidIn(world, diskXml)).not.toContain('hush');
   });
 
-  test('takes the serial for the id where there is none, for the secret too (R106)', async () => {
+  test('attach() of an encrypted volume without an id uses the serial, for the secret too (R106)', async () => {
     const world = openWithGuests();
     const info = dataChanged(INFO, { volume_id: null });
     await attach(world, OPTIONS, info);
@@ -66,7 +66,7 @@ describe('attach() of an encrypted volume', () => {
     expect(world.libvirt.secretValue(USAGE)).toBeUndefined();
   });
 
-  test('gives a secret that a crash left behind its value anew', async () => {
+  test('attach() of an encrypted volume updates the value of a secret that a crash left', async () => {
     const world = openWithGuests();
     const uuid = await world.libvirt.defineSecret(USAGE, new Secret('stale'), AbortSignal.timeout(1_000));
     expect(await attach(world)).toContain(uuid);
@@ -106,7 +106,7 @@ describe('attach() of an encrypted volume', () => {
       {},
     ],
     ['bytes that are not UTF-8', {}, { encryption: { passphrase: Uint8Array.of(0x68, 0xff, 0x75) } }, 'USAGE', {}],
-  ])('with %s is refused before anything is touched', async (_what, diskInfo, options, code, details) => {
+  ])('attach() of an encrypted volume refuses %s, all untouched', async (_what, diskInfo, options, code, details) => {
     const world = openWithGuests();
     const error: unknown = await world.driver
       .attach(WEB1, INFO, { ...VDB, ...diskInfo }, options)
@@ -120,7 +120,7 @@ describe('attach() of an encrypted volume', () => {
   });
 
   test.each(['luks2', 'plain'])(
-    'of the format %s is refused by that name, with what would be right',
+    'attach() of an encrypted volume refuses the format %s by name, with the format to use',
     async (format) => {
       const options = { encryption: { format, passphrase: new Secret(PASSPHRASE) } } as unknown as AttachOptions;
       await expect(attach(openWithGuests(), options)).rejects.toMatchObject({
@@ -131,7 +131,7 @@ describe('attach() of an encrypted volume', () => {
     },
   );
 
-  test('with a passphrase for a volume that is not encrypted is refused before anything is touched', async () => {
+  test('attach() of an unencrypted volume with a passphrase is refused before anything is touched', async () => {
     const world = openWithGuests();
     await expect(attach(world, OPTIONS, PLAIN)).rejects.toMatchObject({ code: 'USAGE' });
     expect(world.host.commands).toEqual([]);
@@ -139,7 +139,7 @@ describe('attach() of an encrypted volume', () => {
 });
 
 describe('attach() of an encrypted volume that fails', () => {
-  test('because libvirt refuses takes the secret back, and no word of it is said', async () => {
+  test('attach() that libvirt refuses takes the secret back, and shows no word of it', async () => {
     const world = openWithGuests();
     world.libvirt.attachDevice = async () => {
       throw new VolumeError('LIBVIRT_REFUSED', 'Invalid password, cannot unlock any keyslot');
@@ -153,7 +153,7 @@ describe('attach() of an encrypted volume that fails', () => {
     expect(saidIn(world, error, errorChain(error))).not.toContain('hush');
   });
 
-  test('of a volume that was connected before takes the secret back and keeps the volume', async () => {
+  test('attach() that fails takes the secret back, and keeps a volume that was connected before', async () => {
     const world = openWithGuests();
     await world.driver.connect(INFO);
     world.libvirt.attachDevice = async () => {
@@ -164,7 +164,7 @@ describe('attach() of an encrypted volume that fails', () => {
     expect(await world.driver.find(INFO)).toBeDefined();
   });
 
-  test('after libvirt defined the secret and before it said so takes the secret back', async () => {
+  test('attach() that fails after libvirt defined the secret, unconfirmed, takes the secret back', async () => {
     const world = openWithGuests();
     const defineSecret = world.libvirt.defineSecret.bind(world.libvirt);
     world.libvirt.defineSecret = async (...args) => {
@@ -178,7 +178,7 @@ describe('attach() of an encrypted volume that fails', () => {
     });
   });
 
-  test('and cannot take the secret back says both, and releases the volume all the same', async () => {
+  test('attach() that fails and cannot take the secret back reports both, and releases the volume', async () => {
     const world = openWithGuests();
     world.libvirt.attachDevice = async () => {
       world.libvirt.stopDaemon();
@@ -194,7 +194,7 @@ describe('attach() of an encrypted volume that fails', () => {
     expect(world.libvirt.secretValue(USAGE)).toBeUndefined();
   });
 
-  test('because the guest has it already leaves that guest its secret, with its value', async () => {
+  test("attach() to a guest that has the encrypted volume fails, and keeps that guest's secret and value", async () => {
     const world = openWithGuests();
     await attach(world);
     await expect(attach(world, { encryption: { passphrase: new Secret('wrong') } })).rejects.toMatchObject({
@@ -203,7 +203,7 @@ describe('attach() of an encrypted volume that fails', () => {
     expect(world.libvirt.secretValue(USAGE)).toBe(PASSPHRASE);
   });
 
-  test('because it is aborted leaves no secret, at whichever step', async () => {
+  test('attach() of an encrypted volume leaves no secret, at whichever step it is aborted', async () => {
     const world = openFakeWorld();
     const [published] = await world.publish(1);
     const info = dataChanged(published?.connectionInfo, { encrypted: true });
@@ -241,7 +241,7 @@ describe('attach() of an encrypted volume that fails', () => {
 });
 
 describe('detach() of an encrypted volume', () => {
-  test('removes the secret once the guest has let go', async () => {
+  test('detach() of an encrypted volume removes the secret after the guest has released the disk', async () => {
     const world = openWithGuests();
     await attach(world);
     world.libvirt.setAnswer('web1', 'never');
@@ -255,7 +255,7 @@ describe('detach() of an encrypted volume', () => {
     });
   });
 
-  test('removes a secret that a crash left behind, also where nothing else is left', async () => {
+  test('detach() removes a secret that a crash left, also where nothing else is left', async () => {
     const world = openWithGuests();
     await world.libvirt.defineSecret(USAGE, new Secret(PASSPHRASE), AbortSignal.timeout(1_000));
     expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: false, warnings: [] });
@@ -263,7 +263,7 @@ describe('detach() of an encrypted volume', () => {
     expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: false, warnings: [] });
   });
 
-  test('leaves the secrets of other volumes', async () => {
+  test('detach() of an encrypted volume keeps the secrets of other volumes', async () => {
     const world = openWithGuests();
     const other = { type: 'volume', id: 'volume-8' } as const;
     await world.libvirt.defineSecret(other, new Secret('theirs'), AbortSignal.timeout(1_000));
@@ -273,7 +273,7 @@ describe('detach() of an encrypted volume', () => {
   });
 
   test.each([true, false])(
-    'that two guests share removes the secret with the last one: multiattach %s',
+    'detach() of an encrypted volume from the last of two guests removes the secret: multiattach %s',
     async (multiattach) => {
       const world = openWithGuests();
       const info = { ...(INFO as object), multiattach };

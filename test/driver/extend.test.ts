@@ -49,7 +49,7 @@ function membersOf({ host: { tree } }: RecordedWorld): readonly string[] {
 }
 
 describe('extend() over one path', () => {
-  test('R91: gives both sizes as numbers, and starts no process', async () => {
+  test('extend() over one path gives both sizes as numbers, and starts no process (R91)', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     grow(world, 2 * GIB);
@@ -64,7 +64,7 @@ describe('extend() over one path', () => {
     expect(world.host.commands.length).toBe(before);
   });
 
-  test('R92: waits for no map where there is none', async () => {
+  test('extend() over one path waits for no map (R92)', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     grow(world, 2 * GIB);
@@ -73,7 +73,7 @@ describe('extend() over one path', () => {
     expect(world.clock.now() - began).toBeLessThan(50);
   });
 
-  test('tells the running guest, by the disk that it has', async () => {
+  test('extend() tells the running guest, by the disk that it has', async () => {
     const world = openOnePath();
     await world.driver.attach(WEB1, ONE_PATH, VDB);
     grow(world, 3 * GIB);
@@ -85,7 +85,7 @@ describe('extend() over one path', () => {
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(3 * GIB);
   });
 
-  test('brings a guest that lags behind to the size of a volume that has grown before', async () => {
+  test('extend() brings a lagging guest to the size of a volume that had grown before', async () => {
     const world = openOnePath();
     await world.driver.attach(WEB1, ONE_PATH, VDB);
     grow(world, 2 * GIB);
@@ -99,7 +99,7 @@ describe('extend() over one path', () => {
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(2 * GIB);
   });
 
-  test('leaves a guest that does not run to its next start', async () => {
+  test('extend() leaves a guest that is shut off to its next start', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     world.libvirt.addDomain({ name: 'asleep', active: false });
@@ -111,7 +111,7 @@ describe('extend() over one path', () => {
     });
   });
 
-  test('says of a running guest that it does not have the volume', async () => {
+  test('extend() reports a running guest that does not have the volume', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     expect(await world.driver.extend(ONE_PATH, { domain: WEB1 })).toMatchObject({
@@ -120,7 +120,7 @@ describe('extend() over one path', () => {
     });
   });
 
-  test('of an unknown guest touches nothing', async () => {
+  test('extend() of an unknown guest touches nothing', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     grow(world, 2 * GIB);
@@ -130,7 +130,7 @@ describe('extend() over one path', () => {
     expect(sizes(world)).toEqual({ sda: GIB });
   });
 
-  test('R96: of an encrypted volume tells no guest the size of the device', async () => {
+  test('extend() of an encrypted volume tells no guest the size of the device (R96)', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     const encrypted = dataChanged(ONE_PATH, { encrypted: true });
@@ -141,7 +141,7 @@ describe('extend() over one path', () => {
     expect(await world.driver.extend(encrypted)).toMatchObject({ guestResized: false });
   });
 
-  test('of a volume that has shrunk names both sizes and tells the guest nothing', async () => {
+  test('extend() of a shrunk volume names both sizes and tells the guest nothing', async () => {
     const world = openOnePath();
     await world.driver.attach(WEB1, ONE_PATH, VDB);
     grow(world, GIB / 2);
@@ -154,14 +154,14 @@ describe('extend() over one path', () => {
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBeUndefined();
   });
 
-  test('of a LUN under which the storage has put another volume is refused', async () => {
+  test('extend() of a LUN that the storage gave to another volume is refused', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     world.host.targets[0]?.units.set(1, { wwid: WWID.replace('7', '8'), sizeBytes: 2 * GIB });
     await expect(world.driver.extend(ONE_PATH)).rejects.toMatchObject({ code: 'DEVICE_MISMATCH' });
   });
 
-  test('whose path is down is refused, and asks it nothing', async () => {
+  test('extend() of a volume whose only path is down is refused, and does not query the path', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     setState(world, '192.0.2.10', 'FAILED');
@@ -173,7 +173,7 @@ describe('extend() over one path', () => {
     expect(world.deeds.filter((deed) => deed.startsWith('show'))).toEqual(['show sda']);
   });
 
-  test('tells an event of it, with the sizes as numbers', async () => {
+  test('extend() emits an event with both sizes as numbers', async () => {
     const world = openOnePath();
     await world.driver.connect(ONE_PATH);
     grow(world, 2 * GIB);
@@ -191,7 +191,7 @@ describe('extend() over one path', () => {
 });
 
 describe('extend() over four paths', () => {
-  test('R90, W-22: shows the new size on every path and in the map, by one process', async () => {
+  test('extend() shows the new size on all four paths and the map, with one process (R90, W-22)', async () => {
     const world = await openFourPaths();
     grow(world, 2 * GIB);
     const before = world.host.commands.length;
@@ -205,21 +205,21 @@ describe('extend() over four paths', () => {
     expect(commandsOf(world).slice(before)).toEqual(['multipathd resize map mpatha']);
   });
 
-  test('W-22: of a volume that one portal alone is known of rescans the others too', async () => {
+  test('extend() of a volume known by one portal rescans its other paths too (W-22)', async () => {
     const world = await openFourPaths();
     grow(world, 2 * GIB);
     await world.driver.extend(ONE_PATH);
     expect(new Set(Object.values(sizes(world)))).toEqual(new Set([2 * GIB]));
   });
 
-  test('R94: names the map as multipathd does, not by its WWID', async () => {
+  test('extend() names the map as multipathd does, not by its WWID (R94)', async () => {
     const world = await openFourPaths();
     grow(world, 2 * GIB);
     await world.driver.extend(FOUR_PATHS);
     expect(commandsOf(world).at(-1)).toBe('multipathd resize map mpatha');
   });
 
-  test('twice asks multipathd once', async () => {
+  test('extend() called twice asks multipathd once', async () => {
     const world = await openFourPaths();
     grow(world, 2 * GIB);
     await world.driver.extend(FOUR_PATHS);
@@ -228,7 +228,7 @@ describe('extend() over four paths', () => {
     expect(world.host.commands.length).toBe(before);
   });
 
-  test.each(['timeout', 'ok'] as const)('R93: asks again after "%s" that changed nothing', async (answer) => {
+  test.each(['timeout', 'ok'] as const)('extend() asks again after "%s" that changed nothing (R93)', async (answer) => {
     const world = await openFourPaths();
     world.host.kernel.multipathd.resizeAnswers.push(answer, answer, answer);
     grow(world, 2 * GIB);
@@ -236,7 +236,7 @@ describe('extend() over four paths', () => {
     expect(commandsOf(world).filter((command) => command.includes('resize'))).toHaveLength(4);
   });
 
-  test('R93: gives up after two minutes of "timeout"', async () => {
+  test('extend() gives up after two minutes of "timeout" (R93)', async () => {
     const world = await openFourPaths();
     world.host.kernel.multipathd.resizeAnswers.push(...Array.from({ length: 50 }, () => 'timeout' as const));
     grow(world, 2 * GIB);
@@ -246,7 +246,7 @@ describe('extend() over four paths', () => {
     expect(world.clock.now() - began).toBeLessThan(125_000);
   });
 
-  test('R93: "fail" with exit status 0 is a failure, in multipathd\'s words, and the next call goes on from there', async () => {
+  test('extend() fails on "fail" with status 0, in multipathd\'s words, and may be repeated (R93)', async () => {
     const world = await openFourPaths();
     world.host.kernel.multipathd.resizeAnswers.push('fail');
     grow(world, 2 * GIB);
@@ -259,7 +259,7 @@ describe('extend() over four paths', () => {
     expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({ oldSizeBytes: GIB, newSizeBytes: 2 * GIB });
   });
 
-  test('without multipathd is a failure that says so', async () => {
+  test('extend() of a map without multipathd fails, and the error names multipathd', async () => {
     const world = await openFourPaths();
     world.host.kernel.multipathd.stop();
     grow(world, 2 * GIB);
@@ -269,7 +269,7 @@ describe('extend() over four paths', () => {
     });
   });
 
-  test('tells the guest that has the map', async () => {
+  test('extend() tells the guest that has the map', async () => {
     const world = openMultipathWorld();
     world.libvirt.addDomain({ name: 'web1' });
     await world.driver.attach(WEB1, FOUR_PATHS, VDB);
@@ -278,7 +278,7 @@ describe('extend() over four paths', () => {
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBe(2 * GIB);
   });
 
-  test('of a volume that has shrunk leaves the map as it is', async () => {
+  test('extend() of a shrunk volume leaves the map as it is', async () => {
     const world = await openFourPaths();
     grow(world, GIB / 2);
     await expect(world.driver.extend(FOUR_PATHS)).rejects.toMatchObject({ code: 'RESIZE_FAILED' });
@@ -291,7 +291,7 @@ describe('extend() over four paths', () => {
 
 describe('extend() with a path down', () => {
   test.each([false, true])(
-    'R95: grows the others, names the path, and connect() brings it back in full size (multipathd misses its end: %s)',
+    'extend() with a path down grows the others, and connect() restores it (R95, multipathd misses: %s)',
     async (missed) => {
       const world = await openFourPaths();
       world.host.kernel.multipathd.missesRemovals = missed;
@@ -310,7 +310,7 @@ describe('extend() with a path down', () => {
     },
   );
 
-  test('R95: of a volume that has not grown keeps the path in the map', async () => {
+  test('extend() of a volume that has not grown keeps a path that is down in the map (R95)', async () => {
     const world = await openFourPaths();
     setState(world, '192.0.2.12', 'FAILED');
     expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({
@@ -320,7 +320,7 @@ describe('extend() with a path down', () => {
     expect(membersOf(world)).toEqual(['sda', 'sdb', 'sdc', 'sdd']);
   });
 
-  test('R95: with every path down changes nothing', async () => {
+  test('extend() with every path down changes nothing (R95)', async () => {
     const world = await openFourPaths();
     for (const session of world.host.kernel.sessions) world.host.kernel.setState(session, 'FAILED');
     grow(world, 2 * GIB);
@@ -331,7 +331,7 @@ describe('extend() with a path down', () => {
     });
   });
 
-  test('gives up on a path that does not answer though its session looks well', async () => {
+  test('extend() gives up on a path that does not answer though its session is logged in', async () => {
     const world = await openFourPaths();
     const write = world.host.writeAttribute.bind(world.host);
     world.host.writeAttribute = async (path, text, signal) => {
@@ -355,7 +355,7 @@ describe('extend() with a path down', () => {
     }).toEqual({ sizeBytes: 2 * GIB, warnings: 1, seconds: 15 });
   });
 
-  test('waits for a controller that shows the growth later, and refuses when it never does', async () => {
+  test('extend() waits for a controller that grows later, and refuses one that never does', async () => {
     const world = await openFourPaths();
     const write = world.host.writeAttribute.bind(world.host);
     let shows = 2;
@@ -393,7 +393,7 @@ describe('planExtend()', () => {
       members: paths.map(({ disk }) => disk),
     }) as unknown as MultipathMap;
 
-  test('takes no path from the map that is up or of the new size, leaves one in it that is up, and never makes it smaller', () => {
+  test('planExtend() drops only paths that are down and of the old size, and never shrinks the map', () => {
     const paths = fc
       .array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 4 })), { minLength: 1, maxLength: 6 })
       .map((list) => list.map(([isUp, size], index) => path(index, isUp, size)));
@@ -414,7 +414,7 @@ describe('planExtend()', () => {
     );
   });
 
-  test('refuses when the map has none of the paths that are up', () => {
+  test('planExtend() refuses when the map has none of the paths that are up', () => {
     const [down, up] = [path(0, false, 1), path(1, true, 2)];
     expect(() => planExtend([down, up], mapOf([down], 1), 1)).toThrow('none of the paths of its map mpatha is up');
   });

@@ -11,14 +11,14 @@ async function named(): Promise<{ readonly world: FakeWorld; readonly info: unkn
 }
 
 describe('a volume whose portal is a host name', () => {
-  test('connects to the address that the name has, and the result says which', async () => {
+  test("connect() through a portal's host name uses its address, and the result gives it", async () => {
     const { world, info } = await named();
     const volume = await world.driver.connect(info);
     expect(volume.warnings).toEqual(['storage.example.org:3260 is 192.0.2.10:3260']);
     expect(volume.paths[0].portal).toMatchObject({ address: '192.0.2.10', port: 3260 });
   });
 
-  test('is found and disconnected whole after the name has moved', async () => {
+  test("disconnect() through a portal's host name finds the volume after the name has moved", async () => {
     const { world, info } = await named();
     const connected = await world.driver.connect(info);
     world.hostNames.addresses.set('storage.example.org', ['192.0.2.77']);
@@ -30,7 +30,7 @@ describe('a volume whose portal is a host name', () => {
     expect(world.host.residue()).toEqual([]);
   });
 
-  test('is disconnected whole when the name is no longer known', async () => {
+  test("disconnect() through a portal's host name works when the name is no longer known", async () => {
     const { world, info } = await named();
     await world.driver.connect(info);
     world.hostNames.addresses.clear();
@@ -38,7 +38,7 @@ describe('a volume whose portal is a host name', () => {
     expect(world.host.residue()).toEqual([]);
   });
 
-  test('that has no address rejects with PORTAL_UNREACHABLE before anything is touched, on the way in and on the way out', async () => {
+  test('connect() and disconnect() by a name without address are PORTAL_UNREACHABLE and touch nothing', async () => {
     const { world, info } = await named();
     world.hostNames.addresses.clear();
     await expect(world.driver.connect(info)).rejects.toMatchObject({ code: 'PORTAL_UNREACHABLE' });
@@ -46,13 +46,13 @@ describe('a volume whose portal is a host name', () => {
     expect(world.host.commands).toEqual([]);
   });
 
-  test('goes to the next address where the first does not answer', async () => {
+  test('connect() through a host name of two addresses takes the second where the first is silent', async () => {
     const { world, info } = await named();
     world.hostNames.addresses.set('storage.example.org', ['192.0.2.99', '192.0.2.10']);
     expect((await world.driver.connect(info)).paths[0].portal.address).toBe('192.0.2.10');
   });
 
-  test('is attached to a guest and detached from it, and both say where it went', async () => {
+  test("attach() and detach() of a volume by a portal's host name report the address", async () => {
     const { world, info } = await named();
     world.libvirt.addDomain({ name: 'guest' });
     const { volume } = await world.driver.attach({ kind: 'name', name: 'guest' }, info, { dev: 'vdb', bus: 'virtio' });

@@ -17,7 +17,7 @@ test.each([
   ],
   ['a comment behind the name', `InitiatorName=${NAME} # ours\n`],
   ['a name behind a line that is too long', `#${'x'.repeat(1_022)}InitiatorName=${NAME}\n`],
-])('the storage is told the name that iscsid logs in by: %s', async (_what, text) => {
+])('connector properties carry the initiator name that iscsid logs in by: %s', async (_what, text) => {
   const world = openFakeWorld();
   world.host.tree.write(FILE, text);
   const { initiator } = await world.container.get(TOKENS.connector).getConnectorProperties();
@@ -26,7 +26,7 @@ test.each([
   expect((await world.driver.connect(connectionInfo)).device.path).toBe('/dev/sda');
 });
 
-test('a target that does not know this host lets it not in', async () => {
+test('connect() to a target that does not know this host is refused', async () => {
   const world = openFakeWorld();
   world.host.tree.write(FILE, `initiatorname=${NAME}\n`);
   const connectionInfo = (await world.publish(1))[0]?.connectionInfo;
@@ -34,7 +34,7 @@ test('a target that does not know this host lets it not in', async () => {
   await expect(world.driver.connect(connectionInfo)).rejects.toMatchObject({ code: 'LOGIN_AUTH_FAILED' });
 });
 
-test('odd lines of iscsid.conf and of the iface record cost no volume', async () => {
+test('connect() works despite odd lines in iscsid.conf and in the iface record', async () => {
   const world = openFakeWorld({ iscsi_iface: 'card' });
   world.host.tree.write(
     '/etc/iscsi/ifaces/card',

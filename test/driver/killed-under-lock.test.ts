@@ -82,7 +82,7 @@ const deeds: readonly (readonly [string, Deed])[] = [
 
 describe.each(['before', 'after'] as const)('a process that is killed %s', (when) => {
   test.each(deeds)(
-    '%s keeps no volume from the next, and leaves nothing of its own once that has come and gone',
+    'connect() and disconnect() succeed and leave nothing after a killed process: %s',
     async (_what, deed) => {
       const world = onTarget();
       expect(await killAt(world, when, deed)).toBe(true);
@@ -96,7 +96,7 @@ describe.each(['before', 'after'] as const)('a process that is killed %s', (when
   );
 });
 
-test('a process that goes on besides a new one keeps its lock until it gives it back', async () => {
+test('DatabaseLock of a running process holds against a new process until it is released', async () => {
   const world = onTarget();
   expect(await killAt(world, 'after', (method, [, path]) => method === 'link' && path === LOCK)).toBe(true);
   const beside = openRecordedWorld({}, openFakeWorld({}, 'iscsi', world, 'besides it'));

@@ -21,7 +21,7 @@ const sourcesOf = ({ libvirt }: RecordedWorld): readonly unknown[] =>
   (['live', 'config'] as const).map((which) => libvirt.disksOf('web1', which).map(({ sourcePath }) => sourcePath));
 
 describe('attach()', () => {
-  test('gives a guest that libvirt keeps a name that outlasts a reboot, of a disk, in both its descriptions, and the result keeps the device (W-17, R71)', async () => {
+  test('attach() to a persistent guest writes a persistent device name to both its XMLs (W-17, R71)', async () => {
     const world = openWorld();
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
     expect({
@@ -33,7 +33,7 @@ describe('attach()', () => {
     expect((await world.driver.find(INFO))?.device.path).toBe('/dev/sda');
   });
 
-  test('gives it the name of the map where there is one (W-17, R71)', async () => {
+  test('attach() gives the guest the persistent name of the map where there is one (W-17, R71)', async () => {
     const world = openMultipathWorld();
     world.libvirt.addDomain({ name: 'web1' });
     const { volume } = await world.driver.attach(WEB1, SEVERAL, VDB);
@@ -44,7 +44,7 @@ describe('attach()', () => {
     });
   });
 
-  test('gives the name to a guest that does not run as well, and its next start finds the volume under it whatever the kernel calls it by then (W-17, R71)', async () => {
+  test('attach() gives a shut-off guest a persistent name: its next start finds the volume (W-17, R71)', async () => {
     const world = openWorld({ active: false });
     await world.driver.attach(WEB1, INFO, VDB);
     const target = world.host.targets[0];
@@ -61,7 +61,7 @@ describe('attach()', () => {
     expect(await world.driver.detach(WEB1, INFO)).toEqual({ found: true, warnings: [] });
   });
 
-  test('gives a guest that ends with its process the path of the device, and looks for no name', async () => {
+  test('attach() gives a transient guest the path of the device, and looks for no name', async () => {
     const world = openWorld({ persistent: false });
     world.host.kernel.udev.runs = false;
     const { volume, diskXml } = await world.driver.attach(WEB1, INFO, VDB);
@@ -72,12 +72,12 @@ describe('attach()', () => {
     }).toEqual({ source: '/dev/sda', warnings: [], waited: false });
   });
 
-  test('without a name that leads to the device takes its path, and says so (W-17)', async () => {
+  test('attach() without a name that leads to the device uses its path, with a warning (W-17)', async () => {
     const world = openWorld();
     world.host.kernel.udev.runs = false;
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
     const warning = expect.stringMatching(
-      /^the guest's stored configuration has \/dev\/sda, which may be another .*: no \S+scsi-3\S+ or \S+wwn-0x\S+ leads to it/,
+      /^the guest's stored configuration has \/dev\/sda, which may be .*: no \S+scsi-3\S+ or \S+wwn-0x\S+ leads to it/,
     ) as unknown;
     expect({ sources: sourcesOf(world), warnings: volume.warnings }).toEqual({
       sources: [['/dev/sda'], ['/dev/sda']],
@@ -86,7 +86,7 @@ describe('attach()', () => {
     expect(world.log.warnings).toMatchObject([{ fields: { device: '/dev/sda', reason: warning } }]);
   });
 
-  test('of a volume that does not say who it is takes the path at once, and says so (W-17)', async () => {
+  test('attach() of a volume that reports no WWID uses the path at once, with a warning (W-17)', async () => {
     const world = openWorld();
     world.host.targets[0]?.units.set(1, { wwid: 'naa.0000000000000000', sizeBytes: 1 * 2 ** 30 });
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
@@ -99,7 +99,7 @@ describe('attach()', () => {
     });
   });
 
-  test("over one of two paths without a map never takes the name that is the other path's (W-17)", async () => {
+  test("attach() over one of two paths without a map never uses the other path's name (W-17)", async () => {
     const world = openWorld();
     await world.driver.connect(INFO);
     const other = world.host.kernel.addSession({
@@ -117,7 +117,7 @@ describe('attach()', () => {
     });
   });
 
-  test('that ends while it waits for the name is undone', async () => {
+  test('attach() that is aborted while it waits for the name is undone', async () => {
     const world = openWorld();
     world.host.kernel.udev.hold();
     const abort = new AbortController();
@@ -134,7 +134,7 @@ describe('attach()', () => {
 });
 
 describe('a disk in the guest under its lasting name', () => {
-  test('is found by detach() without an alias, whether udev still has the name or not (W-17, W-28)', async () => {
+  test('detach() without an alias finds a disk by its persistent name, even without udev (W-17, W-28)', async () => {
     for (const named of [true, false]) {
       const world = openWorld();
       await world.driver.attach(WEB1, BY_PATH, VDB);
@@ -145,7 +145,7 @@ describe('a disk in the guest under its lasting name', () => {
     }
   });
 
-  test('is found by detach() and extend() without an alias when a map has come over the disk since', async () => {
+  test('detach() and extend() without an alias find the disk when a map has taken it since', async () => {
     const world = openMultipathWorld({ volume_use_multipath: false });
     world.libvirt.addDomain({ name: 'web1' });
     await world.driver.attach(WEB1, BY_PATH, VDB);
@@ -166,7 +166,7 @@ describe('a disk in the guest under its lasting name', () => {
     expect(sourcesOf(later)).toEqual([[], []]);
   });
 
-  test("is found by the other guest's detach() of a shared volume without an alias", async () => {
+  test('detach() of a shared volume without an alias finds the disk of the other guest', async () => {
     const world = openWorld();
     world.libvirt.addDomain({ name: 'web2', active: false });
     const shared = { ...BY_PATH, multiattach: true };

@@ -8,7 +8,7 @@ describe.each([
   ['', []],
   [' to a login that had to be run again (R22)', ['before']],
 ] as const)('connect() with a portal that does not answer%s', (_what, vanishing) => {
-  test('does not wait for it, and has it join once it answers', async () => {
+  test('connect() does not wait for a silent portal, and adds its path once it answers', async () => {
     const world = openMultipathWorld();
     world.host.vanishingRecords.push(...vanishing);
     const answer = deferred<undefined>();
@@ -26,7 +26,7 @@ describe.each([
     expect(await world.residue()).toEqual([]);
   });
 
-  test('has it log out again when the volume is gone by then', async () => {
+  test('connect() logs a late path out again when the volume is disconnected by then', async () => {
     const world = openMultipathWorld();
     world.host.vanishingRecords.push(...vanishing);
     const answer = deferred<undefined>();
@@ -43,7 +43,7 @@ describe.each([
 });
 
 describe('connect() with a portal that does not answer', () => {
-  test('waits for it where an administrator made its record, which is theirs again byte for byte afterwards', async () => {
+  test("connect() waits for a silent portal that has an administrator's record, and restores the record", async () => {
     const world = openMultipathWorld();
     const path = `${ROOT}/nodes/${IQN}/192.0.2.12,3260,1/default`;
     const theirs =
@@ -61,7 +61,7 @@ describe('connect() with a portal that does not answer', () => {
     expect(await world.residue()).toEqual([path]);
   });
 
-  test('leaves it when the driver is closed, and the next connect() adds it', async () => {
+  test('close() drops the late path of a silent portal, and the next connect() adds it', async () => {
     const world = openMultipathWorld();
     const answer = deferred<undefined>();
     world.host.slowPortals.set('192.0.2.12', answer.promise);
@@ -72,7 +72,7 @@ describe('connect() with a portal that does not answer', () => {
     expect((await world.driver.connect(INFO)).paths).toHaveLength(4);
   });
 
-  test('and fails for another of its paths ends that session once it is up', async () => {
+  test('connect() that fails ends the session of a silent portal once it is up', async () => {
     const world = openMultipathWorld();
     const answer = deferred<undefined>();
     world.host.slowPortals.set('192.0.2.12', answer.promise);

@@ -36,7 +36,7 @@ describe('disconnect() of a volume whose map has lost all its disks', () => {
     [' with force', INFO, { force: true }],
     [' with the WWID', INFO, { wwid: MAP.wwid }],
     [' that names one portal', infoFor(PORTALS.slice(0, 1)), {}],
-  ])('finds it by what was noted, stops its queueing, removes it and leaves nothing%s', async (_how, info, options) => {
+  ])('disconnect() finds a map without disks by its note, and leaves no residue%s', async (_how, info, options) => {
     const world = await openLost();
     expect(await world.driver.disconnect(info, options)).toEqual({ found: true, warnings: [] });
     expect(world.deeds.slice(0, 3)).toEqual(['stop queueing mpatha', 'sync /dev/dm-0', 'remove mpatha']);
@@ -44,20 +44,20 @@ describe('disconnect() of a volume whose map has lost all its disks', () => {
     expect(await world.driver.disconnect(info, options)).toEqual({ found: false, warnings: [] });
   });
 
-  test('by another process, which has the configuration of one path', async () => {
+  test('disconnect() by a process configured for one path removes a map without disks', async () => {
     const world = await openLost();
     expect(await openRecordedWorld({}, world).driver.disconnect(INFO)).toMatchObject({ found: true });
     expect(await world.residue()).toEqual([]);
   });
 
-  test('does so without multipathd', async () => {
+  test('disconnect() removes a map without disks also without multipathd', async () => {
     const world = await openLost();
     world.host.kernel.multipathd.stop();
     expect(await world.driver.disconnect(INFO)).toMatchObject({ found: true });
     expect(await world.residue()).toEqual([]);
   });
 
-  test('though the note is gone, by the WWID that the caller has of it', async () => {
+  test('disconnect() without a note finds a map without disks by the WWID that the caller gives', async () => {
     const world = await openLost();
     world.host.tree.remove(NOTE);
     expect(await world.driver.disconnect(INFO, { wwid: MAP.wwid })).toMatchObject({ found: true });
@@ -65,7 +65,7 @@ describe('disconnect() of a volume whose map has lost all its disks', () => {
   });
 
   test.each([false, true])(
-    'leaves it to the guest that has it open (force: %s), and removes it once that has let go',
+    'disconnect() keeps a map without disks while a guest has it open (force: %s)',
     async (force) => {
       const world = await openLost();
       const letGo = world.host.open('/dev/dm-0', QEMU);
@@ -80,7 +80,7 @@ describe('disconnect() of a volume whose map has lost all its disks', () => {
     },
   );
 
-  test('is refused with another WWID than was noted, and touches nothing', async () => {
+  test('disconnect() with a WWID other than the noted one is refused and touches nothing', async () => {
     const world = await openLost();
     expect(await failure(world.driver.disconnect(INFO, { wwid: `36001405${'8'.repeat(25)}` }))).toMatchObject({
       code: 'DEVICE_MISMATCH',
@@ -89,7 +89,7 @@ describe('disconnect() of a volume whose map has lost all its disks', () => {
     expect(world.deeds).toEqual([]);
   });
 
-  test('that cannot be removed keeps the note, so that the next one finds it', async () => {
+  test('disconnect() that cannot remove a map without disks keeps the note for the next call', async () => {
     const world = await openLost();
     const run = world.host.run.bind(world.host);
     world.host.run = async (command, signal) =>
@@ -103,7 +103,7 @@ describe('disconnect() of a volume whose map has lost all its disks', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('leaves it where it has the disk of another target by now', async () => {
+  test('disconnect() leaves a map that has taken the disk of another target', async () => {
     const world = await openLost();
     const stranger = foreignSession(world);
     expect(slavesOf(world)).toEqual([stranger]);
@@ -118,13 +118,13 @@ describe('disconnect() of a volume whose map has lost all its disks', () => {
 });
 
 describe('connect() of a volume whose map has lost all its disks', () => {
-  test('gives the map its paths back while a guest waits for them', async () => {
+  test('connect() restores the paths of a map without disks while a guest waits for them', async () => {
     const world = await openLost();
     world.host.open('/dev/dm-0', QEMU);
     expect(await world.driver.connect(INFO)).toMatchObject({ device: { path: '/dev/dm-0' }, paths: { length: 4 } });
   });
 
-  test('refuses another volume under the LUN while a guest waits for the first, as often as it is tried', async () => {
+  test('connect() refuses a remapped LUN each time while a guest waits on the map of the first volume', async () => {
     const world = await openLost();
     world.host.open('/dev/dm-0', QEMU);
     world.target.units.set(1, OTHER_UNIT);
@@ -135,7 +135,7 @@ describe('connect() of a volume whose map has lost all its disks', () => {
     }
   });
 
-  test('removes the map, which nobody uses, where the storage has put another volume under the LUN', async () => {
+  test('connect() of a remapped LUN removes the unused map of the former volume', async () => {
     const world = await openLost();
     world.target.units.set(1, OTHER_UNIT);
     const { device } = await world.driver.connect(INFO);
@@ -144,7 +144,7 @@ describe('connect() of a volume whose map has lost all its disks', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('of another target with the WWID refuses the map that a guest waits on', async () => {
+  test('connect() of another target with the same WWID refuses the map that a guest waits on', async () => {
     const world = await openLost();
     world.host.open('/dev/dm-0', QEMU);
     const before = await world.residue();
@@ -152,7 +152,7 @@ describe('connect() of a volume whose map has lost all its disks', () => {
     expect({ residue: await world.residue(), slaves: slavesOf(world) }).toEqual({ residue: before, slaves: [] });
   });
 
-  test('that fails leaves the map, which was there before it', async () => {
+  test('connect() that fails keeps a map without disks that was there before', async () => {
     const world = await openLost();
     const before = await volumeLeft(world);
     world.target.units.delete(1);
@@ -162,7 +162,7 @@ describe('connect() of a volume whose map has lost all its disks', () => {
 });
 
 describe('what is noted of a volume', () => {
-  test('is who it is, where, and which map is its, for root alone, and goes with it', async () => {
+  test('note of a volume holds WWID, paths and map, for root alone, and disconnect() removes it', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
     expect(JSON.parse(world.host.tree.read(NOTE) ?? '')).toEqual({
@@ -182,8 +182,9 @@ describe('what is noted of a volume', () => {
     '{',
     '{"version":2}',
     '{"version":1,"wwid":"3600","units":[]}',
-    '{"version":1,"wwid":"3600","mapId":"-w","units":[{"target":"iqn.2026-11.org.example:several","lun":1,"portals":[]}]}',
-  ])('and cannot be read is told of and counts for nothing: %j', async (text) => {
+    '{"version":1,"wwid":"3600","mapId":"-w","units":[{"target":"iqn.2026-11.org.example:several","lun":1,' +
+      '"portals":[]}]}',
+  ])('note of a volume that cannot be read is logged and ignored: %j', async (text) => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
     world.host.tree.write(NOTE, text);
@@ -194,7 +195,7 @@ describe('what is noted of a volume', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('and cannot be written costs a volume over one path a warning, and one with a map the connect()', async () => {
+  test('note that cannot be written is a warning over one path, and fails connect() of a map', async () => {
     const full = (world: ForeignWorld): void => {
       const replace = world.host.replace.bind(world.host);
       world.host.replace = async (path, ...rest) => {
@@ -213,7 +214,7 @@ describe('what is noted of a volume', () => {
     expect(await several.residue()).toEqual([]);
   });
 
-  test('of a volume that a reboot has taken says nothing of the next one under the LUN', async () => {
+  test('note of a volume that a reboot removed does not hinder the next volume under the LUN', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
     loseDisks(world);
@@ -224,7 +225,7 @@ describe('what is noted of a volume', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('keeps disconnect() of a volume from the one that the storage has put under its LUN since', async () => {
+  test('note of a volume keeps its disconnect() from the volume that took over its LUN', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
     world.target.units.set(1, OTHER_UNIT);
@@ -238,7 +239,7 @@ describe('what is noted of a volume', () => {
     expect(await world.driver.disconnect(INFO)).toEqual({ found: false, warnings: [] });
   });
 
-  test('over one path is who it was: the refusal of a remapped LUN that a guest has open stands', async () => {
+  test('note of a single path makes connect() refuse a remapped LUN that a guest has open', async () => {
     const world = openForeignWorld({ volume_use_multipath: false });
     const info = infoFor(PORTALS.slice(0, 1));
     const { device } = await world.driver.connect(info);

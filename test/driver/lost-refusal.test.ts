@@ -21,7 +21,7 @@ function losing(world: RecordedWorld, portals: number, status: 8 | 11 = 11): Rec
 
 describe('a wrong secret over iSER whose refusal is lost', () => {
   test.each([11, 8] as const)(
-    'is LOGIN_REFUSED after one login and its time limit (status %i), over no other transport, and leaves nothing',
+    'connect() over iSER with a wrong secret and no reply (status %i) is LOGIN_REFUSED after one login',
     async (status) => {
       const world = losing(openRecordedWorld(ISER), 1, status);
       const began = world.clock.now();
@@ -43,21 +43,21 @@ describe('a wrong secret over iSER whose refusal is lost', () => {
     },
   );
 
-  test('on every path of a map is so too, after one login for all', async () => {
+  test('connect() of a map over iSER with a wrong secret and no reply is refused after one login for all', async () => {
     const world = losing(openMultipathWorld({ ...MULTIPATH, ...ISER }), 4);
     expect(await failure(world.driver.connect(infoFor(PORTALS, WRONG)))).toMatchObject({ code: 'LOGIN_REFUSED' });
     expect({ logins: logins(world), residue: await world.residue() }).toEqual({ logins: ['iser'], residue: [] });
   });
 });
 
-describe('gives way to TCP as before:', () => {
-  test('a target that ends the connection where no secret was given', async () => {
+describe('connect() falls back from iSER to TCP', () => {
+  test('connect() without a secret falls back to TCP from a target that ends the connection', async () => {
     const world = losing(openRecordedWorld(ISER), 1);
     await failure(world.driver.connect(infoFor(PORTALS.slice(0, 1))));
     expect(logins(world)).toEqual(['iser', 'default']);
   });
 
-  test('a target that takes the connection and says nothing, with a secret', async () => {
+  test('connect() with a secret falls back to TCP from a target that accepts and says nothing', async () => {
     const world = openRecordedWorld(ISER);
     addTarget(world, portalsOf('tcp').slice(0, 1), RIGHT);
     distort(world, (result, { args }) =>

@@ -35,7 +35,7 @@ describe('volumes of as many targets at once', () => {
   // once: it takes a while
   const most: readonly [number, number, number][] = THIS_RELEASE === OPEN_ISCSI_2_1_11 ? [[256, 1, 4]] : [];
   test.each<[number, number, number]>([[32, 1, 1], [32, 1, 4], [16, 4, 1], ...most])(
-    '%i, over %i paths, by %i processes, come and go',
+    'connect() and disconnect() of %i volumes at once, over %i paths, by %i processes, leave nothing',
     async (count, portals, drivers) => {
       const config = { volume_use_multipath: portals > 1 };
       const world = openFakeWorld(config);

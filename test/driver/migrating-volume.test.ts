@@ -29,7 +29,7 @@ describe('what prepareMigration() gave', () => {
     [{ targetDev: null }, 'targetDev is null: expected a text'],
     [{ alias: 1 }, 'alias is 1: expected a text'],
     [{ secretUuid: {} }, 'secretUuid is {}: expected a text'],
-  ])('is refused by each call when it has been spoilt: %j', async (change, words) => {
+  ])('MigratingVolume that has been altered is refused by each call: %j', async (change, words) => {
     const { source, destination } = openTwoHosts();
     await source.driver.attach(WEB1, AT_SOURCE, VDB);
     const good = await source.driver.prepareMigration(WEB1, AT_SOURCE);
@@ -47,7 +47,7 @@ describe('what prepareMigration() gave', () => {
     expect(removalsOn(source)).toEqual([]);
   });
 
-  test('may be kept as JSON, with null for what there is not', async () => {
+  test('MigratingVolume can be kept as JSON, with null for absent values', async () => {
     const world = openTwoHosts();
     await world.source.driver.attach(WEB1, AT_SOURCE, VDB);
     const prepared = await prepare(world);

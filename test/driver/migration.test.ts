@@ -35,7 +35,7 @@ async function attached(world: MigrationWorld = openTwoHosts()): Promise<Migrati
 }
 
 describe('a volume moves with its guest', () => {
-  test('each call on its host, with the connection_info of that host: before, the guest, after', async () => {
+  test('migration moves a volume with its guest, each call with the connection_info of its host', async () => {
     const world = await attached();
     const { source, destination } = world;
     await destination.driver.connect(infoAt(SOURCE_LUN, { volume_id: 'volume-8' })); // takes the name /dev/sda
@@ -63,7 +63,7 @@ describe('a volume moves with its guest', () => {
     expect(await source.driver.finishMigration(AT_SOURCE, prepared.volume)).toEqual({ found: false, warnings: [] });
   });
 
-  test('there and back again, and detach() ends it', async () => {
+  test('migration moves a volume there and back again, and detach() ends it', async () => {
     const { source, destination } = await attached();
     const [there, back] = [
       { source, destination },
@@ -79,7 +79,7 @@ describe('a volume moves with its guest', () => {
     expect([await source.residue(), await destination.residue()]).toEqual([[], []]);
   });
 
-  test("when the migration fails, cancelMigration() takes the destination's away and leaves the source's; a second call is quiet", async () => {
+  test("cancelMigration() after a failure removes the destination's volume only, and may be repeated", async () => {
     const world = await attached();
     const { volume } = await prepare(world);
     expect(await world.destination.driver.cancelMigration(AT_DESTINATION, volume)).toEqual({
@@ -98,7 +98,7 @@ describe('a volume moves with its guest', () => {
     }).toEqual({ removals: [], disk: '/dev/sda', found: '/dev/sda' });
   });
 
-  test('with a map that has another name on the destination, and none on the way', async () => {
+  test('migration moves a map that has another name on the destination', async () => {
     const portals = portalsOf();
     const world = openTwoHosts({ config: { volume_use_multipath: true }, portals });
     const [here, there, other] = [
@@ -120,7 +120,7 @@ describe('a volume moves with its guest', () => {
     expect(world.destination.libvirt.disksOf('web1')).toMatchObject([{ sourcePath: '/dev/dm-1' }]);
   });
 
-  test('an encrypted one has a secret on each host as long as the guest needs it there, and its own UUID', async () => {
+  test('migration keeps a secret on each host while the guest needs it there, with its own UUID', async () => {
     const world = openTwoHosts();
     const { source, destination } = world;
     const signal = AbortSignal.timeout(5_000);
@@ -150,7 +150,7 @@ describe('a volume moves with its guest', () => {
     ).not.toContain('hush');
   });
 
-  test('an encrypted one whose migration failed leaves no secret on the destination, and its own on the source', async () => {
+  test("cancelMigration() of an encrypted volume removes the destination's secret, not the source's", async () => {
     const world = openTwoHosts();
     await world.source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const { volume } = await prepare(world, ENCRYPTED, OPTIONS);
@@ -161,7 +161,7 @@ describe('a volume moves with its guest', () => {
     }).toEqual({ source: PASSPHRASE, destination: undefined });
   });
 
-  test('a shared one stays on the source for the other guest that has it there, and that alone', async () => {
+  test('finishMigration() of a shared volume keeps it on the source for the other guest alone', async () => {
     const shared = { ...(AT_SOURCE as object), multiattach: true };
     const world = openTwoHosts({ persistent: true });
     const { source } = world;
@@ -180,7 +180,7 @@ describe('a volume moves with its guest', () => {
   });
 
   test.each([false, true])(
-    'a guest that stays defined on the source does not keep the volume there, and is told of: shared %s',
+    'finishMigration() of a guest still defined on the source warns, and removes the volume: shared %s',
     async (multiattach) => {
       const info = { ...(ENCRYPTED[0] as object), multiattach };
       const world = openTwoHosts({ persistent: true });
@@ -249,7 +249,7 @@ describe('prepareMigration()', () => {
       /./,
     ],
     ['a connection_info that is none', () => undefined, {}, 'CONNECTION_INFO_INVALID', /./],
-  ])('refuses %s and touches nothing', async (_what, change, info, code, message) => {
+  ])('prepareMigration() refuses %s and touches nothing', async (_what, change, info, code, message) => {
     const world = await attached(openTwoHosts({ persistent: true }));
     await change(world);
     const before = await world.source.residue();
@@ -264,14 +264,14 @@ describe('prepareMigration()', () => {
     });
   });
 
-  test('refuses an unknown guest', async () => {
+  test('prepareMigration() refuses an unknown guest', async () => {
     const { source } = await attached();
     expect(await failure(source.driver.prepareMigration({ kind: 'name', name: 'nobody' }, AT_SOURCE))).toMatchObject({
       code: 'DOMAIN_NOT_FOUND',
     });
   });
 
-  test("refuses a volume that does not say who it is: nothing could prove the destination's", async () => {
+  test('prepareMigration() refuses a volume that reports no WWID: the destination could not verify it', async () => {
     const world = openTwoHosts();
     world.source.host.targets[0]?.units.set(SOURCE_LUN, { ...UNIT, wwid: '' });
     await attached(world);
@@ -281,7 +281,7 @@ describe('prepareMigration()', () => {
     });
   });
 
-  test('takes a link for the device that it leads to, and gives the link', async () => {
+  test('prepareMigration() resolves a link to its device, and returns the link', async () => {
     const { source } = openTwoHosts();
     const { device } = await source.driver.connect(AT_SOURCE);
     source.host.tree.symbolicLink('/dev/disk/by-id/wwn-1', device.path);
@@ -302,7 +302,7 @@ describe('connectForMigration()', () => {
   test.each([
     ['another volume', OTHER_UNIT, `is ${THEIRS}`],
     ['a unit without a name', { ...UNIT, wwid: '' }, 'does not say who it is'],
-  ])('refuses %s under the LUN of this host, and leaves nothing', async (_what, unit, words) => {
+  ])('connectForMigration() refuses %s under the LUN of this host, and leaves nothing', async (_what, unit, words) => {
     const world = await attached();
     const volume = await world.source.driver.prepareMigration(WEB1, AT_SOURCE);
     world.destination.host.targets[0]?.units.set(DESTINATION_LUN, unit);
@@ -314,7 +314,7 @@ describe('connectForMigration()', () => {
     expect(await world.destination.residue()).toEqual([]);
   });
 
-  test('with the connection_info of the source is refused, and a volume that was there before stays', async () => {
+  test("connectForMigration() with the source's connection_info is refused and keeps existing volumes", async () => {
     const world = await attached();
     const volume = await world.source.driver.prepareMigration(WEB1, AT_SOURCE);
     await world.destination.driver.connect(AT_SOURCE);
@@ -325,7 +325,7 @@ describe('connectForMigration()', () => {
     expect(await world.destination.residue()).toEqual(before);
   });
 
-  test('twice gives the same', async () => {
+  test('connectForMigration() called twice gives the same result', async () => {
     const world = openTwoHosts();
     await world.source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const first = await prepare(world, ENCRYPTED, OPTIONS);
@@ -341,7 +341,7 @@ describe('connectForMigration()', () => {
       { encryption: { passphrase: new Uint8Array() } },
       'USAGE',
     ],
-  ])('of a volume that is %s is refused before anything is touched', async (_what, info, options, code) => {
+  ])('connectForMigration() refuses a volume that is %s, touching nothing', async (_what, info, options, code) => {
     const { source, destination } = openTwoHosts();
     await source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const volume = await source.driver.prepareMigration(WEB1, ENCRYPTED[0]);
@@ -351,7 +351,7 @@ describe('connectForMigration()', () => {
     expect(destination.host.commands).toEqual([]);
   });
 
-  test('of a volume that is encrypted here and not on the source is refused before anything is touched', async () => {
+  test('connectForMigration() refuses a volume that is encrypted on this host and not on the source', async () => {
     const { source, destination } = await attached();
     const volume = await source.driver.prepareMigration(WEB1, AT_SOURCE);
     expect(await failure(destination.driver.connectForMigration(ENCRYPTED[1], volume, OPTIONS))).toMatchObject({
@@ -361,7 +361,7 @@ describe('connectForMigration()', () => {
     expect(destination.host.commands).toEqual([]);
   });
 
-  test('that libvirt refuses the secret takes secret and volume back', async () => {
+  test('connectForMigration() whose secret libvirt refuses takes back secret and volume', async () => {
     const { source, destination } = openTwoHosts();
     await source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const volume = await source.driver.prepareMigration(WEB1, ENCRYPTED[0]);
@@ -379,7 +379,7 @@ describe('connectForMigration()', () => {
     });
   });
 
-  test('that is aborted leaves nothing, at whichever step', async () => {
+  test('connectForMigration() leaves nothing, at whichever step it is aborted', async () => {
     const { source } = openTwoHosts();
     await source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
     const volume = await source.driver.prepareMigration(WEB1, ENCRYPTED[0]);
@@ -410,7 +410,7 @@ describe('connectForMigration()', () => {
 });
 
 describe('finishMigration()', () => {
-  test("with the destination's connection_info touches nothing: its LUN is another volume here, which nobody has open (R45, R46)", async () => {
+  test("finishMigration() with the destination's connection_info touches no other volume (R45, R46)", async () => {
     const world = openTwoHosts();
     const { source } = world;
     await source.driver.attach(WEB1, ENCRYPTED[0], VDB, OPTIONS);
@@ -431,7 +431,7 @@ describe('finishMigration()', () => {
     expect((await source.driver.find(infoAt(DESTINATION_LUN)))?.device.wwid).toBe(THEIRS);
   });
 
-  test('on the wrong host touches nothing, where target and LUN are another volume (R46)', async () => {
+  test('finishMigration() on the wrong host, where another volume has the LUN, touches nothing (R46)', async () => {
     const world = await attached();
     const prepared = await prepare(world);
     await migrate(world, prepared);
@@ -442,7 +442,7 @@ describe('finishMigration()', () => {
     expect(removalsOn(world.destination)).toEqual([]);
   });
 
-  test('that fails costs the guest nothing, says what failed, and goes on when it is called again (R87)', async () => {
+  test('finishMigration() that fails does not affect the guest, and may be repeated (R87)', async () => {
     const world = await attached();
     const { source, destination } = world;
     const prepared = await prepare(world);
@@ -470,7 +470,7 @@ describe('finishMigration()', () => {
       },
       'LIBVIRT_UNAVAILABLE',
     ],
-  ])('%s touches nothing', async (_when, change, code) => {
+  ])('finishMigration() %s touches nothing', async (_when, change, code) => {
     const world = await attached();
     const { volume } = await prepare(world);
     change(world);
@@ -482,14 +482,14 @@ describe('finishMigration()', () => {
     });
   });
 
-  test('of a guest that runs here without the volume takes the volume away', async () => {
+  test('finishMigration() of a guest that runs here without the volume removes the volume', async () => {
     const world = await attached();
     const { volume } = await prepare(world);
     world.source.libvirt.letGo('web1', 'vdb');
     expect(await world.source.driver.finishMigration(AT_SOURCE, volume)).toEqual({ found: true, warnings: [] });
   });
 
-  test('knows the guest by its UUID: another one of its name is another', async () => {
+  test('finishMigration() knows the guest by its UUID, not by its name', async () => {
     const world = await attached();
     const prepared = await prepare(world);
     await migrate(world, prepared);
@@ -502,7 +502,7 @@ describe('finishMigration()', () => {
 });
 
 describe('cancelMigration()', () => {
-  test('of a guest that has arrived after all touches nothing', async () => {
+  test('cancelMigration() of a guest that has arrived after all touches nothing', async () => {
     const world = await attached();
     const prepared = await prepare(world);
     await migrate(world, prepared);
@@ -513,7 +513,7 @@ describe('cancelMigration()', () => {
     expect(removalsOn(world.destination)).toEqual([]);
   });
 
-  test("with the source's connection_info touches nothing: its LUN is another volume here, which nobody has open (R45)", async () => {
+  test("cancelMigration() with the source's connection_info touches no other volume (R45)", async () => {
     const world = await attached();
     const { volume } = await prepare(world);
     await world.destination.driver.connect(infoAt(SOURCE_LUN, { volume_id: 'volume-8' }));

@@ -38,7 +38,7 @@ const BOTH_OFF = [
 ] as const;
 
 describe('a multiattach volume in two guests of one host', () => {
-  test('attach() twice gives both the same device, shareable and uncached, over one session', async () => {
+  test('attach() of a multiattach volume to two guests gives both one device, shareable and uncached', async () => {
     const world = openWithGuests(...RUNNING);
     const first = await world.driver.attach(WEB1, SHARED, VDB);
     const second = await world.driver.attach(WEB2, SHARED, VDB);
@@ -51,7 +51,7 @@ describe('a multiattach volume in two guests of one host', () => {
     ['run', RUNNING],
     ['the second is shut off', SECOND_OFF],
     ['are both shut off', BOTH_OFF],
-  ])('detach() of the first leaves it, of the second removes it: the guests %s (R85, W-19)', async (_how, guests) => {
+  ])('detach() from the second of two guests removes the volume: the guests %s (R85, W-19)', async (_how, guests) => {
     const world = openWithGuests(...guests);
     await world.driver.attach(WEB1, SHARED, VDB);
     await world.driver.attach(WEB2, SHARED, VDB);
@@ -69,7 +69,7 @@ describe('a multiattach volume in two guests of one host', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('a guest that was shut off after its attach keeps its disk for its next start', async () => {
+  test('detach() of another guest keeps the shared disk of a guest that is shut off', async () => {
     const world = openWithGuests(...RUNNING);
     await world.driver.attach(WEB1, SHARED, VDB);
     await world.driver.attach(WEB2, SHARED, VDB);
@@ -81,7 +81,7 @@ describe('a multiattach volume in two guests of one host', () => {
     );
   });
 
-  test('detach() of both at once removes it, and neither leaves it to the other (W-19)', async () => {
+  test('detach() of both guests at once removes the volume, and neither leaves it to the other (W-19)', async () => {
     const world = openWithGuests(...RUNNING);
     await world.driver.attach(WEB1, SHARED, VDB);
     await world.driver.attach(WEB2, SHARED, VDB);
@@ -89,7 +89,7 @@ describe('a multiattach volume in two guests of one host', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('detach() again of a guest that does not have it any more is quiet, and leaves it to the other', async () => {
+  test('detach() repeated for one guest is quiet, and leaves the shared volume to the other', async () => {
     const world = openWithGuests(...RUNNING);
     await world.driver.attach(WEB1, SHARED, VDB);
     await world.driver.attach(WEB2, SHARED, VDB);
@@ -101,7 +101,7 @@ describe('a multiattach volume in two guests of one host', () => {
     expect(await world.driver.find(SHARED)).toBeDefined();
   });
 
-  test('attach() to a second guest that fails leaves the first one its device', async () => {
+  test('attach() to a second guest that fails keeps the device of the first', async () => {
     const world = openWithGuests(...RUNNING);
     const { volume } = await world.driver.attach(WEB1, SHARED, VDB);
     await expect(world.driver.attach({ kind: 'name', name: 'nobody' }, SHARED, VDB)).rejects.toMatchObject({
@@ -127,7 +127,7 @@ describe('a multiattach volume in two guests of one host', () => {
 });
 
 describe('a volume without multiattach in two guests, a mistake of the caller', () => {
-  test("stays for the second that runs: the first one's detach() is DEVICE_IN_USE", async () => {
+  test('detach() of a volume without multiattach is DEVICE_IN_USE while a second guest runs with it', async () => {
     const world = openWithGuests(...RUNNING);
     await world.driver.attach(WEB1, ONE_GUEST, VDB);
     await world.driver.attach(WEB2, ONE_GUEST, VDB);

@@ -16,7 +16,7 @@ import { ROOT } from '../fakes/fake-release.js';
 import { FakeTarget } from '../fakes/fake-target.js';
 
 describe('connect() with volume_use_multipath', () => {
-  test('opens every portal with one iscsiadm and gives the map', async () => {
+  test('connect() with volume_use_multipath logs in to every portal by one iscsiadm and gives the map', async () => {
     const world = openMultipathWorld();
     const { device, paths, transport, warnings } = await world.driver.connect(INFO);
     expect(device).toMatchObject({ ...MAP, sizeBytes: 1 * 2 ** 30 });
@@ -40,7 +40,7 @@ describe('connect() with volume_use_multipath', () => {
     ]);
   });
 
-  test('twice gives the same map and starts nothing', async () => {
+  test('connect() twice gives the same map and starts nothing', async () => {
     const world = openMultipathWorld();
     const first = await world.driver.connect(INFO);
     const before = world.host.commands.length;
@@ -52,20 +52,20 @@ describe('connect() with volume_use_multipath', () => {
     }).toEqual({ device: first.device, paths: 4, commands: 0 });
   });
 
-  test('of one portal gives a map of one path', async () => {
+  test('connect() of one portal gives a map of one path', async () => {
     const world = openMultipathWorld();
     const { device, paths } = await world.driver.connect(infoFor(PORTALS.slice(0, 1)));
     expect({ device, paths: paths.length }).toMatchObject({ device: MAP, paths: 1 });
   });
 
-  test('reminds a multipathd that misses the disks', async () => {
+  test('connect() reminds a multipathd that misses the disks', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.isDeaf = true;
     const { device } = await world.driver.connect(INFO);
     expect(device.kind === 'multipath' ? device.members.length : 0).toBe(4);
   });
 
-  test('makes no entry in the wwids file that is there already, and so takes none out', async () => {
+  test('connect() keeps an existing entry of the wwids file, and disconnect() does not remove it', async () => {
     const world = openMultipathWorld();
     world.host.tree.write('/etc/multipath/wwids', `# Multipath wwids\n/${MAP.wwid}/\n`);
     await world.driver.connect(INFO);
@@ -74,7 +74,7 @@ describe('connect() with volume_use_multipath', () => {
     expect(await world.residue()).toEqual([`wwid /${MAP.wwid}/`]);
   });
 
-  test('logs in to each portal by itself where the target has a record of somebody else', async () => {
+  test("connect() logs in to each portal separately where the target has an administrator's record", async () => {
     const world = openMultipathWorld();
     const foreign = `${ROOT}/nodes/${IQN}/192.0.2.99,3260,1/default`;
     world.host.tree.write(foreign, `node.name = ${IQN}\niface.iscsi_ifacename = default\n`);
@@ -86,7 +86,7 @@ describe('connect() with volume_use_multipath', () => {
     expect(await world.residue()).toEqual([foreign]);
   });
 
-  test('gives what there is where a portal refuses, and says which', async () => {
+  test('connect() gives the remaining paths where a portal refuses, and names the portal', async () => {
     const [world, info] = [openMultipathWorld(), infoFor([...PORTALS.slice(0, 3), '192.0.2.77:3260'])];
     // which does not have the target
     world.host.targets.push(new FakeTarget({ iqn: `${IQN}.of-another`, portals: portalsOf('tcp', ['192.0.2.77']) }));
@@ -101,7 +101,7 @@ describe('connect() with volume_use_multipath', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('over portals none of which answers rejects and leaves nothing', async () => {
+  test('connect() over portals none of which answers rejects and leaves nothing', async () => {
     const world = openMultipathWorld();
     expect(await failure(world.driver.connect(infoFor(['192.0.2.77:3260', '192.0.2.78:3260'])))).toMatchObject({
       code: 'PORTAL_UNREACHABLE',
@@ -109,7 +109,7 @@ describe('connect() with volume_use_multipath', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('with a wrong password rejects with LOGIN_AUTH_FAILED, though a portal is dead too, after one login', async () => {
+  test('connect() with a wrong password is LOGIN_AUTH_FAILED after one login, though a portal is dead', async () => {
     const world = openRecordedWorld(MULTIPATH);
     world.host.kernel.multipathd.start();
     addTarget(world, portalsOf(), { username: 'u', password: 'right' });
@@ -123,7 +123,7 @@ describe('connect() with volume_use_multipath', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('whose paths lead to different volumes rejects with DEVICE_MISMATCH and leaves nothing', async () => {
+  test('connect() whose paths lead to different volumes rejects with DEVICE_MISMATCH and leaves nothing', async () => {
     const world = openMultipathWorld();
     world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
     expect(await failure(world.driver.connect(dataChanged(INFO, { target_luns: [1, 1, 2, 1] })))).toMatchObject({
@@ -132,7 +132,7 @@ describe('connect() with volume_use_multipath', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('of a unit that does not say who it is keeps to one path, and says so', async () => {
+  test('connect() of a unit that reports no WWID keeps to one path, with a warning', async () => {
     const world = openMultipathWorld();
     world.target.units.set(1, { wwid: '', sizeBytes: 1 * 2 ** 30 });
     const { device, paths, warnings } = await world.driver.connect(INFO);
@@ -146,7 +146,7 @@ describe('connect() with volume_use_multipath', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('aborted midway leaves nothing, wherever it is aborted', async () => {
+  test('connect() of a map leaves nothing, at whichever step it is aborted', async () => {
     const world = openMultipathWorld();
     for (const uses of [0, 3, 10, 20, 40, 60, 80, 100, 120, 150, 180, 210, 240, 280, 320, 400]) {
       const outcome = await world.driver.connect(INFO, { signal: abortingAfter(world, uses) }).then(
@@ -177,7 +177,7 @@ function abortingAfter({ host }: RecordedWorld, uses: number): AbortSignal {
 }
 
 describe('connect() without a map', () => {
-  test('is refused before anything is done where multipathd does not run and a map is enforced', async () => {
+  test('connect() without multipathd is refused before anything is done where a map is enforced', async () => {
     const world = openMultipathWorld({ volume_enforce_multipath: true });
     world.host.kernel.multipathd.stop();
     expect(await failure(world.driver.connect(INFO))).toMatchObject({
@@ -187,7 +187,7 @@ describe('connect() without a map', () => {
     expect(commandsOf(world)).toEqual([]);
   });
 
-  test('is refused where the storage service enforces one', async () => {
+  test('connect() without a map is refused where the storage service enforces one', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.stop();
     expect(await failure(world.driver.connect(dataChanged(INFO, { enforce_multipath: true })))).toMatchObject({
@@ -195,7 +195,7 @@ describe('connect() without a map', () => {
     });
   });
 
-  test('takes one path where multipathd does not run, and says so', async () => {
+  test('connect() without multipathd uses one path, with a warning', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.stop();
     const { device, paths, warnings } = await world.driver.connect(INFO);
@@ -207,7 +207,7 @@ describe('connect() without a map', () => {
     expect(world.host.kernel.sessions).toHaveLength(1);
   });
 
-  test('is refused and undone where multipathd will not make one and it is enforced', async () => {
+  test('connect() is refused and undone where multipathd makes no map and one is enforced', async () => {
     const world = openMultipathWorld({ volume_enforce_multipath: true });
     world.host.kernel.multipathd.blacklistsAll = true;
     expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'MULTIPATH_UNAVAILABLE' });
@@ -217,7 +217,7 @@ describe('connect() without a map', () => {
   test.each([
     ['as soon as udev has named it', 3_000, 3_500],
     ['though udev never does, in the end', Infinity, 15_500],
-  ])('reminds multipathd of a disk that it has missed %s, and not before', async (_what, namedAt, askedBy) => {
+  ])('connect() reminds multipathd of a disk that it missed %s, and not before', async (_what, namedAt, askedBy) => {
     const world = openMultipathWorld({ device_timeout_seconds: 60 });
     const { host, clock } = world;
     host.kernel.multipathd.isDeaf = true;
@@ -238,7 +238,7 @@ describe('connect() without a map', () => {
     expect(askedAt[0]).toBeLessThanOrEqual(askedBy + 100);
   });
 
-  test('keeps one path where multipathd will not make one, and takes the others back', async () => {
+  test('connect() keeps one path where multipathd makes no map, and undoes the others', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.blacklistsAll = true;
     const { device, warnings } = await world.driver.connect(INFO);
@@ -253,7 +253,7 @@ describe('connect() without a map', () => {
 });
 
 describe('disconnect() of a map', () => {
-  test('writes it out, removes it, then its disks, makes multipathd forget them, and ends all sessions with one iscsiadm', async () => {
+  test('disconnect() flushes and removes a map, then its disks, and ends all sessions by one iscsiadm', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     world.deeds.splice(0);
@@ -270,7 +270,7 @@ describe('disconnect() of a map', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('that a process has open rejects with DEVICE_IN_USE and keeps all of it', async () => {
+  test('disconnect() of a map that a process has open rejects with DEVICE_IN_USE and keeps all of it', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     const letGo = world.host.open('/dev/dm-0', { pid: 7, name: 'qemu-system-x86' });
@@ -285,7 +285,7 @@ describe('disconnect() of a map', () => {
     expect((await world.driver.find(INFO))?.paths).toHaveLength(4);
   });
 
-  test('all of whose sessions are dead stops its queueing first, so that nothing waits for ever', async () => {
+  test('disconnect() of a map whose sessions are all dead stops its queueing first, so nothing hangs', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     for (const session of world.host.kernel.sessions) world.host.kernel.setState(session, 'FAILED');
@@ -299,7 +299,7 @@ describe('disconnect() of a map', () => {
     ['never, so that device-mapper is told itself', Array<'timeout'>(60).fill('timeout'), 'fail if no path mpatha'],
     ['with a refusal, so that device-mapper is told itself', ['fail'], 'fail if no path mpatha'],
   ] as const)(
-    'with dead sessions stops its queueing where multipathd does it %s (W-30)',
+    'disconnect() of a dead map stops its queueing, which multipathd does %s (W-30)',
     async (_when, answers, deed) => {
       const world = openMultipathWorld();
       await world.driver.connect(INFO);
@@ -312,7 +312,7 @@ describe('disconnect() of a map', () => {
     },
   );
 
-  test('under force is removed after its disks where it could not be before them: what waited for them has let go', async () => {
+  test('disconnect() with force removes a busy map after its disks, once its users have released it', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     const run = world.host.run.bind(world.host);
@@ -325,7 +325,7 @@ describe('disconnect() of a map', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('that cannot be written out stops before anything is lost; under force it goes on', async () => {
+  test('disconnect() of an unflushable map stops before anything is lost; with force it goes on', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     world.host.kernel.unflushable.add('/dev/dm-0');
@@ -335,14 +335,14 @@ describe('disconnect() of a map', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('removes paths that the connection does not list, by the map', async () => {
+  test('disconnect() removes paths of the map that the connection does not list', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     await world.driver.disconnect(infoFor(PORTALS.slice(1, 2)));
     expect(await world.residue()).toEqual([]);
   });
 
-  test('removes it though volume_use_multipath is false and another iface is configured by now', async () => {
+  test('disconnect() removes a map also under a configuration of one path and another iface', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     const later = openRecordedWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' }, world);
@@ -350,7 +350,7 @@ describe('disconnect() of a map', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('keeps the sessions that carry another volume', async () => {
+  test('disconnect() of a map keeps the sessions that carry another volume', async () => {
     const world = openMultipathWorld();
     world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
     const other = dataChanged(INFO, { target_luns: [2, 2, 2, 2], volume_id: 'volume-8' });
@@ -363,7 +363,7 @@ describe('disconnect() of a map', () => {
   });
 });
 
-test('disconnect() of one path whose disk multipathd has taken meanwhile removes the map that nobody asked for', async () => {
+test('disconnect() of one path removes a map that multipathd has made of its disk meanwhile', async () => {
   const world = openRecordedWorld();
   addTarget(world, portalsOf());
   await world.driver.connect(INFO);
@@ -383,7 +383,7 @@ test('disconnect() of one path whose disk multipathd has taken meanwhile removes
 });
 
 describe('connect() of a map that is there', () => {
-  test('adds the paths that it lacks', async () => {
+  test('connect() adds missing paths to an existing map', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(infoFor(PORTALS.slice(0, 2)));
     const { device, paths } = await world.driver.connect(INFO);
@@ -393,7 +393,7 @@ describe('connect() of a map that is there', () => {
     });
   });
 
-  test('keeps it where a portal that it lacks is dead, and says so', async () => {
+  test('connect() keeps an existing map where a missing portal is dead, with a warning', async () => {
     const world = openMultipathWorld();
     const first = await world.driver.connect(infoFor(PORTALS.slice(0, 2)));
     const { device, paths, warnings } = await world.driver.connect(
@@ -406,7 +406,7 @@ describe('connect() of a map that is there', () => {
     });
   });
 
-  test('under which the array has put another volume takes it away, and gives what is there now', async () => {
+  test('connect() replaces an unused map under which the array put another volume', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     world.target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
@@ -414,7 +414,7 @@ describe('connect() of a map that is there', () => {
     expect({ wwid: device.wwid, paths: paths.length }).toEqual({ wwid: `36001405${'9'.repeat(25)}`, paths: 4 });
   });
 
-  test('under which the array has put another volume while a guest uses it rejects with DEVICE_MISMATCH', async () => {
+  test('connect() rejects with DEVICE_MISMATCH where a guest uses the map of a remapped LUN', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     world.host.open('/dev/dm-0', { pid: 7, name: 'qemu-system-x86' });

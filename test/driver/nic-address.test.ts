@@ -22,7 +22,7 @@ function open(config: object): RecordedWorld {
 
 const INFO = infoFor(['10.6.0.10:3260']);
 
-test("iscsi_iface = { ipaddress = a NIC's own } of a bnx2i card comes over tcp, bound to the NIC, and the result says why", async () => {
+test('connect() with the ipaddress of a NIC of a bnx2i card uses tcp, bound to the NIC, with a warning', async () => {
   const world = open({ ipaddress: NIC });
   const { transport, warnings } = await world.driver.connect(INFO);
   expect([transport.used, warnings]).toEqual([
@@ -31,7 +31,7 @@ test("iscsi_iface = { ipaddress = a NIC's own } of a bnx2i card comes over tcp, 
   ]);
 });
 
-test('an iface of bnx2i with the address of a NIC is not made: the volume falls back to tcp, and the result says why', async () => {
+test('connect() makes no bnx2i iface with the address of a NIC: it falls back to tcp, with a warning', async () => {
   const world = open({ transport: 'bnx2i', hwaddress: MAC, ipaddress: NIC });
   const { transport } = await world.driver.connect(INFO);
   expect(transport).toMatchObject({
@@ -41,7 +41,7 @@ test('an iface of bnx2i with the address of a NIC is not made: the volume falls 
   expect(world.host.residue().filter((line) => line.includes('/ifaces/'))).toEqual([]);
 });
 
-test('an iface of bnx2i with an address of its own comes over the card', async () => {
+test('connect() over a bnx2i iface with an address of its own uses the card', async () => {
   const world = open({ transport: 'bnx2i', hwaddress: MAC, ipaddress: '10.6.0.77' });
   expect((await world.driver.connect(INFO)).transport).toMatchObject({ fallback: undefined });
 });

@@ -33,7 +33,7 @@ async function openWithGuest(
 }
 
 describe("connect() of a volume whose WWID is that of another target's volume", () => {
-  test('under a map that a guest has refuses it, takes its paths out again, and leaves the map as it was', async () => {
+  test("connect() of a second volume with the WWID is refused, and the guest's map stays as it was", async () => {
     const world = await openWithGuest();
     expect(await failure(world.driver.connect(foreignInfo()))).toMatchObject({
       code: 'DEVICE_MISMATCH',
@@ -50,7 +50,7 @@ describe("connect() of a volume whose WWID is that of another target's volume", 
     expect((await world.driver.find(INFO))?.paths).toHaveLength(4);
   });
 
-  test('refuses it as often as it is tried, and when it comes first the other way round as well', async () => {
+  test('connect() refuses a duplicate WWID each time, whichever of the two volumes comes first', async () => {
     const world = openForeignWorld();
     await world.driver.connect(foreignInfo());
     const before = await world.residue();
@@ -62,7 +62,7 @@ describe("connect() of a volume whose WWID is that of another target's volume", 
     });
   });
 
-  test('deletes its disks before a slow multipathd comes to them', async () => {
+  test('connect() deletes the disks of a refused volume before a slow multipathd adds them', async () => {
     const world = await openWithGuest();
     world.host.kernel.multipathd.hold();
     expect(await failure(world.driver.connect(foreignInfo()))).toMatchObject({ code: 'DEVICE_MISMATCH' });
@@ -74,14 +74,14 @@ describe("connect() of a volume whose WWID is that of another target's volume", 
     });
   });
 
-  test('has them leave the map though multipathd misses that they go', async () => {
+  test('connect() removes refused disks from the map though multipathd misses their removal', async () => {
     const world = await openWithGuest();
     world.host.kernel.multipathd.missesRemovals = true;
     expect(await failure(world.driver.connect(foreignInfo()))).toMatchObject({ code: 'DEVICE_MISMATCH' });
     expect(slavesOf(world)).toEqual(OUR_SLAVES);
   });
 
-  test('asks for no map and enters nothing where the other disk is below none', async () => {
+  test('connect() of a duplicate WWID without a map asks for none and enters nothing', async () => {
     const world = openForeignWorld();
     const stranger = foreignSession(world);
     expect(await failure(world.driver.connect(INFO))).toMatchObject({
@@ -96,7 +96,7 @@ describe("connect() of a volume whose WWID is that of another target's volume", 
   });
 
   test.each(['pci0000:00/0000:00:1f.0/host90/rport-90:0-1', 'pci0000:00/0000:00:1f.2/ata1/host91'])(
-    'refuses it where the other disk is none of iSCSI: %s',
+    'connect() refuses a WWID that a disk other than iSCSI has: %s',
     async (bus) => {
       const world = openForeignWorld();
       const local = world.host.kernel.addLocalDisk({ wwid: WWID, sizeBytes: GIB }, bus);
@@ -108,7 +108,7 @@ describe("connect() of a volume whose WWID is that of another target's volume", 
     },
   );
 
-  test('refuses another LUN of its own target as well', async () => {
+  test('connect() refuses a WWID that another LUN of the same target has', async () => {
     const world = openForeignWorld();
     world.target.units.set(5, { wwid: WWID, sizeBytes: GIB });
     await world.driver.connect(INFO);
@@ -120,7 +120,7 @@ describe("connect() of a volume whose WWID is that of another target's volume", 
   test.each([
     ['multipathd runs', true],
     ['multipathd does not run', false],
-  ])('refuses it over one path, where %s', async (_what, runs) => {
+  ])('connect() over one path refuses a duplicate WWID, where %s', async (_what, runs) => {
     const world = openForeignWorld({ volume_use_multipath: false });
     if (!runs) world.host.kernel.multipathd.stop();
     const { device } = await world.driver.connect(infoFor(PORTALS.slice(0, 1)));
@@ -131,14 +131,14 @@ describe("connect() of a volume whose WWID is that of another target's volume", 
     expect({ residue: await world.residue(), disk: device.path }).toEqual({ residue: before, disk: '/dev/sda' });
   });
 
-  test('over one path refuses a disk that multipathd has put below the map of another', async () => {
+  test('connect() over one path refuses a disk that multipathd has put below the map of another', async () => {
     const world = await openWithGuest();
     const single = { ...foreignInfo(FOREIGN_PORTALS.slice(0, 1)) };
     expect(await failure(world.driver.connect(single))).toMatchObject({ code: 'DEVICE_MISMATCH' });
     expect(slavesOf(world)).toEqual(OUR_SLAVES);
   });
 
-  test('does not mind two targets that the connection_info names both: an array with an IQN for each controller', async () => {
+  test('connect() accepts one WWID from two targets that the connection_info names', async () => {
     const world = openForeignWorld();
     const data = {
       target_portals: [PORTALS[0], `${FOREIGN_PORTALS[0] ?? ''}:3260`],
@@ -156,7 +156,7 @@ describe("connect() of a volume whose WWID is that of another target's volume", 
     expect(await world.residue()).toEqual([]);
   });
 
-  test('does not mind an unlisted portal of a listed target', async () => {
+  test('connect() accepts an unlisted portal of a listed target', async () => {
     const world = openForeignWorld();
     await world.driver.connect(infoFor(PORTALS.slice(0, 2)));
     expect((await world.driver.connect(infoFor(PORTALS.slice(2)))).paths.length).toBe(4);
@@ -174,7 +174,7 @@ describe('a disk of another volume that joins the map later', () => {
     return { ...world, stranger };
   }
 
-  test('is told by find(), and keeps connect() and extend() from the map', async () => {
+  test("find() reports another volume's disk in the map, and connect() and extend() refuse the map", async () => {
     const world = await polluted(true);
     expect((await world.driver.find(INFO))?.warnings).toEqual([
       expect.stringContaining(`/dev/${world.stranger} (LUN 1 of ${FOREIGN_IQN})`),
@@ -185,7 +185,7 @@ describe('a disk of another volume that joins the map later', () => {
     expect(world.deeds.filter((deed) => /^(?:sync|delete|remove|resize)/.test(deed))).toEqual([]);
   });
 
-  test.each([false, true])('keeps disconnect() (force: %s) from a map that is in use', async (force) => {
+  test.each([false, true])('disconnect() (force: %s) refuses a busy map with a foreign disk', async (force) => {
     const world = await polluted(true);
     expect(await failure(world.driver.disconnect(INFO, { force }))).toMatchObject({
       code: 'DEVICE_MISMATCH',
@@ -195,7 +195,7 @@ describe('a disk of another volume that joins the map later', () => {
   });
 
   test.each([false, true])(
-    'stays below the map, which disconnect() (force: %s) leaves to it and does not write through',
+    "disconnect() (force: %s) leaves the map to another volume's disk, and does not flush through it",
     async (force) => {
       const world = await polluted(false);
       expect(await world.driver.disconnect(INFO, { force })).toEqual({
@@ -223,7 +223,7 @@ describe('a map whose disks are another volume by now', () => {
       host.kernel.write(`/sys/devices/platform/host${id}/session${id}/target${id}:0:0/${id}:0:0:1/rescan`, '1');
   }
 
-  test('and the kernel knows it: connect() takes the map away, which nobody uses, and gives what is there now', async () => {
+  test('connect() replaces an unused map whose disks are another volume by now', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
     rescanned(world, 2 * GIB);
@@ -233,7 +233,7 @@ describe('a map whose disks are another volume by now', () => {
     });
   });
 
-  test('and a guest has it: connect() and extend() refuse it however often', async () => {
+  test('connect() and extend() refuse a map in use whose disks are another volume, each time', async () => {
     const world = await openWithGuest();
     rescanned(world);
     const failures = [
@@ -244,7 +244,7 @@ describe('a map whose disks are another volume by now', () => {
     expect(failures.map(({ code }) => code)).toEqual(['DEVICE_MISMATCH', 'DEVICE_MISMATCH', 'DEVICE_MISMATCH']);
   });
 
-  test('of one that has the WWID still and is smaller than its map: connect() does not give it', async () => {
+  test('connect() refuses a map whose disks have the WWID and are smaller than the map', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
     world.target.resize(1, GIB / 2);
@@ -254,7 +254,7 @@ describe('a map whose disks are another volume by now', () => {
     });
   });
 
-  test('of one that has grown: connect() gives it as it is, and says so', async () => {
+  test('connect() gives a map whose disks have grown at its old size, with a warning', async () => {
     const world = openForeignWorld();
     await world.driver.connect(INFO);
     world.target.resize(1, 2 * GIB);

@@ -12,7 +12,7 @@ describe.each([
   ['ID_WWN_WITH_EXTENSION', `0x${WWID.slice(4)}`],
 ] as const)('a multipathd that goes by %s', (uidAttribute, id) => {
   test.each(['strict', 'no'] as const)(
-    'gives the map, with find_multipaths %s: the result has the WWID, the wwids file the id',
+    'connect() with find_multipaths %s gives a map whose id is not the WWID',
     async (findMultipaths) => {
       const world = openForeignWorld();
       Object.assign(world.host.kernel.multipathd, { uidAttribute, findMultipaths, entersMaps: true });
@@ -31,7 +31,7 @@ describe.each([
     },
   );
 
-  test('is left without a trace by disconnect() with the WWID that connect() gave', async () => {
+  test('disconnect() by WWID leaves nothing of a map whose id is not the WWID', async () => {
     const world = openForeignWorld();
     Object.assign(world.host.kernel.multipathd, { uidAttribute, entersMaps: true });
     const { device } = await world.driver.connect(INFO);
@@ -46,7 +46,7 @@ describe.each([
     });
   });
 
-  test('extends its map', async () => {
+  test('extend() grows a map whose id is not the WWID', async () => {
     const world = openForeignWorld();
     Object.assign(world.host.kernel.multipathd, { uidAttribute });
     await world.driver.connect(INFO);
@@ -54,7 +54,7 @@ describe.each([
     expect(await world.driver.extend(INFO)).toMatchObject({ newSizeBytes: 2 * 2 ** 30, device: { id } });
   });
 
-  test('has a map that lost its disks found and removed', async () => {
+  test('disconnect() finds and removes a map without disks whose id is not the WWID', async () => {
     const world = openForeignWorld();
     Object.assign(world.host.kernel.multipathd, { uidAttribute, entersMaps: true });
     await world.driver.connect(INFO);
@@ -63,7 +63,7 @@ describe.each([
     expect(await world.residue()).toEqual([]);
   });
 
-  test("puts two targets' volumes under one map no more than any other", async () => {
+  test("connect() keeps two targets' volumes out of one map whose id is not the WWID", async () => {
     const world = openForeignWorld();
     Object.assign(world.host.kernel.multipathd, { uidAttribute });
     const { device } = await world.driver.connect(INFO);
@@ -73,7 +73,7 @@ describe.each([
     expect({ residue: await world.residue(), slaves: slavesOf(world).length }).toEqual({ residue: before, slaves: 4 });
   });
 
-  test('enters nothing where connect() fails', async () => {
+  test("connect() that fails enters no WWID where the map's id is another", async () => {
     const world = openForeignWorld({ volume_enforce_multipath: true });
     Object.assign(world.host.kernel.multipathd, { uidAttribute, isDeaf: true });
     const run = world.host.run.bind(world.host);
@@ -87,7 +87,7 @@ describe.each([
   });
 });
 
-test('two volumes with WWIDs of their own that multipathd takes for one, by its id, are not one: the second is refused and its paths leave the map', async () => {
+test('connect() refuses a volume of another WWID that multipathd takes into the map by its id', async () => {
   const world = openForeignWorld();
   const { multipathd } = world.host.kernel;
   Object.assign(multipathd, { uidAttribute: 'ID_SERIAL_SHORT' });
@@ -105,7 +105,7 @@ test('two volumes with WWIDs of their own that multipathd takes for one, by its 
   });
 });
 
-test('a map of that kind which lost its disks and which a guest waits on gets no disk of another volume', async () => {
+test('connect() gives a map without disks, known by its id, no disk of another volume', async () => {
   const world = openForeignWorld();
   Object.assign(world.host.kernel.multipathd, { uidAttribute: 'ID_SERIAL_SHORT' });
   await world.driver.connect(INFO);

@@ -88,7 +88,7 @@ const nodeFiles = ({ host }: RecordedWorld): readonly string[] =>
 
 describe.each(SPELLINGS)('a portal $address that open-iscsi has as $spelled', (their) => {
   test.each(['automatic', 'onboot'])(
-    'with node.startup = %s: the session carries the volume and stays, the record is as it was, and there is no second one',
+    "connect() and disconnect() use an administrator's session and keep it, node.startup = %s",
     async (startup) => {
       const world = open(their.address);
       const text = writeRecord(world, their, startup);
@@ -106,7 +106,7 @@ describe.each(SPELLINGS)('a portal $address that open-iscsi has as $spelled', (t
     },
   );
 
-  test('with a record and no session: logs in by that record, which is theirs again at once, and ends what it began', async () => {
+  test("connect() logs in by an administrator's record and restores it, and disconnect() logs out", async () => {
     const world = open(their.address);
     const text = writeRecord(world, their, 'manual');
     await world.driver.connect(info(their));
@@ -123,7 +123,7 @@ describe.each(SPELLINGS)('a portal $address that open-iscsi has as $spelled', (t
     });
   });
 
-  test('with a session and no record: the volume is found on it, and no other session is made', async () => {
+  test("connect() finds the volume on an administrator's session without a record", async () => {
     const world = open(their.address);
     const session = addTheirSession(world, their);
     const { paths } = await world.driver.connect(info(their));
@@ -131,7 +131,7 @@ describe.each(SPELLINGS)('a portal $address that open-iscsi has as $spelled', (t
   });
 });
 
-test('a record whose text names the portal and whose folder another is found by its text, as open-iscsi finds it', async () => {
+test('connect() finds a record by the portal in its text, not by its folder, as open-iscsi does', async () => {
   const their = { address: '192.0.2.10', spelled: '192.0.2.10' };
   const world = open(their.address);
   writeRecord(world, their, 'automatic', '192.0.2.77');
@@ -141,7 +141,7 @@ test('a record whose text names the portal and whose folder another is found by 
   expect(world.host.kernel.sessions).toEqual([session]);
 });
 
-test('a record whose folder names the portal and whose text another is not written over', async () => {
+test('connect() does not overwrite a record whose folder names the portal and whose text another', async () => {
   const their = { address: '192.0.2.10', spelled: '192.0.2.77' };
   const world = open(their.address);
   const text = writeRecord(world, their, 'automatic', '192.0.2.10');
@@ -149,7 +149,7 @@ test('a record whose folder names the portal and whose text another is not writt
   expect(world.host.tree.read(recordPath(their, '192.0.2.10'))).toBe(text);
 });
 
-test("a login by address that the target redirects stays the portal's that was asked for", async () => {
+test('connect() keeps the requested portal of a login that the target redirects', async () => {
   const their = { address: '192.0.2.10' };
   const world = open(their.address);
   world.host.redirects.set(their.address, { address: '192.0.2.99', port: 3261 });
@@ -165,7 +165,7 @@ test("a login by address that the target redirects stays the portal's that was a
 describe('a session by name', () => {
   const their = { address: '192.0.2.10', spelled: 'storage_1' };
 
-  test("that a redirect has led elsewhere is the portal's, where a record says which name that is", async () => {
+  test('connect() uses a redirected session by name whose portal a record gives', async () => {
     const world = open(their.address);
     writeRecord(world, their, 'automatic');
     const session = addTheirSession(world, their, { address: '192.0.2.99', port: 3261 });
@@ -178,7 +178,7 @@ describe('a session by name', () => {
     });
   });
 
-  test('that a redirect has led to another portal of the volume is one path, and not two', async () => {
+  test('find() counts a session by name, redirected to another listed portal, as one path', async () => {
     const world = open(their.address);
     writeRecord(world, their, 'automatic');
     const session = addTheirSession(world, their, { address: '192.0.2.12', port: 3260 });
@@ -189,7 +189,7 @@ describe('a session by name', () => {
     expect(world.host.kernel.deeds.filter((deed) => deed.startsWith('delete'))).toEqual(['delete sda']);
   });
 
-  test('whose connection is down is still found, and its volume goes', async () => {
+  test('disconnect() finds a session by name whose connection is down', async () => {
     const world = open(their.address);
     writeRecord(world, their, 'automatic');
     const session = addTheirSession(world, their);
@@ -202,7 +202,7 @@ describe('a session by name', () => {
     }).toEqual({ disks: [], sessions: [session] });
   });
 
-  test("to another target's portal of the same name costs nothing: it is not asked for", async () => {
+  test("connect() does not resolve the portal name of another target's session", async () => {
     const world = open(their.address);
     world.host.names.clear();
     world.host.kernel.addSession({
@@ -217,7 +217,7 @@ describe('a session by name', () => {
     expect(world.host.kernel.sessions).toHaveLength(1);
   });
 
-  test('which its name leads to our portal today, and its connection to another, outlives the logout of ours', async () => {
+  test('disconnect() keeps a session whose name resolves to the portal but which is connected elsewhere', async () => {
     const world = open(their.address);
     await world.driver.connect(info(their));
     const session = addTheirSession(world, their, { address: '192.0.2.99', port: 3260 });
@@ -228,7 +228,7 @@ describe('a session by name', () => {
     });
   });
 
-  test('that iscsid takes for ours, and this library cannot, is named in the error', async () => {
+  test("connect() names a session that iscsid takes for the portal's and this library cannot", async () => {
     const world = open(their.address);
     const session = addTheirSession(world, their, { address: '192.0.2.99', port: 3260 });
     await expect(world.driver.connect(info(their))).rejects.toMatchObject({
@@ -251,7 +251,7 @@ describe('a target of a name that the RFC does not know', () => {
     'disk1',
     'iqn.2010-10.org.example:größe',
     `iqn.2010-10.org.example:${'x:'.repeat(99)}`,
-  ])('%s: its volume comes and goes', async (iqn) => {
+  ])('connect() with an odd target name: %s', async (iqn) => {
     const world = openRecordedWorld();
     const target = new FakeTarget({ iqn, portals: [{ address: '192.0.2.10', port: 3260, serves: 'tcp' }] });
     target.units.set(0, { wwid: WWID, sizeBytes: 1 * 2 ** 30 });
@@ -263,7 +263,7 @@ describe('a target of a name that the RFC does not know', () => {
   });
 });
 
-test('sessions and records that are not understood cost no volume, and stay', async () => {
+test('connect() and disconnect() pass over sessions and records that cannot be read, and keep them', async () => {
   const their = { address: '192.0.2.10' };
   const world = open(their.address);
   for (const [target, portal] of [

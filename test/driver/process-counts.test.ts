@@ -59,8 +59,8 @@ describe.each([
     { first: 2, second: 1, last: 2, reminders: 0, questions: 0 },
   ],
   ['four paths and a map', fourPaths, { first: 3, second: 2, last: 3, reminders: 1, questions: 2 }],
-] as const)('the processes of a volume of %s:', (_what, open, { first, second, last, reminders, questions }) => {
-  test('a cold connect() is the lock, one login for all paths, and the entry of a WWID for a map', async () => {
+] as const)('processes of a volume of %s', (_what, open, { first, second, last, reminders, questions }) => {
+  test('connect() starts the lock, one login for all paths, and the entry of a WWID for a map', async () => {
     const { world, one } = open();
     expect(await costOf(world, async () => await world.driver.connect(one))).toEqual({
       processes: first,
@@ -69,7 +69,7 @@ describe.each([
     });
   });
 
-  test('connect() of a second LUN on sessions that are there runs no iscsiadm', async () => {
+  test('connect() of a second LUN on existing sessions runs no iscsiadm', async () => {
     const { world, one, two } = open();
     await world.driver.connect(one);
     expect(await costOf(world, async () => await world.driver.connect(two))).toEqual({
@@ -79,7 +79,7 @@ describe.each([
     });
   });
 
-  test('extend() and find() run nothing: the lock is all', async () => {
+  test('extend() and find() start nothing but the lock', async () => {
     const { world, one } = open();
     await world.driver.connect(one);
     world.host.targets[0]?.resize(1, 2 * 2 ** 30);
@@ -95,7 +95,7 @@ describe.each([
     });
   });
 
-  test('disconnect() of the last LUN ends all sessions by one iscsiadm, of the one before it by none', async () => {
+  test('disconnect() of the last LUN ends all sessions by one iscsiadm, of the LUN before it by none', async () => {
     const { world, one, two } = open();
     await world.driver.connect(one);
     await world.driver.connect(two);
@@ -112,7 +112,7 @@ describe.each([
     expect(await world.residue()).toEqual([]);
   });
 
-  test('attach() and detach() of a guest cost what connect() and disconnect() do', async () => {
+  test('attach() and detach() start as many processes as connect() and disconnect()', async () => {
     const { world, one } = open();
     const domain = { kind: 'name', name: 'web1' } as const;
     world.libvirt.addDomain({ name: domain.name });

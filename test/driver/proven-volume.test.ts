@@ -20,7 +20,7 @@ function openOnePath(): RecordedWorld {
 const removalsIn = ({ deeds }: RecordedWorld): readonly string[] => deeds.filter((deed) => REMOVALS.test(deed));
 
 describe('disconnect() with the WWID of the volume that must be there', () => {
-  test('takes that volume, and is quiet where nothing is there', async () => {
+  test('disconnect() with the right WWID removes the volume, and is quiet where nothing is there', async () => {
     const world = openOnePath();
     const { device } = await world.driver.connect(INFO);
     expect(device.wwid).toBe(OURS);
@@ -30,7 +30,7 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
   });
 
   test.each([false, true])(
-    'touches nothing of another volume that nobody has open: target and LUN are those of another host: force %s (R45, R46)',
+    'disconnect() with another WWID touches nothing, even if nobody has it open: force %s (R45, R46)',
     async (force) => {
       const world = openOnePath();
       await world.driver.connect(INFO);
@@ -47,7 +47,7 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
     },
   );
 
-  test('refuses each time where the storage has put another volume under the LUN, also once the kernel knows', async () => {
+  test('disconnect() with a WWID refuses a remapped LUN each time, before and after the kernel knows', async () => {
     const world = openOnePath();
     await world.driver.connect(INFO);
     world.host.targets[0]?.units.set(1, OTHER_UNIT);
@@ -61,7 +61,7 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
   });
 
   test.each(['', 'naa.60014057777777777777777777777777', null as unknown as string])(
-    'takes %j for no wildcard',
+    'disconnect() takes the WWID %j for no wildcard',
     async (wwid) => {
       const world = openOnePath();
       await world.driver.connect(INFO);
@@ -70,7 +70,7 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
     },
   );
 
-  test('refuses a disk that does not say who it is', async () => {
+  test('disconnect() with a WWID refuses a disk that reports none', async () => {
     const world = openOnePath();
     world.host.targets[0]?.units.set(1, { ...OTHER_UNIT, wwid: '' });
     await world.driver.connect(INFO);
@@ -81,7 +81,7 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
     expect(removalsIn(world)).toEqual([]);
   });
 
-  test('takes a volume of four paths with its map, one of them down and not asked', async () => {
+  test('disconnect() with the WWID removes a map of four paths, one of them down and not asked', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(FOUR_PATHS);
     const [dead] = world.host.kernel.sessions;
@@ -95,7 +95,7 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('refuses a map of another volume over disks that are the right one by now', async () => {
+  test('disconnect() with the WWID refuses a map of another volume over disks of the right one', async () => {
     const world = openMultipathWorld();
     world.target.units.set(1, OTHER_UNIT);
     await world.driver.connect(FOUR_PATHS);
@@ -109,7 +109,7 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
 });
 
 describe('detach() with the WWID of the volume that must be there', () => {
-  test('asks no guest and touches nothing when another volume is there', async () => {
+  test('detach() with another WWID asks no guest and touches nothing', async () => {
     const world = openOnePath();
     await world.driver.attach(WEB1, INFO, VDB);
     expect(await failure(world.driver.detach(WEB1, INFO, { wwid: OTHER, force: true }))).toMatchObject({
@@ -124,7 +124,7 @@ describe('detach() with the WWID of the volume that must be there', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('finds the guest without its volume where nothing is on the host', async () => {
+  test('detach() with a WWID finds the guest without its volume where nothing is on the host', async () => {
     const world = openOnePath();
     await world.driver.attach(WEB1, INFO, VDB);
     for (const session of [...world.host.kernel.sessions]) world.host.kernel.removeSession(session);

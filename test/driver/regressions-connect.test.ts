@@ -16,7 +16,7 @@ test.each([
   [370, 370],
   ['499', 499],
   [16_383, 16_383],
-] as const)("LUN %j is the kernel's %d, when the volume comes and when it goes (W-2, R42, R59)", async (given, lun) => {
+] as const)("connect() and disconnect() of LUN %j use the kernel's LUN %d (W-2, R42, R59)", async (given, lun) => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]).units.set(lun, UNIT);
   await comesAndGoes(world, infoFor(['192.0.2.10:3260'], { target_luns: [given] }), 'default', 'tcp');
@@ -27,7 +27,7 @@ test.each([
   ['SAM3-flat', 1, 16_385],
   ['transparent', 256, 256],
 ] as const)(
-  "addressing_mode %s makes LUN %d the kernel's %d once, on every path, when the volume comes and when it goes (R43, W-8)",
+  "connect() and disconnect() with addressing_mode %s map LUN %d to the kernel's %d (R43, W-8)",
   async (mode, given, lun) => {
     const world = openMultipathWorld();
     world.target.units.clear();
@@ -40,9 +40,9 @@ test.each([
   },
 );
 
-describe('whatever stands for a portal, there is one login (W-4):', () => {
+describe('one login for each portal (W-4)', () => {
   test.each(['192.0.2.10', '192.0.2.10:3260', '192.0.2.10:3260,1', '192.0.2.10:3260,4294967295'])(
-    '%s is one portal, also with its tag (R35)',
+    'connect() to the portal %s logs in once, also with its tag (R35)',
     async (spelling) => {
       const world = openRecordedWorld();
       addTarget(world, [TCP]);
@@ -50,7 +50,7 @@ describe('whatever stands for a portal, there is one login (W-4):', () => {
     },
   );
 
-  test('a login that ends with 255 has failed, and its session goes', async () => {
+  test('connect() takes a login that ends with 255 for failed, and ends its session', async () => {
     const world = openRecordedWorld();
     addTarget(world, [TCP]);
     distort(world, (result, { args }) => (args.includes('--login') ? { ...result, exitCode: 255 } : result));
@@ -59,7 +59,7 @@ describe('whatever stands for a portal, there is one login (W-4):', () => {
   });
 });
 
-test('what iscsiadm, multipath and multipathd print beside their answers, on stdout and on stderr, changes nothing (R10, R13, R62, W-14)', async () => {
+test('connect() ignores noise in the output of iscsiadm, multipath and multipathd (R10, R13, R62, W-14)', async () => {
   const world = openMultipathWorld();
   distort(world, ({ exitCode, stdout, stderr }) => ({
     exitCode,
@@ -73,7 +73,7 @@ test('what iscsiadm, multipath and multipathd print beside their answers, on std
   expect(await world.residue()).toEqual([]);
 });
 
-test('what lies in the database and can be no record is passed over (R15)', async () => {
+test('connect() passes over files in the database that are no records (R15)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   for (const name of [',3260,1/default', '[]:port3,-1/default', '192.0.2.10,3260,1/nonsense', 'a file'])
@@ -81,7 +81,7 @@ test('what lies in the database and can be no record is passed over (R15)', asyn
   await comesAndGoes(world, INFO, 'default', 'tcp');
 });
 
-test('an iscsid that dies between the logins to four portals keeps nobody waiting: the paths that are up make the volume (R23, W-13)', async () => {
+test('connect() ends with the paths that are up when iscsid dies between four logins (R23, W-13)', async () => {
   const world = openMultipathWorld();
   // An administrator's, so each portal has a login of its own.
   world.host.tree.write(`${ROOT}/nodes/${IQN}/192.0.2.99,3260,1/default`, `node.name = ${IQN}\n`);
@@ -102,7 +102,7 @@ test('an iscsid that dies between the logins to four portals keeps nobody waitin
   expect(await world.residue()).toEqual(before);
 });
 
-test('connect() scans for its LUN alone, and disconnect() scans for nothing: what was just removed cannot come back (R47, R48, R49, R50)', async () => {
+test('connect() scans for its LUN alone, and disconnect() for none (R47, R48, R49, R50)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   const writes: string[] = [];
@@ -116,7 +116,7 @@ test('connect() scans for its LUN alone, and disconnect() scans for nothing: wha
   expect(writes).toEqual(['scan 0 0 1', 'delete 1']);
 });
 
-test('a map is given once the kernel has resumed it, and not before (R67)', async () => {
+test('connect() gives a map once the kernel has resumed it, and not before (R67)', async () => {
   const world = openMultipathWorld();
   const resumedAt = world.clock.now() + 700;
   const read = world.host.readText.bind(world.host);
@@ -126,7 +126,7 @@ test('a map is given once the kernel has resumed it, and not before (R67)', asyn
   expect(world.clock.now()).toBeGreaterThanOrEqual(resumedAt);
 });
 
-test('no record of ours starts by itself at boot, whatever iscsid.conf says (W-26)', async () => {
+test('connect() writes no record that starts at boot, whatever iscsid.conf says (W-26)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   world.host.tree.write('/etc/iscsi/iscsid.conf', 'node.startup = automatic\nnode.leading_login = Yes\n');
@@ -136,7 +136,7 @@ test('no record of ours starts by itself at boot, whatever iscsid.conf says (W-2
   expect(text).not.toMatch(/automatic|leading_login/);
 });
 
-test.each(['eui.02004567A425678D', 'naa.52004567BA64678D'])('%s is a target like any other (W-31)', async (target) => {
+test.each(['eui.02004567A425678D', 'naa.52004567BA64678D'])('connect() allows the target %s (W-31)', async (target) => {
   const world = openRecordedWorld();
   const one = new FakeTarget({ iqn: target, portals: [TCP] });
   one.units.set(1, UNIT);
@@ -162,7 +162,7 @@ test.each([
   ['comes and goes', 'of-the-session-1'],
   ['is refused', 'another-one'],
 ])(
-  'the whole log of a volume that %s, with CHAP for session and discovery, holds no secret (R3, R4, R5, R6)',
+  'log of a volume that %s, with CHAP for session and discovery, holds no secret (R3, R4, R5, R6)',
   async (_what, password) => {
     const world = openMultipathWorld();
     world.host.targets.splice(0);
@@ -189,7 +189,7 @@ test.each([
   },
 );
 
-test('a volume of four portals over iSER has a session over iSER to each, and one map over all (R17)', async () => {
+test('connect() of four portals over iSER has a session over iSER to each, and one map (R17)', async () => {
   const world = openMultipathWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' });
   world.host.targets.splice(0);
   addTarget(world, portalsOf('iser'));
@@ -202,7 +202,7 @@ test('a volume of four portals over iSER has a session over iSER to each, and on
   expect(await world.residue()).toEqual([]);
 });
 
-test('of portals with an IQN each the first has no such LUN: its session and record go again, and the second gives the volume (R20, R33)', async () => {
+test('connect() leaves nothing of a first portal without the LUN, and uses the second (R20, R33)', async () => {
   const world = openRecordedWorld();
   const empty = new FakeTarget({ iqn: `${IQN}-a`, portals: [{ ...TCP, address: '192.0.2.9' }] });
   world.host.targets.push(empty);
@@ -216,12 +216,12 @@ test('of portals with an IQN each the first has no such LUN: its session and rec
   }).toEqual({ sessions: [IQN], records: [IQN] });
 });
 
-describe('while the record of another target goes as iscsiadm reads them all (R22),', () => {
+describe('connect() while the record of another target vanishes (R22)', () => {
   test.each([
     ['before it has found ours', ['before', 'before'], 3],
     ['after', ['after'], 1],
   ] as const)(
-    '%s: the login is run again if it was not begun, and the volume is there',
+    "connect() repeats a login that failed as another target's record vanished %s",
     async (_what, vanishing, expected) => {
       const world = openRecordedWorld();
       addTarget(world, [TCP]);
@@ -233,7 +233,7 @@ describe('while the record of another target goes as iscsiadm reads them all (R2
     },
   );
 
-  test('of four portals each comes up', async () => {
+  test('connect() opens four paths while the record of another target vanishes', async () => {
     const world = openMultipathWorld();
     world.host.vanishingRecords.push('before');
     expect((await world.driver.connect(infoFor(PORTALS))).paths.length).toBeGreaterThan(0);
@@ -243,7 +243,7 @@ describe('while the record of another target goes as iscsiadm reads them all (R2
     expect(await world.residue()).toEqual([]);
   });
 
-  test('a wrong secret is refused after one login all the same', async () => {
+  test('connect() with a wrong secret is refused after one login while another record vanishes', async () => {
     const world = openRecordedWorld();
     addTarget(world, [TCP], { username: 'u', password: 'right' });
     world.host.vanishingRecords.push('after');
@@ -257,7 +257,7 @@ describe('while the record of another target goes as iscsiadm reads them all (R2
     expect({ logins: logins(world), residue: await world.residue() }).toEqual({ logins: ['default'], residue: [] });
   });
 
-  test('a database that fails for good is DATABASE_FAILED', async () => {
+  test('connect() is DATABASE_FAILED when reading the records fails each time', async () => {
     const world = openRecordedWorld();
     addTarget(world, [TCP]);
     world.host.vanishingRecords.push(...Array.from({ length: 20 }, () => 'before' as const));

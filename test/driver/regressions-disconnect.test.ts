@@ -18,7 +18,7 @@ test.each([
   ['is disconnected', true],
   ['cannot be found', false],
 ] as const)(
-  'a volume that %s leaves another target at the same portal alone, though that has the same LUN and a discovery record (W-3, R31, R32, R83)',
+  'volume that %s leaves another target at the same portal alone (W-3, R31, R32, R83)',
   async (_what, exists) => {
     const world = openRecordedWorld();
     const own = addTarget(world, [TCP]);
@@ -47,7 +47,7 @@ test.each([
   },
 );
 
-test('disconnect() of a volume whose session has gone takes the record away, and is quiet the second time (R11, R26, R88)', async () => {
+test('disconnect() of a volume without a session removes the record, once (R11, R26, R88)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   await world.driver.connect(INFO);
@@ -57,7 +57,7 @@ test('disconnect() of a volume whose session has gone takes the record away, and
   expect(await world.driver.disconnect(INFO)).toEqual({ found: false, warnings: [] });
 });
 
-test('disconnect() of a volume whose records have gone still takes disk and session away (W-23)', async () => {
+test('disconnect() of a volume without records still removes disk and session (W-23)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   await world.driver.connect(INFO);
@@ -66,7 +66,7 @@ test('disconnect() of a volume whose records have gone still takes disk and sess
   expect(await world.residue()).toEqual([]);
 });
 
-test('the disk of a volume goes though another volume keeps the session, and its LUN comes back as what it is by then (R51)', async () => {
+test('disconnect() deletes the disk on a shared session, and the LUN may come back as another (R51)', async () => {
   const world = openRecordedWorld();
   const target = addTarget(world, [TCP]);
   target.units.set(2, OTHER_UNIT);
@@ -84,7 +84,7 @@ test('the disk of a volume goes though another volume keeps the session, and its
   });
 });
 
-test("the device_path of a connection_info is not believed: the volume's own disk goes, whatever has that name by now (R71, R99)", async () => {
+test('disconnect() ignores the device_path of the connection_info (R71, R99)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]).units.set(2, OTHER_UNIT);
   const { device } = await world.driver.connect(OTHER);
@@ -96,8 +96,8 @@ test("the device_path of a connection_info is not believed: the volume's own dis
   });
 });
 
-describe('what is in memory is written out before anything goes:', () => {
-  test('of one disk, where a map was asked for and none came (R78)', async () => {
+describe('disconnect() flushes before it removes', () => {
+  test('disconnect() flushes one disk first, where a map was requested and none came (R78)', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.blacklistsAll = true;
     const { device } = await world.driver.connect(infoFor(PORTALS));
@@ -106,7 +106,7 @@ describe('what is in memory is written out before anything goes:', () => {
     expect(world.deeds.slice(0, 2)).toEqual([`sync ${device.path}`, `delete ${device.path.slice('/dev/'.length)}`]);
   });
 
-  test('of a map, and not of each path, where maps are no longer asked for (R72, R76, R79)', async () => {
+  test('disconnect() flushes the map, not each path, where maps are no longer used (R72, R76, R79)', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(infoFor(PORTALS));
     const later = openRecordedWorld({ volume_use_multipath: false }, world);
@@ -120,7 +120,7 @@ describe('what is in memory is written out before anything goes:', () => {
   });
 });
 
-test('a map that something passing by has open is tried again, and gone with all of the volume (R74, W-12)', async () => {
+test('disconnect() retries a map that is open for a moment, and removes all of it (R74, W-12)', async () => {
   const world = openMultipathWorld();
   await world.driver.connect(infoFor(PORTALS));
   const began = world.clock.now();
@@ -130,7 +130,7 @@ test('a map that something passing by has open is tried again, and gone with all
   expect(world.clock.now() - began).toBeLessThan(2_000);
 });
 
-test('a map that udev keeps open for half a minute, while its reads from dead paths fail one by one, is waited for', async () => {
+test('disconnect() waits half a minute for a map that udev keeps open while its dead paths fail', async () => {
   const world = openMultipathWorld();
   await world.driver.connect(infoFor(PORTALS));
   const run = world.host.run.bind(world.host);
@@ -143,7 +143,7 @@ test('a map that udev keeps open for half a minute, while its reads from dead pa
   expect(await world.residue()).toEqual([]);
 });
 
-test('a map that stays in use ends the disconnect() before any of its disks goes (R75)', async () => {
+test('disconnect() of a map that stays in use ends before any of its disks goes (R75)', async () => {
   const world = openMultipathWorld();
   await world.driver.connect(infoFor(PORTALS));
   keepMapInUse(world);
@@ -154,7 +154,7 @@ test('a map that stays in use ends the disconnect() before any of its disks goes
   expect((await world.driver.find(infoFor(PORTALS)))?.paths).toHaveLength(4);
 });
 
-test('a multipathd that goes on watching a disk that has gone is told to let go of it (R80)', async () => {
+test('disconnect() tells a multipathd that still watches a removed disk to release it (R80)', async () => {
   const world = openMultipathWorld();
   const { multipathd } = world.host.kernel;
   await world.driver.connect(infoFor(PORTALS));
@@ -164,7 +164,7 @@ test('a multipathd that goes on watching a disk that has gone is told to let go 
   expect([...multipathd.watched]).toEqual([]);
 });
 
-test('of two sessions to one portal over one iface both lose the volume (R82)', async () => {
+test('disconnect() of two sessions to one portal over one iface removes the volume from both (R82)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   await world.driver.connect(INFO);
@@ -180,7 +180,7 @@ test('of two sessions to one portal over one iface both lose the volume (R82)', 
   expect(await world.residue()).toEqual([]);
 });
 
-test('a disk that LVM has taken is no map: connect() gives the disk itself, and disconnect() refuses it (W-18, R70)', async () => {
+test('connect() gives a disk that LVM uses, not a map, and disconnect() refuses it (W-18, R70)', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   const { device } = await world.driver.connect(INFO);

@@ -34,8 +34,8 @@ function driverOver({ parts }: RecordedWorld, iface: string): VolumeDriver {
   });
 }
 
-describe('a session of an offload transport is recognised, after the login and at disconnect (W-1):', () => {
-  test.each(Object.entries(CARDS))('%s', async (_card, card) => {
+describe('connect() and disconnect() over offload transports (W-1)', () => {
+  test.each(Object.entries(CARDS))('connect() and disconnect() recognise a session over %s', async (_card, card) => {
     const world = openRecordedWorld({ iscsi_iface: 'card', iscsi_iface_fallback: 'none' });
     const tree = new SysfsTree(world.host);
     card.plug(tree);
@@ -47,14 +47,14 @@ describe('a session of an offload transport is recognised, after the login and a
   });
 });
 
-test('a session over iSER is recognised, after the login and at disconnect (R17)', async () => {
+test('connect() and disconnect() recognise a session over iSER (R17)', async () => {
   const world = openRecordedWorld({ iscsi_iface: 'iser', iscsi_iface_fallback: 'none' });
   addTarget(world, [{ ...TCP, serves: 'iser' }]);
   await comesAndGoes(world, INFO, 'iser', 'iser');
 });
 
 test.each(['[2001:DB8::A1]:3260', '[2001:0db8:0:0::00A1]:3260', '2001:DB8:0:0:0:0:0:A1'])(
-  'an IPv6 portal spelt %s is logged in to once, and disconnect takes session, record and device away (W-5, R16)',
+  'connect() and disconnect() of an IPv6 portal spelt %s leave nothing (W-5, R16)',
   async (spelling) => {
     const world = openRecordedWorld();
     addTarget(world, [{ ...TCP, address: '2001:db8::a1' }]);
@@ -62,7 +62,7 @@ test.each(['[2001:DB8::A1]:3260', '[2001:0db8:0:0::00A1]:3260', '2001:DB8:0:0:0:
   },
 );
 
-test('an IPv6 portal that the kernel shows in capitals is the one that was asked for (R16)', async () => {
+test('connect() finds the session of an IPv6 portal that the kernel shows in capitals (R16)', async () => {
   const world = openRecordedWorld();
   addTarget(world, []);
   const session = world.host.kernel.addSession({
@@ -80,7 +80,7 @@ test.each([
   ['with a tag', 'automatic', `${NODE}/default`],
   ['without a tag', 'manual', NODE.slice(0, -',1'.length)],
 ])(
-  'a node record of another iface, %s and with node.startup = %s, stays byte for byte: ours is made, and the session runs over our iface (W-6)',
+  'connect() leaves a node record of another iface, %s, node.startup = %s, untouched (W-6)',
   async (_tag, startup, path) => {
     const world = openRecordedWorld({ iscsi_iface: 'storage0' });
     addIface(world, 'storage0');
@@ -99,8 +99,8 @@ test.each([
   },
 );
 
-describe('the iface is looked up at each connect (W-7):', () => {
-  test('one that comes after the driver was made is used, one that is unknown is an error with the names there are', async () => {
+describe('iface lookup at each connect() (W-7)', () => {
+  test('connect() uses an iface that was made after the driver, and names all for an unknown one', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'storage0' });
     addIface(world, 'other0');
     addTarget(world, [TCP]);
@@ -112,7 +112,7 @@ describe('the iface is looked up at each connect (W-7):', () => {
     await comesAndGoes(world, INFO, 'storage0', 'tcp');
   });
 
-  test('an iscsid that is down at first makes no volume come over another iface, then or later', async () => {
+  test('connect() fails while iscsid is down, and uses no other iface then or later', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'iser' });
     addTarget(world, [{ ...TCP, serves: 'iser' }]);
     world.host.iscsidRuns = false;
@@ -126,7 +126,7 @@ describe('the iface is looked up at each connect (W-7):', () => {
     expect(logins(world)).toEqual(['iser', 'iser']);
   });
 
-  test('a blank line in what "iscsiadm -m iface" prints is no iface and no failure', () => {
+  test('parseIfaceList() takes a blank line for neither an iface nor a failure', () => {
     expect(
       parseIfaceList(
         '\ndefault tcp,<empty>,<empty>,<empty>,<empty>\n\niser iser,<empty>,<empty>,<empty>,<empty>\n\n',
@@ -134,12 +134,12 @@ describe('the iface is looked up at each connect (W-7):', () => {
     ).toEqual(['default', 'iser']);
   });
 
-  test('qedi is a transport like the others', () => {
+  test('TRANSPORTS includes qedi', () => {
     expect(TRANSPORTS).toContain('qedi');
   });
 });
 
-test('each of two sessions to one portal over two ifaces gets its own disk of the LUN (W-20)', async () => {
+test('connect() over two ifaces to one portal gives each session its own disk of the LUN (W-20)', async () => {
   const world = openRecordedWorld({ volume_use_multipath: true, iscsi_iface: ['storage0', 'storage1'] });
   world.host.kernel.multipathd.start();
   for (const iface of ['storage0', 'storage1']) addIface(world, iface);
@@ -154,7 +154,7 @@ test('each of two sessions to one portal over two ifaces gets its own disk of th
   expect(await world.residue()).toEqual(before);
 });
 
-test('a volume that is connected over one iface does not come a second time over another: two disks of it without a map would corrupt it', async () => {
+test('connect() over a second iface reuses the session of the first: two unmapped disks would corrupt', async () => {
   const world = openRecordedWorld({ iscsi_iface: 'storage0' });
   for (const iface of ['storage0', 'storage1']) addIface(world, iface);
   addTarget(world, [TCP]);
@@ -182,8 +182,8 @@ test.each([
   expect(readOptions({ libvirt: { iscsi_iface: name } }, 'test.toml').iscsiIface).toEqual([{ kind: 'name', name }]);
 });
 
-describe('the option names an iface, not a transport (R110):', () => {
-  test('the name of a transport that is no iface is an error with the names there are, and nothing is tried over TCP', async () => {
+describe('iscsi_iface names an iface, not a transport (R110)', () => {
+  test("connect() over a transport's name that is no iface names the ifaces, and tries nothing over TCP", async () => {
     const world = openRecordedWorld({ iscsi_iface: 'cxgb4i' });
     addTarget(world, [TCP]);
     await expect(world.driver.connect(INFO)).rejects.toMatchObject({
@@ -193,7 +193,7 @@ describe('the option names an iface, not a transport (R110):', () => {
     expect(world.host.commands).toEqual([]);
   });
 
-  test('an iface whose card is not there falls back to TCP, and says so', async () => {
+  test('connect() over an iface of an absent card falls back to TCP, with a warning', async () => {
     const world = openRecordedWorld({ iscsi_iface: 'fast' });
     addIface(world, 'fast', { transport_name: 'qedi', hwaddress: '00:0e:1e:aa:bb:cc', ipaddress: '192.0.2.77' });
     addTarget(world, [TCP]);
@@ -205,7 +205,7 @@ describe('the option names an iface, not a transport (R110):', () => {
     expect(logins(world)).toEqual(['default']);
   });
 
-  test('iscsi_transport is not an option', () => {
+  test('readOptions() refuses the option iscsi_transport', () => {
     expect(() => readOptions({ libvirt: { iscsi_transport: 'cxgb4i' } }, 'test.toml')).toThrow(
       expect.objectContaining({
         code: 'CONFIG_INVALID',

@@ -12,13 +12,13 @@ describe('the sessions of a map', () => {
   test.each([
     [{}, '15'],
     [{ multipath_replacement_timeout_seconds: 7 }, '7'],
-  ] as const)('may be away, under %j, for %s s before their I/O goes to the others', async (config, seconds) => {
+  ] as const)('connect() of a map, under %j, sets replacement timeouts of %s s', async (config, seconds) => {
     const world = openMultipathWorld(config);
     await world.driver.connect(INFO);
     expect(patienceOf(world)).toEqual(PORTALS.map(() => seconds));
   });
 
-  test('are patient again where one of them is left without a map, and so is its record', async () => {
+  test('connect() restores the replacement timeout of a session that is left without a map', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.blacklistsAll = true;
     await world.driver.connect(INFO);
@@ -31,7 +31,7 @@ describe('the sessions of a map', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('are as patient as iscsid.conf says where a volume comes over one path', async () => {
+  test('connect() over one path keeps the replacement timeout of iscsid.conf', async () => {
     const world = openMultipathWorld();
     world.host.kernel.multipathd.stop();
     world.host.tree.write('/etc/iscsi/iscsid.conf', 'node.session.timeo.replacement_timeout = 300\n');
@@ -40,7 +40,7 @@ describe('the sessions of a map', () => {
   });
 });
 
-test('login_attempts is how many times a portal that does not answer is tried, login_timeout_seconds each', async () => {
+test('login_attempts counts the tries at a silent portal, login_timeout_seconds bounds each', async () => {
   const world = openMultipathWorld({ login_attempts: 3, login_timeout_seconds: 4, volume_use_multipath: false });
   const began = world.clock.now();
   expect(await failure(world.driver.connect(infoFor(['192.0.2.99:3260'])))).toMatchObject({

@@ -19,7 +19,7 @@ function open(config: Readonly<Record<string, unknown>> = {}, addresses: readonl
 }
 
 describe('connect() over several ifaces', () => {
-  test('has a session over each to each portal', async () => {
+  test('connect() over several ifaces has a session over each to each portal', async () => {
     const world = open();
     const { paths, transport } = await world.driver.connect(infoFor(PORTALS.slice(0, 2)));
     expect(paths.map(({ iface, portal }) => `${iface} ${portal.address}`).toSorted()).toEqual([
@@ -33,7 +33,7 @@ describe('connect() over several ifaces', () => {
     expect((await world.residue()).filter((line) => !line.includes('/ifaces/'))).toEqual([]);
   });
 
-  test('goes without one that cannot be used, and says why', async () => {
+  test('connect() over several ifaces skips an unusable one, and gives the reason', async () => {
     const world = open();
     world.host.tree.remove('/sys/class/net/eth2');
     const { paths, warnings } = await world.driver.connect(infoFor(PORTALS.slice(0, 1)));
@@ -43,7 +43,7 @@ describe('connect() over several ifaces', () => {
     });
   });
 
-  test('is refused where none can be used', async () => {
+  test('connect() over several ifaces is refused where none is usable', async () => {
     const world = open();
     for (const device of Object.values(BOUND)) world.host.tree.remove(`/sys/class/net/${device}`);
     expect(await failure(world.driver.connect(INFO))).toMatchObject({
@@ -52,7 +52,7 @@ describe('connect() over several ifaces', () => {
     });
   });
 
-  test('is refused by the configuration without volume_use_multipath', () => {
+  test('readOptions() refuses several ifaces without volume_use_multipath', () => {
     expect(() => openRecordedWorld({ iscsi_iface: ['default', 'iser'] })).toThrow(
       /libvirt\.iscsi_iface lists several ifaces/,
     );
@@ -79,7 +79,7 @@ describe('connect() over ifaces on networks of their own', () => {
     return open({}, addresses);
   }
 
-  test('goes from each iface to the portals of its own network only', async () => {
+  test('connect() over ifaces on separate networks uses for each the portals of its own network', async () => {
     const world = openWithNetworks();
     world.host.targets.splice(0);
     addTarget(world, [
@@ -93,7 +93,7 @@ describe('connect() over ifaces on networks of their own', () => {
     });
   });
 
-  test('says that an iface has no way to any portal', async () => {
+  test('connect() over several ifaces names an iface that reaches no portal', async () => {
     const { paths, warnings } = await openWithNetworks().driver.connect(infoFor(PORTALS.slice(0, 1)));
     expect({ ifaces: paths.map(({ iface }) => iface), warnings }).toEqual({
       ifaces: ['nic-a'],
@@ -106,7 +106,7 @@ describe('connect() over ifaces on networks of their own', () => {
   });
 });
 
-test('connect() over two NICs in one network warns of settings that break them, with the command that mends it', async () => {
+test('connect() over two NICs in one network warns of settings that break them, with the remedy', async () => {
   const world = open({}, [
     { netdev: 'eth1', address: '192.0.2.1', prefix: 24 },
     { netdev: 'eth2', address: '192.0.2.2', prefix: 24 },

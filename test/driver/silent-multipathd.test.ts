@@ -11,7 +11,7 @@ describe.each(['socket', 'program'] as const)(
       return world;
     };
 
-    test('costs connect() the map and not the volume: one path and a warning, as where it does not run', async () => {
+    test('connect() with a silent multipathd uses one path, with a warning, as without multipathd', async () => {
       const world = open();
       world.host.kernel.multipathd.hangs = true;
       const began = world.clock.now();
@@ -29,7 +29,7 @@ describe.each(['socket', 'program'] as const)(
       expect(await world.residue()).toEqual([]);
     });
 
-    test('is MULTIPATH_UNAVAILABLE where a map is enforced, and leaves nothing', async () => {
+    test('connect() with a silent multipathd is MULTIPATH_UNAVAILABLE where a map is enforced', async () => {
       const world = open({ volume_enforce_multipath: true });
       world.host.kernel.multipathd.hangs = true;
       expect(await failure(world.driver.connect(INFO))).toMatchObject({
@@ -39,7 +39,7 @@ describe.each(['socket', 'program'] as const)(
       expect(await world.residue()).toEqual([]);
     });
 
-    test('does not keep disconnect() from a map: multipath removes it', async () => {
+    test('disconnect() removes a map by multipath when multipathd is silent', async () => {
       const world = open();
       await world.driver.connect(INFO);
       world.host.kernel.multipathd.hangs = true;
@@ -47,7 +47,7 @@ describe.each(['socket', 'program'] as const)(
       expect(await world.residue()).toEqual([]);
     });
 
-    test('keeps extend() and a connect() that adds paths from no end', async () => {
+    test('extend() and a connect() that adds paths end in bounded time when multipathd is silent', async () => {
       const world = open();
       await world.driver.connect(INFO);
       world.host.kernel.multipathd.hangs = true;

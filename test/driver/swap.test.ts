@@ -18,7 +18,7 @@ import {
 } from './swap-world.js';
 
 describe('swap()', () => {
-  test('copies, pivots, and takes the old volume from the host (D15)', async () => {
+  test('swap() copies, pivots, and removes the old volume from the host (D15)', async () => {
     const world = await openWithGuest();
     const progress: SwapProgress[] = [];
     const { volume, ...swapped } = await world.swap({ onProgress: (one) => progress.push(one) });
@@ -36,7 +36,7 @@ describe('swap()', () => {
     });
   });
 
-  test('gives the next start the new volume under its own name, in the place that the disk had', async () => {
+  test('swap() gives the next start the new volume by its own name, in the place of the old disk', async () => {
     const world = await openWithGuest();
     await world.swap();
     expect(disk(world, 'config')).toMatchObject({
@@ -50,13 +50,13 @@ describe('swap()', () => {
     expect(disk(world)).toMatchObject({ alias: 'ua-old', serial: 'old' });
   });
 
-  test('of a transient guest, which has no next start, is done too', async () => {
+  test('swap() of a transient guest, which has no next start, succeeds too', async () => {
     const world = await openWithGuest({}, { persistent: false });
     const { volume, warnings } = await world.swap();
     expect([disk(world)?.sourcePath, warnings]).toEqual([volume.device.path, []]);
   });
 
-  test('to a larger volume copies to its start, for QEMU copies to nothing larger; the next start has all of it', async () => {
+  test('swap() to a larger volume copies to its start, and the next start has its full size', async () => {
     const world = await openWithGuest({ sizeBytes: 2 * GIB });
     const warning = expect.stringMatching(
       /^the guest sees the first 1073741824 of the new volume's 2147483648 bytes until it starts anew: /,
@@ -69,14 +69,14 @@ describe('swap()', () => {
     ]);
   });
 
-  test('to a larger volume tells the guest its size where libvirt can', async () => {
+  test('swap() to a larger volume tells the guest its size where libvirt can', async () => {
     const world = await openWithGuest({ sizeBytes: 2 * GIB });
     world.libvirt.widensSlices = true;
     expect(await world.swap()).toMatchObject({ guestResized: true, warnings: [] });
     expect([world.libvirt.sizeOf('web1', 'vdb'), disk(world)?.sliceBytes]).toEqual([2 * GIB, undefined]);
   });
 
-  test('from the start of a larger volume goes by what the guest sees, and is done without a restart', async () => {
+  test("swap() from the start of a larger volume goes by the guest's size, and needs no restart", async () => {
     const world = await openWithGuest({ sizeBytes: 2 * GIB });
     const [small, third] = [publish(world, 'small', { sizeBytes: GIB - 512 }), publish(world, 'third')];
     await world.swap();
@@ -91,7 +91,7 @@ describe('swap()', () => {
     expect(disk(world)?.sliceBytes).toBeUndefined();
   });
 
-  test('moves a map to another map', async () => {
+  test('swap() moves a map to another map', async () => {
     const portals: readonly FakePortal[] = [TCP, { ...TCP, address: '192.0.2.11' }];
     const world = await openWithGuest({ portals }, { config: { volume_use_multipath: true } });
     expect(disk(world)?.sourcePath).toBe(OLD_NAME.replace('scsi-', 'dm-uuid-mpath-'));
@@ -105,7 +105,7 @@ describe('swap()', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('again is quiet', async () => {
+  test('swap() repeated is quiet', async () => {
     const world = await openWithGuest();
     const { volume } = await world.swap();
     const again = await world.swap();
@@ -113,7 +113,7 @@ describe('swap()', () => {
     expect(disk(world)).toMatchObject({ sourcePath: volume.device.path, mirror: undefined });
   });
 
-  test('and back again, and on to a third: each time the connection_info of the last one names the disk', async () => {
+  test('swap() back again and on to a third volume finds the disk by the last connection_info', async () => {
     const world = await openWithGuest();
     const third = publish(world, 'third');
     await world.swap();
@@ -125,7 +125,7 @@ describe('swap()', () => {
     expect(await world.residue()).toEqual([]);
   });
 
-  test('a listener that throws harms nothing', async () => {
+  test('swap() ignores a listener that throws', async () => {
     const world = await openWithGuest();
     expect(
       await world.swap({
@@ -137,7 +137,7 @@ describe('swap()', () => {
     expect(world.log.warnings.map(({ message }) => message)).toContain('A listener to the progress of a swap failed');
   });
 
-  test('holds both targets to the end: a disconnect of either waits, and finds its volume as the swap has left it', async () => {
+  test('swap() locks both targets to its end: disconnect() of either waits for the result', async () => {
     const world = await openWithGuest();
     const blockCopy = world.libvirt.blockCopy.bind(world.libvirt);
     const waiting: Promise<unknown>[] = [];
@@ -207,7 +207,7 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
         to.target.units.clear();
       },
     ],
-  ])('%s (R86)', async (_what, code, fail) => {
+  ])('swap() leaves guest and host as they were when %s (R86)', async (_what, code, fail) => {
     const world = await openWithGuest();
     const before = await world.residue();
     fail(world);
@@ -215,7 +215,7 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
     await requireUntouched(world, before);
   });
 
-  test('a new volume that was connected before stays connected', async () => {
+  test('swap() that fails keeps a new volume that was connected before', async () => {
     const world = await openWithGuest();
     const { device } = await world.driver.connect(world.to.info);
     const before = await world.residue();
@@ -225,7 +225,7 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
     expect(await onHost(world, world.to)).toBe(device.path);
   });
 
-  test('aborted, wherever it is, rejects with ABORTED, or the guest is on the new volume', async () => {
+  test('swap() rejects with ABORTED wherever it is aborted, unless the guest is on the new volume', async () => {
     for (let looks = 1; looks < 40; looks += 2) {
       const world = await openWithGuest();
       const before = await world.residue();
@@ -257,7 +257,7 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
     }
   });
 
-  test('a copy that cannot be ended keeps the new volume, which the guest still writes to, and says all of it', async () => {
+  test('swap() that cannot end its copy keeps the new volume for the guest, and reports both errors', async () => {
     const world = await openWithGuest();
     world.libvirt.blockJobAbort = async () => {
       throw refused;
@@ -271,7 +271,7 @@ describe('swap() that fails before the pivot leaves the guest on its old volume,
   });
 });
 
-describe('swap() refuses, and touches nothing:', () => {
+describe('swap() refuses', () => {
   test.each<[string, string, (world: SwapWorld) => readonly [unknown, unknown], object]>([
     [
       'an old volume that is encrypted',
@@ -319,7 +319,7 @@ describe('swap() refuses, and touches nothing:', () => {
       (world) => [publish(world, 'nowhere').info, world.to.info],
       {},
     ],
-  ])('%s is %s', async (_what, code, infos, details) => {
+  ])('swap() refuses %s: %s', async (_what, code, infos, details) => {
     const world = await openWithGuest();
     const [before, deeds, [from, to]] = [await world.residue(), world.deeds.length, infos(world)];
     await expect(world.driver.swap(WEB1, from, to)).rejects.toMatchObject({ code, details });
@@ -327,7 +327,7 @@ describe('swap() refuses, and touches nothing:', () => {
     expect(world.deeds.slice(deeds)).toEqual([]);
   });
 
-  test('a smaller volume is RESIZE_FAILED with both sizes, and goes again', async () => {
+  test('swap() to a smaller volume is RESIZE_FAILED with both sizes, and releases it', async () => {
     const world = await openWithGuest({ sizeBytes: GIB - 512 });
     const before = await world.residue();
     await expect(world.swap()).rejects.toMatchObject({
@@ -337,14 +337,14 @@ describe('swap() refuses, and touches nothing:', () => {
     await requireUntouched(world, before);
   });
 
-  test("another target's path to the same volume is USAGE, and goes again", async () => {
+  test("swap() to another target's path to the same volume is USAGE, and releases it", async () => {
     const world = await openWithGuest({ wwid: `naa.6001405${'1'.repeat(25)}` });
     const before = await world.residue();
     await expect(world.swap()).rejects.toMatchObject({ code: 'USAGE' });
     await requireUntouched(world, before);
   });
 
-  test('a guest that does not run is LIBVIRT_REFUSED, and is told what to do', async () => {
+  test('swap() of a guest that is shut off is LIBVIRT_REFUSED, with a remedy', async () => {
     const world = await openWithGuest();
     world.libvirt.stop('web1');
     await expect(world.swap()).rejects.toMatchObject({
@@ -354,7 +354,7 @@ describe('swap() refuses, and touches nothing:', () => {
     expect(await onHost(world, world.to)).toBeUndefined();
   });
 
-  test('an unknown guest is DOMAIN_NOT_FOUND', async () => {
+  test('swap() of an unknown guest is DOMAIN_NOT_FOUND', async () => {
     const world = await openWithGuest();
     await expect(
       world.driver.swap({ kind: 'name', name: 'nobody' }, world.from.info, world.to.info),
@@ -362,7 +362,7 @@ describe('swap() refuses, and touches nothing:', () => {
     expect(await onHost(world, world.to)).toBeUndefined();
   });
 
-  test('a volume that the guest does not have is DEVICE_NOT_FOUND', async () => {
+  test('swap() of a volume that the guest does not have is DEVICE_NOT_FOUND', async () => {
     const world = await openWithGuest();
     const third = publish(world, 'third');
     await world.driver.connect(third.info);
@@ -373,13 +373,13 @@ describe('swap() refuses, and touches nothing:', () => {
     expect(await onHost(world, world.to)).toBeUndefined();
   });
 
-  test('a disk of type lun is DISK_INFO_INVALID', async () => {
+  test('swap() of a disk of type lun is DISK_INFO_INVALID', async () => {
     const world = await openWithGuest({}, { diskInfo: { dev: 'sdb', bus: 'scsi', type: 'lun' } });
     await expect(world.swap()).rejects.toMatchObject({ code: 'DISK_INFO_INVALID', details: { key: 'type' } });
     expect(await onHost(world, world.to)).toBeUndefined();
   });
 
-  test('a new volume that the guest has as a disk of its own is DEVICE_IN_USE', async () => {
+  test('swap() to a volume that the guest has as another disk is DEVICE_IN_USE', async () => {
     const world = await openWithGuest();
     await world.driver.attach(WEB1, world.to.info, { dev: 'vdc', bus: 'virtio' });
     await expect(world.swap()).rejects.toMatchObject({ code: 'DEVICE_IN_USE', details: { targetDev: 'vdc' } });
@@ -389,7 +389,7 @@ describe('swap() refuses, and touches nothing:', () => {
     ]);
   });
 
-  test('a new volume that somebody has open is DEVICE_IN_USE, and keeps it', async () => {
+  test('swap() to a volume that a process has open is DEVICE_IN_USE, and keeps it', async () => {
     const world = await openWithGuest();
     const { device } = await world.driver.connect(world.to.info);
     world.host.open(device.path, { pid: 0, name: 'the kernel (a mount)' });
@@ -400,7 +400,7 @@ describe('swap() refuses, and touches nothing:', () => {
     expect([disk(world)?.sourcePath, await onHost(world, world.to)]).toEqual([OLD_NAME, device.path]);
   });
 
-  test('a disk that is being copied elsewhere is LIBVIRT_REFUSED, and goes on being copied', async () => {
+  test('swap() of a disk that is being copied elsewhere is LIBVIRT_REFUSED, and the copy goes on', async () => {
     const world = await openWithGuest();
     world.libvirt.beginCopy('web1', 'vdb', '/var/backup.img');
     await expect(world.swap()).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });

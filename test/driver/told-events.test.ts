@@ -6,7 +6,7 @@ const TCP = { address: '192.0.2.10', port: 3260, serves: 'tcp' } as const;
 const INFO = infoFor(['192.0.2.10:3260']);
 const PLACE = { target: IQN, portal: '192.0.2.10:3260' };
 
-test('connect() and disconnect() tell what they did, and for which volume', async () => {
+test('connect() and disconnect() emit what they did, and for which volume', async () => {
   const world = openRecordedWorld();
   addTarget(world, [TCP]);
   await world.driver.connect(INFO);
@@ -28,7 +28,7 @@ test('connect() and disconnect() tell what they did, and for which volume', asyn
   ]);
 });
 
-test('connect() that falls back tells of the login that failed, of the fallback with its reason, and counts both', async () => {
+test('connect() that falls back emits the failed login and the fallback with its reason, counting both', async () => {
   const world = openRecordedWorld({ iscsi_iface: 'iser' });
   addTarget(world, [TCP]);
   const { transport } = await world.driver.connect(INFO);
@@ -39,7 +39,7 @@ test('connect() that falls back tells of the login that failed, of the fallback 
   ]);
 });
 
-test('connect() with a wrong password tells of one failed login, and of no fallback', async () => {
+test('connect() with a wrong password emits one failed login, and no fallback', async () => {
   const world = openRecordedWorld({ iscsi_iface: 'iser' });
   addTarget(world, [{ ...TCP, serves: 'iser' }], { username: 'u', password: 'right' });
   await failure(

@@ -6,7 +6,7 @@ import { addTarget, infoFor, openRecordedWorld } from './recorded-world.js';
 const INFO = infoFor(PORTALS.slice(0, 1));
 const OTHER = THIS_RELEASE === OPEN_ISCSI_2_1_8 ? OPEN_ISCSI_2_1_11 : OPEN_ISCSI_2_1_8;
 
-test('connect() whose record iscsiadm does not read names the folder of the record, how it was known, the other folder and the option, and leaves nothing', async () => {
+test('connect() whose record iscsiadm does not read names both folders and the option to set', async () => {
   const world = openRecordedWorld({ database_root: OTHER.root });
   addTarget(world, portalsOf().slice(0, 1));
   const error = await failure(world.driver.connect(INFO));
@@ -18,7 +18,7 @@ test('connect() whose record iscsiadm does not read names the folder of the reco
   expect(world.host.residue()).toEqual([]);
 });
 
-test('connect() finds the database anew where open-iscsi was replaced since, and says so of the one that came too early', async () => {
+test('connect() rediscovers the database of a replaced open-iscsi, after one failure that says so', async () => {
   const world = openRecordedWorld();
   addTarget(world, portalsOf().slice(0, 1));
   await world.driver.connect(INFO);
@@ -35,7 +35,7 @@ test('connect() finds the database anew where open-iscsi was replaced since, and
   expect(world.host.tree.list(`${ROOT}/nodes`)).toEqual([]);
 });
 
-test('connect() after an upgrade goes by the new folder, whatever the old one holds, and leaves that alone', async () => {
+test('connect() after an upgrade uses the new folder, whatever the old one holds, and leaves that alone', async () => {
   const world = openRecordedWorld();
   const target = addTarget(world, portalsOf().slice(0, 1));
   const old = `${OTHER.root}/nodes/${target.iqn}/192.0.2.10,3260,1/default`;

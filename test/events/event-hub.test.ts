@@ -16,7 +16,7 @@ function openHub(): { readonly hub: EventHub; readonly log: RecordedLog } {
   return { hub: new EventHub({ logger: log }), log };
 }
 
-test('emit() tells every listener, in the order in which they subscribed, before it returns', () => {
+test('emit() calls every listener, in the order of subscription, before it returns', () => {
   const { hub } = openHub();
   const told: unknown[] = [];
   hub.subscribe((event) => told.push(['first', event]));
@@ -28,7 +28,7 @@ test('emit() tells every listener, in the order in which they subscribed, before
   ]);
 });
 
-test('a subscription ends when it is told to, and only that one', () => {
+test('subscribe() returns an end of its own subscription only, which may be called again', () => {
   const { hub } = openHub();
   const told: VolumeEvent[] = [];
   const listener = (event: VolumeEvent): void => {
@@ -43,7 +43,7 @@ test('a subscription ends when it is told to, and only that one', () => {
   expect(told).toHaveLength(3);
 });
 
-test('a listener that unsubscribes itself or another while it is told changes nothing of this event', () => {
+test('emit() is not affected by a listener that unsubscribes itself or another', () => {
   const { hub } = openHub();
   const told: string[] = [];
   const ends = [
@@ -68,7 +68,7 @@ test.each([
     },
   ],
   ['rejects', async (): Promise<never> => Promise.reject(new Error('disk full', { cause: new Error('ENOSPC') }))],
-])('a listener that %s is logged, and neither the driver nor the next listener hears of it', async (_how, listener) => {
+])('emit() logs a listener that %s, and affects neither driver nor next listener', async (_how, listener) => {
   const { hub, log } = openHub();
   const told: VolumeEvent[] = [];
   hub.subscribe(listener);
@@ -85,7 +85,7 @@ test.each([
   ]);
 });
 
-test('what a listener writes into an event reaches nobody', async () => {
+test('emit() hides what a listener writes into an event from all others', async () => {
   const { hub, log } = openHub();
   const told: VolumeEvent[] = [];
   hub.subscribe((event) => Object.assign(event, { code: 'NONE' }));

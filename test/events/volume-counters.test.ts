@@ -55,12 +55,12 @@ function counted(...events: readonly VolumeEvent[]): readonly Counter[] {
 }
 
 describe('VolumeCounters', () => {
-  test('has nothing before anything happened', () => {
+  test('VolumeCounters has nothing before anything happened', () => {
     expect(counted()).toEqual([]);
     expect(prometheusText(counted())).toBe('');
   });
 
-  test('counts by ifaces and codes, and by nothing that a host has many of', () => {
+  test('VolumeCounters counts by ifaces and codes, and by nothing that a host has many of', () => {
     const counters = counted(
       LOGIN,
       FALLBACK,
@@ -96,7 +96,7 @@ describe('VolumeCounters', () => {
     });
   });
 
-  test('a snapshot stays as it was taken', () => {
+  test('VolumeCounters.snapshot() stays as it was taken', () => {
     const counters = new VolumeCounters();
     counters.count(LOGIN);
     const before = counters.snapshot();
@@ -107,7 +107,7 @@ describe('VolumeCounters', () => {
 });
 
 describe('prometheusText()', () => {
-  test('is the exposition format', () => {
+  test('prometheusText() is the exposition format', () => {
     expect(prometheusText(counted(FALLBACK, disconnected(true)))).toBe(
       [
         '# HELP libvirt_volume_disconnects_total Volumes disconnected.',
@@ -124,13 +124,13 @@ describe('prometheusText()', () => {
     );
   });
 
-  test('escapes what would end a label', () => {
+  test('prometheusText() escapes what would end a label', () => {
     expect(prometheusText(counted({ ...LOGIN, iface: 'a\\b"c\nd', code: '\\n' }))).toContain(
       '{iface="a\\\\b\\"c\\nd",code="\\\\n"} 1\n',
     );
   });
 
-  test('gives every label back to whoever reads it, one line for each sample', () => {
+  test('prometheusText() gives every label back to its reader, one line for each sample', () => {
     const text = fc.string({
       unit: fc.oneof(
         fc.constantFrom('\\', '"', '\n', 'n', '}', ',', '='),

@@ -102,7 +102,7 @@ test('POST and DELETE take the real driver all the way, from the connection_info
   expect({ disks: world.libvirt.disksOf('web1'), residue: await world.residue() }).toEqual({ disks: [], residue: [] });
 });
 
-test('the domain in the path may be percent-encoded', async () => {
+test('POST accepts a percent-encoded domain in the path', async () => {
   expect((await send('POST', '/domains/a%20guest/volumes', ATTACH)).status).toBe(201);
 });
 
@@ -125,7 +125,7 @@ test.each<[number, string, string, string, unknown]>([
   ],
   [404, 'DOMAIN_NOT_FOUND', 'POST', '/domains/absent/volumes', ATTACH],
   [502, 'PORTAL_UNREACHABLE', 'POST', '/domains/web1/volumes', { ...ATTACH, connection_info: infoOf(UNREACHABLE) }],
-])('%i %s: %s %s', async (status, code, method, path, body) => {
+])('service answers %i %s to %s %s', async (status, code, method, path, body) => {
   const answer = await send(method, path, body);
   expect(answer).toEqual({ status, body: errorOf(code) });
   expect(JSON.stringify(answer.body)).not.toContain('geheim');
@@ -163,7 +163,7 @@ test('logFallbacks() writes a line for each fallback until it is stopped, and co
   ]);
 });
 
-test('stop() lets a request that runs end', async () => {
+test('stop() lets a running request end', async () => {
   await service.stop();
   const driver = new FakeVolumeDriver({ loginMs: 200 });
   await start(driver);
@@ -174,7 +174,7 @@ test('stop() lets a request that runs end', async () => {
   await expect(send('POST', '/domains/web1/volumes', ATTACH)).rejects.toThrow();
 });
 
-test('stop() aborts a request that outlasts the time of grace, and nothing stays connected', async () => {
+test('stop() aborts a request that outlasts the grace period, and leaves nothing connected', async () => {
   await service.stop();
   const driver = new FakeVolumeDriver({ loginMs: 60_000 });
   await start(driver, 10);

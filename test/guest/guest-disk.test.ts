@@ -10,7 +10,7 @@ describe('coldPlugOnly()', () => {
     ['sata', true],
     ['ide', true],
     ['fdc', true],
-  ])('says of the bus %s: %p', (bus, only) => {
+  ])('coldPlugOnly() says of the bus %s: %p', (bus, only) => {
     expect(coldPlugOnly({ bus })).toBe(only);
   });
 });

@@ -35,7 +35,7 @@ describe('GuestDisks.attach()', () => {
     [{ active: true, persistent: true }, 1, 1],
     [{ active: true, persistent: false }, 1, 0],
     [{ active: false, persistent: true }, 1, 1], // a guest that does not run has one description
-  ])('of a guest %p changes what that guest has', async (state, live, config) => {
+  ])('GuestDisks.attach() to a guest %p changes what that guest has', async (state, live, config) => {
     const { libvirt } = await attached(state);
     expect([libvirt.disksOf('guest', 'live').length, libvirt.disksOf('guest', 'config').length]).toEqual([
       live,
@@ -43,7 +43,7 @@ describe('GuestDisks.attach()', () => {
     ]);
   });
 
-  test('lets a refusal pass', async () => {
+  test('GuestDisks.attach() passes on a refusal', async () => {
     const { disks } = await attached({});
     await expect(disks.attach(guest, diskXml('vdb'), signal)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
   });
@@ -52,26 +52,26 @@ describe('GuestDisks.attach()', () => {
 describe('GuestDisks.resize()', () => {
   const SIZE = 5_000_000_000_000;
 
-  test('tells the running guest, by the name that the disk has there', async () => {
+  test("GuestDisks.resize() notifies the running guest, by the disk's name there", async () => {
     const { libvirt, disks } = await attached({});
     expect(await disks.resize(guest, match, SIZE, signal)).toBe('resized');
     expect(libvirt.sizeOf('guest', 'vdb')).toBe(SIZE);
   });
 
-  test('leaves a guest alone that does not run', async () => {
+  test('GuestDisks.resize() ignores a guest that is shut off', async () => {
     const { libvirt, disks } = await attached({ active: false });
     expect(await disks.resize(guest, match, SIZE, signal)).toBe('not-running');
     expect(libvirt.sizeOf('guest', 'vdb')).toBeUndefined();
   });
 
-  test('tells no guest of a disk that it has by path alone', async () => {
+  test('GuestDisks.resize() notifies no guest of a disk that it has by path alone', async () => {
     const { disks } = await attached({});
     expect(
       await disks.resize(guest, { alias: 'ua-other', serial: 'other', sourcePaths: ['/dev/sda'] }, SIZE, signal),
     ).toBe('no-such-disk');
   });
 
-  test('lets a refusal pass', async () => {
+  test('GuestDisks.resize() passes on a refusal', async () => {
     const { libvirt, disks } = await attached({});
     libvirt.blockResize = async () => {
       throw new VolumeError('LIBVIRT_REFUSED', 'Cannot grow device files');
@@ -85,20 +85,20 @@ describe('GuestDisks.detach()', () => {
     { active: true, persistent: true },
     { active: true, persistent: false },
     { active: false, persistent: true },
-  ])('removes the disk of a guest %p, and then finds none', async (state) => {
+  ])('GuestDisks.detach() removes the disk of a guest %p, and then finds none', async (state) => {
     const { libvirt, disks } = await attached(state);
     await expect(disks.detach(guest, match, signal)).resolves.toBe(true);
     expect([libvirt.disksOf('guest', 'live'), libvirt.disksOf('guest', 'config')]).toEqual([[], []]);
     await expect(disks.detach(guest, match, signal)).resolves.toBe(false);
   });
 
-  test('leaves other disks alone', async () => {
+  test('GuestDisks.detach() leaves other disks alone', async () => {
     const { libvirt, disks } = await attached({});
     await expect(disks.detach(guest, { serial: 'vol', sourcePaths: ['/dev/sdb'] }, signal)).resolves.toBe(false);
     expect(libvirt.disksOf('guest')).toHaveLength(1);
   });
 
-  test('says DETACH_UNCONFIRMED of a guest that never answers; the disk is still reported, the next start is without it', async () => {
+  test('GuestDisks.detach() of a guest that never answers is DETACH_UNCONFIRMED, and keeps the live disk', async () => {
     const { libvirt, disks } = await attached({ answersUnplug: 'never' });
     await expect(disks.detach(guest, match, signal)).rejects.toMatchObject(UNCONFIRMED);
     expect(await disks.disks(guest, signal)).toHaveLength(1);
@@ -106,19 +106,19 @@ describe('GuestDisks.detach()', () => {
     expect(libvirt.unplugRequests('guest', 'vdb')).toBe(12); // every 5 s of 60
   });
 
-  test('may be called again after DETACH_UNCONFIRMED', async () => {
+  test('GuestDisks.detach() may be repeated after DETACH_UNCONFIRMED', async () => {
     const { libvirt, disks } = await attached({ answersUnplug: 'never' });
     await expect(disks.detach(guest, match, signal)).rejects.toMatchObject(UNCONFIRMED);
     libvirt.setAnswer('guest', 'at once');
     await expect(disks.detach(guest, match, signal)).resolves.toBe(true);
   });
 
-  test('asks a guest again that did not hear the first requests', async () => {
+  test('GuestDisks.detach() repeats the request to a guest that missed the first ones', async () => {
     const { disks } = await attached({ answersUnplug: { afterRequests: 3 } });
     await expect(disks.detach(guest, match, signal)).resolves.toBe(true);
   });
 
-  test('sees a disk go that no event tells of', async () => {
+  test('GuestDisks.detach() sees a disk go that no event reports', async () => {
     let world = (): void => undefined;
     const { libvirt, disks } = await attached(
       { answersUnplug: 'never' },
@@ -134,7 +134,7 @@ describe('GuestDisks.detach()', () => {
     expect(libvirt.unplugRequests('guest', 'vdb')).toBe(1);
   });
 
-  test('is woken by the event, before its pause is over', async () => {
+  test('GuestDisks.detach() wakes on the event, before its pause is over', async () => {
     const { libvirt, disks } = await attached({ answersUnplug: 'never' }, SYSTEM_CLOCK);
     const detach = disks.detach(guest, match, signal);
     await SYSTEM_CLOCK.sleep(700, signal); // the pauses are 640 ms long by now
@@ -145,7 +145,7 @@ describe('GuestDisks.detach()', () => {
   });
 
   test.each(['Device ua-vol is already in the process of unplug', 'unplug of device was rejected'])(
-    'decides on "%s" by what it means',
+    'GuestDisks.detach() decides on "%s" by its meaning',
     async (words) => {
       const { libvirt, disks } = await attached({ answersUnplug: 'never' });
       const detachDevice = libvirt.detachDevice.bind(libvirt);
@@ -159,7 +159,7 @@ describe('GuestDisks.detach()', () => {
     },
   );
 
-  test('is done when the guest ends meanwhile, persistent or not', async () => {
+  test('GuestDisks.detach() succeeds when the guest ends meanwhile, persistent or not', async () => {
     for (const persistent of [true, false]) {
       let world = (): void => undefined;
       const { libvirt, disks } = await attached(
@@ -176,7 +176,7 @@ describe('GuestDisks.detach()', () => {
     }
   });
 
-  test('lets the loss of the daemon pass', async () => {
+  test('GuestDisks.detach() passes on the loss of the daemon', async () => {
     let world = (): void => undefined;
     const { libvirt, disks } = await attached(
       { answersUnplug: 'never' },
@@ -190,12 +190,12 @@ describe('GuestDisks.detach()', () => {
     await expect(disks.detach(guest, match, signal)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
   });
 
-  test('stops as the signal aborts', async () => {
+  test('GuestDisks.detach() stops as the signal aborts', async () => {
     const { disks } = await attached({ answersUnplug: 'never' }, SYSTEM_CLOCK);
     await expect(disks.detach(guest, match, AbortSignal.timeout(50))).rejects.toMatchObject({ code: 'ABORTED' });
   });
 
-  test('says DOMAIN_NOT_FOUND of an unknown guest', async () => {
+  test('GuestDisks.detach() of an unknown guest is DOMAIN_NOT_FOUND', async () => {
     const { disks } = await attached({});
     await expect(disks.detach({ kind: 'name', name: 'other' }, match, signal)).rejects.toMatchObject({
       code: 'DOMAIN_NOT_FOUND',

@@ -66,7 +66,7 @@ function failureOf(domainXml: string, disks: readonly DiskReplacement[]): unknow
 }
 
 describe('migrationXml()', () => {
-  test('changes source and secret of the disks that are named, and no other byte', () => {
+  test('migrationXml() changes source and secret of the disks that are named, and no other byte', () => {
     expect(migrationXml(DOMAIN, [SECOND, FIRST])).toBe(
       DOMAIN.replace('dev = "/dev/dm-0"', 'dev = "/dev/dm-3"')
         .replace("'/dev/sda'", "'/dev/sdq'")
@@ -75,7 +75,7 @@ describe('migrationXml()', () => {
     expect(migrationXml(DOMAIN, [])).toBe(DOMAIN);
   });
 
-  test('finds a secret that stands below the disk', () => {
+  test('migrationXml() finds a secret that stands below the disk', () => {
     const encryption = `<encryption format='luks'><secret type='passphrase' uuid='${SECRET}'/></encryption>`;
     const xml =
       `<domain><devices><disk type='block'><source dev='/dev/sda'/>${encryption}<target ` +
@@ -83,12 +83,12 @@ describe('migrationXml()', () => {
     expect(migrationXml(xml, [SECOND])).toBe(xml.replace('/dev/sda', '/dev/sdq').replace(SECRET, OTHER_SECRET));
   });
 
-  test('takes a disk that was attached without an alias by its name in the guest', () => {
+  test('migrationXml() finds a disk that was attached without an alias by its name in the guest', () => {
     const root: DiskReplacement = { targetDev: 'vda', from: { path: '/images/root' }, to: { path: '/elsewhere/root' } };
     expect(migrationXml(DOMAIN, [root])).toBe(DOMAIN.replace('/images/root', '/elsewhere/root'));
   });
 
-  test('gives each of two disks its own, where the hosts have the same names the other way round', () => {
+  test('migrationXml() gives each disk its own, where the hosts have the same names the other way round', () => {
     const disk = (name: string, path: string): string =>
       `<disk type='block'><source dev='${path}'/><target dev='${name}'/><alias name='ua-${name}'/></disk>`;
     const domain = (first: string, second: string): string =>
@@ -107,7 +107,7 @@ describe('migrationXml()', () => {
     ).toBe(domain('/dev/sdb', '/dev/sda'));
   });
 
-  test('writes any path so that it is read back, and the way back gives the first text again', () => {
+  test('migrationXml() writes any path so that it is read back, and back again gives the first text', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom('a', '/', '&', '<', '>', '"', "'", '$1', ' ', 'ä', '&amp;') }),
@@ -191,7 +191,7 @@ describe('migrationXml()', () => {
     ['text that is no XML', '<domain>', [FIRST], 'USAGE', /^Cannot read "<domain>" as a guest's description$/],
     ['another element', '<network/>', [FIRST], 'USAGE', /as a guest's description$/],
     ['a carriage return', DOMAIN.replaceAll('\n', '\r\n'), [FIRST], 'USAGE', /carriage return/],
-  ])('refuses %s', (_what, domainXml, disks, code, message) => {
+  ])('migrationXml() refuses %s', (_what, domainXml, disks, code, message) => {
     expect(failureOf(domainXml, disks)).toEqual({ code, message: expect.stringMatching(message) as unknown });
   });
 });

@@ -15,7 +15,7 @@ const STORED = `<disk type='block' device='disk' snapshot='no'>
     </disk>`;
 
 describe('movedDiskXml()', () => {
-  test('puts another volume behind the disk and leaves its place in the guest as it is', () => {
+  test('movedDiskXml() puts another volume behind the disk and leaves its place in the guest as it is', () => {
     const moved = movedDiskXml(STORED, { devicePath: '/dev/dm-0', alias: 'ua-volume-8', serial: 'volume-8' });
     expect(parseGuestDisk(moved)).toMatchObject({
       sourcePath: '/dev/dm-0',
@@ -35,7 +35,7 @@ describe('movedDiskXml()', () => {
     expect(moved).not.toMatch(/volume-7|sda|backingStore/);
   });
 
-  test('takes alias and serial away where the new volume has none, and escapes what it writes', () => {
+  test('movedDiskXml() drops alias and serial where the new volume has none, and escapes its values', () => {
     const moved = parseGuestDisk(
       movedDiskXml(STORED, { devicePath: '/dev/mapper/a&b$&', alias: undefined, serial: 'a & <b>' }),
     );
@@ -45,7 +45,7 @@ describe('movedDiskXml()', () => {
     ).toBeUndefined();
   });
 
-  test('makes a disk that was a file a block device', () => {
+  test('movedDiskXml() makes a file disk a block device', () => {
     expect(
       movedDiskXml("<disk type='file'><source file='/a'/><target dev='vdb'/></disk>", {
         devicePath: '/dev/sdb',
@@ -55,7 +55,7 @@ describe('movedDiskXml()', () => {
     ).toMatch(/^<disk type="block"><source dev="\/dev\/sdb"\/>/);
   });
 
-  test('refuses what is no disk', () => {
+  test('movedDiskXml() refuses XML of no disk', () => {
     expect(() => movedDiskXml('<domain/>', { devicePath: '/dev/sdb', alias: undefined, serial: undefined })).toThrow(
       SyntaxError,
     );

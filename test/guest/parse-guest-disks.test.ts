@@ -31,7 +31,7 @@ const DOMAIN = `<?xml version='1.0'?>
 `;
 
 describe('parseGuestDisks()', () => {
-  test('reads the disks of <devices>, and no others', () => {
+  test('parseGuestDisks() reads the disks of <devices>, and no others', () => {
     expect(parseGuestDisks(DOMAIN)).toEqual([
       {
         targetDev: 'vdb',
@@ -66,7 +66,7 @@ describe('parseGuestDisks()', () => {
   test.each([
     ['below the disk', (secret: string) => `<source dev='/dev/sdb'/>${secret}`],
     ['below its source', (secret: string) => `<source dev='/dev/sdb'>${secret}</source>`],
-  ])('finds the secret of an encrypted disk %s', (_where, inside) => {
+  ])('parseGuestDisks() finds the secret of an encrypted disk %s', (_where, inside) => {
     const secretUuid = '2a0a0d6c-babf-454d-b93e-9ac9957b95e0';
     const secret = `<encryption format='luks'><secret type='passphrase' uuid='${secretUuid}'/></encryption>`;
     expect(parseGuestDisk(`<disk type='block'>${inside(secret)}<target dev='vdb'/></disk>`)).toMatchObject({
@@ -80,7 +80,7 @@ describe('parseGuestDisks()', () => {
     [" ready='yes'", 'yes'],
     [" ready='pivot'", 'pivot'],
     [" ready='abort'", 'abort'],
-  ])('reads how far a block copy%s is', (ready, state) => {
+  ])('parseGuestDisks() reads the progress of a block copy%s', (ready, state) => {
     const disk = parseGuestDisk(
       `<disk type='block'><source dev='/dev/sda' index='1'/><backingStore/><mirror type='block' ` +
         `job='copy'${ready}><format type='raw'/><source dev='/dev/sdb' index='3'/><backingStore/></mirror><target ` +
@@ -89,7 +89,7 @@ describe('parseGuestDisks()', () => {
     expect(disk).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdb', state } });
   });
 
-  test('reads how much of its device a disk is', () => {
+  test('parseGuestDisks() reads the part of its device that a disk is', () => {
     const disk = (source: string): number | undefined =>
       parseGuestDisk(`<disk>${source}<target dev='vdb'/></disk>`).sliceBytes;
     expect(
@@ -100,11 +100,11 @@ describe('parseGuestDisks()', () => {
     expect(disk("<source dev='/dev/sdb'/>")).toBeUndefined();
   });
 
-  test('gives an element that reads as the same disk', () => {
+  test('parseGuestDisks() gives an element that reads as the same disk', () => {
     for (const disk of parseGuestDisks(DOMAIN)) expect(parseGuestDisk(disk.xml)).toEqual(disk);
   });
 
-  test('finds a domain without devices to have no disks', () => {
+  test('parseGuestDisks() finds a domain without devices to have no disks', () => {
     expect(parseGuestDisks('<domain/>')).toEqual([]);
   });
 
@@ -115,11 +115,11 @@ describe('parseGuestDisks()', () => {
     '<domain><devices>',
     '<network/>',
     '<domain><devices><disk/></devices></domain>',
-  ])('refuses %p', (xml) => {
+  ])('parseGuestDisks() refuses %p', (xml) => {
     expect(() => parseGuestDisks(xml)).toThrow(SyntaxError);
   });
 
-  test('reads back any serial and path that libvirt may escape', () => {
+  test('parseGuestDisks() reads back any serial and path that libvirt may escape', () => {
     const escaped = (text: string): string =>
       Array.from(text, (character) =>
         /[a-z0-9]/i.test(character) ? character : `&#x${(character.codePointAt(0) ?? 0).toString(16)};`,
@@ -147,12 +147,12 @@ describe('findGuestDisk()', () => {
         `name='${parts.alias ?? `virtio-${targetDev}`}'/></disk>`,
     );
 
-  test('takes the alias alone, before all else', () => {
+  test('findGuestDisk() prefers the alias to all else', () => {
     const disks = [disk('vda', { serial: 'vol', path: '/dev/sda' }), disk('vdb', { alias: 'ua-vol' })];
     expect(findGuestDisk(disks, { alias: 'ua-vol', serial: 'vol', sourcePaths: ['/dev/sda'] })?.targetDev).toBe('vdb');
   });
 
-  test('takes serial and path only together', () => {
+  test('findGuestDisk() uses serial and path only together', () => {
     const disks = [
       disk('vda', { serial: 'vol', path: '/dev/sdx' }),
       disk('vdb', { serial: 'other', path: '/dev/sda' }),

@@ -16,7 +16,7 @@ test.each([
   expect(networkOf(subnet)).toBe(network);
 });
 
-test('networkOf() is the same text for two addresses where each is in the network of the other, and for no others', () => {
+test('networkOf() gives two addresses one text only where each is in the network of the other', () => {
   const pair = fc.oneof(
     fc.tuple(fc.ipV4(), fc.ipV4(), fc.integer({ min: 0, max: 32 })),
     fc.tuple(fc.ipV6(), fc.ipV6(), fc.integer({ min: 0, max: 128 })),

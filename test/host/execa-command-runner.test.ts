@@ -40,7 +40,7 @@ test('run() passes a text with blanks and metacharacters as one argument', async
   });
 });
 
-test('run() gives the secret to the command and tells it to nobody else', async () => {
+test('run() gives the secret to the command and shows it to nobody else', async () => {
   const logger = new RecordedLog();
   const command = sh('printf %s "$1"; exit 3', KILL, new Secret('hush-hush'));
   expect(await new ExecaCommandRunner({ logger }).run(command, SIGNAL)).toMatchObject({ stdout: 'hush-hush' });
@@ -49,7 +49,7 @@ test('run() gives the secret to the command and tells it to nobody else', async 
   expect(inspect(logger.lines, { depth: null })).not.toContain('hush');
 });
 
-test('run() of a command that is killed or too slow tells no secret', async () => {
+test('run() of a command that is killed or too slow shows no secret', async () => {
   for (const script of ['kill -9 $$', 'exec sleep 5']) {
     const error: unknown = await runner
       .run(sh(script, { kind: 'kill', ms: 300 }, new Secret('hush-hush')), SIGNAL)
@@ -101,7 +101,7 @@ test.each<['kill' | 'wait', boolean]>([
 test('run() with patience "kill" ends the process when the signal aborts', async () => {
   await expect(runner.run(sh('exec sleep 20'), AbortSignal.timeout(50))).rejects.toMatchObject({ code: 'ABORTED' });
 });
-test('run() with patience "wait" does not hear the signal while the process runs', async () => {
+test('run() with patience "wait" ignores the signal while the process runs', async () => {
   expect(
     await runner.run(sh('sleep 0.2; echo whole', { kind: 'wait', ms: 5000 }), AbortSignal.timeout(20)),
   ).toMatchObject({ exitCode: 0, stdout: 'whole\n' });

@@ -42,7 +42,7 @@ test('locate() looks in /usr/sbin and /sbin as well, as run() does', async () =>
   expect(await locate('chroot')).toMatch(/^\/(?:usr\/)?sbin\/chroot$/);
 });
 
-test("locate() goes by the helper's PATH where commands run through one, and by ours where the helper runs no shell", async () => {
+test("locate() uses the helper's PATH for commands through a root helper, else the library's own", async () => {
   const [first, second] = [program('two'), program('four')];
   expect(await locate('some-tool', ['env', `PATH=${folder}/four:${path ?? ''}`])).toBe(second);
   expect(await locate('some-tool', ['false'])).toBe(first);

@@ -65,7 +65,7 @@ function sendSlowly(send: (part: Buffer) => void, bytes: Buffer, chunkBytes: num
 }
 
 describe('MultipathdCommands', () => {
-  test('says a command to the daemon at its abstract socket and gives the answer, however it comes in', async () => {
+  test("MultipathdCommands sends a command to the daemon's abstract socket, and gives its answer whole", async () => {
     const heard: string[] = [];
     const sockets = [
       await daemon((words) => {
@@ -90,7 +90,7 @@ describe('MultipathdCommands', () => {
     ]);
   });
 
-  test('tries the sockets in their order', async () => {
+  test('MultipathdCommands tries the sockets in order', async () => {
     const sockets = ['/nowhere/multipathd.socket', await daemon(() => 'ok\n')];
     expect(
       await new MultipathdCommands({ commands: PROGRAM, logger: new RecordedLog(), sockets }).run(
@@ -100,7 +100,7 @@ describe('MultipathdCommands', () => {
     ).toMatchObject({ stdout: 'ok\n' });
   });
 
-  test('runs every other program', async () => {
+  test('MultipathdCommands runs every other program', async () => {
     const sockets = [await daemon(() => 'ok\n')];
     expect(
       await new MultipathdCommands({ commands: PROGRAM, logger: new RecordedLog(), sockets }).run(
@@ -113,7 +113,7 @@ describe('MultipathdCommands', () => {
   test.each([
     ['does not run', undefined],
     ['takes it from root alone', 'permission deny: need to be root\n'],
-  ] as const)('runs the program where the daemon %s', async (_what, answer) => {
+  ] as const)('MultipathdCommands runs the program where the daemon %s', async (_what, answer) => {
     const sockets =
       answer === undefined ? ['/nowhere/multipathd.socket', '\0nowhere/multipathd'] : [await daemon(() => answer)];
     expect(
@@ -124,7 +124,7 @@ describe('MultipathdCommands', () => {
     ).toMatchObject({ stdout: 'the program multipathd' });
   });
 
-  test('takes a daemon that ends in the middle for a command that failed, and does not say it twice', async () => {
+  test('MultipathdCommands takes an interrupted answer for a failed command, and does not repeat it', async () => {
     const heard: string[] = [];
     const sockets = [
       await daemon((words) => {
@@ -141,7 +141,7 @@ describe('MultipathdCommands', () => {
     expect(heard).toEqual(['del map mpatha']);
   });
 
-  test('waits no longer than the command may take, and no longer than the caller', async () => {
+  test('MultipathdCommands waits no longer than the command may take, and no longer than the caller', async () => {
     const commands = new MultipathdCommands({
       commands: PROGRAM,
       logger: new RecordedLog(),

@@ -45,7 +45,7 @@ const unanswered = readdirSync('/sys/class/net')
 
 describe('where this user may not look', () => {
   test.each(['readText', 'readBytes', 'list', 'realPath', 'kind', 'remove', 'removeDirectory'] as const)(
-    '%s() rejects with PERMISSION_DENIED, and never says that nothing is there',
+    '%s() of a forbidden path rejects with PERMISSION_DENIED, and never says "absent"',
     async (method) => {
       using folder = forbiddenFolder();
       folder.close();
@@ -56,7 +56,7 @@ describe('where this user may not look', () => {
       });
     },
   );
-  test('link() rejects with PERMISSION_DENIED', async () => {
+  test('link() in a forbidden folder rejects with PERMISSION_DENIED', async () => {
     using folder = forbiddenFolder();
     folder.close();
     await expect(new NodeFileSystem().link(`${folder.path}/a`, `${folder.path}/b`)).rejects.toMatchObject({
@@ -100,7 +100,7 @@ describe('blocking work', () => {
       code: 'PERMISSION_DENIED',
     });
   });
-  test('writeAttribute() that blocks rejects with ABORTED when the signal aborts, and the write is left to end', async () => {
+  test('writeAttribute() that blocks rejects with ABORTED on the signal, and its write is left to end', async () => {
     using folder = temporaryFolder();
     execFileSync('mkfifo', [`${folder.path}/sick`]);
     await expect(files.writeAttribute(`${folder.path}/sick`, 'late', AbortSignal.timeout(50))).rejects.toMatchObject({

@@ -36,21 +36,21 @@ describe('where this user may not look, the helper looks', () => {
     return { helped: new RootHelperFileSystem({ commands: { run } }), programs };
   }
 
-  test('and readText() gives the text without its last newline', async () => {
+  test('readText() through the helper gives the text without its last newline', async () => {
     using folder = forbiddenFolder();
     writeFileSync(`${folder.path}/a`, 'one\ntwo\n\n');
     folder.close();
     const { helped, programs } = helpedInto(folder);
     expect([await helped.readText(`${folder.path}/a`), programs]).toEqual(['one\ntwo\n', ['cat']]);
   });
-  test('and readBytes() gives bytes that are no text', async () => {
+  test('readBytes() through the helper gives bytes that are no text', async () => {
     using folder = forbiddenFolder();
     const bytes = Uint8Array.from({ length: 256 }, (_unused, index) => index);
     writeFileSync(`${folder.path}/a`, bytes);
     folder.close();
     expect(Uint8Array.from((await helpedInto(folder).helped.readBytes(`${folder.path}/a`)) ?? [])).toEqual(bytes);
   });
-  test('and list() is sorted, and has the hidden', async () => {
+  test('list() through the helper is sorted, and has hidden files', async () => {
     using folder = forbiddenFolder();
     mkdirSync(`${folder.path}/names`);
     for (const name of ['b', 'a', '10', '9', '.hidden', 'a b']) writeFileSync(`${folder.path}/names/${name}`, '');
@@ -64,14 +64,14 @@ describe('where this user may not look, the helper looks', () => {
       'b',
     ]);
   });
-  test('and realPath() follows links', async () => {
+  test('realPath() through the helper follows links', async () => {
     using folder = forbiddenFolder();
     mkdirSync(`${folder.path}/real`);
     symlinkSync('real', `${folder.path}/link`);
     folder.close();
     expect(await helpedInto(folder).helped.realPath(`${folder.path}/link`)).toMatch(/\/real$/);
   });
-  test('and kind() looks through links', async () => {
+  test('kind() through the helper looks through links', async () => {
     using folder = forbiddenFolder();
     for (const [name, text] of [
       ['empty', ''],
@@ -86,7 +86,7 @@ describe('where this user may not look, the helper looks', () => {
     for (const name of ['empty', 'full', 'directory', 'null']) kinds.push(await helped.kind(`${folder.path}/${name}`));
     expect(kinds).toEqual(['file', 'file', 'directory', 'other']);
   });
-  test.each(LOOKS)('and %s() answers for what is absent', async (method) => {
+  test.each(LOOKS)('%s() through the helper answers for what is absent', async (method) => {
     using folder = forbiddenFolder();
     folder.close();
     expect(await helpedInto(folder).helped[method](`${folder.path}/absent`)).toEqual(
@@ -96,7 +96,7 @@ describe('where this user may not look, the helper looks', () => {
 });
 
 describe('a helper that fails', () => {
-  test.each(LOOKS)('is an error of %s(), and never "nothing is there"', async (method) => {
+  test.each(LOOKS)('%s() with a failing helper is an error, not "absent"', async (method) => {
     using folder = forbiddenFolder();
     folder.close();
     const commands: CommandRunner = {
@@ -118,7 +118,7 @@ describe('a helper that fails', () => {
     ['remove', (folder) => refused.remove(`${folder}/a`)],
     ['writeAttribute', (folder) => refused.writeAttribute(`${folder}/a`, '1', SIGNAL)],
     ['syncDevice', (folder) => refused.syncDevice(`${folder}/a`, SIGNAL)],
-  ])('is an error of %s(), which changes nothing', async (_method, deed) => {
+  ])('%s() with a failing helper is an error, and changes nothing', async (_method, deed) => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/a`, 'old');
     await expect(deed(folder.path)).rejects.toMatchObject({
@@ -127,10 +127,10 @@ describe('a helper that fails', () => {
     });
     expect([readdirSync(folder.path), readFileSync(`${folder.path}/a`, 'utf8')]).toEqual([['a'], 'old']);
   });
-  test('is an error of usersOf(), and never "nobody has it"', async () => {
+  test('usersOf() with a failing helper is an error, and never "nobody"', async () => {
     await expect(refused.usersOf('/dev/sda', ['8:0'], SIGNAL)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
   });
-  test('is COMMAND_NOT_FOUND when the helper is not installed', async () => {
+  test('readText() without an installed helper is COMMAND_NOT_FOUND', async () => {
     using folder = temporaryFolder();
     const absent = new RootHelperFileSystem({ commands: through(`${folder.path}/helper`) });
     await expect(absent.usersOf('/dev/sda', ['8:0'], SIGNAL)).rejects.toMatchObject({ code: 'COMMAND_NOT_FOUND' });
@@ -164,19 +164,19 @@ test('syncDevice() of a device that is not there rejects, as nothing was written
 describe('usersOf()', () => {
   const NO_DISK = ['65535:0'];
 
-  test('finds the process that has the disk open', async () => {
+  test('usersOf() finds the process that has the disk open', async () => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/sda`, '');
     await using user = await heldOpen(`${folder.path}/sda`);
     expect(await files.usersOf(`${folder.path}/sda`, NO_DISK, SIGNAL)).toEqual([{ pid: user.pid, name: 'sh' }]);
   });
-  test('finds the process that has a partition open', async () => {
+  test('usersOf() finds the process that has a partition open', async () => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/sda12`, '');
     await using user = await heldOpen(`${folder.path}/sda12`);
     expect(await files.usersOf(`${folder.path}/sda`, NO_DISK, SIGNAL)).toEqual([{ pid: user.pid, name: 'sh' }]);
   });
-  test('takes sdaa for another disk than sda', async () => {
+  test('usersOf() distinguishes sdaa from sda', async () => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/sdaa`, '');
     await using user = await heldOpen(`${folder.path}/sdaa`);
@@ -185,14 +185,14 @@ describe('usersOf()', () => {
       await files.usersOf(`${folder.path}/sdaa`, NO_DISK, SIGNAL),
     ]).toEqual([[], [{ pid: user.pid, name: 'sh' }]]);
   });
-  test('finds nobody once the process has ended', async () => {
+  test('usersOf() finds nobody once the process has ended', async () => {
     using folder = temporaryFolder();
     writeFileSync(`${folder.path}/sda`, '');
     const user = await heldOpen(`${folder.path}/sda`);
     await user[Symbol.asyncDispose]();
     expect(await files.usersOf(`${folder.path}/sda`, NO_DISK, SIGNAL)).toEqual([]);
   });
-  test('finds the kernel where something is mounted from the device', async () => {
+  test('usersOf() finds the kernel where something is mounted from the device', async () => {
     const [, , number = ''] = (readFileSync('/proc/self/mountinfo', 'utf8').split('\n')[0] ?? '').split(' ');
     expect(await files.usersOf('/dev/no-such-disk', [number], SIGNAL)).toEqual([expect.objectContaining({ pid: 0 })]);
   });

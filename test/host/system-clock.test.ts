@@ -34,7 +34,7 @@ test('sleep() ends with ABORTED as soon as the signal aborts', async () => {
 test('sleep() rejects at once when the signal has aborted', async () => {
   await expect(SYSTEM_CLOCK.sleep(60_000, AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
 });
-test('sleep() tells a time limit from a caller who gave up', async () => {
+test('sleep() distinguishes a time limit from an aborting caller', async () => {
   await expect(SYSTEM_CLOCK.sleep(60_000, AbortSignal.timeout(5))).rejects.toMatchObject({
     code: 'ABORTED',
     message: 'Stopped as the time limit passed',

@@ -37,7 +37,7 @@ test('until() sees what appears within 10 ms', async () => {
     { numRuns: 40 },
   );
 });
-test('until() takes no time over an answer that is there', async () => {
+test('until() returns an available answer at once', async () => {
   expect(await asked(1000, 'there')).toEqual({ answer: 'there', times: [0], ended: 0 });
 });
 test('until() asks with pauses that grow to 10 ms', async () => {
@@ -46,7 +46,7 @@ test('until() asks with pauses that grow to 10 ms', async () => {
 test.each([
   ['a fifth of the time where a look is slow', 20, 100],
   ['all but a look every 250 ms where it is slower still', 200, 450],
-])('until() leaves the processor to what it waits for: it looks %s', async (_when, lookMs, everyMs) => {
+])('until() leaves the processor to others: it looks %s', async (_when, lookMs, everyMs) => {
   const clock = new FakeClock();
   const times: number[] = [];
   await until(
@@ -59,7 +59,7 @@ test.each([
   );
   expect(times.slice(0, 4)).toEqual([0, everyMs, 2 * everyMs, 3 * everyMs]);
 });
-test('until() looks more rarely, the longer it has waited, where a look is slow: less than a tenth of a processor after some seconds', async () => {
+test('until() whose looks are slow takes less than a tenth of a processor after some seconds', async () => {
   const clock = new FakeClock();
   const times: number[] = [];
   await until(

@@ -9,18 +9,18 @@ const limits = (signal = new AbortController().signal): Parameters<typeof within
 });
 
 describe('within()', () => {
-  test('gives a result that comes in time, also when it is nothing', async () => {
+  test('within() gives a result in time, also undefined', async () => {
     expect(await within(Promise.resolve(undefined), limits())).toEqual({ result: undefined });
   });
 
-  test('gives nothing when the time is up, after exactly that time', async () => {
+  test('within() gives undefined when the time is up, after exactly that time', async () => {
     const asked = limits();
     expect(await within(new Promise(() => undefined), asked)).toBeUndefined();
     expect(asked.clock.now()).toBeGreaterThanOrEqual(1_000);
     expect(asked.clock.now()).toBeLessThan(1_010);
   });
 
-  test('lets a failure in time pass, and keeps one that comes later to itself', async () => {
+  test('within() passes on a failure in time, and drops a later one', async () => {
     await expect(within(Promise.reject(new Error('EIO')), limits())).rejects.toThrow('EIO');
     let fail: (reason: Error) => void = () => undefined;
     const work = new Promise<never>((_resolve, reject) => {
@@ -31,7 +31,7 @@ describe('within()', () => {
     await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection would end the run
   });
 
-  test('ends with ABORTED when the signal aborts', async () => {
+  test('within() ends with ABORTED when the signal aborts', async () => {
     await expect(within(new Promise(() => undefined), limits(AbortSignal.abort()))).rejects.toMatchObject({
       code: 'ABORTED',
     });

@@ -16,7 +16,7 @@ const codes = (text: string, ifaces: readonly Iface[], broken: readonly string[]
     ({ iface, code, reason }) => `${iface} ${code} ${reason}`,
   );
 
-test('compareIfaceList() finds nothing where both tell the same', () => {
+test('compareIfaceList() finds nothing where record and list agree', () => {
   expect(codes(LISTED, [RECORD, ...BUILT_IN_IFACES])).toEqual([]);
   expect(codes(`iface.example tcp,,,,\n${LISTED}`, [RECORD, ...BUILT_IN_IFACES])).toEqual([]);
 });

@@ -50,7 +50,7 @@ test.each([
   expect(() => parseIfaceName(name)).toThrow(SyntaxError);
   expect(() => parseIfaceName(name)).toThrow(/^Cannot read [^\n]*"[^\n]* as an iface name: expected 1 to 64 [^\n]*$/);
 });
-test('parseIfaceName() lets no name out of the folder, and none be an option', () => {
+test('parseIfaceName() refuses names that would leave the folder or be an option', () => {
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom('.', '/', '-', 'a', '_', ':', '\n', '\0') }), (text) => {
       let name: string;
@@ -65,6 +65,6 @@ test('parseIfaceName() lets no name out of the folder, and none be an option', (
     { numRuns: 1000 },
   );
 });
-test('the built-in names are those of open-iscsi', () => {
+test('DEFAULT_IFACE and ISER_IFACE are the built-in names of open-iscsi', () => {
   expect([DEFAULT_IFACE, ISER_IFACE]).toEqual(['default', 'iser']);
 });

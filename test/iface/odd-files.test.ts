@@ -67,7 +67,7 @@ const rows = (...kinds: readonly string[]): readonly (readonly [string, string, 
   kinds.flatMap((kind) => inputs(kind).flatMap((name) => RELEASES.map((release) => [release, kind, name] as const)));
 
 describe('what open-iscsi makes of an odd file', () => {
-  test.each(rows('node', 'iface', 'conf'))('%s: %s/%s is read here as there', (release, kind, name) => {
+  test.each(rows('node', 'iface', 'conf'))('readRecord() reads as open-iscsi %s does: %s/%s', (release, kind, name) => {
     const { values } = readRecord(textOf(`${kind}/${name}.in`));
     const answer = answered(textOf(`${kind}/${name}.${release}`));
     const defaults = new Map(
@@ -82,7 +82,7 @@ describe('what open-iscsi makes of an odd file', () => {
     expect(Object.fromEntries(ours)).toEqual(Object.fromEntries(compared.map((key) => [key, answer.get(key) ?? ''])));
   });
 
-  test.each(rows('node', 'conf'))('%s: %s/%s has an odd line wherever iscsiadm warns', (release, kind, name) => {
+  test.each(rows('node', 'conf'))('readRecord() reports lines as iscsiadm %s does: %s/%s', (release, kind, name) => {
     const warned = [...textOf(`${kind}/${name}.${release}`).matchAll(/^iscsiadm: [Cc]onfig file line (\d+) /gm)].map(
       ([, line]) => Number(line),
     );
@@ -92,7 +92,7 @@ describe('what open-iscsi makes of an odd file', () => {
     expect(counted.filter((line) => !odd.has(line))).toEqual([]);
   });
 
-  test.each(rows('name'))('%s: %s/%s gives the name that iscsid takes', (release, kind, name) => {
+  test.each(rows('name'))('initiatorNameIn() gives the name that iscsid %s uses: %s/%s', (release, kind, name) => {
     expect(initiatorNameIn(textOf(`${kind}/${name}.in`)) ?? '(none)').toBe(
       textOf(`${kind}/${name}.${release}`).replace(/\n$/, ''),
     );
@@ -119,14 +119,14 @@ function asOpenIscsi(key: string, words: readonly string[]): readonly unknown[] 
 }
 
 describe('keyType()', () => {
-  test.each(RELEASES)('knows every key of open-iscsi %s as it does', (release) => {
+  test.each(RELEASES)('keyType() knows every key of open-iscsi %s as it does', (release) => {
     for (const { key, type, bytes, words } of keysOf(release)) {
       const theirs = { text: [type, bytes], choice: [type, words], list: [type, words] }[type] ?? [type];
       expect([key, ...asOpenIscsi(key, words)]).toEqual([key, ...theirs]);
     }
   });
 
-  test('knows no other key', () => {
+  test('keyType() knows no other key', () => {
     const real = new Set(RELEASES.flatMap((release) => keysOf(release)).map(({ key }) => key));
     expect(knownKeys().filter((key) => !real.has(key))).toEqual([]);
   });

@@ -15,7 +15,7 @@ test('parseIface() reads a record of open-iscsi', () => {
     ipaddress: '2001:db8::7',
   });
 });
-test('readIfaces() tells a record of an unknown transport from those that can be used', async () => {
+test('readIfaces() distinguishes a record of an unknown transport from usable ones', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   for (const name of ['plain', 'unheard-of']) host.tree.write(`/etc/iscsi/ifaces/${name}`, captured(`ifaces/${name}`));
   const { ifaces, broken } = await readIfaces(host, fakeDatabase(host));
@@ -24,7 +24,7 @@ test('readIfaces() tells a record of an unknown transport from those that can be
     ['unheard-of'],
   ]);
 });
-test('readIfaces() takes no file in place of a built-in iface, as open-iscsi does not', async () => {
+test('readIfaces() ignores a file in place of a built-in iface, as open-iscsi does', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   host.tree.write('/etc/iscsi/ifaces/iser', captured('ifaces/plain'));
   expect((await readIfaces(host, fakeDatabase(host))).ifaces.map(({ name, transport }) => [name, transport])).toEqual([
@@ -36,7 +36,7 @@ test.each(['', '..', 'a/b', '-I', '.hidden', 'a b', 'a\nb', 'x'.repeat(65)])('pa
   expect(() => parseIfaceName(name)).toThrow(SyntaxError);
 });
 
-test('readIfaces() takes an empty record for broken, and not for software TCP', async () => {
+test('readIfaces() takes an empty record for broken, not for software TCP', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   host.tree.write('/etc/iscsi/ifaces/card', '');
   expect((await readIfaces(host, fakeDatabase(host))).broken).toEqual([
@@ -44,7 +44,7 @@ test('readIfaces() takes an empty record for broken, and not for software TCP', 
   ]);
 });
 
-test('readIfaces() reads a record past its odd lines, and tells of them', async () => {
+test('readIfaces() reads a record past its odd lines, and reports them', async () => {
   const host = new FakeHost({ clock: new FakeClock() });
   host.tree.write(
     '/etc/iscsi/ifaces/card',

@@ -38,7 +38,7 @@ describe('resolveIface() of { transport, hwaddress, ipaddress }', () => {
     '2001:db8:0:0:0:0:0.0.0.7',
   );
 
-  test('finds the record of the three, in whatever case and spelling either has them', async () => {
+  test('resolveIface() finds the record of transport, MAC and address, in any case and spelling', async () => {
     await fc.assert(
       fc.asyncProperty(mac, ipv6, mac, ipv6, async (ours, ourAddress, theirs, theirAddress) => {
         const { iface, isNew } = await resolved(
@@ -55,7 +55,7 @@ describe('resolveIface() of { transport, hwaddress, ipaddress }', () => {
     );
   });
 
-  test('makes one record of the three, whatever their case and spelling', async () => {
+  test('resolveIface() makes one record of transport, MAC and address, in any case and spelling', async () => {
     await fc.assert(
       fc.asyncProperty(mac, ipv6, async (hwaddress, ipaddress) => {
         const { iface, isNew } = await resolved({ transport: 'qedi', hwaddress, ipaddress }, {});
@@ -89,7 +89,7 @@ describe('resolveIface() of { transport, hwaddress, ipaddress }', () => {
       'libvirt-volume.qedi.000e1eabcdef.192.0.2.7',
       true,
     ],
-  ])('of a record in %s it %s', async (_where, _what, paths, name, isNew) => {
+  ])('resolveIface() of a record in %s %s', async (_where, _what, paths, name, isNew) => {
     const found = await resolved(table, Object.fromEntries(paths.map((path) => [path, record])));
     expect([found.iface.name, found.isNew]).toEqual([name, isNew]);
   });

@@ -34,24 +34,24 @@ function chosen(selector: IfaceSelector, ...ifaces: readonly Iface[]): string {
 }
 
 describe('selectIface() chooses', () => {
-  test('by name', () => {
+  test('selectIface() chooses by name', () => {
     expect(chosen(named('two'), card('one'), card('two'))).toBe('two');
   });
-  test.each(['default', 'iser'])('the built-in %s by name', (name) => {
+  test.each(['default', 'iser'])('selectIface() chooses the built-in %s by name', (name) => {
     expect(chosen(named(name), card('one'))).toBe(name);
   });
-  test('by transport and MAC', () => {
+  test('selectIface() chooses by transport and MAC', () => {
     expect(chosen(hardware(), card('other', { hwaddress: OTHER_MAC }), card('mine'))).toBe('mine');
   });
-  test('by a MAC that the record has in capitals', () => {
+  test('selectIface() chooses by a MAC that the record has in capitals', () => {
     expect(chosen(hardware({ hwaddress: '00:07:43:ab:cd:ef' }), card('mine', { hwaddress: '00:07:43:AB:CD:EF' }))).toBe(
       'mine',
     );
   });
-  test('no iface of another transport with the same MAC', () => {
+  test('selectIface() chooses no iface of another transport with the same MAC', () => {
     expect(chosen(hardware(), card('software', { transport_name: 'tcp' }), card('mine'))).toBe('mine');
   });
-  test('by IP address, where one card has several', () => {
+  test('selectIface() chooses by IP address, where one card has several', () => {
     expect(
       chosen(
         hardware({ ipaddress: '192.0.2.2' }),
@@ -60,7 +60,7 @@ describe('selectIface() chooses', () => {
       ),
     ).toBe('two');
   });
-  test('by net_ifacename, where one card has several', () => {
+  test('selectIface() chooses by net_ifacename, where one card has several', () => {
     expect(
       chosen(
         hardware({ netIfacename: 'eth1.20' }),
@@ -69,7 +69,7 @@ describe('selectIface() chooses', () => {
       ),
     ).toBe('two');
   });
-  test('by address alone, however the record spells it', () => {
+  test('selectIface() chooses by address alone, in any spelling', () => {
     expect(
       chosen(
         { kind: 'address', ipaddress: '2001:db8::7' },
@@ -89,7 +89,7 @@ describe('selectIface() finds none and says IFACE_NOT_FOUND with what there is',
     [`{ transport = "cxgb4i", hwaddress = "${MAC}", ipaddress = "192.0.2.9" }`, hardware({ ipaddress: '192.0.2.9' })],
     [`{ transport = "cxgb4i", hwaddress = "${MAC}", net_ifacename = "eth9" }`, hardware({ netIfacename: 'eth9' })],
     ['{ ipaddress = "192.0.2.9" }', { kind: 'address', ipaddress: '192.0.2.9' }],
-  ])('for %s', (text, selector) => {
+  ])('selectIface() is IFACE_NOT_FOUND for %s', (text, selector) => {
     expect(() => chosen(selector, card('mine', { ipaddress: '192.0.2.1', net_ifacename: 'eth1' }))).toThrow(
       expect.objectContaining({
         code: 'IFACE_NOT_FOUND',
@@ -104,7 +104,7 @@ describe('selectIface() says IFACE_UNUSABLE', () => {
   test.each<[string, IfaceSelector]>([
     ['MAC', hardware()],
     ['address', { kind: 'address', ipaddress: '192.0.2.1' }],
-  ])('when several fit the %s, and names them', (_what, selector) => {
+  ])('selectIface() is IFACE_UNUSABLE when several fit the %s, and names them', (_what, selector) => {
     const both = ['one', 'two'].map((name) => card(name, { ipaddress: '192.0.2.1' }));
     expect(() => chosen(selector, ...both)).toThrow(
       expect.objectContaining({
@@ -114,7 +114,7 @@ describe('selectIface() says IFACE_UNUSABLE', () => {
       }),
     );
   });
-  test('when the record of that name is broken, and why', () => {
+  test('selectIface() is IFACE_UNUSABLE when the named record is broken, with the reason', () => {
     const inventory = { ifaces: BUILT_IN_IFACES, broken: [{ name: 'mine', reason: 'its transport is "abc"' }] };
     expect(() => selectIface(named('mine'), inventory)).toThrow(
       expect.objectContaining({
@@ -126,7 +126,7 @@ describe('selectIface() says IFACE_UNUSABLE', () => {
   });
 });
 
-test('selectIface() does not mind a broken record that is not meant', () => {
+test('selectIface() ignores broken records of other names', () => {
   expect(
     selectIface(named('default'), { ifaces: BUILT_IN_IFACES, broken: [{ name: 'mine', reason: 'no' }] }).name,
   ).toBe('default');

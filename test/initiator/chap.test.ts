@@ -70,14 +70,14 @@ function open({
 const MUTUAL = 'node.session.auth.username_in = array\nnode.session.auth.password_in = the-array-itself\n';
 
 describe('CHAP in a record file', () => {
-  test('is replaced when the secret has changed', async () => {
+  test("record file's CHAP secret is replaced when it has changed", async () => {
     const { database, auth } = open();
     await database.put(KEY, chap('first-secret'), SIGNAL);
     expect(await database.put(KEY, chap('second-secret'), SIGNAL)).toMatchObject({ kind: 'changed' });
     expect(auth()).toEqual({ authmethod: 'CHAP', username: 'volumes', password: 'second-secret' });
   });
 
-  test('goes where the next connection has none, and with it what iscsid.conf has for others', async () => {
+  test("record file's CHAP settings go where the next connection has none, those of iscsid.conf too", async () => {
     const { database, auth } = open({
       iscsid: `node.session.auth.username = host\nnode.session.auth.password = of-the-host\n${MUTUAL}`,
     });
@@ -86,7 +86,7 @@ describe('CHAP in a record file', () => {
     expect(auth()).toEqual({ authmethod: 'None' });
   });
 
-  test('is mutual where iscsid.conf demands that targets prove themselves', async () => {
+  test('record file has mutual CHAP where iscsid.conf demands it of targets', async () => {
     const { database, auth } = open({ iscsid: MUTUAL });
     await database.put(KEY, chap('first-secret'), SIGNAL);
     expect(auth()).toEqual({
@@ -98,7 +98,7 @@ describe('CHAP in a record file', () => {
     });
   });
 
-  test('of ours follows iscsid.conf when that demand is made, changed and taken back', async () => {
+  test('record file follows iscsid.conf when its demand for mutual CHAP changes', async () => {
     const { database, host, auth } = open();
     await database.put(KEY, chap('first-secret'), SIGNAL);
     host.tree.write('/etc/iscsi/iscsid.conf', MUTUAL);
@@ -109,14 +109,14 @@ describe('CHAP in a record file', () => {
     expect(auth()).toEqual({ authmethod: 'CHAP', username: 'volumes', password: 'first-secret' });
   });
 
-  test("keeps the demand that is in an administrator's record", async () => {
+  test('record file of an administrator keeps its demand for mutual CHAP', async () => {
     const { database, host, auth } = open();
     host.tree.write(PATH, `${captured('nodes/with-chap/10.99.1.1,3260,1/default')}${MUTUAL}`);
     await database.put(KEY, chap('first-secret'), SIGNAL);
     expect(auth()).toMatchObject({ password: 'first-secret', username_in: 'array', password_in: 'the-array-itself' });
   });
 
-  test('offers the digests that iscsid.conf names', async () => {
+  test('record file offers the CHAP digests of iscsid.conf', async () => {
     const { database, auth } = open({ iscsid: 'node.session.auth.chap_algs = SHA3-256,SHA256\n' });
     await database.put(KEY, chap('first-secret'), SIGNAL);
     expect(auth()).toMatchObject({ chap_algs: 'SHA3-256,SHA256' });
@@ -124,7 +124,7 @@ describe('CHAP in a record file', () => {
 });
 
 describe('CHAP by argument', () => {
-  test('writes a record without the secret, has iscsiadm put it in, warns, and the record is ours still', async () => {
+  test('CHAP by argument writes a record without the secret, gives it to iscsiadm, and warns', async () => {
     const { database, host, warnings, auth } = open({ byArgument: true });
     const run = host.run.bind(host);
     let before = '';
@@ -146,7 +146,7 @@ describe('CHAP by argument', () => {
     ]);
   });
 
-  test('runs nothing for a secret that the record has, and warns again for one that it has not', async () => {
+  test('CHAP by argument runs nothing for a secret in the record, and warns again for another', async () => {
     const { database, host, warnings, auth } = open({ byArgument: true });
     await database.put(KEY, chap('first-secret'), SIGNAL);
     expect(await database.put(KEY, chap('first-secret'), SIGNAL)).toEqual({ kind: 'unchanged' });
@@ -157,13 +157,13 @@ describe('CHAP by argument', () => {
     expect(host.commands).toHaveLength(2);
   });
 
-  test('runs nothing for a connection without CHAP', async () => {
+  test('CHAP by argument runs nothing for a connection without CHAP', async () => {
     const { database, host, warnings } = open({ byArgument: true });
     await database.put(KEY, NONE, SIGNAL);
     expect({ commands: host.commands, warnings }).toEqual({ commands: [], warnings: [] });
   });
 
-  test('that iscsiadm refuses leaves no record, and tells what was refused without the secret', async () => {
+  test('CHAP by argument that iscsiadm refuses leaves no record, and shows no secret', async () => {
     const { database, host } = open({ byArgument: true });
     host.run = async () => ({ exitCode: 7, stdout: '', stderr: 'iscsiadm: Could not set parameter\n' });
     await expect(database.put(KEY, chap('first-secret'), SIGNAL)).rejects.toMatchObject({
@@ -177,7 +177,7 @@ describe('CHAP by argument', () => {
     expect(host.residue()).toEqual([]);
   });
 
-  test("leaves an administrator's record theirs, and undo() restores it byte for byte", async () => {
+  test("CHAP by argument keeps an administrator's record, and undo() restores it byte for byte", async () => {
     const { database, host } = open({ byArgument: true });
     const text = capturedRecord('nodes/with-chap/10.99.1.1,3260,1/default', { target, address: KEY.portal.address });
     host.tree.write(PATH, text);
@@ -187,7 +187,7 @@ describe('CHAP by argument', () => {
     expect(host.tree.read(PATH)).toBe(text);
   });
 
-  test('is what chap_secrets = "argv" chooses for the driver, whose disconnect leaves nothing', async () => {
+  test('CHAP by argument is used under chap_secrets = "argv", and disconnect() leaves nothing', async () => {
     const world = openFakeWorld({ chap_secrets: 'argv' });
     const served = new FakeTarget({
       iqn: target,

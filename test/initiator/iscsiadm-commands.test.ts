@@ -34,14 +34,14 @@ const BUILT: Readonly<Record<keyof typeof commands, Command>> = {
   listIfacesCommand: commands.listIfacesCommand(1000),
 };
 
-test('every iscsiadm command that acts on a record carries -I; those that carry none name no record: one session by its number, the version, the list of all ifaces', () => {
+test('iscsiadm commands that act on a record carry -I; those without -I name no record', () => {
   const without = Object.values(BUILT)
     .filter(({ args }) => !args.includes('-I'))
     .map(({ args }) => args.join(' '));
   expect(without).toEqual(['-m session -r 7 --logout', '--version', '-m iface']);
 });
 
-test.each(Object.entries(BUILT))('%s is never killed', (_name, { program, patience }) => {
+test.each(Object.entries(BUILT))('iscsiadm command %s is never killed', (_name, { program, patience }) => {
   expect({ program, patience }).toEqual({ program: 'iscsiadm', patience: { kind: 'wait', ms: 1000 } });
 });
 

@@ -24,7 +24,7 @@ function silent(host: FakeHost): OpenIscsiDatabase {
 }
 
 describe('locateDatabase()', () => {
-  test.each(RELEASES)('reads the program of open-iscsi $version and starts no process', async (release) => {
+  test.each(RELEASES)("locateDatabase() reads open-iscsi $version's program, starting nothing", async (release) => {
     const host = hostWith(release);
     expect(await fakeDatabase(host).location()).toEqual({
       root: release.root,
@@ -51,14 +51,14 @@ describe('locateDatabase()', () => {
       ['/var/lib/iscsi/nodes/iqn.a/192.0.2.1,3260,1/default', '/var/lib/iscsi/ifaces/card'],
     ],
     ['no folder at all', OPEN_ISCSI_2_1_11, []],
-  ] as const)('is not led astray by %s', async (_what, release, paths) => {
+  ] as const)('locateDatabase() is not misled by %s', async (_what, release, paths) => {
     const host = hostWith(release);
     for (const path of paths) host.tree.write(path, 'node.name = x\n');
     expect(await fakeDatabase(host).root()).toBe(release.root);
   });
 
   test.each(RELEASES)(
-    'asks iscsiadm $version where a script stands in for the program, and changes nothing by it',
+    'locateDatabase() asks iscsiadm $version where a script replaces it, and changes nothing',
     async (release) => {
       const host = hostWith(release);
       host.tree.write(ISCSIADM, SCRIPT);
@@ -83,11 +83,11 @@ describe('locateDatabase()', () => {
           },
         }),
     ],
-  ])('asks iscsiadm where %s', async (_what, database) => {
+  ])('locateDatabase() asks iscsiadm where %s', async (_what, database) => {
     expect(await database(hostWith(OPEN_ISCSI_2_1_11)).root()).toBe('/var/lib/iscsi');
   });
 
-  test('fails with what to set where iscsiadm does not tell, and looks again the next time', async () => {
+  test('locateDatabase() fails with the option to set where iscsiadm gives none, and retries', async () => {
     const host = hostWith(OPEN_ISCSI_2_1_8);
     host.tree.write(ISCSIADM, SCRIPT);
     const database = silent(host);
@@ -99,7 +99,7 @@ describe('locateDatabase()', () => {
     expect(await database.root()).toBe('/var/lib/iscsi');
   });
 
-  test('takes the option at its word, whatever the program holds, and the lock folder from the program', async () => {
+  test('locateDatabase() takes the root from the option, and the lock folder from the program', async () => {
     const host = hostWith(OPEN_ISCSI_2_1_8);
     expect(await fakeDatabase(host, { databaseRoot: '/srv/iscsi' }).location()).toEqual({
       root: '/srv/iscsi',
@@ -110,14 +110,14 @@ describe('locateDatabase()', () => {
     expect(await fakeDatabase(host, { databaseRoot: '/srv/iscsi' }).root()).toBe('/srv/iscsi');
   });
 
-  test('says that there is no iscsiadm where there is none', async () => {
+  test('locateDatabase() reports a missing iscsiadm', async () => {
     const host = hostWith(OPEN_ISCSI_2_1_8);
     host.tree.remove(ISCSIADM);
     await expect(fakeDatabase(host).root()).rejects.toMatchObject({ code: 'COMMAND_NOT_FOUND' });
   });
 });
 
-test('OpenIscsiDatabase.location() is found out once for all who ask, and anew after forget()', async () => {
+test('OpenIscsiDatabase.location() is found once for all callers, and anew after forget()', async () => {
   const host = hostWith(OPEN_ISCSI_2_1_8);
   let reads = 0;
   const readBytes = host.readBytes.bind(host);

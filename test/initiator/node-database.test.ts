@@ -51,7 +51,7 @@ describe('put() makes', () => {
     ['10.99.1.1:3260,1', 'iser', 'nodes/new-style/10.99.1.1,3260,1/iser'],
     ['[2001:DB8:0::1]:3260,1', 'default', 'nodes/new-style/2001:db8::1,3260,1/default'],
     ['10.99.1.1:3260,1', CXGB4I, `nodes/new-style/10.99.1.1,3260,1/${CXGB4I}`],
-  ])('for %s over %s what open-iscsi itself makes, but for our settings', async (portal, iface, file) => {
+  ])('put() for %s over %s makes what open-iscsi makes, but for our settings', async (portal, iface, file) => {
     const { host, database } = open();
     const chosen = iface === CXGB4I ? parseIface(CXGB4I, captured(`ifaces/${CXGB4I}`)) : builtIn(iface);
     await database.put(key(portal, chosen), PLAIN, SIGNAL);
@@ -64,7 +64,7 @@ describe('put() makes', () => {
     });
   });
 
-  test('a record under tag 1 where nobody gave a tag', async () => {
+  test('put() makes a record under tag 1 where none is given', async () => {
     const { host, database } = open();
     expect(await database.put(key('192.0.2.1'), PLAIN, SIGNAL)).toEqual({
       kind: 'created',
@@ -73,7 +73,7 @@ describe('put() makes', () => {
     expect(host.tree.read(`${NODES}/192.0.2.1,3260,1/default`)).toContain(`# ${OWNER_COMMENT}\n`);
   });
 
-  test('a record beside that of another iface, in the folder that is there', async () => {
+  test('put() makes a record beside that of another iface, in the existing folder', async () => {
     const { host, database } = open();
     const other = captured('nodes/new-style/10.99.1.1,3260,1/iser');
     host.tree.write(`${NODES}/10.99.1.1,3260,7/iser`, other);
@@ -83,7 +83,7 @@ describe('put() makes', () => {
     expect(host.tree.read(`${NODES}/10.99.1.1,3260,7/iser`)).toBe(other);
   });
 
-  test('one session even where iscsid.conf asks for several', async () => {
+  test('put() makes one session even where iscsid.conf requests several', async () => {
     const { host, database } = open();
     host.tree.write(
       '/etc/iscsi/iscsid.conf',
@@ -99,7 +99,7 @@ describe('put() changes', () => {
     ['of the new style', '10.99.1.1:3260,1', 'nodes/new-style/10.99.1.1,3260,1/default'],
     ['of the old style', '10.99.2.1:3260', 'nodes/without-tag/10.99.2.1,3260'],
     ['with an IPv6 address', '[2001:db8::1]:3260', 'nodes/with-chap/2001:db8::1,3260,1/default'],
-  ])("an administrator's record %s, and undo() restores it byte for byte", async (_name, portal, file) => {
+  ])("put() changes an administrator's record %s, and undo() restores each byte", async (_name, portal, file) => {
     const { host, database } = open();
     const path = `${NODES}/${file.split('/').slice(2).join('/')}`;
     host.tree.write(path, captured(file));
@@ -112,13 +112,13 @@ describe('put() changes', () => {
     expect(host.tree.read(path)).toBe(captured(file));
   });
 
-  test('nothing the second time', async () => {
+  test('put() changes nothing the second time', async () => {
     const { database } = open();
     await database.put(key('192.0.2.1'), CHAP, SIGNAL);
     expect(await database.put(key('192.0.2.1'), CHAP, SIGNAL)).toEqual({ kind: 'unchanged' });
   });
 
-  test('the CHAP of an earlier connection to none', async () => {
+  test('put() removes the CHAP of an earlier connection', async () => {
     const { host, database } = open();
     await database.put(key('192.0.2.1'), CHAP, SIGNAL);
     await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
@@ -129,19 +129,19 @@ describe('put() changes', () => {
 });
 
 describe('removeOurs()', () => {
-  test('removes our record and its empty folders', async () => {
+  test('removeOurs() removes our record and its empty folders', async () => {
     const { host, database } = open();
     await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
     expect(await database.removeOurs(nameOf('192.0.2.1'), SIGNAL)).toBe(1);
     expect(host.residue()).toEqual([]);
   });
-  test("leaves an administrator's record", async () => {
+  test("removeOurs() keeps an administrator's record", async () => {
     const { host, database } = open();
     host.tree.write(`${NODES}/10.99.2.1,3260`, captured('nodes/without-tag/10.99.2.1,3260'));
     expect(await database.removeOurs(nameOf('10.99.2.1'), SIGNAL)).toBe(0);
     expect(host.residue()).toHaveLength(1);
   });
-  test('leaves our record of another iface and of another port', async () => {
+  test('removeOurs() keeps our record of another iface and of another port', async () => {
     const { host, database } = open();
     for (const other of [key('192.0.2.1', builtIn('iser')), key('192.0.2.1:3261')])
       await database.put(other, PLAIN, SIGNAL);
@@ -149,7 +149,7 @@ describe('removeOurs()', () => {
     expect(await database.removeOurs(nameOf('192.0.2.1'), SIGNAL)).toBe(0);
     expect(host.residue()).toEqual(before);
   });
-  test('takes no lock when there is nothing to remove', async () => {
+  test('removeOurs() takes no lock when there is nothing to remove', async () => {
     const { host, database } = open();
     host.tree.write(LOCK, '');
     expect(await database.removeOurs(nameOf('192.0.2.1'), SIGNAL)).toBe(0);
@@ -157,13 +157,13 @@ describe('removeOurs()', () => {
 });
 
 describe('find()', () => {
-  test('does not take an old-style record of another iface for that of this one', async () => {
+  test('find() distinguishes old-style records of two ifaces', async () => {
     const { host, database } = open();
     host.tree.write(`${NODES}/10.99.2.1,3260`, captured('nodes/without-tag/10.99.2.1,3260'));
     expect(await database.find(nameOf('10.99.2.1', 'iser'))).toEqual([]);
     expect(await database.find(nameOf('10.99.2.1'))).toHaveLength(1);
   });
-  test('does not take port 32601 for port 3260', async () => {
+  test('find() distinguishes port 32601 from port 3260', async () => {
     const { database } = open();
     await database.put(key('192.0.2.1:32601'), PLAIN, SIGNAL);
     expect(await database.find(nameOf('192.0.2.1:3260'))).toEqual([]);
@@ -171,7 +171,7 @@ describe('find()', () => {
 });
 
 describe('the database lock', () => {
-  test('that somebody holds makes put() fail with DATABASE_LOCKED, which names the file and touches nothing', async () => {
+  test('put() is DATABASE_LOCKED while the lock is held, names its file and touches nothing', async () => {
     const { host, database } = open();
     host.tree.write(LOCK, '');
     await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({
@@ -181,7 +181,7 @@ describe('the database lock', () => {
     });
     expect(host.residue()).toEqual([LOCK]);
   });
-  test('is given back after an error', async () => {
+  test('put() releases the database lock after an error', async () => {
     const { host, database } = open();
     const refuse = (): Promise<never> =>
       Promise.reject(new VolumeError('PERMISSION_DENIED', 'Cannot use the file: the file system is read-only'));
@@ -190,7 +190,7 @@ describe('the database lock', () => {
     await expect(database.put(key('192.0.2.1'), PLAIN, SIGNAL)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
     expect(host.residue().filter((path) => path.includes('lock'))).toEqual([]);
   });
-  test('that is let go of meanwhile is waited for', async () => {
+  test('put() waits for a database lock that is released meanwhile', async () => {
     const { host, database } = open();
     host.tree.write(LOCK, '');
     setImmediate(() => {
@@ -198,14 +198,14 @@ describe('the database lock', () => {
     });
     expect(await database.put(key('192.0.2.1'), PLAIN, SIGNAL)).toMatchObject({ kind: 'created' });
   });
-  test('is not waited for by a caller who gives up', async () => {
+  test('put() ends its wait for the database lock when the caller gives up', async () => {
     const { host, database } = open();
     host.tree.write(LOCK, '');
     await expect(database.put(key('192.0.2.1'), PLAIN, AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' });
   });
 });
 
-test("of an administrator's record, put() changes its own keys alone, and undo() gives it back to the byte", async () => {
+test("put() changes only its own keys of an administrator's record, and undo() restores each byte", async () => {
   const { host, database } = open();
   const path = `${NODES}/192.0.2.1,3260,1/default`;
   const theirs =
@@ -228,7 +228,7 @@ describe('the defaults of iscsid.conf', () => {
     await database.put(key('192.0.2.1'), PLAIN, SIGNAL);
     return parseRecord(host.tree.read(`${NODES}/192.0.2.1,3260,1/default`) ?? '');
   };
-  test('go into a record as open-iscsi takes them: an odd line costs itself', async () => {
+  test('put() copies defaults of iscsid.conf as open-iscsi does: an odd line affects only itself', async () => {
     const record = await made(
       '[node]\nwhat is this\n; comment\nnode.session.queue_depth = 7 # ' +
         'seven\nnode.session.cmds_max=64\nnode.session.iscsi.ImmediateData = maybe\nnode.session.reopen_max = 3',
@@ -239,7 +239,7 @@ describe('the defaults of iscsid.conf', () => {
       ),
     ).toEqual(['7', undefined, undefined, undefined]);
   });
-  test('name no other target, and no key that would keep iscsiadm from listing records', async () => {
+  test('put() copies no default that names another target or hides records from iscsiadm', async () => {
     const record = await made(
       'node.name = iqn.other\nnode.tpgt = 7\nnode.conn[0].address = 203.0.113.9\nnode.discovery_type = ' +
         'fw\nnode.session.typo = 1\nnode.session.queue_depth = 7\n',

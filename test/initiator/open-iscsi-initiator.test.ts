@@ -57,7 +57,7 @@ describe('login()', () => {
     ['login-no-iscsid', 'INITIATOR_UNAVAILABLE'],
     ['login-no-record', 'DATABASE_FAILED'],
   ] as const)(
-    'that ends as in answers/%s.json rejects with %s, what iscsiadm said as its cause, and takes the record back',
+    'login() that ends as in answers/%s.json rejects with %s, and takes its record back',
     async (name, code) => {
       const { host, initiator } = open();
       const answer = capturedAnswer(name);
@@ -72,7 +72,7 @@ describe('login()', () => {
     },
   );
 
-  test("that fails restores an administrator's record byte for byte", async () => {
+  test("login() that fails restores an administrator's record byte for byte", async () => {
     const { host, initiator } = open();
     const text = captured('nodes/with-chap/10.99.1.1,3260,1/default');
     host.tree.write(RECORD, text);
@@ -81,7 +81,7 @@ describe('login()', () => {
     expect(host.tree.read(RECORD)).toBe(text);
   });
 
-  test('that finds the session made by somebody else meanwhile takes it and, when it fails then, does not end it', async () => {
+  test('login() that fails does not end a session that another program made meanwhile', async () => {
     const { host, initiator } = open();
     host.kernel.addSession({ target, portal: path.portal, iface: 'default', transport: 'iser' });
     await expect(initiator.login(path, TCP, undefined, SIGNAL)).rejects.toMatchObject({
@@ -91,7 +91,7 @@ describe('login()', () => {
     expect(host.kernel.sessions).toHaveLength(1);
   });
 
-  test('that the kernel runs over another transport rejects with TRANSPORT_MISMATCH and leaves nothing', async () => {
+  test('login() that the kernel runs over another transport is TRANSPORT_MISMATCH and leaves nothing', async () => {
     const { host, initiator } = open();
     const run = host.run.bind(host);
     host.run = async (command: Command, signal) => {
@@ -103,7 +103,7 @@ describe('login()', () => {
     expect(host.residue()).toEqual([]);
   });
 
-  test('that cannot be taken back says so, with both reasons', async () => {
+  test('login() that cannot be undone reports both reasons', async () => {
     const { host, initiator } = open();
     const run = host.run.bind(host);
     host.run = async (command: Command, signal) => {
@@ -119,7 +119,7 @@ describe('login()', () => {
     });
   });
 
-  test('leaves a session over another iface to the same portal alone', async () => {
+  test('login() leaves a session over another iface to the same portal alone', async () => {
     const { host, initiator } = open();
     const other = host.kernel.addSession({ target, portal: path.portal, iface: 'eth1.bound', transport: 'tcp' });
     const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
@@ -130,7 +130,7 @@ describe('login()', () => {
 
 describe('logout()', () => {
   test.each([[2], [21], [22], [32]])(
-    'takes exit status %d of iscsiadm for done when the session is gone',
+    'logout() takes exit status %d of iscsiadm for success when the session is gone',
     async (exitCode) => {
       const { host, initiator } = open();
       const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
@@ -141,7 +141,7 @@ describe('logout()', () => {
     },
   );
 
-  test('believes no exit status as long as the kernel shows the session, and keeps the record', async () => {
+  test('logout() trusts no exit status while the kernel shows the session, and keeps the record', async () => {
     const { host, initiator } = open();
     const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
     answerWith(host, '--logout', capturedAnswer('logout-no-session'));
@@ -153,7 +153,7 @@ describe('logout()', () => {
   });
 });
 
-describe('of sessions that iscsiadm would take for one,', () => {
+describe('sessions that iscsiadm would take for one', () => {
   const SECOND = { address: '10.99.2.1', port: 3260 };
   const add = (host: FakeHost, given: Partial<Parameters<FakeHost['kernel']['addSession']>[0]> = {}): FakeSession =>
     host.kernel.addSession({ target, portal: path.portal, iface: 'default', transport: 'tcp', ...given });
@@ -167,7 +167,7 @@ describe('of sessions that iscsiadm would take for one,', () => {
     ['a second one to the portal', {}],
     ['one by a name that leads to the portal now', { portal: { address: 'storage', port: 3260 }, connectedTo: SECOND }],
     ['one in another spelling', { portal: { address: '10.99.257', port: 3260 } }],
-  ])('logout() ends the one that is meant, and not %s', async (_which, other) => {
+  ])('logout() ends the given session, and not %s', async (_which, other) => {
     const { host, initiator } = open();
     host.names.set('storage', ['10.99.1.1']);
     const [mine, theirs] = [add(host), add(host, other)];
@@ -178,7 +178,7 @@ describe('of sessions that iscsiadm would take for one,', () => {
   test.each<[string, Partial<FakeSession>]>([
     ['of a driver that is not known', { portal: { address: '10.99.9.9', port: 3260 }, transport: 'warp' }],
     ['at an address that is not understood', { portal: { address: 'no address', port: 3260 } }],
-  ])('logoutAll() ends those that are meant, and not one %s', async (_which, other) => {
+  ])('logoutAll() ends the given sessions, and not one %s', async (_which, other) => {
     const { host, initiator } = open();
     const mine = [add(host), add(host, { portal: SECOND })];
     const theirs = add(host, other);
@@ -186,7 +186,7 @@ describe('of sessions that iscsiadm would take for one,', () => {
     expect(host.kernel.sessions).toEqual([theirs]);
   });
 
-  test("loginAll() logs in to the portals that are meant, and not by a record of somebody's that has its portal by name", async () => {
+  test("loginAll() logs in to the given portals, not by an administrator's record of another name", async () => {
     const { host, initiator } = open();
     host.targets.splice(
       0,
@@ -214,7 +214,7 @@ describe('of sessions that iscsiadm would take for one,', () => {
 });
 
 describe('mayEnd()', () => {
-  test('says always to a session of our record', async () => {
+  test('mayEnd() says always to a session of our record', async () => {
     const { initiator } = open();
     const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
     expect(await initiator.mayEnd(session)).toBe('always');
@@ -223,7 +223,7 @@ describe('mayEnd()', () => {
     ['manual', 'after-removal'],
     ['automatic', 'never'],
     ['onboot', 'never'],
-  ])("of an administrator's record with node.startup = %s says %s", async (startup, answer) => {
+  ])("mayEnd() of an administrator's record with node.startup = %s says %s", async (startup, answer) => {
     const { host, initiator } = open();
     host.tree.write(
       RECORD,

@@ -29,7 +29,7 @@ describe('readSessions()', () => {
   test.each([
     ['tcp', 'default', '10.99.1.1'],
     ['iser', 'iser', '10.98.0.1'],
-  ])('reads a session over %s as the kernel shows it', async (transport, iface, address) => {
+  ])('readSessions() reads a session over %s as the kernel shows it', async (transport, iface, address) => {
     const host = open();
     showSysfs(host, JSON.parse(captured(`sysfs/${transport}.json`)) as Record<string, string>);
     expect(await readSessions(host)).toEqual([
@@ -37,13 +37,13 @@ describe('readSessions()', () => {
     ]);
   });
 
-  test.each(TRANSPORTS)('tells the transport %s', async (transport) => {
+  test.each(TRANSPORTS)('readSessions() reads the transport %s', async (transport) => {
     const host = open();
     host.kernel.addSession({ target, portal, iface: 'any', transport });
     expect((await readSessions(host)).map((session) => session.transport)).toEqual([transport]);
   });
 
-  test('gives an IPv6 portal in its one spelling', async () => {
+  test('readSessions() gives an IPv6 portal in its one spelling', async () => {
     const host = open();
     host.kernel.addSession({
       target,
@@ -54,7 +54,7 @@ describe('readSessions()', () => {
     expect((await readSessions(host))[0]?.portal).toEqual(parsePortal('[2001:db8::a1]:3260'));
   });
 
-  test('gives the portal that was asked for, not where a redirect led', async () => {
+  test('readSessions() gives the requested portal, not the one that a redirect led to', async () => {
     const host = open();
     host.kernel.addSession({ target, portal, iface: 'default', transport: 'tcp' });
     host.tree.write(`${CONNECTION}/address`, '10.99.4.1\n');
@@ -63,7 +63,7 @@ describe('readSessions()', () => {
   });
 
   test.each(['', '(null)\n', '<NULL>\n'])(
-    'takes address and port where the driver has %j as persistent_address',
+    'readSessions() reads address and port where the driver has %j as persistent_address',
     async (text) => {
       const host = open();
       host.kernel.addSession({ target, portal, iface: 'qedi.x', transport: 'qedi' });
@@ -74,14 +74,14 @@ describe('readSessions()', () => {
     },
   );
 
-  test.each(['targetname', 'ifacename'])('leaves out a session whose %s is gone', async (name) => {
+  test.each(['targetname', 'ifacename'])('readSessions() leaves out a session whose %s is gone', async (name) => {
     const host = open();
     host.kernel.addSession({ target, portal, iface: 'default', transport: 'tcp' });
     host.tree.remove(`/sys/devices/platform/host1/session1/iscsi_session/session1/${name}`);
     expect(await readSessions(host)).toEqual([]);
   });
 
-  test("leaves out a session of a driver that is none of open-iscsi's", async () => {
+  test("readSessions() leaves out a session of a driver that is not open-iscsi's", async () => {
     const host = open();
     host.kernel.addSession({ target, portal, iface: 'default', transport: 'warp' });
     expect(await readSessions(host)).toEqual([]);
@@ -91,7 +91,7 @@ describe('readSessions()', () => {
 describe('readAllSessions()', () => {
   const place = { portal, iface: 'default', transport: 'tcp' };
 
-  test('keeps each odd session with the reason, and every other one as it is', async () => {
+  test('readAllSessions() keeps each odd session with the reason, and every other one as it is', async () => {
     const host = open();
     const sound = host.kernel.addSession({ ...place, target });
     host.kernel.addSession({ ...place, target: 'iqn.2010-10.org.example:a b' });
@@ -134,7 +134,7 @@ describe('readAllSessions()', () => {
         recordedAddress: 'Storage_1.',
       },
     ],
-  ])('gives a session that was made by name %s', async (_what, state, expected) => {
+  ])('readAllSessions() gives a session that was made by name %s', async (_what, state, expected) => {
     const host = open();
     const session = host.kernel.addSession({
       ...place,
@@ -147,7 +147,7 @@ describe('readAllSessions()', () => {
   });
 });
 
-test('isSessionOf() tells sessions to one portal apart by target and iface', async () => {
+test('isSessionOf() distinguishes sessions to one portal by target and iface', async () => {
   const host = open();
   for (const [name, iface] of [
     [target, 'default'],

@@ -61,34 +61,34 @@ async function recordFor({ database, resolve }: World, name: string): Promise<Po
 }
 
 describe('resolveConnection()', () => {
-  test('asks nobody where all portals are addresses', async () => {
+  test('resolveConnection() asks nobody where all portals are addresses', async () => {
     const { connection, notes } = await open({}).resolve(['192.0.2.1:3260', '[2001:db8::1]:3261']);
     expect(connection).toEqual(listed(['192.0.2.1:3260', '[2001:db8::1]:3261']));
     expect(notes).toEqual([]);
   });
 
-  test("makes a path of each address of a name, in the order of the resolver, at the name's place in the list, and says so", async () => {
+  test("resolveConnection() makes a path of each address of a name, in the resolver's order, and logs it", async () => {
     const world = open({ 'storage.example.org': ['2001:db8::7', '192.0.2.7'] });
     const resolved = await world.resolve(['192.0.2.1', 'Storage.example.org:3261', '192.0.2.2']);
     expect(addressesOf(resolved)).toEqual(['192.0.2.1 3260', '2001:db8::7 3261', '192.0.2.7 3261', '192.0.2.2 3260']);
     expect(resolved.notes).toEqual(['storage.example.org:3261 is [2001:db8::7]:3261, 192.0.2.7:3261']);
   });
 
-  test('makes one path of an address that is listed by itself and by name', async () => {
+  test('resolveConnection() makes one path of an address that is listed by itself and by name', async () => {
     expect(addressesOf(await open({ storage: ['192.0.2.1', '192.0.2.2'] }).resolve(['storage', '192.0.2.1']))).toEqual([
       '192.0.2.1 3260',
       '192.0.2.2 3260',
     ]);
   });
 
-  test('rejects with PORTAL_UNREACHABLE where a name has no address and no record of ours knows one', async () => {
+  test('resolveConnection() is PORTAL_UNREACHABLE for a name without an address or a managed record', async () => {
     await expect(open({}).resolve(['192.0.2.1', 'gone.example.org'])).rejects.toMatchObject({
       code: 'PORTAL_UNREACHABLE',
       message: 'Cannot resolve the host name gone.example.org: it has no address',
     });
   });
 
-  test('finds the address that a record of ours was made for, after the name has moved', async () => {
+  test('resolveConnection() finds the address of a managed record, after the name has moved', async () => {
     const world = open({ storage: ['192.0.2.1'] });
     await recordFor(world, 'storage');
     world.names.addresses.set('storage', ['192.0.2.9']);
@@ -97,7 +97,7 @@ describe('resolveConnection()', () => {
     expect(resolved.notes).toEqual(['storage:3260 is 192.0.2.9:3260; its sessions were made to 192.0.2.1:3260']);
   });
 
-  test('finds it where the name is no longer known at all', async () => {
+  test('resolveConnection() finds the address of a managed record of a name that is no longer known', async () => {
     const world = open({ storage: ['2001:db8::1'] });
     const portal = await recordFor(world, 'storage:3261');
     world.names.addresses.clear();
@@ -110,7 +110,7 @@ describe('resolveConnection()', () => {
     ['is not ours', (text) => text.replace(/^# Made by .*\n/m, '')],
     ['names another portal', (text) => text.replace('# Portal storage:3260', '# Portal storage-2:3260')],
     ['names none', (text) => text.replace(/^# Portal .*\n/m, '')],
-  ])('takes no address from a record that %s', async (_what, change) => {
+  ])('resolveConnection() uses no address of a record that %s', async (_what, change) => {
     const world = open({ storage: ['192.0.2.1'] });
     await recordFor(world, 'storage');
     const path = `/etc/iscsi/nodes/${IQN}/192.0.2.1,3260,1/default`;
@@ -119,7 +119,7 @@ describe('resolveConnection()', () => {
     expect(addressesOf(await world.resolve(['storage']))).toEqual(['192.0.2.9 3260']);
   });
 
-  test('keeps the name in a record of ours that is changed', async () => {
+  test('resolveConnection() keeps the name in a managed record that is changed', async () => {
     const world = open({ storage: ['192.0.2.1'] });
     const portal = await recordFor(world, 'storage');
     const [{ target }] = listed(['storage']).paths;

@@ -65,12 +65,12 @@ describe('namespace_fault', () => {
       'namespace_fault "newuidmap: write failed\nE: unshare() failed: Operation not permitted\nE: it failed"',
     ).stdout.trim();
 
-  test('names the package of newuidmap', () => {
+  test('namespace_fault names the package of newuidmap', () => {
     host.remove('newuidmap');
     expect(fault()).toBe('A user namespace needs newuidmap: sudo apt-get install uidmap.');
   });
 
-  test.each(['subuid', 'subgid'])('names a range that nobody has, where %s has no line for the user', (file) => {
+  test.each(['subuid', 'subgid'])('namespace_fault names a free range, where %s has no line for the user', (file) => {
     writeFileSync(join(host.folder, 'etc', file), 'other:100000:65536\ndeveloper:231072:65536\n');
     expect(fault()).toBe(
       `There is no line for dev in ${host.folder}/etc/${file}: sudo usermod --add-subuids 296608-362143 ` +
@@ -95,12 +95,12 @@ describe('namespace_fault', () => {
       'AppArmor lets no one but root use user namespaces: sudo sysctl -w ' +
         'kernel.apparmor_restrict_unprivileged_userns=0.',
     ],
-  ])('names what puts %s right', (name, value, expected) => {
+  ])('namespace_fault names what puts %s right', (name, value, expected) => {
     setting(name, value);
     expect(fault()).toBe(expected);
   });
 
-  test('otherwise gives the first complaint of mmdebstrap', () => {
+  test('namespace_fault otherwise gives the first complaint of mmdebstrap', () => {
     setting('kernel/apparmor_restrict_unprivileged_userns', '0');
     expect(fault()).toBe('This user gets no user namespace: E: unshare() failed: Operation not permitted.');
   });
@@ -112,12 +112,12 @@ describe('choose_builder', () => {
     writeFileSync(join(host.folder, 'no-namespace'), '');
   };
 
-  test('takes a namespace where the kernel gives one, also with a sysctl that looks as if it did not', () => {
+  test('choose_builder uses a namespace where the kernel allows one, whatever a sysctl suggests', () => {
     setting('kernel/apparmor_restrict_unprivileged_userns', '1');
     expect(choose()).toEqual({ status: 0, stdout: 'namespace\n', stderr: '' });
   });
 
-  test('takes sudo where the kernel refuses, and says why and what would mend it', () => {
+  test('choose_builder uses sudo where the kernel refuses, with the reason and its remedy', () => {
     refuse();
     setting('kernel/apparmor_restrict_unprivileged_userns', '1');
     host.add('sudo', 'exit 0');
@@ -132,7 +132,7 @@ describe('choose_builder', () => {
   test.each([
     ['none', undefined],
     ['one that asks for a password', 'exit 1'],
-  ])('gives up without a namespace and with sudo: %s', (_what, sudo) => {
+  ])('choose_builder gives up without a namespace and with sudo: %s', (_what, sudo) => {
     refuse();
     if (sudo !== undefined) host.add('sudo', sudo);
     const { status, stderr } = choose();
@@ -143,7 +143,7 @@ describe('choose_builder', () => {
     );
   });
 
-  test('gives up as root that may not mount', () => {
+  test('choose_builder gives up as root that may not mount', () => {
     host.add('id', 'echo 0').add('unshare', 'echo "unshare failed: Operation not permitted" >&2; exit 1');
     const { status, stderr } = choose();
     expect(status).not.toBe(0);
@@ -160,7 +160,7 @@ describe('choose_work_folder', () => {
   const choose = (folders: readonly string[], env: Readonly<Record<string, string>> = {}): Ended =>
     bash(`choose_builder; choose_work_folder ${folders.map((path) => `'${path}'`).join(' ')}; echo "$work"`, env);
 
-  test('honours TMPDIR, blanks and commas in its path too, and leaves nothing but the folder', () => {
+  test('choose_work_folder honours TMPDIR, with blanks and commas too, and leaves only the folder', () => {
     const [first, second] = [folder('my files, here'), folder('other')];
     const { stdout, stderr } = choose([first, second], { TMPDIR: first });
     expect(stderr).toBe('');
@@ -168,7 +168,7 @@ describe('choose_work_folder', () => {
     expect([readdirSync(stdout.trim()), readdirSync(second)]).toEqual([[], []]);
   });
 
-  test('says why TMPDIR is not used', () => {
+  test('choose_work_folder explains why TMPDIR is not used', () => {
     const [first, second] = [folder('closed'), folder('open')];
     const { stdout, stderr } = choose([first, second], { TMPDIR: first });
     expect(stdout).toContain(`${second}/lab-machine.`);
@@ -179,7 +179,7 @@ describe('choose_work_folder', () => {
     expect(readdirSync(first)).toEqual([]);
   });
 
-  test('says of each place why it cannot be used', () => {
+  test('choose_work_folder explains for each place why it is unusable', () => {
     const [closed, full] = [folder('closed'), folder('full')];
     host.add('df', 'case "$*" in */full/*) printf "Avail\\n1000\\n" ;; *) printf "Avail\\n9000000\\n" ;; esac');
     const { status, stderr } = choose([closed, full, '/nowhere']);

@@ -75,7 +75,7 @@ test('runLane() runs all that wait in one boot', async () => {
 });
 
 test.each(['unfit', 'dies'] as const)(
-  'runLane(): where the machine %s in a scenario, that one fails alone: it is booted anew',
+  'runLane() restarts a machine that %s in a scenario, and fails that one alone',
   async (fate) => {
     const machines = new FakeMachines({ a: fate });
     await runLane(queueOf('a', 'b', 'c'), machines);
@@ -95,7 +95,7 @@ test('runLane() boots nothing anew after the last scenario, however that left th
   expect(machines.boots).toBe(1);
 });
 
-test('runLane(): a machine that does not come up is a failure of the lab, and is tried once more', async () => {
+test('runLane() counts a machine that does not come up as a failure of the lab, and retries once', async () => {
   const machines = new FakeMachines({}, 1);
   await runLane(queueOf('a'), machines);
   expect(machines.ran).toEqual(['a on 13 in boot 2']);

@@ -57,7 +57,7 @@ test.each([
   );
 });
 
-test.each(MACHINE_INPUTS)('MACHINE_INPUTS: %s is there', (name) => {
+test.each(MACHINE_INPUTS)('MACHINE_INPUTS name existing files: %s', (name) => {
   expect(existsSync(join('lab/machine', name))).toBe(true);
 });
 

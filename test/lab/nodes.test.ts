@@ -56,7 +56,7 @@ function nodes(words: readonly string[], env: Readonly<Record<string, string>> =
 }
 
 describe('nodes.js path', () => {
-  test('installs the pinned version once, and needs no registry after that', () => {
+  test('nodes.js path installs the pinned version once, and needs no registry after that', () => {
     expect(nodes(['path', '22'])).toEqual({
       status: 0,
       stdout: `${pathOf('22')}\n`,
@@ -70,7 +70,7 @@ describe('nodes.js path', () => {
   test.each([
     ['a registry that is not reached', 'offline', 'ENOTFOUND'],
     ['bytes of another integrity', 'integrity', 'EINTEGRITY'],
-  ])('leaves nothing of %s', (_what, file, complaint) => {
+  ])('nodes.js path leaves nothing of %s', (_what, file, complaint) => {
     writeFileSync(join(host.folder, file), 'sha512-other');
     const { status, stdout, stderr } = nodes(['path', '22']);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
@@ -79,14 +79,14 @@ describe('nodes.js path', () => {
     expect(readdirSync(cache())).toEqual([]);
   });
 
-  test('removes what a killed run left an hour ago, and nothing newer', () => {
+  test('nodes.js path removes what a killed run left an hour ago, and nothing newer', () => {
     for (const name of ['installing-old', 'installing-new']) mkdirSync(join(cache(), name), { recursive: true });
     utimesSync(join(cache(), 'installing-old'), 1_000_000, 1_000_000);
     nodes(['path', '22']);
     expect(readdirSync(cache()).toSorted()).toEqual([PINNED['22']?.version, 'installing-new']);
   });
 
-  test.each(['23', '', '../22', 'constructor'])('refuses the version %j', (major) => {
+  test.each(['23', '', '../22', 'constructor'])('nodes.js path refuses the version %j', (major) => {
     expect(nodes(['path', major])).toEqual({
       status: 1,
       stdout: '',
@@ -113,11 +113,11 @@ describe('nodes.js able', () => {
     return nodes(['able'], { NODE_OPTIONS: `--import=data:text/javascript,${script}` });
   };
 
-  test.each(['20.19.0', '20.20.2', '22.1.0', '26.0.0'])('takes this Node where it is %s', (version) => {
+  test.each(['20.19.0', '20.20.2', '22.1.0', '26.0.0'])('nodes.js able chooses this Node where it is %s', (version) => {
     expect(able(version)).toEqual({ status: 0, stdout: `${process.execPath}\n`, stderr: '' });
   });
 
-  test.each(['18.20.4', '20.18.3'])('takes the newest of npm, aloud, where this Node is %s', (version) => {
+  test.each(['18.20.4', '20.18.3'])("nodes.js able takes npm's newest, says so, where this Node is %s", (version) => {
     writeFileSync(join(host.folder, 'integrity'), PINNED['24']?.integrity ?? '');
     const { stdout, stderr } = able(version);
     expect(stdout).toBe(`${pathOf('24')}\n`);
@@ -128,11 +128,11 @@ describe('nodes.js able', () => {
 });
 
 describe('nodes.js lab', () => {
-  test('takes this Node where another Debian can run it', () => {
+  test('nodes.js lab chooses this Node where another Debian can run it', () => {
     expect(nodes(['lab'])).toEqual({ status: 0, stdout: `${process.execPath}\n`, stderr: '' });
   });
 
-  test('takes one of npm in the place of one that is linked with its distribution, and says so', () => {
+  test('nodes.js lab replaces a Node that is linked with its distribution by one of npm, with a message', () => {
     libraries('debian');
     const major = PINNED[OWN] === undefined ? '24' : OWN;
     writeFileSync(join(host.folder, 'integrity'), PINNED[major]?.integrity ?? '');
@@ -144,12 +144,12 @@ describe('nodes.js lab', () => {
     );
   });
 
-  test('takes the Node that LIBVIRT_VOLUME_LAB_NODE names', () => {
+  test('nodes.js lab chooses the Node that LIBVIRT_VOLUME_LAB_NODE names', () => {
     expect(nodes(['lab'], { LIBVIRT_VOLUME_LAB_NODE: '22' }).stdout).toBe(`${pathOf('22')}\n`);
     expect(nodes(['lab'], { LIBVIRT_VOLUME_LAB_NODE: pathOf('22') }).stdout).toBe(`${pathOf('22')}\n`);
   });
 
-  test.each(['23', '/dev/null', '/nowhere', '/bin/true'])('refuses LIBVIRT_VOLUME_LAB_NODE=%s', (wish) => {
+  test.each(['23', '/dev/null', '/nowhere', '/bin/true'])('nodes.js lab refuses LIBVIRT_VOLUME_LAB_NODE=%s', (wish) => {
     const { status, stdout, stderr } = nodes(['lab'], { LIBVIRT_VOLUME_LAB_NODE: wish });
     expect({ status, stdout, stderr }).toEqual({
       status: 1,
@@ -158,7 +158,7 @@ describe('nodes.js lab', () => {
     });
   });
 
-  test('refuses a wish that another Debian cannot run', () => {
+  test('nodes.js lab refuses a wish that another Debian cannot run', () => {
     nodes(['path', '22']);
     libraries('debian');
     expect(nodes(['lab'], { LIBVIRT_VOLUME_LAB_NODE: pathOf('22') }).stderr).toBe(
@@ -166,7 +166,7 @@ describe('nodes.js lab', () => {
     );
   });
 
-  test('sees what a build needs of a newer glibc', () => {
+  test('nodes.js lab sees what a build needs of a newer glibc', () => {
     nodes(['path', '22']);
     writeFileSync(pathOf('22'), '#!/bin/bash\necho v22.0.0; exit\n\0GLIBC_2.2.5\0GLIBC_2.38\0GLIBC_2.4\0');
     expect(nodes(['lab'], { LIBVIRT_VOLUME_LAB_NODE: pathOf('22') }).stderr).toBe(

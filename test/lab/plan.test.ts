@@ -3,7 +3,7 @@ import { parseScenario } from '../../lab/plan.js';
 
 const RELEASES = ['13', '12'] as const;
 
-test('parseScenario() reads needs, releases, times and whether it spoils the machine from the head of the file', () => {
+test('parseScenario() reads needs, releases, times and "spoils the machine" from the head of the file', () => {
   expect(
     parseScenario(
       'big',
@@ -41,7 +41,7 @@ test('parseScenario() refuses a service it does not know', () => {
   );
 });
 
-test('parseScenario() lets no scenario boot with multipathd, which would put a map over the disks of others', () => {
+test('parseScenario() refuses multipathd at boot, which would map the disks of other scenarios', () => {
   expect(() => parseScenario('odd', '// needs: libvirt multipath', RELEASES)).toThrow('"multipath" is none of libvirt');
 });
 

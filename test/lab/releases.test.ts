@@ -22,7 +22,7 @@ test('parseReleases() refuses a table without a release', () => {
   expect(() => parseReleases('# none\n')).toThrow('Cannot find a release');
 });
 
-test('RELEASES_FILE: Debian 13 is taken where none is named, and there is Debian 12', () => {
+test('RELEASES_FILE has Debian 13 as the default, and Debian 12', () => {
   const releases = parseReleases(readFileSync(RELEASES_FILE, 'utf8'));
   expect(releases.map(({ name, suite }) => [name, suite])).toEqual([
     ['13', 'trixie'],

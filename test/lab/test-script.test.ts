@@ -117,7 +117,7 @@ test('test.sh runs the unit tests on each Node, and as root the lab as an ordina
   expect(wordsOf('user')).toEqual(['24 lab-itself process-counts']);
 });
 
-test('test.sh makes no user where it is run by one', () => {
+test('test.sh creates no user where it is run by one', () => {
   writeFileSync(join(host.folder, 'uid'), '1000');
   expect(resultsOf(run())).toEqual(['jest', 'jest-22', 'jest-24', 'lab']);
   expect(wordsOf('lab')).toEqual(['--build --releases 13,12', expect.stringMatching(/^--releases 13,12 --tally /)]);
@@ -132,7 +132,7 @@ test.each([
   ['jest-24', 'unit on Node 24', 0],
   ['lab', 'lab', 0],
   ['user', 'user', 0],
-] as const)('test.sh goes on after %s fails, and counts what counts for itself once', (file, stage, counted) => {
+] as const)('test.sh goes on after %s fails, and counts each stage once', (file, stage, counted) => {
   having(`fail-${file}`);
   const ended = run();
   expect(failedStages(ended)).toEqual([stage]);
@@ -145,12 +145,12 @@ test.each(['jest', 'jest-22', 'lab', 'lab-user'])('test.sh counts %s as a failur
   expect(countsOf(run())).toBe('failed 1, skipped 0');
 });
 
-test('test.sh says what a stage beside others had to say', () => {
+test('test.sh prints the output of a stage that runs beside others', () => {
   script('as-ordinary-user.sh', 'echo "no such user" >&2; exit 1');
   expect(run().stderr).toMatch(/^== user\nno such user\n== user: FAILED after \d+ s$/m);
 });
 
-test('test.sh that is stopped ends what runs beside, which cleans up first', async () => {
+test('test.sh that is stopped ends its parallel stages, which clean up first', async () => {
   script(
     'as-ordinary-user.sh',
     `trap 'sleep 0.2; echo > "$FOLDER/cleaned-up"; exit 130' TERM; echo > "$FOLDER/runs"; sleep 60 & wait`,
@@ -168,7 +168,7 @@ test('test.sh that is stopped ends what runs beside, which cleans up first', asy
   expect(existsSync(join(host.folder, 'cleaned-up'))).toBe(true);
 }, 30_000);
 
-test('test.sh leaves the lab out on LIBVIRT_VOLUME_LAB=skip, aloud, and not on CI', () => {
+test('test.sh skips the lab under LIBVIRT_VOLUME_LAB=skip, with a message, and not on CI', () => {
   const skipped = run({ LIBVIRT_VOLUME_LAB: 'skip' });
   expect([countsOf(skipped), resultsOf(skipped)]).toEqual(['failed 0, skipped 2', ['jest', 'jest-22', 'jest-24']]);
   expect(skipped.stderr).toContain('== lab: SKIPPED, 2 scenarios');

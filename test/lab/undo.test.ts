@@ -41,7 +41,7 @@ test('setUp() tries every step, and tells both errors where undoing fails too', 
   expect(undone).toEqual([1]);
 });
 
-test('Undo: disposing of it twice undoes once', async () => {
+test('Undo undoes once when it is disposed of twice', async () => {
   const undone: number[] = [];
   const undo = new Undo();
   undo.add(() => undone.push(1));

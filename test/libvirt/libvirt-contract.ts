@@ -99,13 +99,13 @@ function lookups(promise: Promised): void {
         [{ name, uuid }],
       );
   });
-  promise('answers many calls at once', async ({ libvirt, guest }, signal) => {
+  promise('Libvirt answers many calls at once', async ({ libvirt, guest }, signal) => {
     const answers = await Promise.all(
       Array.from({ length: 25 }, () => libvirt.lookupDomain(byName(guest.name), signal)),
     );
     assert.deepEqual(new Set(answers.map(({ uuid }) => uuid)), new Set([guest.uuid]));
   });
-  promise('rejects with ABORTED when the signal has aborted', async ({ libvirt, guest }) => {
+  promise('Libvirt rejects with ABORTED when the signal has aborted', async ({ libvirt, guest }) => {
     const signal = AbortSignal.abort();
     await rejects('ABORTED', libvirt.lookupDomain(byName(guest.name), signal));
     await rejects('ABORTED', libvirt.findSecret({ type: 'volume', id: 'any' }, signal));
@@ -146,7 +146,7 @@ function devices(promise: Promised): void {
     },
   );
   promise(
-    'refuses a taken target, a disk that is not there, and what is no device',
+    'Libvirt refuses a taken target, a disk that is not there, and what is no device',
     async ({ libvirt, guest, diskXml }, signal) => {
       const ref = byName(guest.name);
       await libvirt.attachDevice(ref, diskXml('sdd', 'contract-3'), { live: true, config: false }, signal);

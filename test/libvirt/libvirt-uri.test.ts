@@ -16,7 +16,7 @@ describe('adapterFor()', () => {
     'qemu:///system?socket=/tmp/sock',
     'test:///default',
     'lxc:///system',
-  ])('%s is reached over a socket of this host', (uri) => {
+  ])('adapterFor() chooses a socket of this host for %s', (uri) => {
     expect(adapterFor(uri)).toBe('rpc');
   });
 
@@ -33,13 +33,13 @@ describe('adapterFor()', () => {
     'test:///path/to/file',
     'nonsense',
     '',
-  ])('%s is left to virsh', (uri) => {
+  ])('adapterFor() leaves %s to virsh', (uri) => {
     expect(adapterFor(uri)).toBe('virsh');
   });
 });
 
 describe('parseLocalUri()', () => {
-  test('leaves out the transport and the query, which the daemon does not know', () => {
+  test('parseLocalUri() drops the transport and the query, which the daemon does not know', () => {
     expect(parseLocalUri('qemu+unix:///system?socket=/tmp/a%20b')).toEqual({
       name: 'qemu:///system',
       driver: 'qemu',
@@ -50,7 +50,7 @@ describe('parseLocalUri()', () => {
 });
 
 describe('socketPaths()', () => {
-  test('looks for the one daemon first, then for the modular one', () => {
+  test('socketPaths() gives the socket of the one daemon first, then of the modular one', () => {
     expect(pathsOf('qemu:///system')).toEqual(['/run/libvirt/libvirt-sock', '/run/libvirt/virtqemud-sock']);
     expect(pathsOf('qemu:///session')).toEqual([
       '/run/user/1000/libvirt/libvirt-sock',
@@ -59,11 +59,11 @@ describe('socketPaths()', () => {
     expect(pathsOf('test:///default')).toEqual(['/run/libvirt/libvirt-sock']);
   });
 
-  test('takes only the socket that the URI names', () => {
+  test('socketPaths() gives only the socket that the URI names', () => {
     expect(pathsOf('qemu:///session?socket=/tmp/s')).toEqual(['/tmp/s']);
   });
 
-  test('falls back to the cache folder, as GLib does', () => {
+  test('socketPaths() falls back to the cache folder, as GLib does', () => {
     const session = parseLocalUri('qemu:///session');
     const home = { runtimeDirectory: undefined, cacheDirectory: undefined, home: '/home/me' };
     expect(session && socketPaths(session, home)[0]).toBe('/home/me/.cache/libvirt/libvirt-sock');

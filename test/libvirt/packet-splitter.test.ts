@@ -23,7 +23,7 @@ const length = (bytes: number): Buffer => {
 };
 
 describe('PacketSplitter', () => {
-  test('push() gives the packets that were encoded, however the stream is cut', () => {
+  test('PacketSplitter.push() gives the packets that were encoded, however the stream is cut', () => {
     fc.assert(
       fc.property(
         fc.array(packet, { maxLength: 6 }),
@@ -43,11 +43,11 @@ describe('PacketSplitter', () => {
     );
   });
 
-  test.each([0, 3, 27, LONGEST_MESSAGE + 5, 0xffff_ffff])('push() refuses a packet of %d bytes', (bytes) => {
+  test.each([0, 3, 27, LONGEST_MESSAGE + 5, 0xffff_ffff])('PacketSplitter.push() refuses %d bytes', (bytes) => {
     expect(() => new PacketSplitter().push(length(bytes))).toThrow(RangeError);
   });
 
-  test('push() waits for the rest of the longest packet', () => {
+  test('PacketSplitter.push() waits for the rest of the longest packet', () => {
     expect(new PacketSplitter().push(length(LONGEST_MESSAGE + 4))).toEqual([]);
   });
 });

@@ -37,13 +37,13 @@ afterEach(async () => {
 });
 
 describe('RpcLibvirt', () => {
-  test('connects once for many calls at the same moment', async () => {
+  test('RpcLibvirt connects once for many calls at the same moment', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => libvirt.lookupDomain(guest, never)));
     expect(answers).toEqual(answers.map(() => found));
     expect(daemon.connections).toBe(1);
   });
 
-  test('matches answers to calls by serial, in whatever order they come', async () => {
+  test('RpcLibvirt matches answers to calls by serial, in whatever order they come', async () => {
     const held: (() => void)[] = [];
     daemon.answer(PROCEDURE.domainGetXmlDesc, (call, socket) => {
       held.unshift(() => {
@@ -57,7 +57,7 @@ describe('RpcLibvirt', () => {
     expect(answers).toEqual(answers.toSorted());
   });
 
-  test('rejects calls under way with LIBVIRT_UNAVAILABLE when the socket ends, and connects anew for the next', async () => {
+  test('RpcLibvirt rejects pending calls with LIBVIRT_UNAVAILABLE when the socket ends, and reconnects', async () => {
     daemon.answer(PROCEDURE.domainGetXmlDesc, (_call, socket) => {
       socket.destroy();
       return undefined;
@@ -66,7 +66,7 @@ describe('RpcLibvirt', () => {
     await expect(libvirt.lookupDomain(guest, never)).resolves.toEqual(found);
   });
 
-  test('rejects at once with LIBVIRT_UNAVAILABLE while the daemon is down, and works when it is back', async () => {
+  test('RpcLibvirt rejects at once with LIBVIRT_UNAVAILABLE while the daemon is down, then recovers', async () => {
     await libvirt.lookupDomain(guest, never);
     await daemon.stop();
     await until(() => daemon.connections === 0);
@@ -78,7 +78,7 @@ describe('RpcLibvirt', () => {
     await expect(libvirt.lookupDomain(guest, never)).resolves.toEqual(found);
   });
 
-  test('rejects with LIBVIRT_UNAVAILABLE when the daemon does not answer in time', async () => {
+  test('RpcLibvirt rejects with LIBVIRT_UNAVAILABLE when the daemon does not answer in time', async () => {
     daemon.answer(PROCEDURE.domainGetXmlDesc, () => undefined);
     const impatient = new RpcLibvirt({ uri: daemon.uri, logger: SILENT, callTimeoutMs: 50 });
     await expect(impatient.domainXml(guest, 'live', never)).rejects.toMatchObject({
@@ -88,7 +88,7 @@ describe('RpcLibvirt', () => {
     await impatient.close();
   });
 
-  test('rejects an aborted call at once, and drops its late answer', async () => {
+  test('RpcLibvirt rejects an aborted call at once, and drops its late answer', async () => {
     const held: Packet[] = [];
     let send = (): void => undefined;
     daemon.answer(PROCEDURE.domainGetXmlDesc, (call, socket) => {
@@ -112,7 +112,7 @@ describe('RpcLibvirt', () => {
   test.each([
     ['what is no RPC at all', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['an absurd length', Buffer.from('ffffffff', 'hex')],
-  ])('ends the connection on %s', async (_what, bytes) => {
+  ])('RpcLibvirt ends the connection on %s', async (_what, bytes) => {
     daemon.answer(PROCEDURE.domainGetXmlDesc, (_call, socket) => {
       socket.write(bytes);
       return undefined;
@@ -121,13 +121,13 @@ describe('RpcLibvirt', () => {
     await expect(libvirt.lookupDomain(guest, never)).resolves.toEqual(found);
   });
 
-  test('ends the connection on an answer that is cut short', async () => {
+  test('RpcLibvirt ends the connection on an answer that is cut short', async () => {
     daemon.answer(PROCEDURE.domainGetXmlDesc, () => new XdrWriter().uint(100));
     await expect(libvirt.domainXml(guest, 'live', never)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
     await until(() => daemon.connections === 0);
   });
 
-  test('answers PING with PONG', async () => {
+  test('RpcLibvirt answers PING with PONG', async () => {
     await libvirt.lookupDomain(guest, never);
     daemon.sendPing();
     await until(() =>
@@ -142,7 +142,7 @@ describe('RpcLibvirt', () => {
     [LIBVIRT_ERROR.accessDenied, 'PERMISSION_DENIED'],
     [LIBVIRT_ERROR.authCancelled, 'PERMISSION_DENIED'],
     [38, 'LIBVIRT_REFUSED'],
-  ])("turns libvirt's error %d into %s, with libvirt's words and numbers", async (code, expected) => {
+  ])("RpcLibvirt turns libvirt's error %d into %s, with libvirt's words and numbers", async (code, expected) => {
     daemon.answer(PROCEDURE.domainLookupByName, () => ({ code, message: 'in its own words' }));
     await expect(libvirt.lookupDomain(guest, never)).rejects.toMatchObject({
       code: expected,
@@ -151,7 +151,7 @@ describe('RpcLibvirt', () => {
     });
   });
 
-  test('logs in through polkit where the daemon asks for it', async () => {
+  test('RpcLibvirt logs in through polkit where the daemon demands it', async () => {
     daemon.answer(PROCEDURE.authList, () => new XdrWriter().uint(1).uint(AUTH_TYPE.polkit));
     daemon.answer(PROCEDURE.authPolkit, () => new XdrWriter().int(1));
     await expect(libvirt.lookupDomain(guest, never)).resolves.toEqual(found);
@@ -165,7 +165,7 @@ describe('RpcLibvirt', () => {
   test.each([
     ['polkit that refuses', AUTH_TYPE.polkit],
     ['SASL', AUTH_TYPE.sasl],
-  ])('says PERMISSION_DENIED of %s', async (_what, type) => {
+  ])('RpcLibvirt rejects with PERMISSION_DENIED on %s', async (_what, type) => {
     daemon.answer(PROCEDURE.authList, () => new XdrWriter().uint(1).uint(type));
     daemon.answer(PROCEDURE.authPolkit, () => ({
       code: LIBVIRT_ERROR.authUnavailable,
@@ -175,7 +175,7 @@ describe('RpcLibvirt', () => {
     await until(() => daemon.connections === 0);
   });
 
-  test('onDeviceRemoved() tells the listener until its end, and again after the daemon was away', async () => {
+  test('onDeviceRemoved() calls the listener until its end, and again after the daemon was away', async () => {
     const events: DeviceRemoved[] = [];
     const unsubscribe = await libvirt.onDeviceRemoved((event) => events.push(event), never);
     daemon.sendDeviceRemoved('ua-1');
@@ -195,14 +195,14 @@ describe('RpcLibvirt', () => {
     ]);
   });
 
-  test('onDeviceRemoved() asks the daemon once, however many listen', async () => {
+  test('onDeviceRemoved() subscribes once at the daemon, however many listen', async () => {
     await Promise.all([1, 2, 3].map(() => libvirt.onDeviceRemoved(() => undefined, never)));
     expect(daemon.heard.filter(({ procedure }) => procedure === PROCEDURE.domainEventCallbackRegisterAny)).toHaveLength(
       1,
     );
   });
 
-  test('a listener that throws harms nobody', async () => {
+  test('onDeviceRemoved() survives a listener that throws', async () => {
     const events: string[] = [];
     await libvirt.onDeviceRemoved(() => {
       throw new Error('careless');
@@ -213,7 +213,7 @@ describe('RpcLibvirt', () => {
     await expect(libvirt.lookupDomain(guest, never)).resolves.toEqual(found);
   });
 
-  test('defineSecret() sends the value as bytes, and no error shows it', async () => {
+  test('RpcLibvirt.defineSecret() sends the value as bytes, and no error shows it', async () => {
     const secret = new XdrWriter().fixedOpaque(new Uint8Array(16)).int(1).string('vol');
     daemon.answer(PROCEDURE.secretLookupByUsage, () => ({ code: LIBVIRT_ERROR.noSecret, message: 'Secret not found' }));
     daemon.answer(PROCEDURE.secretDefineXml, () => secret);
@@ -230,7 +230,7 @@ describe('RpcLibvirt', () => {
     await hears(PROCEDURE.secretUndefine);
   });
 
-  test('attachDevice(), detachDevice() and updateDevice() pass the scope on as flags', async () => {
+  test('RpcLibvirt passes the scope of attachDevice(), detachDevice() and updateDevice() as flags', async () => {
     const flags: number[] = [];
     for (const procedure of [
       PROCEDURE.domainAttachDeviceFlags,
@@ -249,14 +249,14 @@ describe('RpcLibvirt', () => {
     expect(flags).toEqual([3, 1, 2, 2]);
   });
 
-  test('blockResize() sends the size in bytes, beyond 32 bits', async () => {
+  test('RpcLibvirt.blockResize() sends the size in bytes, beyond 32 bits', async () => {
     daemon.answer(PROCEDURE.domainBlockResize, () => new XdrWriter());
     await libvirt.blockResize(guest, 'vdb', 5_000_000_000_000, never);
     const sent = daemon.heard.find(({ procedure }) => procedure === PROCEDURE.domainBlockResize)?.payload;
     expect(sent).toEqual(onDomain(GUEST).string('vdb').uhyper(5_000_000_000_000n).uint(1).bytes());
   });
 
-  test('blockCopy() copies to a device that is there, of a persistent guest too, and blockJobAbort() says which end is meant', async () => {
+  test('RpcLibvirt.blockCopy() copies to an existing device, and blockJobAbort() gives the wanted end', async () => {
     for (const procedure of [PROCEDURE.domainBlockCopy, PROCEDURE.domainBlockJobAbort])
       daemon.answer(procedure, () => new XdrWriter());
     await libvirt.blockCopy(guest, 'vdb', '<disk/>', never);
@@ -281,14 +281,14 @@ describe('RpcLibvirt', () => {
     ['a copy', 1, 2, { kind: 'copy', copiedBytes: 5_000_000_000, totalBytes: 5_000_000_001 }],
     ['another job', 1, 4, { kind: 'other', copiedBytes: 5_000_000_000, totalBytes: 5_000_000_001 }],
     ['none', 0, 0, undefined],
-  ])('blockJob() reads %s', async (_what, isFound, type, job) => {
+  ])('RpcLibvirt.blockJob() reads %s', async (_what, isFound, type, job) => {
     daemon.answer(PROCEDURE.domainGetBlockJobInfo, () =>
       new XdrWriter().int(isFound).int(type).uhyper(0n).uhyper(5_000_000_000n).uhyper(5_000_000_001n),
     );
     await expect(libvirt.blockJob(guest, 'vdb', never)).resolves.toEqual(job);
   });
 
-  test('listDomains() asks for the whole list, whatever the guests do', async () => {
+  test('RpcLibvirt.listDomains() asks for the whole list, whatever the guests do', async () => {
     const other = { name: 'stopped', uuid: '99999999-2222-4333-8444-555555555555', id: -1 };
     daemon.answer(PROCEDURE.connectListAllDomains, () =>
       new XdrWriter().uint(2).fixedOpaque(onDomain(GUEST).bytes()).fixedOpaque(onDomain(other).bytes()).uint(2),
@@ -302,7 +302,7 @@ describe('RpcLibvirt', () => {
     );
   });
 
-  test('close() ends calls under way and all later ones', async () => {
+  test('RpcLibvirt.close() ends calls under way and all later ones', async () => {
     daemon.answer(PROCEDURE.domainGetXmlDesc, () => undefined);
     const call = expect(libvirt.domainXml(guest, 'live', never)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
     await hears(PROCEDURE.domainGetXmlDesc);
@@ -312,7 +312,7 @@ describe('RpcLibvirt', () => {
     expect(daemon.heard.at(-1)?.procedure).toBe(PROCEDURE.connectClose);
   });
 
-  test('says LIBVIRT_UNAVAILABLE and names the socket when there is none', async () => {
+  test('RpcLibvirt rejects with LIBVIRT_UNAVAILABLE and names the socket when there is none', async () => {
     const nowhere = new RpcLibvirt({ uri: 'qemu:///system?socket=/nonexistent/sock', logger: SILENT });
     await expect(nowhere.lookupDomain(guest, never)).rejects.toMatchObject({
       code: 'LIBVIRT_UNAVAILABLE',
@@ -321,7 +321,7 @@ describe('RpcLibvirt', () => {
     await nowhere.close();
   });
 
-  test('refuses a URI that is no daemon of this host', () => {
+  test('RpcLibvirt refuses a URI that is no daemon of this host', () => {
     expect(() => new RpcLibvirt({ uri: 'qemu+ssh://host/system', logger: SILENT })).toThrow(RangeError);
   });
 });

@@ -38,7 +38,7 @@ const withAnswers = (
 };
 
 describe('VirshLibvirt', () => {
-  test('lookupDomain() reads dominfo', async () => {
+  test('VirshLibvirt.lookupDomain() reads dominfo', async () => {
     const { runner, libvirt } = withAnswers(() => ({ stdout: DOMINFO }));
     await expect(libvirt.lookupDomain({ kind: 'name', name: 'guest' }, signal)).resolves.toEqual({
       name: 'guest',
@@ -49,7 +49,7 @@ describe('VirshLibvirt', () => {
     expect(runner.ran.map(printable)).toEqual([`virsh --connect ${URI} dominfo --domain guest`]);
   });
 
-  test('a name of digits is not taken for a number', async () => {
+  test('VirshLibvirt.lookupDomain() takes a name of digits for a name', async () => {
     const { runner, libvirt } = withAnswers((words) =>
       words.includes(' list ') ? { stdout: `${OTHER} 33\n${UUID} 3\n\n` } : { stdout: '<domain/>' },
     );
@@ -60,7 +60,7 @@ describe('VirshLibvirt', () => {
     });
   });
 
-  test('listDomains() takes names as they are', async () => {
+  test('VirshLibvirt.listDomains() takes names as they are', async () => {
     const { runner, libvirt } = withAnswers(() => ({ stdout: `${UUID} guest\n${OTHER} a guest \n\n` }));
     await expect(libvirt.listDomains(signal)).resolves.toEqual([
       { name: 'guest', uuid: UUID },
@@ -69,7 +69,7 @@ describe('VirshLibvirt', () => {
     expect(runner.ran.map(printable)).toEqual([`virsh --connect ${URI} list --all --uuid --name`]);
   });
 
-  test('attachDevice() hands the XML over as input, never as shell or argument', async () => {
+  test('VirshLibvirt.attachDevice() gives the XML as input, never as shell or argument', async () => {
     const { runner, libvirt } = withAnswers(() => ({}));
     const xml = '<disk>$(touch /tmp/x) `id`</disk>';
     await libvirt.attachDevice({ kind: 'uuid', uuid: UUID }, xml, { live: true, config: true }, signal);
@@ -90,7 +90,7 @@ describe('VirshLibvirt', () => {
     expect(command?.args.join(' ')).not.toContain('touch');
   });
 
-  test('blockCopy() hands the XML over as input and asks for a job that a persistent guest can have', async () => {
+  test('VirshLibvirt.blockCopy() gives the XML as input and starts a job that persistent guests allow', async () => {
     const { runner, libvirt } = withAnswers(() => ({}));
     await libvirt.blockCopy({ kind: 'uuid', uuid: UUID }, 'vdb', '<disk/>', signal);
     const [command] = runner.ran;
@@ -111,7 +111,7 @@ describe('VirshLibvirt', () => {
   test.each([
     [true, '--pivot'],
     [false, '--abort'],
-  ])('blockJobAbort() with pivot %p is %s', async (pivot, word) => {
+  ])('VirshLibvirt.blockJobAbort() with pivot %p is %s', async (pivot, word) => {
     const { runner, libvirt } = withAnswers(() => ({}));
     await libvirt.blockJobAbort({ kind: 'uuid', uuid: UUID }, 'vdb', { pivot }, signal);
     expect(runner.ran.map(printable)).toEqual([`virsh --connect ${URI} blockjob --domain ${UUID} --path vdb ${word}`]);
@@ -124,17 +124,17 @@ describe('VirshLibvirt', () => {
     ],
     [' type=Active Block Commit\n bandwidth=0\n cur=1\n end=2\n', { kind: 'other', copiedBytes: 1, totalBytes: 2 }],
     ['\n', undefined],
-  ])('blockJob() reads %j', async (stdout, job) => {
+  ])('VirshLibvirt.blockJob() reads %j', async (stdout, job) => {
     const { libvirt } = withAnswers(() => ({ stdout }));
     await expect(libvirt.blockJob({ kind: 'uuid', uuid: UUID }, 'vdb', signal)).resolves.toEqual(job);
   });
 
-  test('blockJob() refuses words that it does not know', async () => {
+  test('VirshLibvirt.blockJob() refuses unknown words', async () => {
     const { libvirt } = withAnswers(() => ({ stdout: 'Block Copy: [50 %]\n' }));
     await expect(libvirt.blockJob({ kind: 'uuid', uuid: UUID }, 'vdb', signal)).rejects.toThrow(SyntaxError);
   });
 
-  test('defineSecret() keeps the value out of arguments and errors, and takes a secret without a value back', async () => {
+  test('VirshLibvirt.defineSecret() shows the value nowhere, and undoes a secret without a value', async () => {
     const { runner, libvirt } = withAnswers((words) => {
       if (words.includes('secret-define')) return { stdout: `Secret ${UUID} created\n\n` };
       return words.includes('secret-set-value')
@@ -154,7 +154,7 @@ describe('VirshLibvirt', () => {
     expect(runner.ran.map(printable).at(-1)).toContain(`secret-undefine --secret ${UUID}`);
   });
 
-  test('findSecret() takes only the whole usage', async () => {
+  test('VirshLibvirt.findSecret() matches only the whole usage', async () => {
     const table =
       ` UUID                                   Usage\n-----------\n ${OTHER}   volume vol two\n ` +
       `${UUID}   volume vol\n ${OTHER}   ceph client\n`;
@@ -195,19 +195,19 @@ describe('VirshLibvirt', () => {
       'LIBVIRT_REFUSED',
     ],
     ['', 'LIBVIRT_REFUSED'],
-  ])("tells by virsh's words %p that it is %s", async (stderr, code) => {
+  ])("VirshLibvirt reads virsh's words %p as %s", async (stderr, code) => {
     const { libvirt } = withAnswers(() => ({ exitCode: 1, stderr }));
     await expect(libvirt.lookupDomain({ kind: 'name', name: 'guest' }, signal)).rejects.toMatchObject({ code });
   });
 
-  test('says COMMAND_NOT_FOUND where the shell finds no virsh', async () => {
+  test('VirshLibvirt is COMMAND_NOT_FOUND where the shell finds no virsh', async () => {
     const { libvirt } = withAnswers(() => ({ exitCode: 127, stderr: 'virsh: exec: virsh: not found\n' }));
     await expect(
       libvirt.detachDevice({ kind: 'uuid', uuid: UUID }, '<disk/>', { live: true, config: false }, signal),
     ).rejects.toMatchObject({ code: 'COMMAND_NOT_FOUND' });
   });
 
-  test('says LIBVIRT_UNAVAILABLE when virsh takes too long', async () => {
+  test('VirshLibvirt is LIBVIRT_UNAVAILABLE when virsh takes too long', async () => {
     const { libvirt } = withAnswers(() => {
       throw new VolumeError('COMMAND_TIMED_OUT', 'late');
     });

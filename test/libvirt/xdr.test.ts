@@ -8,11 +8,11 @@ const LIMIT = 1_000;
 const text = fc.string({ unit: 'binary', maxLength: 60 });
 
 describe('XdrWriter', () => {
-  test('bytes() pads text to four bytes, as RFC 4506 says', () => {
+  test('XdrWriter.bytes() pads text to four bytes, as RFC 4506 says', () => {
     expect(new XdrWriter().string('libvir').bytes().toString('hex')).toBe('000000066c696276' + '69720000');
   });
 
-  test('int() and uint() refuse what does not fit', () => {
+  test('XdrWriter.int() and uint() refuse what does not fit', () => {
     expect(() => new XdrWriter().int(2 ** 31)).toThrow('out of range');
     expect(() => new XdrWriter().uint(-1)).toThrow('out of range');
     expect(() => new XdrWriter().uhyper(-1n)).toThrow('out of range');
@@ -20,7 +20,7 @@ describe('XdrWriter', () => {
 });
 
 describe('XdrReader', () => {
-  test('reads what XdrWriter wrote', () => {
+  test('XdrReader reads what XdrWriter wrote', () => {
     fc.assert(
       fc.property(
         fc.integer(),
@@ -52,7 +52,7 @@ describe('XdrReader', () => {
     );
   });
 
-  test('throws RangeError on bytes that end early, and never reads beyond them', () => {
+  test('XdrReader throws RangeError on bytes that end early, and never reads beyond them', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
         const reader = new XdrReader(Buffer.from(bytes));
@@ -64,7 +64,7 @@ describe('XdrReader', () => {
     );
   });
 
-  test('refuses a length beyond the limit before it makes room for it', () => {
+  test('XdrReader refuses a length beyond the limit before it makes room for it', () => {
     const reader = new XdrReader(new XdrWriter().uint(0xffff_ffff).bytes());
     expect(() => reader.list(20, () => reader.uint())).toThrow('at most 20');
   });

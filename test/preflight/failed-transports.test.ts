@@ -49,7 +49,7 @@ function startProcess(
 }
 
 describe('FailedTransports', () => {
-  test('tells another process what failed, why, and when it is tried again', async () => {
+  test('FailedTransports gives another process what failed, why, and when to retry', async () => {
     const boot = openBoot();
     await startProcess(boot).remember(ISER_IFACE, V4, unreachable());
     await boot.clock.sleep(60_000, SIGNAL);
@@ -64,7 +64,7 @@ describe('FailedTransports', () => {
     );
   });
 
-  test('keeps what failed for that iface and that portal only, an IPv6 one as well', async () => {
+  test('FailedTransports keeps a failure for its iface and portal only, an IPv6 one as well', async () => {
     const boot = openBoot();
     await startProcess(boot).remember(CARD, V6, unreachable());
     const next = startProcess(boot);
@@ -78,7 +78,7 @@ describe('FailedTransports', () => {
     ]).toEqual([undefined, undefined, undefined]);
   });
 
-  test('lets it be tried again after RETRY_AFTER_MS, and drops it from the file with the next failure', async () => {
+  test('FailedTransports allows a retry after RETRY_AFTER_MS, and drops the failure with the next one', async () => {
     const boot = openBoot();
     const first = startProcess(boot);
     await first.remember(ISER_IFACE, V4, unreachable());
@@ -93,7 +93,7 @@ describe('FailedTransports', () => {
     expect(parseFailures(boot.host.tree.read(PATH) ?? '').failures.map(({ iface }) => iface)).toEqual([CARD]);
   });
 
-  test('counts anew from a failure that came again', async () => {
+  test('FailedTransports restarts the delay when a failure comes again', async () => {
     const boot = openBoot();
     const process = startProcess(boot);
     await process.remember(ISER_IFACE, V4, unreachable());
@@ -104,7 +104,7 @@ describe('FailedTransports', () => {
     ]);
   });
 
-  test('forgets everything with a reboot, without a word', async () => {
+  test('FailedTransports forgets everything with a reboot, without a message', async () => {
     const boot = openBoot();
     const log = new RecordedLog();
     await startProcess(boot).remember(ISER_IFACE, V4, unreachable());
@@ -117,7 +117,7 @@ describe('FailedTransports', () => {
     });
   });
 
-  test('does not believe a failure of the future: a clock that counts otherwise cannot keep it for ever', async () => {
+  test('FailedTransports ignores a failure of the future, by another clock', async () => {
     const boot = openBoot();
     await boot.clock.sleep(1_000_000, SIGNAL);
     await startProcess(boot).remember(ISER_IFACE, V4, unreachable());
@@ -128,7 +128,7 @@ describe('FailedTransports', () => {
     });
   });
 
-  test('lists what is not tried, the soonest first', async () => {
+  test('FailedTransports lists what is not tried, the soonest first', async () => {
     const boot = openBoot();
     await startProcess(boot).remember(ISER_IFACE, V4, unreachable());
     await boot.clock.sleep(10_000, SIGNAL);
@@ -145,7 +145,7 @@ describe('FailedTransports', () => {
     ]);
   });
 
-  test('loses nothing of processes that write at once', async () => {
+  test('FailedTransports loses nothing of processes that write at once', async () => {
     const boot = openBoot();
     const portals = Array.from({ length: 20 }, (_unused, index) => parsePortal(`192.0.2.${index + 1}`));
     await Promise.all(
@@ -156,7 +156,7 @@ describe('FailedTransports', () => {
     expect(await startProcess(boot).list()).toHaveLength(portals.length);
   });
 
-  test('keeps the newest 256, and no reason without an end', async () => {
+  test('FailedTransports keeps the newest 256, and bounds each reason', async () => {
     const boot = openBoot();
     const process = startProcess(boot);
     for (let port = 1; port <= 260; port++)
@@ -169,7 +169,7 @@ describe('FailedTransports', () => {
     }).toEqual({ count: 256, first: 5, longest: 2000 });
   });
 
-  test("keeps no failure that is not the transport's own", async () => {
+  test("FailedTransports keeps no failure that is not the transport's own", async () => {
     const boot = openBoot();
     const process = startProcess(boot);
     await process.remember(ISER_IFACE, V4, new VolumeError('LOGIN_AUTH_FAILED', 'Wrong password'));
@@ -186,30 +186,36 @@ describe('FailedTransports', () => {
     ['no failures', '{"version":1,"bootId":"b"}'],
     [
       'a code that would fail the attach',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"LOGIN_AUTH_FAILED","reason":"r","failedAt":0}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"LOGIN_AUTH_FAILED",' +
+        '"reason":"r","failedAt":0}]}',
     ],
     [
       'an iface that is a path',
-      '{"version":1,"bootId":"b","failures":[{"iface":"../iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE","reason":"r","failedAt":0}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"../iser","portal":"192.0.2.10:3260","code":' +
+        '"PORTAL_UNREACHABLE","reason":"r","failedAt":0}]}',
     ],
     [
       'a portal that is none',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.999","code":"PORTAL_UNREACHABLE","reason":"r","failedAt":0}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.999","code":"PORTAL_UNREACHABLE",' +
+        '"reason":"r","failedAt":0}]}',
     ],
     [
       'a time that is none',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE","reason":"r","failedAt":"1"}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE",' +
+        '"reason":"r","failedAt":"1"}]}',
     ],
     [
       'a reason that is none',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE","reason":{},"failedAt":1}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE",' +
+        '"reason":{},"failedAt":1}]}',
     ],
     [
       'a hint that is none',
-      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE","reason":"r","hint":1,"failedAt":1}]}',
+      '{"version":1,"bootId":"b","failures":[{"iface":"iser","portal":"192.0.2.10:3260","code":"PORTAL_UNREACHABLE",' +
+        '"reason":"r","hint":1,"failedAt":1}]}',
     ],
   ];
-  test.each(broken)('knows nothing of a file that holds %s, says so once, and writes it anew', async (_what, text) => {
+  test.each(broken)('FailedTransports ignores a file of %s, logs it once, and rewrites it', async (_what, text) => {
     const boot = openBoot();
     const log = new RecordedLog();
     boot.host.tree.write(PATH, text);
@@ -267,7 +273,7 @@ describe('FailedTransports', () => {
         boot.host.tree.remove(BOOT_ID);
       },
     ],
-  ])('remembers in its own process alone where the state directory %s, and says so once', async (_what, spoil) => {
+  ])('FailedTransports stays in memory where the state directory %s, and logs that once', async (_what, spoil) => {
     const boot = openBoot();
     const log = new RecordedLog();
     spoil(boot);
@@ -282,7 +288,7 @@ describe('FailedTransports', () => {
     expect(await process.list()).toEqual([]);
   });
 
-  test('takes what failed last, in this process or in the file, once the file can be written again', async () => {
+  test('FailedTransports uses the latest failure, of process or file, once the file is writable again', async () => {
     const boot = openBoot();
     const process = startProcess(boot);
     const replace = boot.host.replace.bind(boot.host);

@@ -10,7 +10,7 @@ import { CARDS } from './cards/index.js';
 import { SysfsTree } from './sysfs-tree.js';
 
 describe('parseIfaceList()', () => {
-  test('reads both naming rules, and every word that stands for no value', () => {
+  test('parseIfaceList() reads both naming rules, and every word that stands for no value', () => {
     const text = [
       'qedi.00:11:22:33:44:55.ipv4.0 qedi,00:11:22:33:44:55,default,default,<empty>',
       'bnx2i.00:10:18:A0:00:01 bnx2i,00:10:18:A0:00:01,FD00::7,(null),iqn.2026-11.org.example:me',
@@ -37,7 +37,7 @@ describe('parseIfaceList()', () => {
   });
 
   test.each(['tcp0', 'tcp0 tcp,a,b,c', 'tcp0 tcp,a,b,c,d,e', ' default tcp,,,,', 'Iface: default'])(
-    'quotes the line %j that it does not understand',
+    'parseIfaceList() quotes the line %j that it does not understand',
     (line) => {
       expect(() => parseIfaceList(`default tcp,,,,\n${line}\n`)).toThrow(
         new SyntaxError(
@@ -78,7 +78,7 @@ describe('parseIfaceList()', () => {
   });
   const unset = fc.constantFrom('<empty>', 'default', '(null)', '<NULL>', '');
 
-  test('reads what iscsiadm would print of any iface, in whatever case', () => {
+  test('parseIfaceList() reads what iscsiadm would print of any iface, in whatever case', () => {
     fc.assert(
       fc.property(fc.array(entry), unset, (entries, none) => {
         expect(parseIfaceList(entries.map((one) => printed(one, none)).join(''))).toEqual(entries);
@@ -98,7 +98,7 @@ describe('parseIfaceList()', () => {
     );
   });
 
-  test('W-7: blank lines, blanks at the end and CRLF change nothing', () => {
+  test('parseIfaceList() ignores blank lines, blanks at the end and CRLF (W-7)', () => {
     const blank = fc.stringMatching(/^[ \t]{0,3}\r?$/);
     fc.assert(
       fc.property(fc.array(fc.tuple(entry, blank, fc.array(blank, { maxLength: 2 }))), unset, (lines, none) => {
@@ -113,7 +113,7 @@ describe('parseIfaceList()', () => {
     expect(parseIfaceList('\n\r\n  \n')).toEqual([]);
   });
 
-  test('of any text at all, reads every line or quotes the one that it does not understand', () => {
+  test('parseIfaceList() of any text reads every line, or quotes the first that it cannot', () => {
     const line = fc.oneof(
       fc.string(),
       entry.map((one) => printed(one, '').trimEnd()),
@@ -150,7 +150,7 @@ describe('checkGenerated()', () => {
     return checkGenerated(entry, await tree.hardware()).map(({ code }) => code);
   };
 
-  test.each(Object.entries(CARDS))('%s: a generated record lacks at most the address', async (_name, card) => {
+  test.each(Object.entries(CARDS))('checkGenerated() of %s misses at most an address', async (_name, card) => {
     expect(await codes(card, generated(card))).toEqual(
       ['bnx2i', 'qedi'].includes(card.transport) ? ['IPADDRESS_MISSING'] : [],
     );
@@ -158,7 +158,7 @@ describe('checkGenerated()', () => {
   });
 
   test.each(Object.entries(CARDS))(
-    '%s: a record of a card that was replaced, and one with the wrong transport',
+    'checkGenerated() of %s names a record of a replaced card, and one with the wrong transport',
     async (_name, card) => {
       expect(await codes(card, generated(card, { hwaddress: '00:00:5e:00:53:01', ipaddress: '10.0.0.77' }))).toEqual([
         'MAC_NOT_THERE',
@@ -170,7 +170,7 @@ describe('checkGenerated()', () => {
     },
   );
 
-  test('a device that is not there, a transport that nobody knows', async () => {
+  test('checkGenerated() names a device that is absent, and an unknown transport', async () => {
     expect(await codes(CARDS.CHELSIO_T5, generated(CARDS.CHELSIO_T5, { netIfacename: 'eth99' }))).toEqual([
       'NET_DEVICE_NOT_THERE',
     ]);
@@ -185,7 +185,7 @@ describe('checkGenerated()', () => {
     ).toEqual([]);
   });
 
-  test('a tcp record is checked against the network devices', async () => {
+  test('checkGenerated() checks a tcp record against the network devices', async () => {
     const card = CARDS.EMULEX_SKYHAWK;
     expect(await codes(card, generated(card, { transport: 'tcp', hwaddress: '00:90:fa:09:00:00' }))).toEqual([]);
     expect(await codes(card, generated(card, { transport: 'tcp' }))).toEqual(['MAC_NOT_THERE']);

@@ -15,7 +15,7 @@ async function reasons(tree: SysfsTree): Promise<Readonly<Record<string, string 
   );
 }
 
-test('HostIfaceReports shows the reason and the command that mends it, and the broken record', async () => {
+test('HostIfaceReports.list() gives the reason and its remedy, and the broken record', async () => {
   const tree = new SysfsTree();
   CARDS.CHELSIO_T5.plug(tree);
   plugConnectX(tree);
@@ -32,7 +32,7 @@ test('HostIfaceReports shows the reason and the command that mends it, and the b
   });
 });
 
-test('R109: a record of any name and any of the nine transports is reported, qedi among them', async () => {
+test('HostIfaceReports.list() reports a record of any name and transport, such as qedi (R109)', async () => {
   const tree = new SysfsTree();
   const card = CARDS.QLOGIC_FASTLINQ;
   card.plug(tree);
@@ -45,7 +45,7 @@ test('R109: a record of any name and any of the nine transports is reported, qed
   expect(await reasons(tree)).toMatchObject({ 'storage_port-1': 'usable' });
 });
 
-test('HostIfaceReports stops when it is told to', async () => {
+test('HostIfaceReports.list() rejects with ABORTED when the signal aborts', async () => {
   const { files, host } = new SysfsTree();
   await expect(
     new HostIfaceReports({ files, database: fakeDatabase(host) }).list(AbortSignal.abort()),

@@ -183,7 +183,7 @@ describe('ifaceOfAddress() for an address in this host', () => {
       ['tcp', undefined, undefined, 'bond0'],
     ],
   ];
-  test.each(cases)('%s', async (_name, address, plug, expected) => {
+  test.each(cases)('ifaceOfAddress() for %s', async (_name, address, plug, expected) => {
     expect(await chosen(address, plug)).toEqual(expected);
   });
 });
@@ -194,18 +194,18 @@ describe('ifaceOfAddress() with records', () => {
   const ipv4 = generated('cxgb4i.00:07:43:04:aa:bb.ipv4.0');
   const ipv6 = generated('cxgb4i.00:07:43:04:aa:bb.ipv6.0');
 
-  test('takes the generated record of the HBA, of the right family', async () => {
+  test('ifaceOfAddress() uses the generated record of the HBA, of the right family', async () => {
     expect(await chosen('10.4.0.5', whole(CHELSIO_T5), [ipv4, ipv6])).toBe(ipv4.name);
     expect(await chosen('fd00:4::5', whole(CHELSIO_T5), [ipv4, ipv6])).toBe(ipv6.name);
   });
 
-  test('prefers the record with this very address', async () => {
+  test('ifaceOfAddress() prefers the record with this very address', async () => {
     const exact = generated('mine', { ipaddress: '10.4.0.6' });
     expect(await chosen('10.4.0.6', whole(CHELSIO_T5), [ipv4, exact])).toBe('mine');
     expect(await chosen('10.4.0.5', whole(CHELSIO_T5), [ipv4, exact])).toBe(ipv4.name);
   });
 
-  test('finds the record that gives bnx2i its address, which no device has yet', async () => {
+  test('ifaceOfAddress() finds the record that gives bnx2i its address, which no device has yet', async () => {
     const record = ifaceOf(
       { transport_name: 'bnx2i', hwaddress: BROADCOM_57810.mac, ipaddress: '10.6.0.200' },
       'offload0',
@@ -214,7 +214,7 @@ describe('ifaceOfAddress() with records', () => {
   });
 
   test.each([BROADCOM_57810, BROADCOM_5709, QLOGIC_FASTLINQ])(
-    'takes no record that gives the HBA of $transport the address of a NIC: one address on two MACs',
+    'ifaceOfAddress() uses no record that gives the HBA of $transport the address of a NIC',
     async (card) => {
       const tree = new SysfsTree();
       whole(card)(tree);
@@ -230,7 +230,7 @@ describe('ifaceOfAddress() with records', () => {
     },
   );
 
-  test('says why the address of a NIC whose card could do more is software TCP, and what would be right', async () => {
+  test("ifaceOfAddress() explains why a capable card's NIC address is software TCP, with the remedy", async () => {
     const tree = new SysfsTree();
     whole(BROADCOM_57810)(tree);
     expect(ifaceOfAddress('10.6.0.5', await tree.hardware(), BUILT_IN_IFACES)).toMatchObject({
@@ -241,14 +241,14 @@ describe('ifaceOfAddress() with records', () => {
     });
   });
 
-  test('takes a tcp record that is bound to the device by name, never one bound by a MAC that others share', async () => {
+  test('ifaceOfAddress() uses a tcp record bound to the device by name, never by a shared MAC', async () => {
     const byMac = ifaceOf({ transport_name: 'tcp', hwaddress: '0c:42:a1:0c:00:00' }, 'by-mac');
     const byName = ifaceOf({ transport_name: 'tcp', net_ifacename: 'enp12s0f0np0' }, 'by-name');
     expect(await chosen('10.12.0.5', plugConnectX, [byMac, byName])).toBe('by-name');
     expect(await chosen('10.12.0.5', plugConnectX, [byMac])).toEqual(['tcp', undefined, undefined, 'enp12s0f0np0']);
   });
 
-  test('finds again what was made of its own answer', async () => {
+  test('ifaceOfAddress() finds again the record made of its own answer', async () => {
     const tree = new SysfsTree();
     whole(CHELSIO_T5)(tree);
     const hardware = await tree.hardware();
@@ -258,7 +258,7 @@ describe('ifaceOfAddress() with records', () => {
     expect(ifaceOfAddress('10.4.0.5', hardware, [ipv6, made])).toEqual({ kind: 'record', iface: made });
   });
 
-  test('refuses to choose between two that fit, and names them', async () => {
+  test('ifaceOfAddress() refuses to choose between two that fit, and names them', async () => {
     await expect(chosen('10.4.0.5', whole(CHELSIO_T5), [generated('one'), generated('two')])).rejects.toMatchObject({
       code: 'IFACE_UNUSABLE',
       message: 'Cannot choose an iface for the address 10.4.0.5: one, two all fit',
@@ -278,7 +278,7 @@ test('ifaceOfAddress() refuses an address on two devices', async () => {
   });
 });
 
-test('R110: an address that this host has not is an error that names those it has', async () => {
+test('ifaceOfAddress() of an address that this host lacks names those that it has (R110)', async () => {
   await expect(
     chosen('192.0.2.1', (tree) => {
       whole(QLOGIC_4032)(tree);

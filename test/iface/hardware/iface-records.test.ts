@@ -28,11 +28,11 @@ describe('nameIface()', () => {
       'libvirt-volume.tcp.eth0.7',
     ],
     [{ transport: 'tcp', hwaddress: undefined, ipaddress: undefined, netIfacename: '..' }, 'libvirt-volume.tcp._2e_2e'],
-  ])('%j', (parts, name) => {
+  ])('nameIface() gives %j', (parts, name) => {
     expect(nameIface(parts)).toBe(name);
   });
 
-  test('is a valid name, the same for the same values and another for others', () => {
+  test('nameIface() gives a valid name, the same for the same values and another for others', () => {
     const hex = fc.integer({ min: 0, max: 255 }).map((byte) => byte.toString(16).padStart(2, '0'));
     const mac = fc.array(hex, { minLength: 6, maxLength: 6 }).map((bytes) => bytes.join(':'));
     const device = fc.string({ minLength: 1, maxLength: 15 }).filter((text) => !/[\s/:]/.test(text));
@@ -56,7 +56,7 @@ describe('nameIface()', () => {
 });
 
 describe('IfaceRecords', () => {
-  test('put() makes a record that reads back as it was meant, once', async () => {
+  test('IfaceRecords.put() makes a record that reads back as intended, once', async () => {
     const { host, records } = world();
     const record = ifaceRecord({ ...CARD, ipaddress: '10.4.0.5', initiatorname: 'iqn.2026-11.org.example:host' });
     expect(await records.put(record, NEVER)).toEqual({ kind: 'created', name: record.name });
@@ -67,7 +67,7 @@ describe('IfaceRecords', () => {
     expect(host.residue()).toEqual([path]);
   });
 
-  test('put() never resets a record that is there with other values', async () => {
+  test('IfaceRecords.put() never resets an existing record with other values', async () => {
     const { host, records } = world();
     const record = ifaceRecord(CARD);
     const path = `/etc/iscsi/ifaces/${record.name}`;
@@ -77,7 +77,7 @@ describe('IfaceRecords', () => {
     expect(host.tree.read(path)).toBe(theirs);
   });
 
-  test('put() keeps a record that open-iscsi has rewritten with its own keys', async () => {
+  test('IfaceRecords.put() keeps a record that open-iscsi has rewritten with its own keys', async () => {
     const { host, records } = world();
     const record = ifaceRecord(CARD);
     host.tree.write(
@@ -88,7 +88,7 @@ describe('IfaceRecords', () => {
     expect(await records.put(record, NEVER)).toEqual({ kind: 'unchanged' });
   });
 
-  test('put() says when a damaged record is in its way', async () => {
+  test('IfaceRecords.put() reports a damaged record in its way', async () => {
     const { host, records } = world();
     const record = ifaceRecord(CARD);
     host.tree.write(`/etc/iscsi/ifaces/${record.name}`, 'what is this\n');
@@ -96,7 +96,7 @@ describe('IfaceRecords', () => {
     expect(host.tree.read(`/etc/iscsi/ifaces/${record.name}`)).toBe('what is this\n');
   });
 
-  test('put() says when what it wrote is not what is there', async () => {
+  test('IfaceRecords.put() reports a record that reads back as another', async () => {
     const { host, records } = world();
     host.replace = async (path) => {
       host.tree.write(path, 'iface.transport_name = tcp\n');
@@ -104,14 +104,14 @@ describe('IfaceRecords', () => {
     await expect(records.put(ifaceRecord(CARD), NEVER)).rejects.toMatchObject({ code: 'DATABASE_FAILED' });
   });
 
-  test('put() waits for open-iscsi to let go of its database, and says who holds it', async () => {
+  test("IfaceRecords.put() waits for open-iscsi's database lock, and names its holder", async () => {
     const { host, records } = world();
     host.tree.write('/run/lock/iscsi/lock.write', '');
     await expect(records.put(ifaceRecord(CARD), NEVER)).rejects.toMatchObject({ code: 'DATABASE_LOCKED' });
     expect(host.residue()).toEqual(['/run/lock/iscsi/lock.write']);
   });
 
-  test('remove() removes what put() made, and is quiet when it is gone', async () => {
+  test('IfaceRecords.remove() removes what put() made, and is quiet when it is gone', async () => {
     const { host, records } = world();
     const record = ifaceRecord(CARD);
     await records.put(record, NEVER);
@@ -120,7 +120,7 @@ describe('IfaceRecords', () => {
     expect(host.residue()).toEqual([]);
   });
 
-  test('remove() refuses what it did not make, and gives the command that does it', async () => {
+  test('IfaceRecords.remove() refuses an unmanaged record, with the command that removes it', async () => {
     const { host, records } = world();
     host.tree.write('/etc/iscsi/ifaces/theirs', 'iface.transport_name = tcp\n');
     await expect(records.remove(parseIfaceName('theirs'), NEVER)).rejects.toMatchObject({
@@ -130,7 +130,7 @@ describe('IfaceRecords', () => {
     expect(host.tree.read('/etc/iscsi/ifaces/theirs')).toBeDefined();
   });
 
-  test('remove() refuses while a session runs over it', async () => {
+  test('IfaceRecords.remove() refuses while a session uses the iface', async () => {
     const { host, records } = world();
     const record = ifaceRecord(CARD);
     await records.put(record, NEVER);

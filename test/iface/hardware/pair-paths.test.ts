@@ -166,11 +166,11 @@ describe('pairPaths() of NICs', () => {
     ['none', [], ['10.0.0.9'], [], []],
     ['no portals', [ETH0], [], [], []],
   ];
-  test.each(cases)('%s', async (_what, ifaces, portals, pairs, leftOut) => {
+  test.each(cases)('pairPaths() of NICs: %s', async (_what, ifaces, portals, pairs, leftOut) => {
     expect(await paired(ifaces, portals)).toEqual({ pairs, leftOut });
   });
 
-  test('says why an iface is left out', async () => {
+  test('pairPaths() gives the reason why an iface is left out', async () => {
     const tree = new SysfsTree();
     nics(tree);
     const { leftOut } = pairPaths(
@@ -184,7 +184,7 @@ describe('pairPaths() of NICs', () => {
     ]);
   });
 
-  test('gives the portals back as they came', async () => {
+  test('pairPaths() gives the portals back as they came', async () => {
     const portal = { address: '10.0.0.9', port: 3261, tpgt: 2 };
     const { pairs } = pairPaths([ETH0], [portal], await new SysfsTree().hardware());
     expect(pairs[0]?.portal).toBe(portal);
@@ -198,14 +198,14 @@ describe('pairPaths() of HBAs and RDMA', () => {
     name = 'card',
   ): Iface => named(name, { transport_name: card.transport, hwaddress: card.mac, ...values });
 
-  test('a Chelsio port is where its network device is', async () => {
+  test('pairPaths() places a Chelsio port where its network device is', async () => {
     expect(await paired([hba(CHELSIO_T5), ETH0], ['10.4.0.9', '10.0.0.9'], whole(CHELSIO_T5))).toEqual({
       pairs: ['card 10.4.0.9', 'eth0 10.0.0.9'],
       leftOut: ['eth0 10.4.0.9 OTHER_NETWORK', 'card 10.0.0.9 OTHER_NETWORK'],
     });
   });
 
-  test('a Chelsio port is also where a VLAN on it is', async () => {
+  test('pairPaths() places a Chelsio port also where a VLAN on it is', async () => {
     const plug = (tree: SysfsTree): void => {
       whole(CHELSIO_T5)(tree);
       tree.netDevice({ name: 'vlan7', mac: CHELSIO_T5.mac, lower: ['enp4s0f4'], addresses: ['10.77.0.5/24'] });
@@ -213,7 +213,7 @@ describe('pairPaths() of HBAs and RDMA', () => {
     expect(await paired([hba(CHELSIO_T5), ETH0], ['10.77.0.9'], plug)).toMatchObject({ pairs: ['card 10.77.0.9'] });
   });
 
-  test('an HBA whose address is in the network of its NIC is there', async () => {
+  test('pairPaths() places an HBA where its address is in the network of its NIC', async () => {
     expect(
       await paired(
         [hba(BROADCOM_57810, { ipaddress: '10.6.0.77' }), ETH0],
@@ -239,13 +239,13 @@ describe('pairPaths() of HBAs and RDMA', () => {
       '10.0.0.9',
       ['card 10.0.0.9', 'eth1 10.0.0.9'],
     ],
-  ] as const)('an HBA whose record has its address and %s', async (_what, values, portal, pairs) => {
+  ] as const)('pairPaths() of an HBA whose record has its address and %s', async (_what, values, portal, pairs) => {
     expect(await paired([hba(QLOGIC_FASTLINQ, values), ETH1], [portal], whole(QLOGIC_FASTLINQ))).toMatchObject({
       pairs,
     });
   });
 
-  test('an HBA of which nothing is known may reach every portal', async () => {
+  test('pairPaths() lets an HBA of which nothing is known reach every portal', async () => {
     expect(await paired([hba(QLOGIC_4032), ETH0, ETH1], ['10.0.0.9'], whole(QLOGIC_4032))).toEqual({
       pairs: ['card 10.0.0.9', 'eth0 10.0.0.9'],
       leftOut: ['eth1 10.0.0.9 OTHER_NETWORK'],
@@ -257,14 +257,14 @@ describe('pairPaths() of HBAs and RDMA', () => {
     ['card', { ipaddress: 'fd00::77' }, ['fd00::9'], ['10.8.0.9']],
     ['qla4xxx.00:c0:dd:08:00:01.ipv4.0', {}, ['10.8.0.9'], ['fd00::9']],
     ['qla4xxx.00:c0:dd:08:00:01.ipv6.1', {}, ['fd00::9'], ['10.8.0.9']],
-  ] as const)('families never pair: %s %j', async (name, values, reached, others) => {
+  ] as const)('pairPaths() never pairs two families: %s %j', async (name, values, reached, others) => {
     expect(await paired([hba(QLOGIC_4032, values, name)], [...reached, ...others], whole(QLOGIC_4032))).toEqual({
       pairs: reached.map((address) => `${name} ${address}`),
       leftOut: others.map((address) => `${name} ${address} OTHER_FAMILY`),
     });
   });
 
-  test('iser goes where verifyPath() lets it', async () => {
+  test('pairPaths() pairs iser where verifyPath() allows it', async () => {
     const plug = (tree: SysfsTree): void => {
       nics(tree);
       plugConnectX(tree, ['4: ACTIVE', '1: DOWN']);
@@ -335,7 +335,7 @@ describe('pairPaths() of anything', () => {
     readonly portal: { readonly address: string };
   }): string => `${address} ${iface.name}`;
 
-  test('puts every iface with every portal into one list or the other, in the order given', async () => {
+  test('pairPaths() puts every iface with every portal into one list or the other, in the given order', async () => {
     await fc.assert(
       fc.asyncProperty(host, async ({ devices, portals, ifaces }) => {
         const { pairs, leftOut } = pairPaths(ifaces, portals, await hardwareOf(devices));
@@ -347,7 +347,7 @@ describe('pairPaths() of anything', () => {
     );
   });
 
-  test('leaves nobody out for being farther when nobody is nearer, so that a portal that some iface could reach keeps one', async () => {
+  test('pairPaths() leaves an iface out as farther only where a nearer one reaches the portal', async () => {
     await fc.assert(
       fc.asyncProperty(host, async ({ devices, portals, ifaces }) => {
         const hardware = await hardwareOf(devices);
@@ -368,7 +368,7 @@ describe('pairPaths() of anything', () => {
     );
   });
 
-  test('pairs the same in whatever order ifaces and portals come', async () => {
+  test('pairPaths() pairs the same in whatever order ifaces and portals come', async () => {
     await fc.assert(
       fc.asyncProperty(host, async ({ devices, portals, ifaces }) => {
         const hardware = await hardwareOf(devices);
@@ -384,7 +384,7 @@ describe('pairPaths() of anything', () => {
     );
   });
 
-  test('never pairs a bound NIC with a portal of another family than its addresses', async () => {
+  test('pairPaths() never pairs a bound NIC with a portal of another family than its addresses', async () => {
     await fc.assert(
       fc.asyncProperty(host, async ({ devices, portals, ifaces }) => {
         const hardware = await hardwareOf(devices);

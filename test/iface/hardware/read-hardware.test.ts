@@ -75,7 +75,7 @@ test('readHardware() reads software hosts without a function, by the transport b
   ]);
 });
 
-test("readHardware() reads the addresses of an HBA's interfaces, spelt in one way, for who asks for them", async () => {
+test("readHardware() reads the addresses of an HBA's interfaces, in one spelling, when asked", async () => {
   const tree = new SysfsTree();
   CARDS.QLOGIC_4032.plug(tree);
   CARDS.QLOGIC_4032.load(tree);

@@ -93,13 +93,13 @@ describe('checkReversePath()', () => {
       ['both', [tcp('eth0'), tcp('eth1')], both([1, 0, 0]), ['REPLIES_DROPPED eth0,eth1', 'ARP_FLUX eth0,eth1']],
       ['settings that are not known', [tcp('eth0'), tcp('eth1')], {}, []],
     ];
-  test.each(cases)('%s', async (_what, ifaces, settings, codes) => {
+  test.each(cases)('checkReversePath(): %s', async (_what, ifaces, settings, codes) => {
     expect((await found(ifaces, plug(settings))).map(({ code, devices }) => `${code} ${devices.join(',')}`)).toEqual(
       codes,
     );
   });
 
-  test('says what happens, and the one command that mends it', async () => {
+  test('checkReversePath() describes the consequence, and gives the one command that mends it', async () => {
     expect(await found([tcp('eth0'), tcp('eth1')], plug({ eth0: [1, 0, 0], eth1: [1, 0, 0] }))).toEqual([
       {
         code: 'REPLIES_DROPPED',
@@ -121,7 +121,7 @@ describe('checkReversePath()', () => {
     ]);
   });
 
-  test('writes the dot of a VLAN as sysctl wants it', async () => {
+  test('checkReversePath() writes the dot of a VLAN as sysctl needs it', async () => {
     const tree = plug({ 'eth2.7': STRICT, eth2: LOOSE });
     tree.netDevice({ name: 'eth2.7', mac: '02:fc:00:00:00:03', addresses: ['10.2.0.6/24'] });
     expect(await found([tcp('eth2.7')], tree)).toMatchObject([{ mend: 'sysctl -w net.ipv4.conf.eth2/7.rp_filter=2' }]);
@@ -131,7 +131,7 @@ describe('checkReversePath()', () => {
     ['REPLIES_DROPPED', { all: STRICT, eth0: STRICT, eth1: STRICT }],
     ['ARP_FLUX', { all: [0, 3, 0], eth0: [2, 0, 0], eth1: [2, 0, 0] }],
     ['ARP_FLUX', { eth0: [2, 4, 0], eth1: [2, 0, 0] }],
-  ] as const)('finds nothing once its command for %s was run', async (code, settings) => {
+  ] as const)('checkReversePath() finds nothing after its command for %s', async (code, settings) => {
     const tree = plug(settings);
     const [finding] = await found([tcp('eth0'), tcp('eth1')], tree);
     expect(finding?.code).toBe(code);
@@ -142,7 +142,7 @@ describe('checkReversePath()', () => {
 });
 
 describe('readReversePath()', () => {
-  test('reads each device and all', async () => {
+  test('readReversePath() reads the settings of each device and of all', async () => {
     const tree = plug({ eth0: [1, 2, 1] });
     expect(await readReversePath(tree.files, ['eth0', 'eth0', 'eth9'])).toEqual({
       all: { rpFilter: 0, arpIgnore: 0, arpFilter: 0 },
@@ -151,7 +151,7 @@ describe('readReversePath()', () => {
   });
 
   test.each(['../eth0', '..', '.', '', 'all', 'default', 'eth0/..', 'eth 0', 'a:b', 'x'.repeat(16)])(
-    'reads no file for the name %j, which no device can have',
+    'readReversePath() reads no file for the name %j, which no device can have',
     async (name) => {
       const tree = plug({ [name === '' ? 'eth0' : name]: STRICT, eth0: STRICT });
       const asked: string[] = [];
@@ -165,7 +165,7 @@ describe('readReversePath()', () => {
     },
   );
 
-  test('knows nothing where the kernel does not tell, or tells no number', async () => {
+  test('readReversePath() gives undefined where the kernel gives nothing, or no number', async () => {
     expect(await readReversePath(new SysfsTree().files, ['eth0'])).toBeUndefined();
     const tree = plug({ eth0: STRICT });
     tree.host.tree.write('/proc/sys/net/ipv4/conf/eth0/rp_filter', 'on\n');

@@ -222,19 +222,19 @@ describe.each(ROWS)('$family', ({ card, decisions }) => {
     const decision = decisions[situation];
     return typeof decision === 'string' ? [[situation, decision, SITUATIONS[situation]] as const] : [];
   });
-  test.each(cells)('%s: %s', async (_situation, decision, decide: (card: Card) => Promise<Decision>) => {
+  test.each(cells)('card with %s: %s', async (_situation, decision, decide: (card: Card) => Promise<Decision>) => {
     expect(await decide(card)).toBe(decision);
   });
 });
 
-test('every offload transport has a family in the table', () => {
+test('table of situations has a family for every offload transport', () => {
   expect([...new Set(ROWS.map(({ card }) => card.transport))].toSorted()).toEqual(
     TRANSPORTS.filter((transport) => transport !== 'tcp' && transport !== 'iser').toSorted(),
   );
 });
 
 test.each(ROWS)(
-  '$family is left out of no situation but those that it cannot be in',
+  '$family is left out of impossible situations only',
   ({ card: { ethernet, functions, ipv6 }, decisions }) => {
     const impossible = ALL_SITUATIONS.filter((situation) => typeof decisions[situation] !== 'string');
     expect(impossible.toSorted()).toEqual(

@@ -128,14 +128,14 @@ const CASES: readonly Case[] = [
 ];
 
 describe.each(Object.entries(CARDS))('verifyIface() with %s', (_name, card) => {
-  test.each(CASES)('$is', async ({ host, iface, code }) => {
+  test.each(CASES)('verifyIface() of a card: $is', async ({ host, iface, code }) => {
     const tree = new SysfsTree();
     host(tree, card);
     const values = { transport_name: card.transport, hwaddress: card.mac, ipaddress: '10.0.0.77', ...iface?.(card) };
     expect(codeOf(verifyIface(ifaceOf(values), await tree.hardware()))).toBe(code(card));
   });
 
-  test('a card whose module is not loaded is named, with the command that loads it', async () => {
+  test('verifyIface() names a card whose module is not loaded, with the command that loads it', async () => {
     const tree = new SysfsTree();
     card.plug(tree);
     tree.installModules([TRANSPORT_FACTS[card.transport].module]);
@@ -151,7 +151,7 @@ describe.each(Object.entries(CARDS))('verifyIface() with %s', (_name, card) => {
     });
   });
 
-  test('an HBA that shows its MAC in upper case is the same HBA', async () => {
+  test('verifyIface() recognises an HBA that shows its MAC in upper case', async () => {
     const tree = new SysfsTree();
     whole(tree, card);
     for (const path of tree.host.tree.paths())
@@ -167,7 +167,7 @@ describe.each(Object.entries(CARDS))('verifyIface() with %s', (_name, card) => {
   });
 });
 
-test('verifyIface() tells the Ethernet MAC of a card from its iSCSI MAC', async () => {
+test('verifyIface() distinguishes the Ethernet MAC of a card from its iSCSI MAC', async () => {
   const tree = new SysfsTree();
   whole(tree, CARDS.BROADCOM_57810);
   const verdict = verifyIface(
@@ -180,7 +180,7 @@ test('verifyIface() tells the Ethernet MAC of a card from its iSCSI MAC', async 
   });
 });
 
-test("verifyIface() says whose MAC it is when another transport's HBA has it", async () => {
+test("verifyIface() names the owner of a MAC that another transport's HBA has", async () => {
   const tree = new SysfsTree();
   whole(tree, CARDS.CHELSIO_T5);
   whole(tree, CARDS.CHELSIO_T3);
@@ -194,7 +194,7 @@ test("verifyIface() says whose MAC it is when another transport's HBA has it", a
   });
 });
 
-test('verifyIface() takes the name that qedi makes up for a network device', async () => {
+test('verifyIface() accepts the name that qedi makes up for a network device', async () => {
   const tree = new SysfsTree();
   whole(tree, CARDS.QLOGIC_FASTLINQ);
   const values = { transport_name: 'qedi', ipaddress: '10.11.0.77', net_ifacename: 'host17' };
@@ -262,7 +262,7 @@ describe('verifyIface() with tcp', () => {
       'fe80::9',
     ],
   ];
-  test.each(cases)('%s', async (_name, iface, code, portal) => {
+  test.each(cases)('verifyIface() of tcp: %s', async (_name, iface, code, portal) => {
     const tree = new SysfsTree();
     eth(tree);
     expect(
@@ -270,7 +270,7 @@ describe('verifyIface() with tcp', () => {
     ).toBe(code);
   });
 
-  test('names the device to bind to when the record has its address alone', async () => {
+  test('verifyIface() of tcp names the device to bind to when the record has its address alone', async () => {
     const tree = new SysfsTree();
     eth(tree);
     expect(verifyIface(ifaceOf({ transport_name: 'tcp', ipaddress: '10.0.0.5' }), await tree.hardware())).toMatchObject(
@@ -278,7 +278,7 @@ describe('verifyIface() with tcp', () => {
     );
   });
 
-  test('a kernel without iscsi_tcp', async () => {
+  test('verifyIface() of tcp refuses a kernel without iscsi_tcp', async () => {
     const tree = new SysfsTree();
     tree.installModules([]);
     expect(codeOf(verifyIface(DEFAULT, await tree.hardware()))).toBe('NO_MODULE');
@@ -396,7 +396,7 @@ describe('verifyIface() with iser', () => {
     ['a link-local portal, which is on every network', plugSoftRoce, 'fe80::9', 'usable'],
     ['a portal by name', plugSoftRoce, 'storage.example', 'usable'],
   ];
-  test.each(cases)('%s', async (_name, plug, portal, code) => {
+  test.each(cases)('verifyIface() of iser: %s', async (_name, plug, portal, code) => {
     const tree = new SysfsTree();
     plug(tree);
     expect(
@@ -404,7 +404,7 @@ describe('verifyIface() with iser', () => {
     ).toBe(code);
   });
 
-  test('R17: the port that is down is named, with the command that raises its device', async () => {
+  test('verifyIface() names the RDMA port that is down, with the command for its device (R17)', async () => {
     const tree = new SysfsTree();
     plugSoftRoce(tree, '1: DOWN');
     expect(verifyIface(ISER, await tree.hardware())).toEqual({
@@ -416,7 +416,7 @@ describe('verifyIface() with iser', () => {
   });
 });
 
-test('W-7: verifyIface() looks anew each time: a module loaded since makes the iface usable', async () => {
+test('verifyIface() looks anew each time: a module loaded since makes the iface usable (W-7)', async () => {
   const tree = new SysfsTree();
   const card = CARDS.CHELSIO_T5;
   const iface = ifaceOf({ transport_name: 'cxgb4i', hwaddress: card.mac });

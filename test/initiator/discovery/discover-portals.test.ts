@@ -97,13 +97,13 @@ describe('discoverPortals()', () => {
     ['discovery-chap', ['10.99.1.1:3260,1', '10.99.2.1:3260,1', '10.98.0.1:3260,1']],
     ['discovery-iser', ['10.98.0.1:3260,1']],
     ['discovery-chap-iser', ['10.98.0.1:3260,1']],
-  ] as const)("of answers/%s.json gives the target's own portals with their tags", async (name, portals) => {
+  ] as const)("discoverPortals() with answers/%s.json gives the target's portals and tags", async (name, portals) => {
     const { answer, discover } = open();
     answer(capturedAnswer(name));
     expect(await discover()).toEqual(portals.map(parsePortal));
   });
 
-  test('gives each IPv6 portal once, though LIO prints it twice', async () => {
+  test('discoverPortals() gives each IPv6 portal once, though LIO prints it twice', async () => {
     const { answer, discover } = open();
     answer(capturedAnswer('discovery-ipv6'));
     expect(await discover({ ...PLAIN, target: parseTargetName('iqn.2026-11.org.example:fixtures-4') })).toEqual([
@@ -111,7 +111,7 @@ describe('discoverPortals()', () => {
     ]);
   });
 
-  test('takes no target for another whose name begins like it', async () => {
+  test('discoverPortals() distinguishes a target from one whose name begins like it', async () => {
     const { answer, discover } = open();
     answer(capturedAnswer('discovery-tcp'));
     await expect(
@@ -119,7 +119,7 @@ describe('discoverPortals()', () => {
     ).rejects.toMatchObject({ code: 'LOGIN_REFUSED', message: expect.stringContaining('not among those') as unknown });
   });
 
-  test('runs one command, with -I, that makes no record', async () => {
+  test('discoverPortals() runs one command, with -I, that makes no record', async () => {
     const { host, discover } = open();
     await discover();
     expect(host.commands.map(printable)).toEqual([
@@ -130,7 +130,7 @@ describe('discoverPortals()', () => {
     expect(host.commands[0]?.patience.kind).toBe('wait');
   });
 
-  test('gives the secret to open-iscsi in a record of its own, which is there for the command alone', async () => {
+  test('discoverPortals() gives open-iscsi the secret in a record of its own, for the command alone', async () => {
     const { host, discover } = open();
     const run = host.run.bind(host);
     const texts: (string | undefined)[] = [];
@@ -146,7 +146,7 @@ describe('discoverPortals()', () => {
     expect(host.tree.kind(FOLDER)).toBeUndefined();
   });
 
-  test('without discovery CHAP sends no secret, not even that of iscsid.conf, and keeps its other defaults', async () => {
+  test('discoverPortals() without CHAP sends no secret, not even that of iscsid.conf', async () => {
     const { host, discover } = open();
     host.tree.write(
       '/etc/iscsi/iscsid.conf',
@@ -180,7 +180,7 @@ describe('discoverPortals()', () => {
     ['is found', 0],
     ['is refused', 24],
   ] as const)(
-    "leaves an administrator's record of the portal as it is, byte for byte, when the target %s",
+    "discoverPortals() keeps an administrator's record of the portal when the target %s",
     async (_what, exitCode) => {
       const { host, answer, discover } = open();
       const theirs = `${FOLDER}/10.99.1.1,3260/st_config`;
@@ -218,7 +218,7 @@ describe('discoverPortals()', () => {
     ['discovery-unknown-iface', 'TRANSPORT_UNAVAILABLE', 'the iface cannot be used'],
     ['discovery-driver-missing', 'PORTAL_UNREACHABLE', 'the portal does not answer'],
   ] as const)(
-    'that ends as in answers/%s.json rejects with %s and what iscsiadm said, and leaves nothing',
+    'discoverPortals() that ends as in answers/%s.json rejects with %s, and leaves nothing',
     async (name, code, words) => {
       const { host, answer, discover } = open();
       const captured = capturedAnswer(name);
@@ -234,7 +234,7 @@ describe('discoverPortals()', () => {
     },
   );
 
-  test('does not take a line that it cannot read for none: the error quotes it', async () => {
+  test('discoverPortals() fails on an unreadable line, and quotes it', async () => {
     const { answer, discover } = open();
     answer(printed(`10.99.1.1:3260,1 ${target}`, 'Segmentation fault'));
     await expect(discover()).rejects.toMatchObject({
@@ -245,7 +245,7 @@ describe('discoverPortals()', () => {
     });
   });
 
-  test('passes over a target with a name that this library would never use', async () => {
+  test('discoverPortals() ignores a target with a name that this library would never use', async () => {
     const { answer, discover } = open();
     answer(
       printed(
@@ -257,13 +257,13 @@ describe('discoverPortals()', () => {
     expect(await discover()).toEqual([parsePortal('10.99.1.1:3260,1')]);
   });
 
-  test('takes the unspecified address for that which answered, and an unknown tag for none', async () => {
+  test('discoverPortals() reads the unspecified address as the one that answered, -1 as no tag', async () => {
     const { answer, discover } = open();
     answer(printed(`0.0.0.0:3261,-1 ${target}`, `[::]:3262,4294967295 ${target}`));
     expect(await discover()).toEqual([parsePortal('10.99.1.1:3261'), parsePortal('10.99.1.1:3262')]);
   });
 
-  test('leaves out a link-local portal, and says so, unless the discovery itself went over a link', async () => {
+  test('discoverPortals() warns of and drops link-local portals, unless it went over a link itself', async () => {
     const { answer, discover, warnings } = open();
     const lines = printed(
       `[fe80::1]:3260,1 ${target}`,
@@ -278,7 +278,7 @@ describe('discoverPortals()', () => {
     );
   });
 
-  test('resolves a portal that is announced by name, and leaves out, aloud, one whose name nobody knows', async () => {
+  test("discoverPortals() resolves a portal's name, and drops one with an unknown name, with a warning", async () => {
     const { answer, discover, names, warnings } = open();
     names.addresses.set('storage', ['192.0.2.1']);
     names.addresses.set('storage.example.org', ['192.0.2.1', '192.0.2.2']);
@@ -293,7 +293,7 @@ describe('discoverPortals()', () => {
     expect(warnings).toEqual(['Leaving out a portal whose name cannot be resolved']);
   });
 
-  test('writes colons of an IPv6 address so that iscsiadm does not end the name there', async () => {
+  test('discoverPortals() writes the colons of an IPv6 address as iscsiadm needs them', async () => {
     const { answer, discover, host } = open();
     answer(printed(`[fd00::1]:3260,1 ${target}`));
     await discover({ ...PLAIN, portal: parsePortal('[fd00::1]:3260') });
@@ -302,7 +302,7 @@ describe('discoverPortals()', () => {
     );
   });
 
-  test("fails with DATABASE_LOCKED and runs nothing while somebody holds open-iscsi's lock", async () => {
+  test("discoverPortals() is DATABASE_LOCKED, and runs nothing, while open-iscsi's lock is held", async () => {
     const { discover, host } = open();
     host.tree.write('/run/lock/iscsi/lock.write', '');
     await expect(discover(CHAP)).rejects.toMatchObject({ code: 'DATABASE_LOCKED' });
@@ -310,7 +310,7 @@ describe('discoverPortals()', () => {
     expect(host.residue()).toEqual(['/run/lock/iscsi/lock.write']);
   });
 
-  test('that cannot remove its record says so, names the file, and keeps the first reason', async () => {
+  test('discoverPortals() that cannot remove its record names the file, and keeps the first reason', async () => {
     const { discover, host, answer } = open();
     answer(capturedAnswer('discovery-refused'), () => {
       host.tree.write('/run/lock/iscsi/lock.write', '');
@@ -324,7 +324,7 @@ describe('discoverPortals()', () => {
   });
 });
 
-test('nothing that was captured of a discovery shows its secret', () => {
+test('captures of a discovery show no secret', () => {
   for (const name of readdirSync('test/fixtures/open-iscsi/2.1.8/answers').filter((file) =>
     file.startsWith('discovery-'),
   )) {
@@ -335,7 +335,7 @@ test('nothing that was captured of a discovery shows its secret', () => {
 });
 
 test.each([`iqn.2026-11.org.example:${'x:'.repeat(99)}`, `iqn.2026-11.org.example:${'ü'.repeat(99)}`])(
-  'discoverPortals() of a target with a long name writes a record whose folder any file system takes: %s',
+  'discoverPortals() of a long target name writes a record whose folder any file system allows: %s',
   async (name) => {
     const { host, discover } = open();
     const long = parseTargetName(name);
