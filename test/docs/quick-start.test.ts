@@ -45,7 +45,7 @@ test('the quick start of README.md runs as it stands, on a host in memory, and l
     iqn: 'iqn.2010-10.org.openstack:volume-1',
     portals: [{ address: '192.0.2.10', port: 3260, serves: 'tcp' }],
   });
-  target.units.set(1, { wwid: 'naa.60014050000000000010000000000001', sizeBytes: 1n << 30n });
+  target.units.set(1, { wwid: 'naa.60014050000000000010000000000001', sizeBytes: 1024 ** 3 });
   world.host.targets.push(target);
   const printed: string[] = [];
   const said: ConfigurationSource[] = [];
