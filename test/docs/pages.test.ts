@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import ts from 'typescript';
 import { parseConfigText } from '../../src/config/parse-config-text.js';
 
 /** Every page of the repository. */
@@ -59,6 +60,17 @@ describe.each(pages)('%s', (file) => {
     for (const text of blocksOf(file, 'json')) expect(() => JSON.parse(text) as unknown).not.toThrow();
   });
 });
+
+/** docs/api.md has signatures, which stand in no program. */
+test.each(pages.filter((file) => file !== 'docs/api.md' && blocksOf(file, 'ts').length > 0))(
+  'each block of TypeScript in %s can be parsed',
+  (file) => {
+    for (const text of blocksOf(file, 'ts')) {
+      const { diagnostics = [] } = ts.transpileModule(text, { reportDiagnostics: true });
+      expect(diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))).toEqual([]);
+    }
+  },
+);
 
 test('there are pages with links, configurations and JSON', () => {
   const count = (read: (file: string) => readonly unknown[]): number => pages.flatMap(read).length;
