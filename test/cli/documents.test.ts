@@ -22,7 +22,7 @@ test('docs/errors.md says for each code who can act and what to do', () => {
   for (const section of errors.split(/^### /m).slice(1)) {
     expect({
       section: section.split('\n')[0],
-      said: section.includes('_Who:_') && /_What to\s+do:_/.test(section),
+      said: section.includes('_Who:_') && /_What\s+to\s+do:_/.test(section),
     }).toMatchObject({ said: true });
   }
 });

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { parseConfigText } from '../../src/config/parse-config-text.js';
 import { TRANSPORT_FACTS } from '../../src/hardware/transport-facts.js';
 import { TRANSPORTS } from '../../src/hardware/transport.js';
 import { readPage } from './read-page.js';
@@ -12,7 +11,6 @@ const parts = new Map(
     .slice(1)
     .map((part) => [/^.*/.exec(part)?.[0] ?? '', part]),
 );
-const pages = ['docs/transports.md', 'docs/iser-migration.md', 'docs/several-ifaces.md'];
 
 describe('docs/transports.md', () => {
   test.each(TRANSPORTS)('docs/transports.md has a part for %s, and the contents lead to it', (transport) => {
@@ -57,26 +55,4 @@ describe('docs/transports.md', () => {
     expect(new Set(commands).size).toBe(6);
     for (const command of commands) expect(table).toContain(command);
   });
-});
-
-test.each(pages)('each configuration in %s is accepted', (file) => {
-  const examples = [...readFileSync(file, 'utf8').matchAll(/^```toml\n(.*?)^```/gms)].map(([, text]) => text ?? '');
-  expect(examples.length).toBeGreaterThan(0);
-  for (const text of examples) {
-    const whole = text.startsWith('[libvirt]') ? text : `[libvirt]\n${text}`;
-    expect(() => parseConfigText(whole, file)).not.toThrow();
-  }
-});
-
-test.each(pages)('each link of %s leads to a heading that is there', (file) => {
-  for (const [, target = '', anchor = ''] of readFileSync(file, 'utf8').matchAll(/\]\(([\w./-]*)#([\w-]+)\)/g)) {
-    const text = readFileSync(target === '' ? file : `docs/${target}`, 'utf8');
-    const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\w\s-]/g, '')
-        .replaceAll(' ', '-'),
-    );
-    expect(anchors).toContain(anchor);
-  }
 });
