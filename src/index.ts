@@ -9,6 +9,15 @@ export type {
   SwapProgress,
   VolumeDriver,
 } from './driver/volume-driver.js';
+export type { CallOptions } from './base/call-options.js';
+export type { InputProblem } from './base/read-all.js';
+export type { ConnectionData, ConnectionInfo } from './connection/connection-info.js';
+export type { DiskInfo } from './disk/disk-info.js';
+export { type Lun, parseLun } from './connection/lun.js';
+export { formatPortal, parsePortal, type Portal } from './connection/portal.js';
+export { parseTargetName, type TargetName } from './connection/target-name.js';
+export { parseWwid, type Wwid } from './device/wwid.js';
+export { type IfaceName, parseIfaceName } from './iface/iface-name.js';
 export type { DisconnectOptions, ReleasedVolume } from './volume/released-volume.js';
 export type { AttachOptions } from './driver/attach-options.js';
 export type { MigratingVolume } from './driver/migrating-volume.js';
@@ -18,7 +27,11 @@ export { LibvirtVolumeDriver, type DriverParts } from './driver/libvirt-volume-d
 export { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
 export { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
 export type { ConnectorProperties } from './connector/connector-properties.js';
-export { type ConnectorRequest, HostConnector, type HostConnectorParts } from './connector/host-connector.js';
+export {
+  type ConnectorRequest,
+  ConnectorPropertiesReader,
+  type ConnectorPropertiesReaderParts,
+} from './connector/connector-properties-reader.js';
 export { driverFor } from './driver/driver-for.js';
 export type { BlockDevice, MultipathMap, ScsiDisk } from './device/block-device.js';
 export type { VolumeOptions } from './config/options.js';

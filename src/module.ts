@@ -11,7 +11,7 @@ import { HostDoctor } from './doctor/host-doctor.js';
 import type { FailedTransport } from './doctor/host-state.js';
 import { driverFor } from './driver/driver-for.js';
 import { FailedTransports } from './preflight/failed-transports.js';
-import { HostConnector } from './connector/host-connector.js';
+import { ConnectorPropertiesReader } from './connector/connector-properties-reader.js';
 import { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
 import { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
 import { type DriverParts, LibvirtVolumeDriver } from './driver/libvirt-volume-driver.js';
@@ -151,10 +151,10 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
         TOKENS.database,
       ])
       .inSingletonScope();
-    bind(TOKENS.connector)
+    bind(TOKENS.connectorProperties)
       .toResolvedValue(
         (files, database, netAddresses, hostIdentity, logger, options) =>
-          new HostConnector({ files, database, netAddresses, hostIdentity, logger, options }),
+          new ConnectorPropertiesReader({ files, database, netAddresses, hostIdentity, logger, options }),
         [TOKENS.fileSystem, TOKENS.database, TOKENS.netAddresses, TOKENS.hostIdentity, TOKENS.logger, TOKENS.options],
       )
       .inSingletonScope();

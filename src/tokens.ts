@@ -3,7 +3,7 @@ import type { Logger } from './base/logger.js';
 import type { VolumeOptions } from './config/options.js';
 import type { Doctor } from './doctor/doctor.js';
 import type { DriverParts } from './driver/libvirt-volume-driver.js';
-import type { HostConnector } from './connector/host-connector.js';
+import type { ConnectorPropertiesReader } from './connector/connector-properties-reader.js';
 import type { VolumeDriver } from './driver/volume-driver.js';
 import type { VolumeCounters } from './events/volume-counters.js';
 import type { VolumeEvents } from './events/volume-events.js';
@@ -55,7 +55,7 @@ export const TOKENS = {
   /** Checks this host, as `libvirt-volume doctor` does. */
   doctor: token<Doctor>('doctor'),
   /** Tells the storage service who this host is. */
-  connector: token<HostConnector>('connector'),
+  connectorProperties: token<ConnectorPropertiesReader>('connectorProperties'),
   /** What the drivers are made of, out of the ports above. */
   driverParts: token<DriverParts>('driver-parts'),
   iscsiDriver: token<VolumeDriver>('iscsi-driver'),

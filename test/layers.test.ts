@@ -1,43 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect, test } from '@jest/globals';
-
-/**
- * Who may lean on whom: this table is the architecture. A folder may import itself and the folders listed, nothing
- * else.
- */
-const words = (text: string): readonly string[] => text.split(' ').filter((word) => word !== '');
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  base: words(''),
-  connection: words('base'),
-  host: words('base'),
-  events: words('base'),
-  database: words('base host'),
-  hardware: words('base host database'),
-  iface: words('base host database hardware'),
-  config: words('base hardware iface'),
-  initiator: words('base connection host events database hardware iface'),
-  device: words('base connection host initiator'),
-  preflight: words('base connection host database hardware iface config'),
-  disk: words('base connection config'),
-  libvirt: words('base host'),
-  guest: words('base connection host config initiator device disk libvirt'),
-  volume: words('base connection host events database hardware iface config initiator device preflight disk'),
-  connector: words('base host database hardware iface config initiator preflight'),
-  doctor: words('base connection host database hardware iface config initiator preflight libvirt'),
-  driver: words(
-    'base connection host events database hardware iface config initiator device preflight disk libvirt guest volume',
-  ),
-  testing: words('base hardware volume driver'),
-  '.': words(
-    'base connection host events database hardware iface config initiator device preflight disk libvirt guest volume ' +
-      'connector doctor driver',
-  ),
-  cli: words(
-    '. base connection host events database hardware iface config initiator device preflight disk libvirt guest ' +
-      'volume connector doctor driver',
-  ),
-};
+import { MAY_IMPORT } from './rooms.js';
 
 /** Packages with one home each. `node:` is the operating system: only its ports' real sides reach it. */
 const HOME_OF: Readonly<Record<string, RegExp>> = {

@@ -182,16 +182,26 @@ function makeService(name: string, inversify: string): void {
 /** What a service writes, as TypeScript. */
 const SERVICE = `
 import { Container } from 'inversify';
-import { TOKENS, volumeDriverModule, VolumeError, type VolumeDriver } from 'libvirt-volume-drivers';
+import {
+  type ConnectionInfo,
+  type DiskInfo,
+  TOKENS,
+  volumeDriverModule,
+  VolumeError,
+  type VolumeDriver,
+} from 'libvirt-volume-drivers';
 import { volumeDriverContract } from 'libvirt-volume-drivers/testing';
 
 const container = new Container();
 container.load(volumeDriverModule({ configFile: '/etc/libvirt-volume/config.toml' }));
 export const driver: VolumeDriver = container.get(TOKENS.driverFor)('iscsi');
-export async function attach(connectionInfo: unknown): Promise<string> {
+export async function attach(connectionInfo: ConnectionInfo, signal: AbortSignal | undefined): Promise<string> {
   try {
     const guest = { kind: 'name', name: 'web1' } as const;
-    const { volume } = await driver.attach(guest, connectionInfo, { dev: 'vdb', bus: 'virtio' });
+    const disk: DiskInfo = { dev: 'vdb', bus: 'virtio' };
+    const { volume } = await driver.attach(guest, connectionInfo, disk, { signal });
+    const gibibytes: number = volume.device.sizeBytes / 2 ** 30;
+    console.log(gibibytes);
     return volume.device.path;
   } catch (error) {
     if (error instanceof VolumeError) return error.code;

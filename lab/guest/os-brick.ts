@@ -20,10 +20,10 @@ from oslo_config import cfg
 os_brick.setup(cfg.CONF)
 cfg.CONF([], project='lab')
 cfg.CONF.set_override('lock_path', '/run/lab', group='oslo_concurrency')
-from oslo_concurrency import processutils
+from os_brick.privileged import rootwrap
 def execute(*args, **kwargs):
     kwargs.pop('run_as_root', None); kwargs.pop('root_helper', None)
-    return processutils.execute(*args, **kwargs)
+    return rootwrap.custom_execute(*args, **kwargs)  # what it runs as root, less the process that is root
 def connector():
     one = ISCSIConnector(None, execute=execute, transport='default')
     one._execute = one._linuxscsi._execute = execute

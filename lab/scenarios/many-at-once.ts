@@ -1,5 +1,6 @@
 // needs: libvirt
-// limit: 1500 s
+// takes: 1000 s
+// limit: 2400 s
 import assert from 'node:assert/strict';
 import { isVolumeError } from '../../src/base/volume-error.js';
 import { tryRun } from '../guest/commands.js';
@@ -49,13 +50,19 @@ after(async () => {
   }
 });
 
+/** What iscsiadm ends with (open-iscsi, include/iscsi_err.h, ISCSI_ERR_IDBM). */
+const DATABASE_FAILURE = 6;
+
 type Info = ReturnType<typeof connectionInfo> & { readonly data: object };
 
 function infosOf(count: number, addresses: readonly [string, ...string[]] = [TCP_ADDRESSES[0]]): readonly Info[] {
   return storage.slice(0, count).map(({ volume, target }) => connectionInfo(volume, target, 1, addresses) as Info);
 }
 
-/** How long all took at once, in milliseconds. @throws {AssertionError} that lists each that failed */
+/**
+ * How long all took at once, in milliseconds.
+ * @throws {AssertionError} that lists each that failed
+ */
 async function atOnce<Item>(
   items: readonly Item[],
   work: (item: Item, at: number) => Promise<unknown>,
@@ -153,11 +160,17 @@ test("connect() in two processes and another tool's iscsiadm, all at once, succe
   const node = ['-m', 'node', '-T', foreign, '-p', portal, '-I', 'default'];
   const ended = new AbortController();
   const codes: number[] = [];
+  let longestMs = 0;
+  const iscsiadm = async (...words: readonly string[]): Promise<void> => {
+    const began = performance.now();
+    codes.push((await tryRun('iscsiadm', [...node, ...words])).code);
+    longestMs = Math.max(longestMs, performance.now() - began);
+  };
   const loop = (async () => {
     while (!ended.signal.aborted) {
-      codes.push((await tryRun('iscsiadm', [...node, '-o', 'new'])).code);
-      codes.push((await tryRun('iscsiadm', [...node, '-o', 'update', '-n', 'node.session.scan', '-v', 'manual'])).code);
-      codes.push((await tryRun('iscsiadm', [...node, '-o', 'delete'])).code);
+      await iscsiadm('-o', 'new');
+      await iscsiadm('-o', 'update', '-n', 'node.session.scan', '-v', 'manual');
+      await iscsiadm('-o', 'delete');
     }
   })();
   const infos = infosOf(16);
@@ -166,15 +179,16 @@ test("connect() in two processes and another tool's iscsiadm, all at once, succe
   ended.abort();
   await loop;
   console.log(
-    `beside ${codes.length} commands of another tool: connect ${seconds(connected.ms)}, disconnect ` +
-      seconds(disconnected.ms),
+    `beside ${codes.length} commands of another tool, the longest of ${seconds(longestMs)}: ` +
+      `connect ${seconds(connected.ms)}, disconnect ${seconds(disconnected.ms)}`,
   );
   assert.deepEqual([...connected.failures, ...disconnected.failures], []);
   assert.ok(codes.length >= 6, `The other tool ran ${codes.length} commands`);
-  assert.deepEqual(
-    codes.filter((code) => code !== 0),
-    [],
-  );
+  // "Database failure" also where a record of any other target comes or goes while iscsiadm reads them all, whoever
+  // makes it go (usr/idbm.c, idbm_for_each_portal). It waits 30 s for a lock that is held.
+  assert.deepEqual(new Set(codes.filter((code) => code !== 0 && code !== DATABASE_FAILURE)), new Set());
+  assert.ok(codes.filter((code) => code === 0).length > codes.length / 2, codes.join());
+  assert.ok(longestMs < 30_000, seconds(longestMs));
   await requireNothingLeft(clean);
 });
 

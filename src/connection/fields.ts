@@ -1,5 +1,6 @@
 import { quoted } from '../base/quoted.js';
-import { VolumeError } from '../base/volume-error.js';
+import { invalidInput, readAll } from '../base/read-all.js';
+import type { VolumeError } from '../base/volume-error.js';
 
 /** One JSON object of a connection_info, read key by key. `null` counts as absent, as Python's services send it. */
 export class Fields {
@@ -52,7 +53,8 @@ export class Fields {
   list<Result>(key: string, read: (value: unknown) => Result): readonly Result[] {
     const value = this.#value(key);
     if (!Array.isArray(value)) throw invalid(this.name(key), `is ${quoted(value)}: expected a list`);
-    return value.map((item: unknown, index) => this.#read(`${key}[${index}]`, item, read));
+    const reads = value.map((item: unknown, index) => () => this.#read(`${key}[${index}]`, item, read));
+    return Object.values(readAll<Readonly<Record<string, Result>>>(Object.fromEntries(reads.entries())));
   }
 
   invalid(key: string, problem: string): VolumeError {
@@ -81,9 +83,7 @@ function kindOf(value: unknown): string {
 }
 
 function invalid(key: string, problem: string, joint = ' '): VolumeError {
-  return new VolumeError('CONNECTION_INFO_INVALID', `Cannot use the connection_info: ${key}${joint}${problem}`, {
-    details: { key },
-  });
+  return invalidInput('CONNECTION_INFO_INVALID', { key, problem }, `${key}${joint}${problem}`);
 }
 
 // eslint-disable-next-line no-control-regex -- control characters are what is refused

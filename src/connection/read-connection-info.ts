@@ -1,6 +1,7 @@
 import type { NonEmpty } from '../base/brand.js';
 import { isIP } from '../base/ip-address.js';
 import { quoted } from '../base/quoted.js';
+import { readAll } from '../base/read-all.js';
 import { Secret } from '../base/secret.js';
 import type { ChapCredentials } from './chap-credentials.js';
 import { asBoolean, asPositiveInteger, asText, Fields } from './fields.js';
@@ -20,26 +21,31 @@ import { type ListedPath, withoutRepeats } from './target-path.js';
  */
 export function readConnectionInfo(info: unknown): ListedConnection {
   const top = new Fields(info, 'connection_info');
-  const data = top.object('data');
-  const serial = top.optional('serial', asText);
-  return {
-    volumeType: top.required('driver_volume_type', asVolumeType),
-    volumeId: data.optional('volume_id', asText) ?? serial,
-    serial,
-    paths: readPaths(data),
-    chap: readChap(data, 'auth'),
-    discoveryChap: readChap(data, 'discovery_auth'),
-    readonly: data.optional('access_mode', asAccessMode) === 'ro',
-    multiattach: top.optional('multiattach', asBoolean) ?? false,
-    namesOnePortal: !listsPortals(data),
-    enforceMultipath: data.optional('enforce_multipath', asBoolean) ?? false,
-    discard: data.optional('discard', asBoolean) ?? false,
-    encrypted: data.optional('encrypted', asBoolean) ?? false,
-    logicalBlockSize: data.optional('logical_block_size', asPositiveInteger),
-    physicalBlockSize: data.optional('physical_block_size', asPositiveInteger),
-    qos: data.optional('qos_specs', readQosSpecs) ?? {},
-    devicePath: data.optional('device_path', asDevicePath),
-  };
+  const { volumeType, serial, multiattach, data } = readAll({
+    volumeType: () => top.required('driver_volume_type', asVolumeType),
+    serial: () => top.optional('serial', asText),
+    multiattach: () => top.optional('multiattach', asBoolean) ?? false,
+    data: () => readData(top.object('data')),
+  });
+  return { ...data, volumeType, volumeId: data.volumeId ?? serial, serial, multiattach };
+}
+
+function readData(data: Fields): Omit<ListedConnection, 'volumeType' | 'serial' | 'multiattach'> {
+  return readAll({
+    volumeId: () => data.optional('volume_id', asText),
+    paths: () => readPaths(data),
+    chap: () => readChap(data, 'auth'),
+    discoveryChap: () => readChap(data, 'discovery_auth'),
+    readonly: () => data.optional('access_mode', asAccessMode) === 'ro',
+    namesOnePortal: () => !listsPortals(data),
+    enforceMultipath: () => data.optional('enforce_multipath', asBoolean) ?? false,
+    discard: () => data.optional('discard', asBoolean) ?? false,
+    encrypted: () => data.optional('encrypted', asBoolean) ?? false,
+    logicalBlockSize: () => data.optional('logical_block_size', asPositiveInteger),
+    physicalBlockSize: () => data.optional('physical_block_size', asPositiveInteger),
+    qos: () => data.optional('qos_specs', readQosSpecs) ?? {},
+    devicePath: () => data.optional('device_path', asDevicePath),
+  });
 }
 
 function listsPortals(data: Fields): boolean {
@@ -48,19 +54,21 @@ function listsPortals(data: Fields): boolean {
 
 /** The plural keys where both are there (several portals), else the singular ones. */
 function readPaths(data: Fields): NonEmpty<ListedPath> {
-  const asKernelLun = data.optional('addressing_mode', parseAddressingMode) ?? ((lun: Lun): Lun => lun);
-  const paths = listsPortals(data) ? readListedPaths(data) : [readSinglePath(data)];
+  const { asKernelLun, paths } = readAll({
+    asKernelLun: () => data.optional('addressing_mode', parseAddressingMode) ?? ((lun: Lun): Lun => lun),
+    paths: () => (listsPortals(data) ? readListedPaths(data) : [readSinglePath(data)]),
+  });
   const [first, ...rest] = withoutRepeats(paths.map((path) => ({ ...path, lun: asKernelLun(path.lun) })));
   if (first === undefined) throw data.invalid('target_portals', 'is empty: expected at least one portal');
   return [first, ...rest];
 }
 
 function readSinglePath(data: Fields): ListedPath {
-  return {
-    target: data.required('target_iqn', asTargetName),
-    portal: data.required('target_portal', asPortal),
-    lun: readSingleLun(data),
-  };
+  return readAll({
+    target: () => data.required('target_iqn', asTargetName),
+    portal: () => data.required('target_portal', asPortal),
+    lun: () => readSingleLun(data),
+  });
 }
 
 /**
@@ -85,21 +93,28 @@ function readSingleLun(data: Fields): Lun {
 }
 
 function readListedPaths(data: Fields): readonly ListedPath[] {
-  const portals = data.list('target_portals', asPortal);
-  const targets = data.list('target_iqns', asTargetName);
-  const luns = data.has('target_luns')
-    ? data.list('target_luns', parseLun)
-    : portals.map(() =>
-        data.required(
-          'target_lun',
-          parseLun,
-          'is missing: expected it for all portals, or target_luns with one for each',
-        ),
-      );
-  requireEqualLength(data, 'target_iqns', targets, portals);
-  requireEqualLength(data, 'target_luns', luns, portals);
+  const { portals, targets, luns } = readAll({
+    portals: () => data.list('target_portals', asPortal),
+    targets: () => data.list('target_iqns', asTargetName),
+    luns: () =>
+      data.has('target_luns')
+        ? data.list('target_luns', parseLun)
+        : data.required(
+            'target_lun',
+            parseLun,
+            'is missing: expected it for all portals, or target_luns with one for each',
+          ),
+  });
+  readAll({
+    targets: () => {
+      requireEqualLength(data, 'target_iqns', targets, portals);
+    },
+    luns: () => {
+      if (typeof luns !== 'number') requireEqualLength(data, 'target_luns', luns, portals);
+    },
+  });
   return portals.flatMap((portal, index) => {
-    const [target, lun] = [targets[index], luns[index]];
+    const [target, lun] = [targets[index], typeof luns === 'number' ? luns : luns[index]];
     return target === undefined || lun === undefined ? [] : [{ target, portal, lun }];
   });
 }
@@ -117,10 +132,10 @@ function requireEqualLength(data: Fields, key: string, list: readonly unknown[],
 function readChap(data: Fields, prefix: 'auth' | 'discovery_auth'): ChapCredentials | undefined {
   const method = data.optional(`${prefix}_method`, asAuthMethod);
   if (method !== 'CHAP') return undefined;
-  return {
-    username: data.required(`${prefix}_username`, asChapText),
-    password: data.required(`${prefix}_password`, (value) => new Secret(asSecretText(value))),
-  };
+  return readAll({
+    username: () => data.required(`${prefix}_username`, asChapText),
+    password: () => data.required(`${prefix}_password`, (value) => new Secret(asSecretText(value))),
+  });
 }
 
 function asAuthMethod(value: unknown): 'CHAP' | 'None' {

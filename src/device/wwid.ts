@@ -1,10 +1,22 @@
 import type { Brand } from '../base/brand.js';
+import { quoted } from '../base/quoted.js';
 
 /**
  * The world wide identity of a logical unit, as udev and multipath spell it: `3` + NAA, `2` + EUI-64, `1` + T10 vendor
  * id.
  */
 export type Wwid = Brand<string, 'Wwid'>;
+
+/** `3`, `2` or `1`, then what scsi_id prints: no blanks, nothing that ends a line or a path. */
+const WWID = /^[123][\w.:+-]{1,255}$/;
+
+/** @throws {SyntaxError} for text that is no WWID as udev and multipath spell it */
+export function parseWwid(text: string): Wwid {
+  if (WWID.test(text)) return text as Wwid;
+  throw new SyntaxError(
+    `Cannot read ${quoted(text)} as a WWID: expected 3 and an NAA id, 2 and an EUI-64, or 1 and a T10 vendor id`,
+  );
+}
 
 const PREFIX: Readonly<Record<string, string>> = { naa: '3', eui: '2', t10: '1' };
 

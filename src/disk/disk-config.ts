@@ -8,7 +8,7 @@ export const DEVICE_TYPES = ['disk', 'cdrom', 'lun'] as const;
 export type DeviceType = (typeof DEVICE_TYPES)[number];
 
 /** Where the guest shall see the disk, and how it is run: disk_info, read and believed. */
-export interface DiskInfo extends DiskSettings {
+export interface DiskTarget extends DiskSettings {
   readonly dev: string;
   readonly bus: Bus;
   readonly type: DeviceType;
@@ -19,7 +19,7 @@ export interface DiskInfo extends DiskSettings {
 /** All that libvirt is told about one disk. */
 export interface DiskConfig {
   readonly sourcePath: string;
-  readonly target: DiskInfo;
+  readonly target: DiskTarget;
   /** `name="qemu"` in the driver element; absent for other hypervisors. */
   readonly driverName: 'qemu' | undefined;
   readonly cache: CacheMode;

@@ -1,4 +1,5 @@
 import { quoted } from '../base/quoted.js';
+import { readAll } from '../base/read-all.js';
 import type { Bus, DeviceType } from './disk-config.js';
 import { invalidDiskInfo, isAbsent, stateOf } from './invalid-disk-info.js';
 
@@ -54,21 +55,26 @@ const ROTATING_BUSES: readonly Bus[] = ['scsi', 'sata', 'ide'];
 /**
  * The keys of a disk_info that say how QEMU shall run the disk. A bus that does not have a setting is refused here, as
  * libvirt would after the connect.
+ * @param bus undefined where it is no bus: then what depends on it is not judged
  * @throws {VolumeError} `DISK_INFO_INVALID`
  */
-export function readDiskSettings(given: Readonly<Record<string, unknown>>, bus: Bus, type: DeviceType): DiskSettings {
+export function readDiskSettings(
+  given: Readonly<Record<string, unknown>>,
+  bus: Bus | undefined,
+  type: DeviceType,
+): DiskSettings {
   const valueOf = (setting: keyof DiskSettings): Given => ({
     key: SETTING_KEYS[setting],
     value: given[SETTING_KEYS[setting]],
   });
-  return {
-    detectZeroes: readChoice(valueOf('detectZeroes'), DETECT_ZEROES),
-    errorPolicy: readChoice(valueOf('errorPolicy'), ERROR_POLICIES),
-    rerrorPolicy: readChoice(valueOf('rerrorPolicy'), READ_ERROR_POLICIES),
-    iothread: readIothread(valueOf('iothread'), bus),
-    queues: readQueues(valueOf('queues'), bus),
-    rotationRate: readRotationRate(valueOf('rotationRate'), bus, type),
-  };
+  return readAll({
+    detectZeroes: () => readChoice(valueOf('detectZeroes'), DETECT_ZEROES),
+    errorPolicy: () => readChoice(valueOf('errorPolicy'), ERROR_POLICIES),
+    rerrorPolicy: () => readChoice(valueOf('rerrorPolicy'), READ_ERROR_POLICIES),
+    iothread: () => readIothread(valueOf('iothread'), bus),
+    queues: () => readQueues(valueOf('queues'), bus),
+    rotationRate: () => readRotationRate(valueOf('rotationRate'), bus, type),
+  });
 }
 
 interface Given {
@@ -84,7 +90,7 @@ function readChoice<Choice extends string>({ key, value }: Given, choices: reado
 }
 
 /** libvirt, src/qemu/qemu_validate.c, qemuValidateDomainDeviceDefDiskIOThreads. */
-function readIothread({ key, value }: Given, bus: Bus): number | undefined {
+function readIothread({ key, value }: Given, bus: Bus | undefined): number | undefined {
   if (isAbsent(value)) return undefined;
   if (bus === 'scsi')
     throw invalidDiskInfo(
@@ -93,15 +99,15 @@ function readIothread({ key, value }: Given, bus: Bus): number | undefined {
       "none: there the I/O thread is the guest's virtio-scsi " +
         "controller's (<controller><driver iothread>), for all its disks",
     );
-  if (bus !== 'virtio')
+  if (bus !== undefined && bus !== 'virtio')
     throw invalidDiskInfo(key, `is ${quoted(value)} beside the bus ${bus}`, 'an I/O thread only beside the bus virtio');
   return wholeNumber({ key, value }, 1, HIGHEST_IOTHREAD);
 }
 
 /** libvirt, src/conf/domain_validate.c, virDomainDiskDefValidate: "only supported by virtio-blk". */
-function readQueues({ key, value }: Given, bus: Bus): number | undefined {
+function readQueues({ key, value }: Given, bus: Bus | undefined): number | undefined {
   if (isAbsent(value)) return undefined;
-  if (bus !== 'virtio')
+  if (bus !== undefined && bus !== 'virtio')
     throw invalidDiskInfo(key, `is ${quoted(value)} beside the bus ${bus}`, 'queues only beside the bus virtio');
   return wholeNumber({ key, value }, 1, MOST_QUEUES);
 }
@@ -110,9 +116,9 @@ function readQueues({ key, value }: Given, bus: Bus): number | undefined {
  * libvirt, src/qemu/qemu_validate.c, qemuValidateDomainDeviceDefDiskFrontend: "only valid for SCSI/IDE/SATA bus", "only
  * valid for disk device".
  */
-function readRotationRate({ key, value }: Given, bus: Bus, type: DeviceType): number | undefined {
+function readRotationRate({ key, value }: Given, bus: Bus | undefined, type: DeviceType): number | undefined {
   if (isAbsent(value)) return undefined;
-  if (!ROTATING_BUSES.includes(bus))
+  if (bus !== undefined && !ROTATING_BUSES.includes(bus))
     throw invalidDiskInfo(
       key,
       `is ${quoted(value)} beside the bus ${bus}`,

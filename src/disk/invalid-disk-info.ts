@@ -1,11 +1,10 @@
 import { quoted } from '../base/quoted.js';
-import { VolumeError } from '../base/volume-error.js';
+import { invalidInput } from '../base/read-all.js';
+import type { VolumeError } from '../base/volume-error.js';
 
 /** The error that every mistake in a disk_info becomes: which key, what is wrong with it, what would be right. */
 export function invalidDiskInfo(key: string, problem: string, expected: string): VolumeError {
-  return new VolumeError('DISK_INFO_INVALID', `Cannot use the disk_info: ${key} ${problem}: expected ${expected}`, {
-    details: { key },
-  });
+  return invalidInput('DISK_INFO_INVALID', { key, problem: `${problem}: expected ${expected}` });
 }
 
 /** What is wrong with a value, for `invalidDiskInfo`. */

@@ -2,7 +2,7 @@ import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { CacheMode, VolumeOptions } from '../config/options.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
-import { type DiskConfig, type DiskInfo, userAlias } from './disk-config.js';
+import { type DiskConfig, type DiskTarget, userAlias } from './disk-config.js';
 import { isQemu, requireDescribable } from './require-describable.js';
 
 /** What the disk's description takes from outside the connection_info and the disk_info. */
@@ -23,7 +23,7 @@ export interface DiskSurroundings {
  */
 export function makeDiskConfig(
   connection: VolumeFacts,
-  target: DiskInfo,
+  target: DiskTarget,
   { devicePath, secretUuid, options }: DiskSurroundings,
 ): DiskConfig {
   refuseUnusable(devicePath, secretUuid);

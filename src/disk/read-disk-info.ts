@@ -1,5 +1,6 @@
 import { quoted } from '../base/quoted.js';
-import { type Bus, BUSES, DEVICE_TYPES, type DeviceType, type DiskInfo } from './disk-config.js';
+import { readAll } from '../base/read-all.js';
+import { type Bus, BUSES, DEVICE_TYPES, type DeviceType, type DiskTarget } from './disk-config.js';
 import { readDiskSettings } from './disk-settings.js';
 import { invalidDiskInfo, isAbsent, stateOf } from './invalid-disk-info.js';
 
@@ -16,20 +17,25 @@ const HIGHEST_UNIT = 255;
  * other concern (`boot_index`, `format`) are ignored, `null` counts as absent.
  * @throws {VolumeError} `DISK_INFO_INVALID` that names the key, says what is wrong with it and what would be right
  */
-export function readDiskInfo(value: unknown): DiskInfo {
+export function readDiskInfo(value: unknown): DiskTarget {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidDiskInfo('disk_info', `is ${quoted(value)}`, 'an object such as { "dev": "vdb", "bus": "virtio" }');
   }
   const given = value as Readonly<Record<string, unknown>>;
-  const bus = readBus(given['bus']);
-  const type = readType(given['type']);
-  return {
-    dev: readDev(given['dev']),
-    bus,
-    type,
-    unit: readUnit(given['unit'], bus),
-    ...readDiskSettings(given, bus, type),
-  };
+  const bus = isKnown(BUSES, given['bus']) ? given['bus'] : undefined;
+  const type = isKnown(DEVICE_TYPES, given['type']) ? given['type'] : 'disk';
+  const { settings, ...target } = readAll({
+    dev: () => readDev(given['dev']),
+    bus: () => readBus(given['bus']),
+    type: () => readType(given['type']),
+    unit: () => readUnit(given['unit'], bus),
+    settings: () => readDiskSettings(given, bus, type),
+  });
+  return { ...target, ...settings };
+}
+
+function isKnown<Known>(known: readonly Known[], value: unknown): value is Known {
+  return (known as readonly unknown[]).includes(value);
 }
 
 function readDev(value: unknown): string {
@@ -50,9 +56,10 @@ function readType(value: unknown): DeviceType {
   throw invalidDiskInfo('type', stateOf(value), `one of ${DEVICE_TYPES.join(', ')}`);
 }
 
-function readUnit(value: unknown, bus: Bus): number | undefined {
+/** @param bus undefined where it is no bus: then what depends on it is not judged */
+function readUnit(value: unknown, bus: Bus | undefined): number | undefined {
   if (isAbsent(value)) return undefined;
-  if (bus !== 'scsi')
+  if (bus !== undefined && bus !== 'scsi')
     throw invalidDiskInfo('unit', `is ${quoted(value)} beside the bus ${bus}`, 'a unit only beside the bus scsi');
   const unit = typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value;
   if (typeof unit === 'number' && Number.isInteger(unit) && unit >= 0 && unit <= HIGHEST_UNIT) return unit;

@@ -1,7 +1,7 @@
 import { VolumeError } from '../base/volume-error.js';
 import type { VirtType } from '../config/options.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
-import type { DiskInfo } from './disk-config.js';
+import type { DiskTarget } from './disk-config.js';
 import { type DiskSettings, SETTING_KEYS } from './disk-settings.js';
 import { invalidDiskInfo } from './invalid-disk-info.js';
 
@@ -10,7 +10,7 @@ import { invalidDiskInfo } from './invalid-disk-info.js';
  * and zeroes that shall be unmapped on a disk that unmaps nothing.
  * @throws {VolumeError} `CONNECTION_INFO_INVALID`, `DISK_INFO_INVALID`
  */
-export function requireDescribable(connection: VolumeFacts, target: DiskInfo, virtType: VirtType): void {
+export function requireDescribable(connection: VolumeFacts, target: DiskTarget, virtType: VirtType): void {
   if (!isQemu(virtType)) {
     refuseBlockSizes(connection, virtType);
     refuseSettings(target, virtType);

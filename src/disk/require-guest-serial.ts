@@ -1,7 +1,7 @@
 import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
-import type { DiskInfo } from './disk-config.js';
+import type { DiskTarget } from './disk-config.js';
 
 /**
  * libvirt, domaincommon.rng, diskSerial; its QEMU driver refuses a disk with any other (src/qemu/qemu_validate.c,
@@ -22,7 +22,7 @@ const LONGEST_OF_SCSI = 36;
  */
 export function requireGuestSerial(
   { serial }: Pick<VolumeFacts, 'serial'>,
-  { bus, type }: Pick<DiskInfo, 'bus' | 'type'>,
+  { bus, type }: Pick<DiskTarget, 'bus' | 'type'>,
 ): void {
   if (serial === undefined || type === 'lun') return;
   if (!SERIAL.test(serial))

@@ -2,7 +2,7 @@ import { quoted } from '../base/quoted.js';
 import { Secret } from '../base/secret.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
-import type { DiskInfo } from '../disk/disk-config.js';
+import type { DiskTarget } from '../disk/disk-config.js';
 import type { AttachOptions } from './attach-options.js';
 
 /**
@@ -14,7 +14,7 @@ import type { AttachOptions } from './attach-options.js';
  */
 export function readPassphrase(
   { encrypted }: VolumeFacts,
-  { type }: Pick<DiskInfo, 'type'>,
+  { type }: Pick<DiskTarget, 'type'>,
   { encryption }: AttachOptions,
 ): Secret | undefined {
   if (!encrypted) {

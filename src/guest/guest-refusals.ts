@@ -2,13 +2,13 @@ import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
-import type { DiskInfo } from '../disk/disk-config.js';
+import type { DiskTarget } from '../disk/disk-config.js';
 import type { Domain } from '../libvirt/libvirt.js';
 import { coldPlugOnly } from './guest-disk.js';
 
 /** Before anything is done for a disk that QEMU's guest cannot get as it is. */
 export function refuseColdPlugOnly(
-  { bus }: DiskInfo,
+  { bus }: DiskTarget,
   { name, active }: Domain,
   { virtType }: Pick<VolumeOptions, 'virtType'>,
 ): void {

@@ -1,7 +1,7 @@
 import { quoted } from '../base/quoted.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { VolumeFacts } from '../connection/iscsi-connection.js';
-import { type DiskInfo, userAlias } from '../disk/disk-config.js';
+import { type DiskTarget, userAlias } from '../disk/disk-config.js';
 
 /**
  * detach() finds the disk in the guest by the alias that is made of the id, else by its serial, which a lun has not; a
@@ -13,7 +13,7 @@ import { type DiskInfo, userAlias } from '../disk/disk-config.js';
 export function requireFindable(
   doing: string,
   { volumeId, serial }: VolumeFacts,
-  { type }: Pick<DiskInfo, 'type'>,
+  { type }: Pick<DiskTarget, 'type'>,
 ): string {
   if (volumeId !== undefined && (userAlias(volumeId) !== undefined || (serial !== undefined && type !== 'lun')))
     return volumeId;

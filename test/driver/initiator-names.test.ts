@@ -20,7 +20,7 @@ test.each([
 ])('connector properties carry the initiator name that iscsid logs in by: %s', async (_what, text) => {
   const world = openFakeWorld();
   world.host.tree.write(FILE, text);
-  const { initiator } = await world.container.get(TOKENS.connector).getConnectorProperties();
+  const { initiator } = await world.container.get(TOKENS.connectorProperties).getConnectorProperties();
   const connectionInfo = (await world.publish(1))[0]?.connectionInfo;
   for (const target of world.host.targets) target.admits = new Set([initiator]);
   expect((await world.driver.connect(connectionInfo)).device.path).toBe('/dev/sda');

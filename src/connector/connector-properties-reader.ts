@@ -25,7 +25,7 @@ export interface ConnectorRequest {
   readonly host?: string;
 }
 
-export interface HostConnectorParts {
+export interface ConnectorPropertiesReaderParts {
   readonly files: FileSystem;
   readonly database: OpenIscsiDatabase;
   readonly netAddresses: NetAddresses;
@@ -35,10 +35,10 @@ export interface HostConnectorParts {
 }
 
 /** Tells the storage service who this host is. Reads files, starts nothing. */
-export class HostConnector {
-  readonly #parts: HostConnectorParts;
+export class ConnectorPropertiesReader {
+  readonly #parts: ConnectorPropertiesReaderParts;
 
-  constructor(parts: HostConnectorParts) {
+  constructor(parts: ConnectorPropertiesReaderParts) {
     this.#parts = parts;
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { readOptions } from '../../src/config/read-options.js';
-import { HostConnector } from '../../src/connector/host-connector.js';
+import { ConnectorPropertiesReader } from '../../src/connector/connector-properties-reader.js';
 import { TOKENS } from '../../src/tokens.js';
 import { openFakeWorld } from '../fakes/fake-world.js';
 import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
@@ -22,7 +22,7 @@ const DEVICES = [
 interface Identified {
   readonly sysfs: SysfsTree;
   readonly log: RecordedLog;
-  connector(config?: Readonly<Record<string, unknown>>): HostConnector;
+  connector(config?: Readonly<Record<string, unknown>>): ConnectorPropertiesReader;
 }
 
 /** A host with a name. */
@@ -35,7 +35,7 @@ function openHost(devices: readonly Parameters<SysfsTree['netDevice']>[0][] = DE
     sysfs,
     log,
     connector: (config = {}) =>
-      new HostConnector({
+      new ConnectorPropertiesReader({
         files: sysfs.files,
         database: fakeDatabase(sysfs.host),
         netAddresses: sysfs.netAddresses,
@@ -195,10 +195,10 @@ describe('getConnectorProperties()', () => {
     expect(await lonely.connector().getConnectorProperties({ ip: '192.0.2.9' })).toMatchObject({ ip: '192.0.2.9' });
   });
 
-  test('HostConnector is bound in the container, and starts no process', async () => {
+  test('ConnectorPropertiesReader is bound in the container, and starts no process', async () => {
     const world = openFakeWorld();
     world.host.tree.write(NAME_FILE, captured('host/initiatorname.iscsi'));
-    expect(await world.container.get(TOKENS.connector).getConnectorProperties()).toMatchObject({
+    expect(await world.container.get(TOKENS.connectorProperties).getConnectorProperties()).toMatchObject({
       initiator: HOSTS_NAME,
       ip: '192.0.2.1',
       platform: expect.stringMatching(/./) as unknown,
