@@ -15,11 +15,11 @@ export type ListedPath = Omit<TargetPath, 'portal'> & { readonly portal: Portal 
 
 /** The paths, each once: one that is listed twice, perhaps in another spelling, is one path. */
 export function withoutRepeats<Path extends ListedPath>(paths: readonly Path[]): readonly Path[] {
-  return paths.filter(
-    (path, index) =>
-      paths.findIndex((one) => one.target === path.target && one.lun === path.lun && same(one.portal, path.portal)) ===
-      index,
-  );
+  return paths.filter((path, index) => paths.findIndex((one) => isSamePath(one, path)) === index);
+}
+
+export function isSamePath(one: ListedPath, other: ListedPath): boolean {
+  return one.target === other.target && one.lun === other.lun && same(one.portal, other.portal);
 }
 
 function same(one: Portal | PortalName, other: Portal | PortalName): boolean {

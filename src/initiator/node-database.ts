@@ -117,6 +117,15 @@ export class NodeDatabase {
     ];
   }
 
+  /** Every portal of the target for which this library has made a record: listed ones, and those it discovered. */
+  async ownPortalsOf(target: TargetName): Promise<readonly Portal[]> {
+    const portals = (await this.#recordsOf(target))
+      .filter(({ ours }) => ours)
+      .flatMap(({ places }) => places.flatMap(({ address, port }) => portalIn(address, port) ?? []))
+      .filter((portal): portal is Portal => !isPortalName(portal));
+    return portals.filter((portal, index) => portals.findIndex((one) => samePortal(one, portal)) === index);
+  }
+
   /**
    * Makes the record, or gives the one that is there our settings.
    * @throws {VolumeError} `DATABASE_LOCKED`, `DATABASE_FAILED`, `PERMISSION_DENIED`

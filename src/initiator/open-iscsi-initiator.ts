@@ -2,7 +2,8 @@ import type { NonEmpty } from '../base/brand.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
-import { formatPortal, samePortal } from '../connection/portal.js';
+import { formatPortal, type Portal, samePortal } from '../connection/portal.js';
+import type { TargetName } from '../connection/target-name.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { Logger } from '../base/logger.js';
 import type { VolumeEvents } from '../events/volume-events.js';
@@ -520,6 +521,11 @@ export class OpenIscsiInitiator {
   /** The ifaces over which this library made a record for the portal, whatever the configuration says now. */
   async ownIfacesAt(path: TargetPath): Promise<readonly IfaceName[]> {
     return await this.#database.ownIfacesAt(path);
+  }
+
+  /** The portals of the target for which this library made a record, over whatever iface. */
+  async ownPortalsOf(target: TargetName): Promise<readonly Portal[]> {
+    return await this.#database.ownPortalsOf(target);
   }
 
   /**

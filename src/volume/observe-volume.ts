@@ -1,7 +1,7 @@
 import type { Lun } from '../connection/lun.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import { samePortal } from '../connection/portal.js';
-import type { TargetPath } from '../connection/target-path.js';
+import { type TargetPath, withoutRepeats } from '../connection/target-path.js';
 import type { MapId, MultipathMap, ScsiDisk } from '../device/block-device.js';
 import { isAmong, type Stranger } from '../device/disk-place.js';
 import type { Unit } from '../device/find-disk.js';
@@ -77,9 +77,14 @@ export async function observeVolume(
 ): Promise<VolumeView> {
   const sessions = await parts.initiator.sessions();
   const note = await parts.notes.find(unitsOf(connection));
+  const unlisted = withoutRepeats([
+    ...connection.paths,
+    ...notedPaths(connection, note),
+    ...(await recordedPaths(connection, parts)),
+  ]).slice(connection.paths.length);
   const keys = await Promise.all([
     ...connection.paths.map(async (path) => await keysOf(path, ifaces, parts)),
-    ...notedPaths(connection, note).map(async (path) => await keysOf(path, [], parts)),
+    ...unlisted.map(async (path) => await keysOf(path, [], parts)),
   ]);
   const ordered = inOrderOfIfaces(keys);
   const sessionOf = sessionFinder(
@@ -101,6 +106,18 @@ export async function observeVolume(
   const others = await otherPaths({ listed, map: noted.map, wwids, units }, sessions, parts);
   const mapWwid = await wwidOf(noted.map, note, parts);
   return { paths: [...listed, ...others], ...noted, note, units, mapWwid, knownWwid: note?.wwid ?? mapWwid };
+}
+
+/** The volume's units through every portal for which this library has a record: those that it discovered among them. */
+async function recordedPaths(
+  connection: IscsiConnection,
+  { initiator }: ObserverParts,
+): Promise<readonly TargetPath[]> {
+  const units = unitsWith(connection, undefined);
+  const found = await Promise.all(
+    units.map(async (unit) => (await initiator.ownPortalsOf(unit.target)).map((portal) => ({ ...unit, portal }))),
+  );
+  return found.flat().map(({ target, lun, portal }) => ({ target, lun, portal }));
 }
 
 /** Over these ifaces, and over every other one with a record of this library's making. */

@@ -4,8 +4,8 @@ import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import { formatPortal, samePortal } from '../connection/portal.js';
-import type { TargetPath } from '../connection/target-path.js';
+import { formatPortal } from '../connection/portal.js';
+import { isSamePath, type TargetPath, withoutRepeats } from '../connection/target-path.js';
 import { parseMapId } from '../device/multipath/multipathd.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Iface } from '../iface/iface.js';
@@ -101,7 +101,7 @@ export class VolumeConnector {
     const guard = new VolumeGuard(view, this.#parts);
     if (isGone(view)) await this.#dropNote(view, signal);
     const request = {
-      connection,
+      connection: { ...connection, paths: knownPaths(connection, view) },
       plan,
       mode,
       guard,
@@ -398,10 +398,13 @@ export class VolumeConnector {
   }
 }
 
-function isGone({ paths, map }: VolumeView): boolean {
-  return map === undefined && paths.every(({ unit }) => unit === undefined);
+/** What is listed, and what was discovered before: those have records of ours. */
+function knownPaths({ paths: [first, ...others] }: IscsiConnection, view: VolumeView): NonEmpty<TargetPath> {
+  const recorded = view.paths.map(({ key: { target, portal }, lun }) => ({ target, portal, lun }));
+  const [, ...rest] = withoutRepeats([first, ...others, ...recorded]);
+  return [first, ...rest];
 }
 
-function isSamePath(one: TargetPath, other: TargetPath): boolean {
-  return one.target === other.target && one.lun === other.lun && samePortal(one.portal, other.portal);
+function isGone({ paths, map }: VolumeView): boolean {
+  return map === undefined && paths.every(({ unit }) => unit === undefined);
 }

@@ -44,6 +44,23 @@ describe('connect() of a volume of which one portal is named', () => {
     });
   });
 
+  test('disconnect() takes the record of a discovered portal along whose session has gone', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(SINGULAR);
+    loseSession(world, '192.0.2.12');
+    await world.driver.disconnect(SINGULAR);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('connect() of a volume that is there brings a discovered portal back whose session has gone', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(SINGULAR);
+    loseSession(world, '192.0.2.12');
+    expect((await world.driver.connect(SINGULAR)).paths).toHaveLength(4);
+    await world.driver.disconnect(SINGULAR);
+    expect(await world.residue()).toEqual([]);
+  });
+
   test('connect() adds a discovered portal that answers late, and disconnect() leaves nothing of it', async () => {
     const world = openMultipathWorld();
     const answer = deferred<undefined>();
@@ -67,3 +84,9 @@ describe('connect() of a volume of which one portal is named', () => {
     expect(commandsOf(world).filter((line) => line.includes('discover'))).toEqual([]);
   });
 });
+
+function loseSession({ host }: ReturnType<typeof openMultipathWorld>, address: string): void {
+  const session = host.kernel.sessions.find(({ portal }) => portal.address === address);
+  if (session === undefined) throw new Error(`No session at ${address}`);
+  host.kernel.removeSession(session);
+}
