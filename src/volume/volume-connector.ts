@@ -1,19 +1,15 @@
 import { isNonEmpty, type NonEmpty } from '../base/brand.js';
-import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
-import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import { VolumeError } from '../base/volume-error.js';
 import type { VolumeOptions } from '../config/options.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import { formatPortal } from '../connection/portal.js';
 import { isSamePath, type TargetPath, withoutRepeats } from '../connection/target-path.js';
 import { parseMapId } from '../device/multipath/multipathd.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Iface } from '../iface/iface.js';
 import type { IfaceRecords } from '../iface/make-iface.js';
-import { FailedTransports, type FailedTransportsParts } from '../preflight/failed-transports.js';
-import { ifaceNamesOf, type IfacePlan, requestOf } from '../preflight/iface-plan.js';
-import { isTransportFailure } from '../preflight/transport-failure.js';
-import { noneOf, reasonCodeOf, usableWays, type Way } from '../preflight/usable-ways.js';
+import { ifaceNamesOf, type IfacePlan } from '../preflight/iface-plan.js';
+import { noneOf, usableWays, type Way } from '../preflight/usable-ways.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { describeVolume, fallbackOfPresent, type OpenVolume } from './describe-volume.js';
 import { MultipathOpener } from './multipath-opener.js';
@@ -25,11 +21,12 @@ import { type OpenerParts, type OpenPath, PathOpener } from './path-opener.js';
 import { presentPaths, refreshedPaths } from './present-paths.js';
 import { requireSizeOf, sizeWarnings } from './require-size.js';
 import { requireOwnMap, strangersWarnings } from './strange-members.js';
+import { type FallbackParts, TransportFallback } from './transport-fallback.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
 import { VolumeGuard } from './volume-guard.js';
 import { wantedMap } from './wanted-map.js';
 
-export interface ConnectorParts extends OpenerParts, ObserverParts, PathFinderParts, FailedTransportsParts {
+export interface ConnectorParts extends OpenerParts, ObserverParts, PathFinderParts, FallbackParts {
   readonly logger: Logger;
   readonly events: VolumeEvents;
   readonly ifaceRecords: IfaceRecords;
@@ -65,14 +62,14 @@ interface OpenRequest {
  */
 export class VolumeConnector {
   readonly #parts: ConnectorParts;
-  readonly #failed: FailedTransports;
+  readonly #fallback: TransportFallback;
   readonly #finder: PathFinder;
   readonly #single: OnePathOpener;
   readonly #multipath: MultipathOpener;
 
   constructor(parts: ConnectorParts) {
     this.#parts = parts;
-    this.#failed = new FailedTransports(parts);
+    this.#fallback = new TransportFallback(parts);
     const opener = new PathOpener(parts);
     this.#finder = new PathFinder(parts);
     this.#single = new OnePathOpener({ ...parts, opener });
@@ -107,7 +104,14 @@ export class VolumeConnector {
       guard,
       note: new NoteKeeper(this.#parts.notes, connection, isGone(view) ? undefined : view.note),
     };
-    if (!isNonEmpty(present)) return { volume: await this.#openWithFallback(request, signal), opened: true };
+    if (!isNonEmpty(present)) {
+      const volume = await this.#fallback.open(
+        plan,
+        connection,
+        async (ifaces) => await this.#openOver(ifaces, request, signal),
+      );
+      return { volume, opened: true };
+    }
     const fallback = fallbackOfPresent(present, plan);
     const open =
       mode.kind === 'single'
@@ -243,44 +247,17 @@ export class VolumeConnector {
     );
   }
 
-  async #openWithFallback(request: OpenRequest, signal: AbortSignal): Promise<ConnectedVolume> {
-    const { connection, plan } = request;
-    const { fallback } = plan;
-    try {
-      return describeVolume(await this.#openOver(request, signal), plan, undefined);
-    } catch (error) {
-      if (fallback === undefined || !isTransportFailure(error)) throw error;
-      const why = { code: reasonCodeOf(error), reason: errorChain(error) };
-      this.#parts.logger.warn('Falling back to another transport', {
-        requested: requestOf(plan),
-        used: fallback.name,
-        ...why,
-      });
-      const open = await this.#openInstead(fallback, error, request, signal);
-      const [{ target, portal }] = connection.paths;
-      this.#parts.events.emit({
-        kind: 'transport-fallback',
-        requested: requestOf(plan),
-        used: fallback.name,
-        ...why,
-        target,
-        portal: formatPortal(portal),
-      });
-      await this.#remember(plan, connection, error);
-      return describeVolume(open, plan, why);
-    }
-  }
-
   /**
-   * Over the requested ifaces that can work. Those that cannot are told of; where none can, there is nothing to open.
+   * Over those of the ifaces that can work. The others are told of; where none can, there is nothing to open. The
+   * fallback is worth a try at any time.
    */
-  async #openOver(request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+  async #openOver(ifaces: readonly Iface[], request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
     const { connection, plan, mode } = request;
-    const ifaces = plan.requested.map(({ iface }) => iface);
     const hardware = await this.#finder.hardwareFor(ifaces);
     const known = usableWays(ifaces, connection.paths, hardware);
     if (!isNonEmpty(known.ways)) throw noneOf(ifaces, known.refusals);
-    if (plan.fallback !== undefined) await this.#requireWorthATry(ifaces, connection);
+    if (plan.fallback !== undefined && !ifaces.includes(plan.fallback))
+      await this.#fallback.requireWorthATry(ifaces, connection);
     const { paths, warnings: undiscovered } =
       mode.kind === 'single'
         ? { ...connection, warnings: [] }
@@ -288,7 +265,7 @@ export class VolumeConnector {
     const { ways, refusals } = paths.length === connection.paths.length ? known : usableWays(ifaces, paths, hardware);
     if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
     const warnings = [
-      ...plan.requested.flatMap(({ note }) => note ?? []),
+      ...plan.requested.flatMap(({ iface, note }) => (ifaces.includes(iface) ? (note ?? []) : [])),
       ...undiscovered,
       ...refusals.map(({ message }) => message),
       ...(await this.#finder.reversePathWarnings(ifaces, hardware)),
@@ -325,31 +302,6 @@ export class VolumeConnector {
     return { ...opened, warnings: [...warnings, ...opened.warnings] };
   }
 
-  async #openInstead(iface: Iface, first: VolumeError, request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
-    const { connection, plan, mode } = request;
-    try {
-      const { paths, warnings } =
-        mode.kind === 'single'
-          ? { ...connection, warnings: [] }
-          : await this.#finder.allPaths(connection, iface, signal);
-      const [path, ...others] = paths;
-      const opened = await this.#openWays(
-        [{ path, iface }, ...others.map((other) => ({ path: other, iface }))],
-        { ...request, connection: { ...connection, paths } },
-        signal,
-      );
-      return { ...opened, warnings: [...warnings, ...opened.warnings] };
-    } catch (error) {
-      if (!isVolumeError(error)) throw error;
-      const { code, hint, details, message } = error;
-      throw new VolumeError(code, `${message}; before that, the iface ${requestOf(plan)} failed`, {
-        cause: new AggregateError([error.cause ?? error, first]),
-        details,
-        ...(hint === undefined ? {} : { hint }),
-      });
-    }
-  }
-
   /**
    * An iface without a record gets one for the volume, and for those after it; not when the volume cannot be opened
    * over it.
@@ -376,25 +328,6 @@ export class VolumeConnector {
     } catch (error) {
       throw await undo.after(error);
     }
-  }
-
-  /**
-   * An iface over which this portal could not be reached a while ago, and the fallback could, is not waited for again.
-   */
-  async #requireWorthATry(ifaces: readonly Iface[], { paths: [{ portal }] }: IscsiConnection): Promise<void> {
-    const failures = await Promise.all(ifaces.map((iface) => this.#failed.recall(iface.name, portal)));
-    const recalled = failures.filter((failure) => failure !== undefined);
-    if (recalled.length === ifaces.length) throw noneOf(ifaces, recalled);
-  }
-
-  /** What hardware tells is asked anew each time; what was recalled is not news. */
-  async #remember(
-    { requested }: IfacePlan,
-    { paths: [{ portal }] }: IscsiConnection,
-    error: VolumeError,
-  ): Promise<void> {
-    if (error.details['retryInMs'] !== undefined || error.details['reasonCode'] !== undefined) return;
-    for (const { iface } of requested) await this.#failed.remember(iface.name, portal, error);
   }
 }
 
