@@ -1,8 +1,10 @@
 import { readConnectionInfo } from '../connection/read-connection-info.js';
-import { guestSourceOf, type GuestSourceParts } from '../guest/guest-source.js';
+import type { GuestSourceParts } from '../guest/guest-source.js';
 import type { HeldVolumes } from '../volume/held-volumes.js';
 import type { HostVolumes } from '../volume/host-volumes.js';
 import { noted } from '../volume/released-volume.js';
+import { AfterPivot } from './after-pivot.js';
+import { isCopiedTo, requireFitting, sliceFor } from './swap-sizes.js';
 import { requireSwappable } from './require-swappable.js';
 import { throwIfAborted } from '../base/aborted.js';
 import { errorChain } from '../base/error-chain.js';
@@ -12,7 +14,7 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import { DiskMover } from '../guest/disk-mover.js';
-import { aliasOf, findLiveDisk, type GuestDisk } from '../guest/guest-disk.js';
+import { findLiveDisk, type GuestDisk } from '../guest/guest-disk.js';
 import type { GuestDisks } from '../guest/guest-disks.js';
 import type { VolumeInGuest } from '../guest/volume-in-guest.js';
 import type { Clock } from '../host/clock.js';
@@ -56,10 +58,12 @@ const UNDO_MS = 180_000;
 export class VolumeSwapper {
   readonly #parts: SwapperParts;
   readonly #mover: DiskMover;
+  readonly #after: AfterPivot;
 
   constructor(parts: SwapperParts) {
     this.#parts = parts;
     this.#mover = new DiskMover(parts);
+    this.#after = new AfterPivot(parts);
   }
 
   /** @throws {VolumeError} `DOMAIN_NOT_FOUND`, `LIBVIRT_REFUSED` for a guest that does not run */
@@ -126,12 +130,16 @@ export class VolumeSwapper {
     } catch (error) {
       throw opened ? await this.#undone(to, held, error) : error;
     }
-    const resized = await this.#resize(domain, old === undefined ? disk.sliceBytes : sliceFor(disk, old, volume), {
-      disk,
-      volume,
-    });
-    const stored = await this.#store(domain, disk, { to, old, volume });
-    const released = await this.#release(from, held, signal);
+    const resized = await this.#after.resize(
+      domain,
+      old === undefined ? disk.sliceBytes : sliceFor(disk, old, volume),
+      {
+        disk,
+        volume,
+      },
+    );
+    const stored = await this.#after.store(domain, disk, { to, old, volume });
+    const released = await this.#after.release(from, held, signal);
     const swapped = {
       volume,
       guestResized: resized.done,
@@ -268,126 +276,4 @@ export class VolumeSwapper {
       }
     };
   }
-
-  /**
-   * QEMU copied to as much of the new volume as the guest's disk has. libvirt 11.3 widens that while the guest runs,
-   * libvirt 9.0 cannot ("Cannot resize fixed-size raw disks"): lab/scenarios/swap.ts. It is asked.
-   */
-  async #resize(
-    { uuid }: Domain,
-    sliceBytes: number | undefined,
-    { disk: { targetDev }, volume: { device } }: { readonly disk: GuestDisk; readonly volume: ConnectedVolume },
-  ): Promise<Step> {
-    if (sliceBytes === undefined) return { done: false, warnings: [] };
-    return await step(
-      async () => {
-        await this.#parts.libvirt.blockResize(
-          { kind: 'uuid', uuid },
-          targetDev,
-          device.sizeBytes,
-          AbortSignal.timeout(UNDO_MS),
-        );
-        return true;
-      },
-      (why) =>
-        `the guest sees the first ${sliceBytes} of the new volume's ${device.sizeBytes} bytes until it starts ` +
-        `anew: ${why}`,
-    );
-  }
-
-  async #store(
-    domain: Domain,
-    disk: GuestDisk,
-    {
-      to,
-      old,
-      volume,
-    }: { readonly to: IscsiConnection; readonly old: ConnectedVolume | undefined; readonly volume: ConnectedVolume },
-  ): Promise<Step> {
-    const signal = AbortSignal.timeout(UNDO_MS);
-    const notes: string[] = [];
-    const stored = await step(
-      async () => {
-        const { path, warnings } = domain.persistent
-          ? await guestSourceOf(volume.device, { persistent: true }, this.#parts, signal)
-          : { path: volume.device.path, warnings: [] };
-        notes.push(...warnings);
-        return await this.#parts.guestDisks.moveStored(
-          domain,
-          disk,
-          {
-            devicePath: path,
-            alias: aliasOf(to),
-            serial: to.serial,
-            devicePaths: [...sourcePathsOf(volume), ...(old === undefined ? [] : sourcePathsOf(old))],
-          },
-          signal,
-        );
-      },
-      (why) =>
-        `the guest's stored description does not name the new volume; swap again, before the guest starts anew: ${why}`,
-    );
-    return { ...stored, warnings: [...notes, ...stored.warnings] };
-  }
-
-  async #release(from: IscsiConnection, held: HeldVolumes, signal: AbortSignal): Promise<Step> {
-    return await step(
-      async () => {
-        await held.release(from, {}, signal);
-        return true;
-      },
-      (why) => `the old volume stays on this host; disconnect it: ${why}`,
-    );
-  }
-}
-
-/** Something that comes after the pivot: it may fail, and then it is told. */
-interface Step {
-  readonly done: boolean;
-  readonly warnings: readonly string[];
-}
-
-async function step(work: () => Promise<boolean>, told: (why: string) => string): Promise<Step> {
-  try {
-    return { done: await work(), warnings: [] };
-  } catch (error) {
-    return { done: false, warnings: [told(errorChain(error))] };
-  }
-}
-
-/** What an earlier swap began, and did not end. */
-function isCopiedTo({ mirror }: GuestDisk, volume: ConnectedVolume): boolean {
-  const paths: readonly string[] = sourcePathsOf(volume);
-  return mirror?.sourcePath !== undefined && paths.includes(mirror.sourcePath);
-}
-
-/** How large the disk is that the guest sees. */
-function sizeOf({ sliceBytes }: GuestDisk, { device: { sizeBytes } }: ConnectedVolume): number {
-  return sliceBytes ?? sizeBytes;
-}
-
-/** How much of the new volume the disk will be, where that is larger. */
-function sliceFor(disk: GuestDisk, old: ConnectedVolume, { device }: ConnectedVolume): number | undefined {
-  return device.sizeBytes === sizeOf(disk, old) ? undefined : sizeOf(disk, old);
-}
-
-/** @throws {VolumeError} `USAGE`, `RESIZE_FAILED` */
-function requireFitting(disk: GuestDisk, old: ConnectedVolume, { device }: ConnectedVolume): void {
-  const { path, wwid } = old.device;
-  if (path === device.path || (wwid !== undefined && wwid === device.wwid))
-    throw new VolumeError(
-      'USAGE',
-      `Cannot swap a volume for itself: ${path} and ${device.path} are ${device.wwid ?? 'one device'}`,
-    );
-  const needed = sizeOf(disk, old);
-  if (device.sizeBytes >= needed) return;
-  throw new VolumeError(
-    'RESIZE_FAILED',
-    `Cannot swap the volume: the new one has ${device.sizeBytes} bytes, and the guest's disk has ${needed}: ` +
-      'nothing may become smaller under a guest',
-    {
-      hint: 'make the new volume at least as large as the old one',
-      details: { oldSizeBytes: needed, newSizeBytes: device.sizeBytes },
-    },
-  );
 }

@@ -1,6 +1,7 @@
 import type { NonEmpty } from '../base/brand.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import { SharedLook } from '../base/shared-look.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import { formatPortal, type Portal, samePortal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
@@ -111,14 +112,17 @@ const LOGOUT_WAIT_MS = LOGOUT_MS + COMMAND_MARGIN_MS;
 export class OpenIscsiInitiator {
   readonly #parts: InitiatorParts;
   readonly #database: NodeDatabase;
+  readonly #sessions: SharedLook<readonly Session[]>;
 
   constructor(parts: InitiatorParts) {
     this.#parts = parts;
     this.#database = new NodeDatabase(parts);
+    this.#sessions = new SharedLook(async () => await readSessions(parts.files));
   }
 
+  /** As they were after the call: calls that come at once share a look. */
   async sessions(): Promise<readonly Session[]> {
-    return await readSessions(this.#parts.files);
+    return await this.#sessions.take();
   }
 
   /**
