@@ -22,13 +22,4 @@ export default tseslint.config(
     files: ['test/**', 'lab/scenarios/**'],
     rules: { 'max-lines': ['error', { max: 850, skipBlankLines: true, skipComments: true }] },
   },
-  {
-    files: [
-      'src/driver/libvirt-volume-driver.ts',
-      'src/volume/volume-connector.ts',
-      'src/driver/volume-swapper.ts',
-      'src/initiator/open-iscsi-initiator.ts',
-    ],
-    rules: { 'max-lines': ['error', { max: 480, skipBlankLines: true, skipComments: true }] },
-  },
 );
