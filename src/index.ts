@@ -45,7 +45,7 @@ export type { VolumeEvent } from './events/volume-event.js';
 export type { VolumeEventListener, VolumeEvents } from './events/volume-events.js';
 export type { LogFields, Logger } from './base/logger.js';
 export type { Clock } from './host/clock.js';
-export type { Argument, Command, CommandResult, CommandRunner, Patience } from './host/command.js';
+export type { Argument, Command, CommandResult, CommandRunner, TimeoutPolicy } from './host/command.js';
 export type { DeviceUser, DeviceUsers } from './host/device-users.js';
 export type { FileKind, FileSystem } from './host/file-system.js';
 export type { HostIdentity } from './host/host-identity.js';

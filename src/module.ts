@@ -10,7 +10,7 @@ import type { Doctor } from './doctor/doctor.js';
 import { HostDoctor } from './doctor/host-doctor.js';
 import type { FailedTransport } from './doctor/host-state.js';
 import { driverFor } from './driver/driver-for.js';
-import { FailedTransports } from './preflight/failed-transports.js';
+import { TransportFailureCache } from './preflight/transport-failure-cache.js';
 import { ConnectorPropertiesReader } from './connector/connector-properties-reader.js';
 import { LibvirtISCSIVolumeDriver } from './driver/libvirt-iscsi-volume-driver.js';
 import { LibvirtISERVolumeDriver } from './driver/libvirt-iser-volume-driver.js';
@@ -39,7 +39,7 @@ import { SYSTEM_NET_ADDRESSES } from './host/node/system-net-addresses.js';
 import { SYSTEM_PROCESSES } from './host/node/system-processes.js';
 import { SYSTEM_CLOCK } from './host/node/system-clock.js';
 import { winstonLogger } from './host/node/winston-logger.js';
-import { IfaceRecords } from './iface/make-iface.js';
+import { IfaceRecords } from './iface/iface-records.js';
 import { OpenIscsiDatabase } from './database/open-iscsi-database.js';
 import { HostIfaceReports } from './preflight/host-iface-reports.js';
 import { discoverPortals } from './initiator/discovery/discover-portals.js';
@@ -222,7 +222,7 @@ function hostDoctor(
   logger: Logger,
   database: OpenIscsiDatabase,
 ): Doctor {
-  const failed = new FailedTransports({ files, locks, clock, logger, options });
+  const failed = new TransportFailureCache({ files, locks, clock, logger, options });
   const failedTransports = async (): Promise<readonly FailedTransport[]> =>
     (await failed.list()).map((failure) => ({ ...failure, portal: formatPortal(failure.portal) }));
   return new HostDoctor({ files, database, commands, clock, netAddresses, libvirt, options, failedTransports });

@@ -18,7 +18,7 @@ import type { Locks } from './host/locks.js';
 import type { Processes } from './host/processes.js';
 import type { IfaceReports } from './preflight/iface-report.js';
 import type { OpenIscsiDatabase } from './database/open-iscsi-database.js';
-import type { IfaceRecords } from './iface/make-iface.js';
+import type { IfaceRecords } from './iface/iface-records.js';
 import type { IfaceGenerator } from './initiator/iface-generator.js';
 import type { Libvirt } from './libvirt/libvirt.js';
 

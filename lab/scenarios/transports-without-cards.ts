@@ -3,16 +3,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/index.js';
-import { until } from '../../src/host/until.js';
+import { pollUntil } from '../../src/host/poll-until.js';
 import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import { SYSTEM_NET_ADDRESSES } from '../../src/host/node/system-net-addresses.js';
-import { checkGenerated } from '../../src/preflight/check-generated.js';
+import { checkGenerated } from '../../src/preflight/check-iface-record.js';
 import type { Hardware, Verdict } from '../../src/hardware/hardware.js';
 import { HostIfaceReports } from '../../src/preflight/host-iface-reports.js';
 import type { Iface } from '../../src/iface/iface.js';
 import { ifaceOfAddress } from '../../src/iface/iface-of-address.js';
-import { IfaceRecords } from '../../src/iface/make-iface.js';
+import { IfaceRecords } from '../../src/iface/iface-records.js';
 import { ifaceRecord } from '../../src/iface/name-iface.js';
 import { parseIfaceList } from '../../src/iface/parse-iface-list.js';
 import { readHardware } from '../../src/hardware/read-hardware.js';
@@ -225,7 +225,7 @@ async function hardware(): Promise<Hardware> {
 }
 
 async function hardwareWhen(isSo: (hardware: Hardware) => boolean): Promise<Hardware> {
-  const found = await until(
+  const found = await pollUntil(
     async () => {
       const now = await hardware();
       return isSo(now) ? now : undefined;

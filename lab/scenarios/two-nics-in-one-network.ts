@@ -5,11 +5,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeFileSystem } from '../../src/host/node/node-file-system.js';
 import { SYSTEM_NET_ADDRESSES } from '../../src/host/node/system-net-addresses.js';
-import { checkReversePath, type ReversePathFinding } from '../../src/preflight/check-reverse-path.js';
+import { checkReversePath, type ReversePathFinding } from '../../src/preflight/check-rp-filter.js';
 import { ifaceRecord } from '../../src/iface/name-iface.js';
-import { pairPaths } from '../../src/preflight/pair-paths.js';
+import { pairPaths } from '../../src/preflight/pair-portals.js';
 import { readHardware } from '../../src/hardware/read-hardware.js';
-import { readReversePath } from '../../src/hardware/read-reverse-path.js';
+import { readReversePath } from '../../src/hardware/read-rp-filter.js';
 import { run, tryRun } from '../guest/commands.js';
 import { after, before, test } from '../guest/scenario.js';
 

@@ -1,6 +1,6 @@
 import type { Doctor } from '../doctor/doctor.js';
 import type { VolumeDriver } from '../driver/volume-driver.js';
-import type { IfaceRecords } from '../iface/make-iface.js';
+import type { IfaceRecords } from '../iface/iface-records.js';
 import type { IfaceReports } from '../preflight/iface-report.js';
 import type { IfaceGenerator } from '../initiator/iface-generator.js';
 

@@ -31,19 +31,19 @@ export async function findDisk(session: Session, lun: Lun, files: FileSystem): P
 }
 
 /** A logical unit, and its disk once that is whole. */
-export interface Unit {
+export interface LogicalUnit {
   readonly address: ScsiAddress;
   /** The block device, whole or not: somebody may have it open even while the kernel gives its size as 0. */
   readonly path: DevicePath | undefined;
   readonly disk: ScsiDisk | undefined;
 }
 
-export async function findUnit(session: Session, lun: Lun, files: FileSystem): Promise<Unit | undefined> {
+export async function findUnit(session: Session, lun: Lun, files: FileSystem): Promise<LogicalUnit | undefined> {
   const address = (await unitsOn(session, files)).find((unit) => unit.lun === String(lun));
   return address === undefined ? undefined : await readUnit(session, address, files);
 }
 
-export async function readUnit(session: Session, address: ScsiAddress, files: FileSystem): Promise<Unit> {
+export async function readUnit(session: Session, address: ScsiAddress, files: FileSystem): Promise<LogicalUnit> {
   const [name] = await files.list(`${unitPath(session, address)}/block`);
   const path = name === undefined ? undefined : (`/dev/${name}` as DevicePath);
   return {

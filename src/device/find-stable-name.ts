@@ -1,6 +1,6 @@
 import type { Clock } from '../host/clock.js';
 import type { FileSystem } from '../host/file-system.js';
-import { until } from '../host/until.js';
+import { pollUntil } from '../host/poll-until.js';
 import type { BlockDevice, DevicePath } from './block-device.js';
 import { stableNamesOf } from './stable-names.js';
 
@@ -43,5 +43,5 @@ export async function findStableName(
     const name = await leadingHere();
     return isDone || name !== undefined ? { name } : undefined;
   };
-  return (await until(look, { clock, timeoutMs: Math.max(deviceTimeoutMs, HEARD_MS), signal }))?.name;
+  return (await pollUntil(look, { clock, timeoutMs: Math.max(deviceTimeoutMs, HEARD_MS), signal }))?.name;
 }

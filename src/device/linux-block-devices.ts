@@ -5,10 +5,10 @@ import type { Lun } from '../connection/lun.js';
 import type { Clock } from '../host/clock.js';
 import type { DeviceUser, DeviceUsers } from '../host/device-users.js';
 import type { FileSystem } from '../host/file-system.js';
-import { until } from '../host/until.js';
+import { pollUntil } from '../host/poll-until.js';
 import type { Session } from '../initiator/session.js';
 import type { BlockDevice, ScsiDisk } from './block-device.js';
-import { findDisk, findUnit, readUnit, type Unit, unitPath, unitsOn } from './find-disk.js';
+import { findDisk, findUnit, readUnit, type LogicalUnit, unitPath, unitsOn } from './find-disk.js';
 import { formatScsiAddress, type ScsiAddress } from './scsi-address.js';
 import { scanUnit } from './scan-unit.js';
 
@@ -45,12 +45,12 @@ export class LinuxBlockDevices {
   }
 
   /** The unit of a LUN, whole or not. */
-  async findUnit(session: Session, lun: Lun): Promise<Unit | undefined> {
+  async findUnit(session: Session, lun: Lun): Promise<LogicalUnit | undefined> {
     return await findUnit(session, lun, this.#parts.files);
   }
 
   /** Every unit of the session, of whatever volume. */
-  async units(session: Session): Promise<readonly Unit[]> {
+  async units(session: Session): Promise<readonly LogicalUnit[]> {
     const { files } = this.#parts;
     return await Promise.all((await unitsOn(session, files)).map((address) => readUnit(session, address, files)));
   }
@@ -71,7 +71,7 @@ export class LinuxBlockDevices {
     for (let pause = FIRST_RESCAN_MS; ; pause *= 2) {
       await scanUnit(session, lun, files, signal);
       const timeoutMs = Math.min(pause, Math.max(0, deadline - clock.now()));
-      const disk = await until(() => this.find(session, lun), { clock, timeoutMs, signal });
+      const disk = await pollUntil(() => this.find(session, lun), { clock, timeoutMs, signal });
       if (disk !== undefined) {
         logger.info('Disk appeared', {
           path: disk.path,
@@ -111,7 +111,7 @@ export class LinuxBlockDevices {
     );
     const known = numbers.filter((number) => number !== undefined);
     let present: readonly DeviceUser[] = [];
-    await until(
+    await pollUntil(
       async () => {
         present = await users.usersOf(disk.path, known, signal);
         return present.length === 0 ? true : undefined;
@@ -139,7 +139,7 @@ export class LinuxBlockDevices {
     const { clock, files, logger } = this.#parts;
     const unit = unitPath(session, address);
     await unlessVanished(files.writeAttribute(`${unit}/delete`, '1', signal));
-    const gone = await until(async () => ((await files.kind(unit)) === undefined ? true : undefined), {
+    const gone = await pollUntil(async () => ((await files.kind(unit)) === undefined ? true : undefined), {
       clock,
       timeoutMs: DELETE_MS,
       signal,

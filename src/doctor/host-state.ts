@@ -6,7 +6,7 @@ import type { LockOwner } from '../database/database-lock.js';
 import type { Hardware } from '../hardware/hardware.js';
 import type { BrokenIface, IfaceFiles } from '../iface/read-ifaces.js';
 import type { OddLine } from '../database/record-text.js';
-import type { ReversePath } from '../hardware/read-reverse-path.js';
+import type { ReversePath } from '../hardware/read-rp-filter.js';
 import type { ResolvedIface } from '../iface/resolve-iface.js';
 import type { AllSessions } from '../initiator/read-sessions.js';
 import type { DatabaseRecord } from './database-records.js';

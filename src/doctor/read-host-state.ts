@@ -7,13 +7,13 @@ import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import { readRecord, readRecordText } from '../database/record-text.js';
 import type { Hardware } from '../hardware/hardware.js';
 import { readHardware } from '../hardware/read-hardware.js';
-import { readReversePath } from '../hardware/read-reverse-path.js';
+import { readReversePath } from '../hardware/read-rp-filter.js';
 import type { Clock } from '../host/clock.js';
 import type { CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { NetAddresses } from '../host/net-addresses.js';
 import { isListenedOn } from '../host/unix-sockets.js';
-import { until } from '../host/until.js';
+import { pollUntil } from '../host/poll-until.js';
 import { type IfaceInventory, readIfaces } from '../iface/read-ifaces.js';
 import { resolveIface } from '../iface/resolve-iface.js';
 import type { IfaceSelector } from '../iface/select-iface.js';
@@ -209,7 +209,7 @@ async function readDatabaseLock(
   const path = writeLockIn(location.kind === 'seen' ? location.value.lockFolder : DEFAULT_LOCK_FOLDER);
   const isThere = async (): Promise<boolean> => (await files.kind(path)) !== undefined;
   if (!(await isThere())) return { kind: 'free' };
-  const free = await until(async () => ((await isThere()) ? undefined : true), {
+  const free = await pollUntil(async () => ((await isThere()) ? undefined : true), {
     clock,
     timeoutMs: LOCK_LOOK_MS,
     signal,

@@ -6,7 +6,7 @@ import type { VolumeInGuest } from '../guest/volume-in-guest.js';
 import type { Clock } from '../host/clock.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { HostVolumes } from '../volume/host-volumes.js';
-import { noted } from '../volume/released-volume.js';
+import { withWarnings } from '../volume/released-volume.js';
 import type { ExtendedVolume } from './volume-driver.js';
 
 export interface GuestExtenderParts {
@@ -62,6 +62,6 @@ export class GuestExtender {
       const missing = outcome === 'no-such-disk' ? ['the guest does not have the volume'] : [];
       return { device, oldSizeBytes, newSizeBytes, guestResized, warnings: [...warnings, ...missing] };
     });
-    return noted(extended, notes);
+    return withWarnings(extended, notes);
   }
 }

@@ -8,7 +8,7 @@ import type { IfaceSelector } from '../iface/select-iface.js';
 import type { DomainRef } from '../libvirt/libvirt.js';
 import type { ConnectedVolume } from '../volume/connected-volume.js';
 import { HostVolumes } from '../volume/host-volumes.js';
-import { type DisconnectOptions, noted, type ReleasedVolume } from '../volume/released-volume.js';
+import { type DisconnectOptions, withWarnings, type ReleasedVolume } from '../volume/released-volume.js';
 import type { AttachOptions } from './attach-options.js';
 import type { DriverParts } from './driver-parts.js';
 import { GuestExtender } from './guest-extender.js';
@@ -62,7 +62,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
       signal,
       async (held) => await held.open(connection, signal),
     );
-    return noted(volume, notes);
+    return withWarnings(volume, notes);
   }
 
   async find(connectionInfo: unknown, options: CallOptions = {}): Promise<ConnectedVolume | undefined> {
@@ -78,7 +78,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
       signal,
       async (held) => await held.release(connection, options, signal),
     );
-    return noted(released, notes);
+    return withWarnings(released, notes);
   }
 
   diskXml(connectionInfo: unknown, diskInfo: unknown, devicePath: string, secretUuid?: string): string {

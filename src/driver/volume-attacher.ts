@@ -14,7 +14,7 @@ import type { VolumeSecrets } from '../guest/volume-secrets.js';
 import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import type { HeldVolumes } from '../volume/held-volumes.js';
 import type { HostVolumes } from '../volume/host-volumes.js';
-import { noted } from '../volume/released-volume.js';
+import { withWarnings } from '../volume/released-volume.js';
 import { requireFindable } from '../volume/require-findable.js';
 import { UndoLog } from '../volume/undo-log.js';
 import type { VolumeOptions } from '../config/options.js';
@@ -75,7 +75,7 @@ export class VolumeAttacher {
       signal,
       async (held) => await this.#attach(request, held, signal),
     );
-    return { ...attached, volume: noted(attached.volume, notes) };
+    return { ...attached, volume: withWarnings(attached.volume, notes) };
   }
 
   diskXml(facts: VolumeFacts, diskInfo: unknown, devicePath: string, secretUuid?: string): string {

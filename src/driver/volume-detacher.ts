@@ -5,7 +5,7 @@ import type { VolumeInGuest } from '../guest/volume-in-guest.js';
 import type { DomainRef } from '../libvirt/libvirt.js';
 import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
 import type { HostVolumes } from '../volume/host-volumes.js';
-import { type DisconnectOptions, noted, type ReleasedVolume } from '../volume/released-volume.js';
+import { type DisconnectOptions, withWarnings, type ReleasedVolume } from '../volume/released-volume.js';
 import { releaseAfterGuest, type ReleaseParts } from './release-after-guest.js';
 
 export interface DetacherParts extends ReleaseParts {
@@ -33,7 +33,7 @@ export class VolumeDetacher {
     const { wwid } = options;
     if (wwid !== undefined)
       await volumes.hold([connection], signal, async (held) => {
-        await held.prove(connection, wwid, signal);
+        await held.verifyIdentity(connection, wwid, signal);
       });
     const match = await this.#matchIn(domain, connection, signal);
     const inGuest = await guestDisks.detach(domain, match, signal);
@@ -42,7 +42,7 @@ export class VolumeDetacher {
       signal,
       async (held) => await releaseAfterGuest({ inGuest, match }, { connection, options, held }, this.#parts, signal),
     );
-    return noted(released, notes);
+    return withWarnings(released, notes);
   }
 
   /**

@@ -132,7 +132,7 @@ export class VolumeMigration implements MigrationHooks {
     const { connection, notes } = await volumes.resolve(readConnectionInfo(connectionInfo), signal);
     return await volumes.hold([connection], signal, async (held) => {
       const { wwid } = migrating;
-      await held.prove(connection, wwid, signal);
+      await held.verifyIdentity(connection, wwid, signal);
       const volume = await held.find(connection);
       const match = diskMatch(connection, volume === undefined ? [] : sourcePathsOf(volume));
       const isStored = await this.#requireLeft(migrating, match, signal);

@@ -2,7 +2,7 @@ import { readConnectionInfo } from '../connection/read-connection-info.js';
 import type { GuestSourceParts } from '../guest/guest-source.js';
 import type { HeldVolumes } from '../volume/held-volumes.js';
 import type { HostVolumes } from '../volume/host-volumes.js';
-import { noted } from '../volume/released-volume.js';
+import { withWarnings } from '../volume/released-volume.js';
 import { AfterPivot } from './after-pivot.js';
 import { isCopiedTo, requireFitting, sliceFor } from './swap-sizes.js';
 import { requireSwappable } from './require-swappable.js';
@@ -13,7 +13,7 @@ import { shellWords } from '../base/quoted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { VolumeEvents } from '../events/volume-events.js';
-import { DiskMover } from '../guest/disk-mover.js';
+import { BlockCopy } from '../guest/block-copy.js';
 import { findLiveDisk, type GuestDisk } from '../guest/guest-disk.js';
 import type { GuestDisks } from '../guest/guest-disks.js';
 import type { VolumeInGuest } from '../guest/volume-in-guest.js';
@@ -57,12 +57,12 @@ const UNDO_MS = 180_000;
  */
 export class VolumeSwapper {
   readonly #parts: SwapperParts;
-  readonly #mover: DiskMover;
+  readonly #mover: BlockCopy;
   readonly #after: AfterPivot;
 
   constructor(parts: SwapperParts) {
     this.#parts = parts;
-    this.#mover = new DiskMover(parts);
+    this.#mover = new BlockCopy(parts);
     this.#after = new AfterPivot(parts);
   }
 
@@ -100,7 +100,7 @@ export class VolumeSwapper {
       signal,
       async (held) => await this.#swap({ domain, from, to, onProgress }, held, signal),
     );
-    return noted(swapped, [...ofFrom, ...ofTo]);
+    return withWarnings(swapped, [...ofFrom, ...ofTo]);
   }
 
   async #swap(

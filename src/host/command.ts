@@ -9,7 +9,7 @@ export type Argument = string | Secret;
  * `COMMAND_TIMED_OUT` and the process is left to finish. A killed iscsiadm leaves open-iscsi's database lock behind for
  *   ever (usr/idbm.c, idbm_lock: the lock is a hard link without an owner), so every iscsiadm runs like this.
  */
-export interface Patience {
+export interface TimeoutPolicy {
   readonly kind: 'kill' | 'wait';
   readonly ms: number;
 }
@@ -18,7 +18,7 @@ export interface Patience {
 export interface Command {
   readonly program: string;
   readonly args: readonly Argument[];
-  readonly patience: Patience;
+  readonly patience: TimeoutPolicy;
   /** Text for the command's standard input. */
   readonly input?: string;
 }

@@ -14,4 +14,9 @@ export interface DeviceUsers {
 }
 
 /** Daemons that keep or take a disk open only to look at it: they let go by themselves when it goes. */
-export const ONLOOKERS: ReadonlySet<string> = new Set(['multipathd', 'systemd-udevd', '(udev-worker)', 'udevd']);
+export const TRANSIENT_OPENERS: ReadonlySet<string> = new Set([
+  'multipathd',
+  'systemd-udevd',
+  '(udev-worker)',
+  'udevd',
+]);

@@ -5,7 +5,7 @@ import { formatPortal, samePortal } from '../connection/portal.js';
 import type { Clock } from '../host/clock.js';
 import type { Command, CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
-import { until } from '../host/until.js';
+import { pollUntil } from '../host/poll-until.js';
 import { ISCSIADM_EXIT } from './iscsiadm-exit.js';
 import { logoutCommand, logoutSessionCommand, logoutTargetCommand } from './iscsiadm-commands.js';
 import type { NodeDatabase } from './node-database.js';
@@ -90,7 +90,7 @@ export class Logouts {
     ];
     const ended =
       gone.includes(exitCode) &&
-      (await until(async () => ((await this.#isAnyThere(sessions)) ? undefined : true), {
+      (await pollUntil(async () => ((await this.#isAnyThere(sessions)) ? undefined : true), {
         clock: this.#parts.clock,
         timeoutMs: SYSFS_PATIENCE_MS,
         signal,

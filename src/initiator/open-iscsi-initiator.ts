@@ -36,7 +36,7 @@ export interface InitiatorParts extends LoginLimits {
   readonly chapByArgument?: ChapByArgument | undefined;
 }
 
-export type MayEnd = 'always' | 'after-removal' | 'never';
+export type LogoutPolicy = 'always' | 'after-removal' | 'never';
 
 /** The host's iSCSI initiator: sessions from sysfs, records as files, login and logout through iscsiadm. */
 export class OpenIscsiInitiator {
@@ -112,7 +112,7 @@ export class OpenIscsiInitiator {
    * kernel takes it from a session that is logged in (Linux, drivers/scsi/scsi_transport_iscsi.c,
    * store_priv_session_recovery_tmo).
    */
-  async makeAlone(
+  async convertToSinglePath(
     session: Session,
     iface: Iface,
     chap: ChapCredentials | undefined,
@@ -148,7 +148,7 @@ export class OpenIscsiInitiator {
    * nobody's; `after-removal` of a volume from it when an administrator made the record and starts it by hand; `never`
    * when the record says that the session shall be there from boot on.
    */
-  async mayEnd(key: SessionKey): Promise<MayEnd> {
+  async logoutPolicy(key: SessionKey): Promise<LogoutPolicy> {
     const foreign = (await this.#database.find(key)).filter((record) => !record.ours);
     if (foreign.length === 0) return 'always';
     return foreign.every(({ text }) => /^node\.startup = manual$/m.test(text)) ? 'after-removal' : 'never';

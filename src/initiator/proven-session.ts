@@ -1,7 +1,7 @@
 import { VolumeError } from '../base/volume-error.js';
 import { formatPortal } from '../connection/portal.js';
 import type { Clock } from '../host/clock.js';
-import { until } from '../host/until.js';
+import { pollUntil } from '../host/poll-until.js';
 import type { Iface } from '../iface/iface.js';
 import { hiddenSession } from './login-error.js';
 import { isSessionOf, type Session, type SessionKey } from './session.js';
@@ -40,7 +40,7 @@ export async function provenSession(
   { iface, made, sessions, clock }: ProofParts,
   signal: AbortSignal,
 ): Promise<Session> {
-  const session = await until(
+  const session = await pollUntil(
     async () => (await sessions()).find((candidate) => isSessionOf(candidate, key) && candidate.state === 'LOGGED_IN'),
     { clock, timeoutMs: SYSFS_PATIENCE_MS, signal },
   );

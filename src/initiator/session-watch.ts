@@ -1,6 +1,6 @@
 import type { Deferred } from '../base/deferred.js';
 import type { Clock } from '../host/clock.js';
-import { until } from '../host/until.js';
+import { pollUntil } from '../host/poll-until.js';
 import { isSessionOf, type Session, type SessionKey } from './session.js';
 
 export interface WatchParts {
@@ -62,5 +62,5 @@ function lookUntilEnded(
     ended.abort();
   };
   running.then(end, end);
-  until(look, { clock, timeoutMs, signal: ended.signal }).catch(() => undefined);
+  pollUntil(look, { clock, timeoutMs, signal: ended.signal }).catch(() => undefined);
 }

@@ -6,7 +6,7 @@ import type { FileSystem } from '../host/file-system.js';
 import { ifaceEntry } from '../iface/compare-iface-list.js';
 import type { Iface } from '../iface/iface.js';
 import { type BrokenIface, readIfaces } from '../iface/read-ifaces.js';
-import { checkGenerated } from './check-generated.js';
+import { checkGenerated } from './check-iface-record.js';
 import type { IfaceReport, IfaceReports } from './iface-report.js';
 import { verifyIface } from './verify-iface.js';
 

@@ -1,4 +1,4 @@
-import type { IfaceFinding } from './check-generated.js';
+import type { IfaceFinding } from './check-iface-record.js';
 import type { UnusableCode } from '../hardware/hardware.js';
 
 /** One iface of this host, and whether volumes can be reached over it. */

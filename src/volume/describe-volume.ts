@@ -2,18 +2,18 @@ import type { NonEmpty } from '../base/brand.js';
 import type { BlockDevice, MultipathMap } from '../device/block-device.js';
 import type { ConnectedPath, ConnectedVolume, TransportChoice } from './connected-volume.js';
 import { type IfacePlan, requestOf } from '../preflight/iface-plan.js';
-import type { OpenPath } from './path-opener.js';
+import type { VolumePath } from './path-opener.js';
 
 /** What of a volume is open. */
-export interface OpenVolume {
-  readonly paths: NonEmpty<OpenPath>;
+export interface ConnectResult {
+  readonly paths: NonEmpty<VolumePath>;
   readonly map: MultipathMap | undefined;
   readonly warnings: readonly string[];
 }
 
 /** The result of connect() and find(), with everything in it that the caller must be told in words. */
 export function describeVolume(
-  { paths, map, warnings }: OpenVolume,
+  { paths, map, warnings }: ConnectResult,
   plan: IfacePlan,
   fallback: TransportChoice['fallback'],
 ): ConnectedVolume {
@@ -29,12 +29,12 @@ export function describeVolume(
 }
 
 /** Why a volume that is there runs over an iface that was not asked for: it fell back when it was connected. */
-export function fallbackOfPresent(paths: NonEmpty<OpenPath>, { requested }: IfacePlan): TransportChoice['fallback'] {
+export function fallbackOfPresent(paths: NonEmpty<VolumePath>, { requested }: IfacePlan): TransportChoice['fallback'] {
   if (paths.some(({ session }) => requested.some(({ iface }) => iface.name === session.iface))) return undefined;
   return { code: 'TRANSPORT_UNAVAILABLE', reason: `the volume was connected over ${usedBy(paths)} before` };
 }
 
-function describePath({ path: { target, portal, lun }, session, disk }: OpenPath): ConnectedPath {
+function describePath({ path: { target, portal, lun }, session, disk }: VolumePath): ConnectedPath {
   return {
     disk: disk.path,
     portal,
@@ -46,7 +46,7 @@ function describePath({ path: { target, portal, lun }, session, disk }: OpenPath
   };
 }
 
-function usedBy(paths: readonly OpenPath[]): string {
+function usedBy(paths: readonly VolumePath[]): string {
   return [...new Set(paths.map(({ session }) => session.iface))].join(',');
 }
 

@@ -6,11 +6,11 @@ import type { ConnectedVolume } from './connected-volume.js';
 import type { DisconnectOptions, ReleasedVolume } from './released-volume.js';
 import type { OpenedVolume, VolumeConnector } from './volume-connector.js';
 import type { ExtendedDevice, VolumeExtender } from './volume-extender.js';
-import type { VolumeReleaser } from './volume-releaser.js';
+import type { VolumeDisconnector } from './volume-disconnector.js';
 
 export interface HeldVolumesParts {
   readonly connector: VolumeConnector;
-  readonly releaser: VolumeReleaser;
+  readonly releaser: VolumeDisconnector;
   readonly extender: VolumeExtender;
   readonly clock: Clock;
   readonly events: VolumeEvents;
@@ -57,8 +57,8 @@ export class HeldVolumes {
   }
 
   /** @throws {VolumeError} `DEVICE_MISMATCH` when anything of the connection is another volume */
-  async prove(connection: IscsiConnection, wwid: string, signal: AbortSignal): Promise<void> {
-    await this.#parts.releaser.prove(connection, ifaceNamesOf(this.#plan), wwid, signal);
+  async verifyIdentity(connection: IscsiConnection, wwid: string, signal: AbortSignal): Promise<void> {
+    await this.#parts.releaser.verifyIdentity(connection, ifaceNamesOf(this.#plan), wwid, signal);
   }
 
   /** @throws {VolumeError} `DEVICE_IN_USE` when a process, a mount or another device has the volume open */

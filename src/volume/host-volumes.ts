@@ -17,7 +17,7 @@ import type { FileSystem } from '../host/file-system.js';
 import type { HostNames } from '../host/host-names.js';
 import type { Locks } from '../host/locks.js';
 import type { NetAddresses } from '../host/net-addresses.js';
-import type { IfaceRecords } from '../iface/make-iface.js';
+import type { IfaceRecords } from '../iface/iface-records.js';
 import { readIfaces } from '../iface/read-ifaces.js';
 import type { IfaceSelector } from '../iface/select-iface.js';
 import type { PortalSearch } from '../initiator/discovery/discover-portals.js';
@@ -29,7 +29,7 @@ import { HeldVolumes } from './held-volumes.js';
 import { VolumeConnector } from './volume-connector.js';
 import { VolumeExtender } from './volume-extender.js';
 import { VolumeNotes } from './volume-notes.js';
-import { VolumeReleaser } from './volume-releaser.js';
+import { VolumeDisconnector } from './volume-disconnector.js';
 
 export interface HostVolumesParts {
   readonly initiator: OpenIscsiInitiator;
@@ -53,7 +53,7 @@ export class HostVolumes {
   readonly #parts: HostVolumesParts;
   readonly #ifaces: NonEmpty<IfaceSelector>;
   readonly #connector: VolumeConnector;
-  readonly #releaser: VolumeReleaser;
+  readonly #releaser: VolumeDisconnector;
   readonly #extender: VolumeExtender;
   readonly #closing = new AbortController();
   readonly #background = new Set<Promise<void>>();
@@ -72,7 +72,7 @@ export class HostVolumes {
       loginTimeoutMs: options.loginTimeoutMs,
       hardware: async () => await this.#hardware(),
     });
-    this.#releaser = new VolumeReleaser({ ...parts, notes });
+    this.#releaser = new VolumeDisconnector({ ...parts, notes });
     this.#extender = new VolumeExtender({ ...parts, notes });
   }
 

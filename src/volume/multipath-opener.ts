@@ -9,13 +9,13 @@ import type { MapId, MultipathMap } from '../device/block-device.js';
 import type { Assembly } from '../device/multipath/map-assembly.js';
 import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
 import { parseMapId } from '../device/multipath/multipathd.js';
-import { until } from '../host/until.js';
+import { pollUntil } from '../host/poll-until.js';
 import type { PortalLogin } from '../initiator/open-iscsi-initiator.js';
 import { isSessionOf } from '../initiator/session.js';
-import type { Way } from '../preflight/usable-ways.js';
+import type { PathCandidate } from '../preflight/plan-logins.js';
 import type { NoteKeeper } from './note-keeper.js';
 import { PathAttempt } from './path-attempt.js';
-import { type OpenerParts, type OpenPath, type PathOpener, summaryOf } from './path-opener.js';
+import { type OpenerParts, type VolumePath, type PathOpener, summaryOf } from './path-opener.js';
 import { requireOneVolume } from './require-one-volume.js';
 import { requireSizeOf, sizeWarnings } from './require-size.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
@@ -30,7 +30,7 @@ export interface MultipathOpenerParts extends OpenerParts {
 export interface MultipathRequest {
   readonly chap: ChapCredentials | undefined;
   /** Paths that are open already: they stay, whatever becomes of the others. */
-  readonly present: readonly OpenPath[];
+  readonly present: readonly VolumePath[];
   /** Refuses to do without a map. */
   readonly enforce: boolean;
   readonly guard: VolumeGuard;
@@ -40,7 +40,7 @@ export interface MultipathRequest {
 }
 
 export interface OpenedPaths {
-  readonly paths: NonEmpty<OpenPath>;
+  readonly paths: NonEmpty<VolumePath>;
   readonly map: MultipathMap | undefined;
   readonly warnings: readonly string[];
 }
@@ -77,7 +77,7 @@ export class MultipathOpener {
    * different volumes;
    *   `MULTIPATH_UNAVAILABLE` when there is no map, under `enforce`
    */
-  async open(ways: readonly Way[], request: MultipathRequest, signal: AbortSignal): Promise<OpenedPaths> {
+  async open(ways: readonly PathCandidate[], request: MultipathRequest, signal: AbortSignal): Promise<OpenedPaths> {
     const attempts = await this.#begin(ways, request, signal);
     const undo = new UndoLog();
     try {
@@ -112,7 +112,7 @@ export class MultipathOpener {
 
   /** Every way at once: those over one iface to one target by one login. */
   async #begin(
-    ways: readonly Way[],
+    ways: readonly PathCandidate[],
     { chap, guard }: MultipathRequest,
     signal: AbortSignal,
   ): Promise<readonly PathAttempt[]> {
@@ -121,7 +121,7 @@ export class MultipathOpener {
     const absent = ways.filter(
       ({ path, iface }) => !sessions.some((session) => isSessionOf(session, { ...path, iface: iface.name })),
     );
-    const logins = new Map<Way, Promise<PortalLogin>>();
+    const logins = new Map<PathCandidate, Promise<PortalLogin>>();
     for (const group of grouped(absent, ({ path, iface }) => `${path.target} ${iface.name}`)) {
       const [{ iface }] = group;
       const batch = initiator.loginAll(
@@ -141,7 +141,7 @@ export class MultipathOpener {
 
   /** The note comes before the map: a map that loses all its disks is found by it. */
   async #assemble(
-    { disk }: OpenPath,
+    { disk }: VolumePath,
     { guard, note }: MultipathRequest,
     undo: UndoLog,
     signal: AbortSignal,
@@ -193,7 +193,7 @@ export class MultipathOpener {
 
   /** Two disks of one volume without a map would be two ways to corrupt it: one path stays. */
   async #withoutMap(
-    first: OpenPath,
+    first: VolumePath,
     { chap, present, enforce, note }: MultipathRequest,
     { attempts, assembly: { reason, hint }, undo: made }: WithoutMap,
     signal: AbortSignal,
@@ -213,7 +213,7 @@ export class MultipathOpener {
       });
     if (kept !== undefined) {
       await note.keep(first.disk, undefined, kept.undo);
-      await this.#parts.initiator.makeAlone(first.session, kept.way.iface, chap, signal);
+      await this.#parts.initiator.convertToSinglePath(first.session, kept.way.iface, chap, signal);
     }
     return {
       paths: isNonEmpty(present) ? present : [first],
@@ -228,7 +228,7 @@ export class MultipathOpener {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<void> {
-    await until(async () => (attempts.some(({ state }) => state.kind === kind) ? undefined : true), {
+    await pollUntil(async () => (attempts.some(({ state }) => state.kind === kind) ? undefined : true), {
       clock: this.#parts.clock,
       timeoutMs,
       signal,
@@ -237,7 +237,7 @@ export class MultipathOpener {
 }
 
 /** @throws the summary of all failures when there is no such path; a `DEVICE_MISMATCH` at once, for it condemns all */
-async function firstOf(attempts: readonly PathAttempt[]): Promise<OpenPath> {
+async function firstOf(attempts: readonly PathAttempt[]): Promise<VolumePath> {
   const first = await Promise.any(
     attempts.map(async (attempt) => {
       await attempt.done;
@@ -254,7 +254,7 @@ async function firstOf(attempts: readonly PathAttempt[]): Promise<OpenPath> {
   throw strange instanceof Error ? strange : summaryOf(errors.filter((error) => isVolumeError(error)));
 }
 
-function openPaths(present: readonly OpenPath[], attempts: readonly PathAttempt[]): NonEmpty<OpenPath> {
+function openPaths(present: readonly VolumePath[], attempts: readonly PathAttempt[]): NonEmpty<VolumePath> {
   const paths = [...present, ...attempts.flatMap(({ state }) => (state.kind === 'open' ? [state.path] : []))];
   if (isNonEmpty(paths)) return paths;
   throw new RangeError('No path is open');

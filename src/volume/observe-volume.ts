@@ -4,7 +4,7 @@ import { samePortal } from '../connection/portal.js';
 import { type TargetPath, withoutRepeats } from '../connection/target-path.js';
 import type { MapId, MultipathMap, ScsiDisk } from '../device/block-device.js';
 import { isAmong, type Stranger } from '../device/disk-place.js';
-import type { Unit } from '../device/find-disk.js';
+import type { LogicalUnit } from '../device/find-disk.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
 import { lunOf } from '../device/scsi-address.js';
 import { parseMapId } from '../device/multipath/multipathd.js';
@@ -14,7 +14,7 @@ import type { VolumeNote } from './volume-note.js';
 import type { VolumeNotes } from './volume-notes.js';
 import type { Wwid } from '../device/wwid.js';
 import type { IfaceName } from '../iface/iface-name.js';
-import type { MayEnd, OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
+import type { LogoutPolicy, OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { isSessionOf, type Session, type SessionKey } from '../initiator/session.js';
 import { isOfAnother, notedPaths, unitsOf, unitsWith } from './volume-units.js';
 
@@ -31,10 +31,10 @@ export interface PathView {
   readonly lun: Lun;
   readonly session: Session | undefined;
   /** The volume's unit on the session. */
-  readonly unit: Unit | undefined;
+  readonly unit: LogicalUnit | undefined;
   /** Units of other volumes on the session. */
   readonly otherUnits: number;
-  readonly mayEnd: MayEnd;
+  readonly logoutPolicy: LogoutPolicy;
 }
 
 /** All of a volume that is on this host, as it was when we looked. */
@@ -208,10 +208,10 @@ async function viewOf(
   session: Session | undefined,
   { devices, initiator }: ObserverParts,
 ): Promise<PathView> {
-  if (session === undefined) return { key, lun, session, unit: undefined, otherUnits: 0, mayEnd: 'never' };
+  if (session === undefined) return { key, lun, session, unit: undefined, otherUnits: 0, logoutPolicy: 'never' };
   const unit = await devices.findUnit(session, lun);
   const otherUnits = (await devices.countUnits(session)) - (unit === undefined ? 0 : 1);
-  return { key, lun, session, unit, otherUnits, mayEnd: await initiator.mayEnd(key) };
+  return { key, lun, session, unit, otherUnits, logoutPolicy: await initiator.logoutPolicy(key) };
 }
 
 async function firstMap(disks: readonly ScsiDisk[], maps: MultipathMaps): Promise<MultipathMap | undefined> {

@@ -4,10 +4,10 @@ import type { Logger } from '../base/logger.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import type { MultipathMap } from '../device/block-device.js';
 import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
-import type { OpenVolume } from './describe-volume.js';
+import type { ConnectResult } from './describe-volume.js';
 import type { NoteKeeper } from './note-keeper.js';
-import type { OpenPath, PathOpener } from './path-opener.js';
-import type { Way } from '../preflight/usable-ways.js';
+import type { VolumePath, PathOpener } from './path-opener.js';
+import type { PathCandidate } from '../preflight/plan-logins.js';
 import { UndoLog } from './undo-log.js';
 import type { VolumeGuard } from './volume-guard.js';
 
@@ -32,7 +32,11 @@ export class OnePathOpener {
   }
 
   /** multipathd may put a map over a single disk too, or below one that is there. */
-  async open(ways: NonEmpty<Way>, { chap, guard, note }: OnePathRequest, signal: AbortSignal): Promise<OpenVolume> {
+  async open(
+    ways: NonEmpty<PathCandidate>,
+    { chap, guard, note }: OnePathRequest,
+    signal: AbortSignal,
+  ): Promise<ConnectResult> {
     const undo = new UndoLog();
     const path = await this.#parts.opener.openFirst(ways, { chap, guard, undo }, signal);
     try {
@@ -49,7 +53,7 @@ export class OnePathOpener {
    */
   async keepNote(
     note: NoteKeeper,
-    { disk }: OpenPath,
+    { disk }: VolumePath,
     map: MultipathMap | undefined,
     undo: UndoLog,
   ): Promise<readonly string[]> {

@@ -1,14 +1,14 @@
 import { VolumeError } from '../base/volume-error.js';
 import type { OpenIscsiInitiator, PortalLogin } from '../initiator/open-iscsi-initiator.js';
 import type { Session } from '../initiator/session.js';
-import type { OpenPath, PathOpener } from './path-opener.js';
-import type { Way } from '../preflight/usable-ways.js';
+import type { VolumePath, PathOpener } from './path-opener.js';
+import type { PathCandidate } from '../preflight/plan-logins.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
 import type { VolumeGuard } from './volume-guard.js';
 
 export type AttemptState =
   | { readonly kind: 'logging-in' | 'finding-disk' }
-  | { readonly kind: 'open'; readonly path: OpenPath }
+  | { readonly kind: 'open'; readonly path: VolumePath }
   | { readonly kind: 'failed'; readonly error: unknown }
   /** Its login is under way and nobody waits for it any more. */
   | { readonly kind: 'left'; readonly login: PortalLogin };
@@ -24,7 +24,7 @@ export interface AttemptParts {
  * once.
  */
 export class PathAttempt {
-  readonly way: Way;
+  readonly way: PathCandidate;
   readonly undo = new UndoLog();
   /** When the state is final. Never rejects. */
   readonly done: Promise<void>;
@@ -34,7 +34,7 @@ export class PathAttempt {
   readonly #stop = new AbortController();
   #state: AttemptState = { kind: 'logging-in' };
 
-  constructor(way: Way, login: Promise<PortalLogin> | undefined, parts: AttemptParts, signal: AbortSignal) {
+  constructor(way: PathCandidate, login: Promise<PortalLogin> | undefined, parts: AttemptParts, signal: AbortSignal) {
     this.way = way;
     this.#parts = parts;
     this.#login = login;

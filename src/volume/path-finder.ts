@@ -5,11 +5,11 @@ import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import { type Portal, samePortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { FileSystem } from '../host/file-system.js';
-import { checkReversePath } from '../preflight/check-reverse-path.js';
+import { checkReversePath } from '../preflight/check-rp-filter.js';
 import type { Hardware } from '../hardware/hardware.js';
 import type { Iface } from '../iface/iface.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
-import { readReversePath } from '../hardware/read-reverse-path.js';
+import { readReversePath } from '../hardware/read-rp-filter.js';
 import type { PortalSearch } from '../initiator/discovery/discover-portals.js';
 
 export interface PathFinderParts {
@@ -26,7 +26,7 @@ export interface KnownPaths {
 }
 
 /** What is looked at for software TCP without a binding: nothing. */
-const UNSEEN: Hardware = {
+const EMPTY_HARDWARE: Hardware = {
   transports: new Set(),
   loadedModules: new Set(),
   loadableModules: new Set(),
@@ -84,6 +84,6 @@ export class PathFinder {
 
   /** The hardware decides over every iface but the default one. */
   async hardwareFor(ifaces: readonly Iface[]): Promise<Hardware> {
-    return ifaces.some(({ name }) => name !== DEFAULT_IFACE) ? await this.#parts.hardware() : UNSEEN;
+    return ifaces.some(({ name }) => name !== DEFAULT_IFACE) ? await this.#parts.hardware() : EMPTY_HARDWARE;
   }
 }

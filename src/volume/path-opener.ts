@@ -3,16 +3,16 @@ import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { ScsiDisk } from '../device/block-device.js';
-import type { Unit } from '../device/find-disk.js';
+import type { LogicalUnit } from '../device/find-disk.js';
 import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
 import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
 import type { Clock } from '../host/clock.js';
-import { until } from '../host/until.js';
+import { pollUntil } from '../host/poll-until.js';
 import type { Iface } from '../iface/iface.js';
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { isSessionOf, type Session } from '../initiator/session.js';
 import { isTransportFailure } from '../preflight/transport-failure.js';
-import type { Way } from '../preflight/usable-ways.js';
+import type { PathCandidate } from '../preflight/plan-logins.js';
 import { UNDO_MS, UndoLog } from './undo-log.js';
 import type { VolumeGuard } from './volume-guard.js';
 
@@ -33,7 +33,7 @@ export interface FirstPathRequest {
 }
 
 /** One path, open. */
-export interface OpenPath {
+export interface VolumePath {
   readonly path: TargetPath;
   readonly session: Session;
   readonly disk: ScsiDisk;
@@ -49,10 +49,10 @@ export class PathOpener {
 
   /** The first way that works, in their order. */
   async openFirst(
-    ways: NonEmpty<Way>,
+    ways: NonEmpty<PathCandidate>,
     { chap, guard, undo: all }: FirstPathRequest,
     signal: AbortSignal,
-  ): Promise<OpenPath> {
+  ): Promise<VolumePath> {
     const failures: VolumeError[] = [];
     for (const way of ways) {
       const undo = new UndoLog();
@@ -74,7 +74,7 @@ export class PathOpener {
    * The session that is there, healthy.
    * @throws {VolumeError} `TRANSPORT_MISMATCH`; `PORTAL_UNREACHABLE` when it does not recover
    */
-  async sessionOf({ path, iface }: Way, signal: AbortSignal): Promise<Session | undefined> {
+  async sessionOf({ path, iface }: PathCandidate, signal: AbortSignal): Promise<Session | undefined> {
     const key = { ...path, iface: iface.name };
     const present = (await this.#parts.initiator.sessions()).find((session) => isSessionOf(session, key));
     return present === undefined ? undefined : await this.#healthy(requireTransport(present, iface), signal);
@@ -105,16 +105,16 @@ export class PathOpener {
   }
 
   /** multipathd may have put the disk below a map meanwhile, which others may use: it leaves that first. */
-  async #remove(session: Session, { address, path }: Unit, signal: AbortSignal): Promise<void> {
+  async #remove(session: Session, { address, path }: LogicalUnit, signal: AbortSignal): Promise<void> {
     const { devices, maps } = this.#parts;
     const map = path === undefined ? undefined : await maps.over({ path });
     if (map !== undefined && path !== undefined) await maps.takeOut(map, { path }, signal);
     await devices.remove(session, address, signal);
-    if (map !== undefined && path !== undefined) await maps.letGoOf(map, [path], signal);
+    if (map !== undefined && path !== undefined) await maps.waitForPathRemoval(map, [path], signal);
   }
 
   async #login(
-    { path, iface }: Way,
+    { path, iface }: PathCandidate,
     chap: ChapCredentials | undefined,
     undo: UndoLog,
     signal: AbortSignal,
@@ -132,7 +132,7 @@ export class PathOpener {
     const { clock, initiator, loginTimeoutMs } = this.#parts;
     const same = async (): Promise<Session | undefined> =>
       (await initiator.sessions()).find(({ id, state }) => id === session.id && state === 'LOGGED_IN');
-    const healthy = await until(same, { clock, timeoutMs: loginTimeoutMs, signal });
+    const healthy = await pollUntil(same, { clock, timeoutMs: loginTimeoutMs, signal });
     if (healthy !== undefined) return healthy;
     throw new VolumeError(
       'PORTAL_UNREACHABLE',

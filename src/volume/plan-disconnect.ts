@@ -79,6 +79,6 @@ function isAlive({ session, unit }: PathView): boolean {
   return session?.state === 'LOGGED_IN' && unit?.disk !== undefined;
 }
 
-function isOver({ unit, otherUnits, mayEnd }: PathView): boolean {
-  return otherUnits === 0 && (mayEnd === 'always' || (mayEnd === 'after-removal' && unit !== undefined));
+function isOver({ unit, otherUnits, logoutPolicy }: PathView): boolean {
+  return otherUnits === 0 && (logoutPolicy === 'always' || (logoutPolicy === 'after-removal' && unit !== undefined));
 }

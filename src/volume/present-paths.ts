@@ -4,7 +4,7 @@ import type { MultipathMap, ScsiDisk } from '../device/block-device.js';
 import type { Wwid } from '../device/wwid.js';
 import type { DeviceUser } from '../host/device-users.js';
 import type { ObserverParts, PathView, VolumeView } from './observe-volume.js';
-import type { OpenPath } from './path-opener.js';
+import type { VolumePath } from './path-opener.js';
 import { requireOneVolume } from './require-one-volume.js';
 import { mapOfAnother } from './strange-members.js';
 
@@ -13,7 +13,7 @@ export interface PresenceParts extends ObserverParts {
 }
 
 /** The paths of a volume that are there, in the order in which they were looked for. */
-export function presentPaths({ paths }: VolumeView): readonly OpenPath[] {
+export function presentPaths({ paths }: VolumeView): readonly VolumePath[] {
   return paths.flatMap((view) => asOpenPath(view, view.unit?.disk));
 }
 
@@ -27,7 +27,7 @@ export async function refreshedPaths(
   view: VolumeView,
   parts: PresenceParts,
   signal: AbortSignal,
-): Promise<readonly OpenPath[]> {
+): Promise<readonly VolumePath[]> {
   const asked = await Promise.all(
     view.paths.map(async (path) => ({ path, now: await refreshed(path, parts, signal) })),
   );
@@ -87,7 +87,7 @@ async function refreshed(
 function asOpenPath(
   { key: { target, portal }, lun, session }: PathView,
   disk: ScsiDisk | undefined,
-): readonly OpenPath[] {
+): readonly VolumePath[] {
   return session === undefined || disk === undefined ? [] : [{ path: { target, portal, lun }, session, disk }];
 }
 

@@ -22,7 +22,7 @@ export interface ReleasedVolume {
 }
 
 /** Which addresses the names of portals had is a part of the result. */
-export function noted<Result extends { readonly warnings: readonly string[] }>(
+export function withWarnings<Result extends { readonly warnings: readonly string[] }>(
   result: Result,
   notes: readonly string[],
 ): Result {

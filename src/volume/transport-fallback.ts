@@ -5,14 +5,14 @@ import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import { formatPortal } from '../connection/portal.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Iface } from '../iface/iface.js';
-import { FailedTransports, type FailedTransportsParts } from '../preflight/failed-transports.js';
+import { TransportFailureCache, type TransportFailureCacheParts } from '../preflight/transport-failure-cache.js';
 import { type IfacePlan, requestOf } from '../preflight/iface-plan.js';
 import { isTransportFailure } from '../preflight/transport-failure.js';
-import { noneOf, reasonCodeOf } from '../preflight/usable-ways.js';
+import { noneOf, reasonCodeOf } from '../preflight/plan-logins.js';
 import type { ConnectedVolume } from './connected-volume.js';
-import { describeVolume, type OpenVolume } from './describe-volume.js';
+import { describeVolume, type ConnectResult } from './describe-volume.js';
 
-export interface FallbackParts extends FailedTransportsParts {
+export interface FallbackParts extends TransportFailureCacheParts {
   readonly logger: Logger;
   readonly events: VolumeEvents;
 }
@@ -20,18 +20,18 @@ export interface FallbackParts extends FailedTransportsParts {
 /** The requested ifaces, and the fallback when their transport itself cannot work: never in silence. */
 export class TransportFallback {
   readonly #parts: FallbackParts;
-  readonly #failed: FailedTransports;
+  readonly #failed: TransportFailureCache;
 
   constructor(parts: FallbackParts) {
     this.#parts = parts;
-    this.#failed = new FailedTransports(parts);
+    this.#failed = new TransportFailureCache(parts);
   }
 
   /** @param open opens the volume over these ifaces; what it did is undone when it rejects */
   async open(
     plan: IfacePlan,
     connection: IscsiConnection,
-    open: (ifaces: readonly Iface[]) => Promise<OpenVolume>,
+    open: (ifaces: readonly Iface[]) => Promise<ConnectResult>,
   ): Promise<ConnectedVolume> {
     const { fallback, requested } = plan;
     const { events, logger } = this.#parts;

@@ -7,17 +7,17 @@ import { isSamePath, type TargetPath, withoutRepeats } from '../connection/targe
 import { parseMapId } from '../device/multipath/multipathd.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Iface } from '../iface/iface.js';
-import type { IfaceRecords } from '../iface/make-iface.js';
+import type { IfaceRecords } from '../iface/iface-records.js';
 import { ifaceNamesOf, type IfacePlan } from '../preflight/iface-plan.js';
-import { noneOf, usableWays, type Way } from '../preflight/usable-ways.js';
+import { noneOf, planLogins, type PathCandidate } from '../preflight/plan-logins.js';
 import type { ConnectedVolume } from './connected-volume.js';
-import { describeVolume, fallbackOfPresent, type OpenVolume } from './describe-volume.js';
+import { describeVolume, fallbackOfPresent, type ConnectResult } from './describe-volume.js';
 import { MultipathOpener } from './multipath-opener.js';
 import { NoteKeeper } from './note-keeper.js';
 import { type ObserverParts, observeVolume, type VolumeView } from './observe-volume.js';
 import { OnePathOpener } from './one-path-opener.js';
 import { PathFinder, type PathFinderParts } from './path-finder.js';
-import { type OpenerParts, type OpenPath, PathOpener } from './path-opener.js';
+import { type OpenerParts, type VolumePath, PathOpener } from './path-opener.js';
 import { presentPaths, refreshedPaths } from './present-paths.js';
 import { requireSizeOf, sizeWarnings } from './require-size.js';
 import { requireOwnMap, strangersWarnings } from './strange-members.js';
@@ -135,7 +135,7 @@ export class VolumeConnector {
   }
 
   /** The volume as it is here: nothing is added. */
-  async #keepPresent(present: NonEmpty<OpenPath>, view: VolumeView, { note }: OpenRequest): Promise<OpenVolume> {
+  async #keepPresent(present: NonEmpty<VolumePath>, view: VolumeView, { note }: OpenRequest): Promise<ConnectResult> {
     const open = this.#asOpen(present, view);
     if (open.map !== undefined)
       requireSizeOf(
@@ -163,9 +163,9 @@ export class VolumeConnector {
   }
 
   async #endIdleSessions(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<void> {
-    for (const { key, session, unit, otherUnits, mayEnd } of (await this.#observe(connection, plan)).paths) {
+    for (const { key, session, unit, otherUnits, logoutPolicy } of (await this.#observe(connection, plan)).paths) {
       if (session === undefined) await this.#parts.initiator.forget(key, signal);
-      else if (unit === undefined && otherUnits === 0 && mayEnd === 'always')
+      else if (unit === undefined && otherUnits === 0 && logoutPolicy === 'always')
         await this.#parts.initiator.logout(session, signal);
     }
   }
@@ -174,7 +174,7 @@ export class VolumeConnector {
     return await observeVolume(connection, ifaceNamesOf(plan), this.#parts);
   }
 
-  #asOpen(paths: NonEmpty<OpenPath>, view: VolumeView): OpenVolume {
+  #asOpen(paths: NonEmpty<VolumePath>, view: VolumeView): ConnectResult {
     const map = wantedMap(view, paths.length, this.#parts.options);
     return {
       paths: map === undefined ? [paths[0]] : paths,
@@ -214,14 +214,14 @@ export class VolumeConnector {
   }
 
   /** The paths that a volume lacks, over the ifaces that it runs over: over the fallback alone where it fell back. */
-  async #complete(present: NonEmpty<OpenPath>, request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+  async #complete(present: NonEmpty<VolumePath>, request: OpenRequest, signal: AbortSignal): Promise<ConnectResult> {
     const { connection, plan } = request;
     const requested = plan.requested.map(({ iface }) => iface);
     const runsOver = (iface: Iface): boolean => present.some(({ session }) => session.iface === iface.name);
     const ifaces = requested.some(runsOver)
       ? requested
       : [plan.fallback].flatMap((iface) => (iface !== undefined && runsOver(iface) ? [iface] : []));
-    const { ways } = usableWays(ifaces, connection.paths, await this.#finder.hardwareFor(ifaces));
+    const { ways } = planLogins(ifaces, connection.paths, await this.#finder.hardwareFor(ifaces));
     const missing = ways.filter(
       ({ path, iface }) =>
         !present.some(({ path: open, session }) => session.iface === iface.name && isSamePath(open, path)),
@@ -232,11 +232,11 @@ export class VolumeConnector {
   }
 
   async #openAll(
-    ways: readonly Way[],
-    present: readonly OpenPath[],
+    ways: readonly PathCandidate[],
+    present: readonly VolumePath[],
     { connection, guard, note }: OpenRequest,
     signal: AbortSignal,
-  ): Promise<OpenVolume> {
+  ): Promise<ConnectResult> {
     const onLeft = (ended: Promise<void>): void => {
       this.#parts.joinLater(connection, ended);
     };
@@ -251,10 +251,10 @@ export class VolumeConnector {
    * Over those of the ifaces that can work. The others are told of; where none can, there is nothing to open. The
    * fallback is worth a try at any time.
    */
-  async #openOver(ifaces: readonly Iface[], request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+  async #openOver(ifaces: readonly Iface[], request: OpenRequest, signal: AbortSignal): Promise<ConnectResult> {
     const { connection, plan, mode } = request;
     const hardware = await this.#finder.hardwareFor(ifaces);
-    const known = usableWays(ifaces, connection.paths, hardware);
+    const known = planLogins(ifaces, connection.paths, hardware);
     if (!isNonEmpty(known.ways)) throw noneOf(ifaces, known.refusals);
     if (plan.fallback !== undefined && !ifaces.includes(plan.fallback))
       await this.#fallback.requireWorthATry(ifaces, connection);
@@ -262,7 +262,7 @@ export class VolumeConnector {
       mode.kind === 'single'
         ? { ...connection, warnings: [] }
         : await this.#finder.allPaths(connection, known.ways[0].iface, signal);
-    const { ways, refusals } = paths.length === connection.paths.length ? known : usableWays(ifaces, paths, hardware);
+    const { ways, refusals } = paths.length === connection.paths.length ? known : planLogins(ifaces, paths, hardware);
     if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
     const warnings = [
       ...plan.requested.flatMap(({ iface, note }) => (ifaces.includes(iface) ? (note ?? []) : [])),
@@ -280,7 +280,7 @@ export class VolumeConnector {
     return { ...opened, warnings: [...warnings, ...opened.warnings] };
   }
 
-  async #openWays(ways: NonEmpty<Way>, request: OpenRequest, signal: AbortSignal): Promise<OpenVolume> {
+  async #openWays(ways: NonEmpty<PathCandidate>, request: OpenRequest, signal: AbortSignal): Promise<ConnectResult> {
     const { mode } = request;
     switch (mode.kind) {
       case 'single':
@@ -293,11 +293,11 @@ export class VolumeConnector {
   }
 
   async #openOne(
-    ways: NonEmpty<Way>,
+    ways: NonEmpty<PathCandidate>,
     { connection: { chap }, guard, note }: OpenRequest,
     warnings: readonly string[],
     signal: AbortSignal,
-  ): Promise<OpenVolume> {
+  ): Promise<ConnectResult> {
     const opened = await this.#single.open(ways, { chap, guard, note }, signal);
     return { ...opened, warnings: [...warnings, ...opened.warnings] };
   }
@@ -308,10 +308,10 @@ export class VolumeConnector {
    */
   async #withRecords(
     plan: IfacePlan,
-    ways: readonly Way[],
+    ways: readonly PathCandidate[],
     signal: AbortSignal,
-    body: () => Promise<OpenVolume>,
-  ): Promise<OpenVolume> {
+    body: () => Promise<ConnectResult>,
+  ): Promise<ConnectResult> {
     const { ifaceRecords, logger } = this.#parts;
     const undo = new UndoLog();
     try {

@@ -7,7 +7,7 @@ import type { Lun } from '../connection/lun.js';
 import { formatPortal } from '../connection/portal.js';
 import type { BlockDevice, DevicePath, MultipathMap, ScsiDisk } from '../device/block-device.js';
 import type { Clock } from '../host/clock.js';
-import { within } from '../host/within.js';
+import { withTimeout } from '../host/with-timeout.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import type { Session } from '../initiator/session.js';
 import { sourcePathsOf } from './connected-volume.js';
@@ -110,7 +110,7 @@ export class VolumeExtender {
     const giveUp = new AbortController();
     try {
       const asking = this.#parts.devices.refresh(session, lun, disk, AbortSignal.any([signal, giveUp.signal]));
-      const now = (await within(asking, { clock: this.#parts.clock, timeoutMs: RESCAN_MS, signal }))?.result;
+      const now = (await withTimeout(asking, { clock: this.#parts.clock, timeoutMs: RESCAN_MS, signal }))?.result;
       return { session, disk: now ?? disk, isUp: now !== undefined };
     } finally {
       giveUp.abort();
@@ -127,7 +127,7 @@ export class VolumeExtender {
     if (map === undefined) return undefined;
     for (const { session, disk } of leaving) await devices.remove(session, disk.address, signal);
     if (leaving.length > 0)
-      await maps.letGoOf(
+      await maps.waitForPathRemoval(
         map,
         leaving.map(({ disk }) => disk.path),
         signal,

@@ -8,7 +8,7 @@ import type { Finding } from '../../src/doctor/finding.js';
 import type { VolumeDriver } from '../../src/driver/volume-driver.js';
 import type { IfaceReport, IfaceReports } from '../../src/preflight/iface-report.js';
 import { HostIfaceReports } from '../../src/preflight/host-iface-reports.js';
-import { IfaceRecords } from '../../src/iface/make-iface.js';
+import { IfaceRecords } from '../../src/iface/iface-records.js';
 import { IfaceGenerator } from '../../src/initiator/iface-generator.js';
 import { TOKENS } from '../../src/tokens.js';
 import { FakeClock } from '../fakes/fake-clock.js';

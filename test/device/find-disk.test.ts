@@ -83,7 +83,7 @@ test('findDisk() finds a disk that reports no WWID', async () => {
   host.tree.remove(`${showUnit(host.tree, session, { address: '3:0:0:1', name: 'sdb' })}/wwid`);
   expect(await findDisk(session, parseLun(1), host)).toMatchObject({ path: '/dev/sdb', wwid: undefined });
 });
-test('findDisk() counts bytes beyond 2^53 exactly', async () => {
+test('findDisk() counts the bytes of a disk of 8 PiB exactly', async () => {
   const host = open();
   showUnit(host.tree, session, { address: '3:0:0:1', name: 'sdb', size: '17592186044415' });
   expect((await findDisk(session, parseLun(1), host))?.sizeBytes).toBe(17_592_186_044_415 * 512);

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { errorChain } from '../../src/base/error-chain.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import type { Command } from '../../src/host/command.js';
-import { RETRY_AFTER_MS } from '../../src/preflight/failed-transports.js';
+import { RETRY_AFTER_MS } from '../../src/preflight/transport-failure-cache.js';
 import { addTarget, dataChanged, infoFor, IQN, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
 import { ROOT } from '../fakes/fake-release.js';
 

@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { SILENT } from '../../src/base/logger.js';
 import { Secret } from '../../src/base/secret.js';
-import type { Argument, Command, Patience } from '../../src/host/command.js';
+import type { Argument, Command, TimeoutPolicy } from '../../src/host/command.js';
 import { ExecaCommandRunner } from '../../src/host/node/execa-command-runner.js';
 import { RecordedLog } from '../driver/recorded-world.js';
 import { temporaryFolder } from './compiled-host.js';
 
 const runner = new ExecaCommandRunner({ logger: SILENT });
 const SIGNAL = new AbortController().signal;
-const KILL: Patience = { kind: 'kill', ms: 10_000 };
+const KILL: TimeoutPolicy = { kind: 'kill', ms: 10_000 };
 const sh = (script: string, patience = KILL, ...args: readonly Argument[]): Command => ({
   program: 'sh',
   args: ['-c', script, 'sh', ...args],

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { type QuickLane, QuickLanes } from '../../src/host/node/quick-lanes.js';
+import { type QuickLane, ThreadPoolSlots } from '../../src/host/node/thread-pool-slots.js';
 
-async function taken(lanes: QuickLanes, count: number): Promise<readonly QuickLane[]> {
+async function taken(lanes: ThreadPoolSlots, count: number): Promise<readonly QuickLane[]> {
   const all = await Promise.all(Array.from({ length: count }, () => lanes.take()));
   return all.filter((lane) => lane !== undefined);
 }
 
 test('take() gives two lanes at once, and a third to whoever waits once one of them is free', async () => {
-  const lanes = new QuickLanes();
+  const lanes = new ThreadPoolSlots();
   const [first] = await taken(lanes, 2);
   const third = lanes.take();
   expect(await Promise.race([third, sleep(20, 'nobody')])).toBe('nobody');
@@ -17,7 +17,7 @@ test('take() gives two lanes at once, and a third to whoever waits once one of t
 });
 
 test('take() waits for no lane whose work is stuck', async () => {
-  const lanes = new QuickLanes();
+  const lanes = new ThreadPoolSlots();
   expect(await taken(lanes, 2)).toHaveLength(2);
   expect(await lanes.take()).toBeUndefined(); // after a while; and from then on at once
   const began = performance.now();
@@ -26,7 +26,7 @@ test('take() waits for no lane whose work is stuck', async () => {
 });
 
 test('take() gives up on lanes that others are always quicker to take', async () => {
-  const lanes = new QuickLanes();
+  const lanes = new ThreadPoolSlots();
   let wanted = true;
   const busy = async (): Promise<void> => {
     while (wanted) {

@@ -217,7 +217,7 @@ describe('mayEnd()', () => {
   test('mayEnd() says always to a session of our record', async () => {
     const { initiator } = open();
     const { session } = await initiator.login(path, TCP, undefined, SIGNAL);
-    expect(await initiator.mayEnd(session)).toBe('always');
+    expect(await initiator.logoutPolicy(session)).toBe('always');
   });
   test.each([
     ['manual', 'after-removal'],
@@ -232,7 +232,7 @@ describe('mayEnd()', () => {
         `node.startup = ${startup}`,
       ),
     );
-    expect(await initiator.mayEnd({ ...path, iface: TCP.name })).toBe(answer);
+    expect(await initiator.logoutPolicy({ ...path, iface: TCP.name })).toBe(answer);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Logger } from '../../base/logger.js';
 import type { Clock } from '../../host/clock.js';
 import type { FileSystem } from '../../host/file-system.js';
-import { until } from '../../host/until.js';
+import { pollUntil } from '../../host/poll-until.js';
 import type { MapId, MultipathMap, ScsiDisk } from '../block-device.js';
 import { addPathCommand } from './multipath-commands.js';
 import { type Multipathd, parseMapId } from './multipathd.js';
@@ -83,7 +83,7 @@ export class MapAssembly {
     const began = clock.now();
     const deadline = began + deviceTimeoutMs;
     const ready = async (timeoutMs: number): Promise<MultipathMap | undefined> =>
-      await until(() => this.#ready(disk), {
+      await pollUntil(() => this.#ready(disk), {
         clock,
         timeoutMs: Math.min(timeoutMs, Math.max(0, deadline - clock.now())),
         signal,

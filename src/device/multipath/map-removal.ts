@@ -3,7 +3,7 @@ import { shellWords } from '../../base/quoted.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { Clock } from '../../host/clock.js';
 import type { FileSystem } from '../../host/file-system.js';
-import { until } from '../../host/until.js';
+import { pollUntil } from '../../host/poll-until.js';
 import type { DevicePath, MultipathMap } from '../block-device.js';
 import {
   deleteMapCommand,
@@ -91,7 +91,7 @@ export class MapRemoval {
     let hangs = false;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LAST_RETRY_MS)) {
       const answer = await this.#multipathd.ask(command, signal);
-      if ((await until(isGone, { clock, timeoutMs: pause, signal })) === true) break;
+      if ((await pollUntil(isGone, { clock, timeoutMs: pause, signal })) === true) break;
       if (answer.isSilent && !hangs) {
         hangs = true;
         deadline = clock.now() + REMOVE_MS;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../host/clock.js';
 import type { DeviceUser, DeviceUsers } from '../../host/device-users.js';
 import type { FileSystem } from '../../host/file-system.js';
-import { until } from '../../host/until.js';
+import { pollUntil } from '../../host/poll-until.js';
 import type { DevicePath, MultipathMap } from '../block-device.js';
 import { kernelNameOf, type MapView, readMap } from './read-map.js';
 
@@ -24,7 +24,7 @@ export async function usersOfMap(
   signal: AbortSignal,
 ): Promise<readonly DeviceUser[]> {
   let present: readonly DeviceUser[] = [];
-  await until(
+  await pollUntil(
     async () => {
       present = await usersNow(map, parts, signal);
       return present.length === 0 ? true : undefined;

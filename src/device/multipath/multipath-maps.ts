@@ -5,7 +5,7 @@ import type { Clock } from '../../host/clock.js';
 import type { CommandRunner } from '../../host/command.js';
 import type { DeviceUser, DeviceUsers } from '../../host/device-users.js';
 import type { FileSystem } from '../../host/file-system.js';
-import { until } from '../../host/until.js';
+import { pollUntil } from '../../host/poll-until.js';
 import type { DevicePath, MapId, MultipathMap, ScsiDisk } from '../block-device.js';
 import { type Stranger, strangersAmong } from '../disk-place.js';
 import type { TargetUnit } from '../units-behind.js';
@@ -100,10 +100,10 @@ export class MultipathMaps {
     const outside = ({ members }: MultipathMap): readonly ScsiDisk[] =>
       disks.filter(({ path }) => !members.some((member) => member.path === path));
     const whole = async (): Promise<true | undefined> => (outside(await now()).length === 0 ? true : undefined);
-    if ((await until(whole, { clock, timeoutMs: JOIN_MS, signal })) !== true) {
+    if ((await pollUntil(whole, { clock, timeoutMs: JOIN_MS, signal })) !== true) {
       for (const missed of outside(await now()))
         if ((await this.#multipathd.ask(addPathCommand(kernelNameOf(missed)), signal)).isSilent) break;
-      await until(whole, { clock, timeoutMs: JOIN_MS, signal });
+      await pollUntil(whole, { clock, timeoutMs: JOIN_MS, signal });
     }
     return await now();
   }
@@ -124,7 +124,7 @@ export class MultipathMaps {
     for (let pause = FIRST_RESIZE_PAUSE_MS; ; pause *= 2) {
       const answer = await this.#multipathd.ask(resizeMapCommand(map.name), signal);
       const refused = isRefusal(answer);
-      const now = await until(resized, { clock, timeoutMs: refused ? 0 : RESIZED_MS, signal });
+      const now = await pollUntil(resized, { clock, timeoutMs: refused ? 0 : RESIZED_MS, signal });
       if (now !== undefined) {
         logger.info('Map resized', { name: map.name, wwid: map.wwid, before: map.sizeBytes, now: now.sizeBytes });
         return now;
@@ -144,7 +144,7 @@ export class MultipathMaps {
     const answer = await this.#multipathd.ask(forgetPathCommand(name), signal);
     const free = async (): Promise<true | undefined> =>
       (await files.list(`/sys/class/block/${kernelNameOf(map)}/slaves`)).includes(name) ? undefined : true;
-    if ((await until(free, { clock, timeoutMs: answer.isSilent ? 0 : JOIN_MS, signal })) === true) return;
+    if ((await pollUntil(free, { clock, timeoutMs: answer.isSilent ? 0 : JOIN_MS, signal })) === true) return;
     logger.warn('A disk did not leave its map', { map: map.path, disk: path, answer: answer.words });
   }
 
@@ -152,7 +152,7 @@ export class MultipathMaps {
    * Waits until disks that are gone from the kernel have left the map as well. multipathd is reminded of those whose
    * end it has missed.
    */
-  async letGoOf(
+  async waitForPathRemoval(
     { path }: Pick<MultipathMap, 'path'>,
     disks: readonly DevicePath[],
     signal: AbortSignal,
@@ -163,9 +163,9 @@ export class MultipathMaps {
       return disks.map((disk) => kernelNameOf({ path: disk })).filter((name) => slaves.includes(name));
     };
     const free = async (): Promise<true | undefined> => ((await held()).length === 0 ? true : undefined);
-    if ((await until(free, { clock, timeoutMs: JOIN_MS, signal })) === true) return;
+    if ((await pollUntil(free, { clock, timeoutMs: JOIN_MS, signal })) === true) return;
     await this.#forgetEach(await held(), signal);
-    await until(free, { clock, timeoutMs: JOIN_MS, signal });
+    await pollUntil(free, { clock, timeoutMs: JOIN_MS, signal });
   }
 
   /**

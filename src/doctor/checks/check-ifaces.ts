@@ -6,7 +6,7 @@ import { ifaceEntry } from '../../iface/compare-iface-list.js';
 import { DEFAULT_IFACE } from '../../iface/iface-name.js';
 import { BUILT_IN_IFACES, type Iface } from '../../iface/iface.js';
 import type { BrokenIface } from '../../iface/read-ifaces.js';
-import { checkGenerated } from '../../preflight/check-generated.js';
+import { checkGenerated } from '../../preflight/check-iface-record.js';
 import { verifyIface } from '../../preflight/verify-iface.js';
 import { finding, type Finding } from '../finding.js';
 import type { ChosenIface, HostState, IfaceState } from '../host-state.js';

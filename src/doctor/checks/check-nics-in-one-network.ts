@@ -1,4 +1,4 @@
-import { checkReversePath } from '../../preflight/check-reverse-path.js';
+import { checkReversePath } from '../../preflight/check-rp-filter.js';
 import { finding, type Finding } from '../finding.js';
 import type { HostState } from '../host-state.js';
 import { ifSeen } from '../seen.js';

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { ONLOOKERS } from '../device-users.js';
+import { TRANSIENT_OPENERS } from '../device-users.js';
 import type { BlockingAnswer, BlockingJob } from './blocking-job.js';
 
 type Users = Extract<BlockingAnswer, { kind: 'done' }>['users'];
@@ -76,7 +76,7 @@ function processesWith({ numbers }: Extract<BlockingJob, { kind: 'users' }>): Us
     .flatMap((pid) => {
       if (!filesOf(pid).some((file) => wanted.has(deviceNumber(file) ?? ''))) return [];
       const name = quietly(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim());
-      return name === undefined || ONLOOKERS.has(name) ? [] : [{ pid: Number(pid), name }];
+      return name === undefined || TRANSIENT_OPENERS.has(name) ? [] : [{ pid: Number(pid), name }];
     });
 }
 

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { throwIfAborted, unlessAborted } from '../../base/aborted.js';
 import type { BlockingAnswer, BlockingJob } from './blocking-job.js';
-import { QuickLanes } from './quick-lanes.js';
+import { ThreadPoolSlots } from './thread-pool-slots.js';
 
 /**
  * Work that may block for minutes. On libuv's four shared threads, four stuck sysfs writes would stop every file and
@@ -11,7 +11,7 @@ import { QuickLanes } from './quick-lanes.js';
  * own, which serves one job at a time and is kept for the next. A stuck one harms nobody else.
  */
 export class BlockingWorkers {
-  readonly #lanes = new QuickLanes();
+  readonly #lanes = new ThreadPoolSlots();
   readonly #idle: BlockingThread[] = [];
 
   async run(job: BlockingJob, signal: AbortSignal): Promise<BlockingAnswer> {

@@ -1,7 +1,7 @@
 import { encodeText } from '../../base/byte-text.js';
 import { isVolumeError, VolumeError } from '../../base/volume-error.js';
 import type { Command, CommandRunner } from '../command.js';
-import { type DeviceUser, type DeviceUsers, ONLOOKERS } from '../device-users.js';
+import { type DeviceUser, type DeviceUsers, TRANSIENT_OPENERS } from '../device-users.js';
 import type { FileKind, FileSystem } from '../file-system.js';
 import { NodeFileSystem, vanished } from './node-file-system.js';
 
@@ -158,7 +158,7 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
         name: (await this.#own.readText(`/proc/${pid}/comm`)) ?? 'a process',
       })),
     );
-    return users.filter(({ name }) => !ONLOOKERS.has(name));
+    return users.filter(({ name }) => !TRANSIENT_OPENERS.has(name));
   }
 
   /** @returns what the command printed, or `undefined` when it found nothing to print of */

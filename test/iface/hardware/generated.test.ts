@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalAddress } from '../../../src/base/ip-address.js';
 import { quoted } from '../../../src/base/quoted.js';
-import { checkGenerated } from '../../../src/preflight/check-generated.js';
+import { checkGenerated } from '../../../src/preflight/check-iface-record.js';
 import { type IfaceEntry, parseIfaceList } from '../../../src/iface/parse-iface-list.js';
 import { TRANSPORTS } from '../../../src/hardware/transport.js';
 import type { Card } from './card.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseIfaceName } from '../../../src/iface/iface-name.js';
-import { IfaceRecords } from '../../../src/iface/make-iface.js';
+import { IfaceRecords } from '../../../src/iface/iface-records.js';
 import { ifaceRecord, nameIface, type NewIface } from '../../../src/iface/name-iface.js';
 import { parseIface } from '../../../src/iface/parse-iface.js';
 import { TRANSPORTS } from '../../../src/hardware/transport.js';

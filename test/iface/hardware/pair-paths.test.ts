@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { canonicalAddress, isIP } from '../../../src/base/ip-address.js';
 import { BUILT_IN_IFACES, type Iface } from '../../../src/iface/iface.js';
 import { localEnd } from '../../../src/preflight/local-end.js';
-import { pairPaths } from '../../../src/preflight/pair-paths.js';
+import { pairPaths } from '../../../src/preflight/pair-portals.js';
 import { verifyPath } from '../../../src/preflight/verify-path.js';
 import { CARDS } from './cards/index.js';
 import { plugConnectX } from './cards/rdma.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { BUILT_IN_IFACES, type Iface } from '../../../src/iface/iface.js';
-import { checkReversePath, type ReversePathFinding } from '../../../src/preflight/check-reverse-path.js';
-import { readReversePath } from '../../../src/hardware/read-reverse-path.js';
+import { checkReversePath, type ReversePathFinding } from '../../../src/preflight/check-rp-filter.js';
+import { readReversePath } from '../../../src/hardware/read-rp-filter.js';
 import { ifaceOf } from './iface-of.js';
 import { SysfsTree } from './sysfs-tree.js';
 

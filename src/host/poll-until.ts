@@ -21,7 +21,7 @@ const LONGEST_REST_MS = 250;
  * @returns the answer, or `undefined` when `timeoutMs` passed without one
  * @throws {VolumeError} `ABORTED` when the signal aborts
  */
-export async function until<Answer>(
+export async function pollUntil<Answer>(
   ask: () => Promise<Answer | undefined>,
   { clock, timeoutMs, signal }: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<Answer | undefined> {

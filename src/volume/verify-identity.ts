@@ -1,9 +1,9 @@
 import { VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
-import { within } from '../host/within.js';
+import { withTimeout } from '../host/with-timeout.js';
 import type { ObserverParts, PathView, VolumeView } from './observe-volume.js';
 
-export interface ProofParts extends ObserverParts {
+export interface IdentityParts extends ObserverParts {
   readonly clock: Clock;
 }
 
@@ -20,10 +20,10 @@ const ASK_MS = 15_000;
  * @param wwid as connect() gave it
  * @throws {VolumeError} `DEVICE_MISMATCH` naming both, also for a unit that does not say who it is. Nothing was touched
  */
-export async function proveVolume(
+export async function verifyIdentity(
   { paths, map, mapWwid }: VolumeView,
   wwid: string,
-  parts: ProofParts,
+  parts: IdentityParts,
   signal: AbortSignal,
 ): Promise<void> {
   const shown = await Promise.all(paths.map(async (path) => await identityOf(path, parts, signal)));
@@ -59,7 +59,7 @@ function identityOfMap(map: VolumeView['map'], mapWwid: VolumeView['mapWwid']): 
 
 async function identityOf(
   { session, lun, unit }: PathView,
-  { devices, clock }: ProofParts,
+  { devices, clock }: IdentityParts,
   signal: AbortSignal,
 ): Promise<readonly Identity[]> {
   if (session === undefined || unit === undefined) return [];
@@ -69,7 +69,7 @@ async function identityOf(
   const giveUp = new AbortController();
   try {
     const asking = devices.refresh(session, lun, disk, AbortSignal.any([signal, giveUp.signal]));
-    const now = (await within(asking, { clock, timeoutMs: ASK_MS, signal }))?.result ?? disk;
+    const now = (await withTimeout(asking, { clock, timeoutMs: ASK_MS, signal }))?.result ?? disk;
     return [{ device: now.path, wwid: now.wwid }];
   } finally {
     giveUp.abort();

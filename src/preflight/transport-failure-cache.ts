@@ -15,7 +15,7 @@ import {
   type TransportFailureCode,
 } from './transport-failure.js';
 
-export interface FailedTransportsParts {
+export interface TransportFailureCacheParts {
   readonly files: FileSystem;
   readonly locks: Locks;
   readonly clock: Clock;
@@ -57,14 +57,14 @@ const BOOT_ID = '/proc/sys/kernel/random/boot_id';
  * boot, which nobody can set; after another boot, whose hardware may be another, the file says nothing. It only ever
  * saves a wait: a file that is broken, or cannot be written, never fails a call.
  */
-export class FailedTransports {
-  readonly #parts: FailedTransportsParts;
+export class TransportFailureCache {
+  readonly #parts: TransportFailureCacheParts;
   readonly #path: string;
   /** What could not be written to the file, for this process alone. */
   #unwritten: readonly TransportFailure[] = [];
   readonly #told = new Set<string>();
 
-  constructor(parts: FailedTransportsParts) {
+  constructor(parts: TransportFailureCacheParts) {
     this.#parts = parts;
     this.#path = `${parts.options.stateDirectory}/${FAILURES_FILE}`;
   }

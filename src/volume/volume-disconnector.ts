@@ -5,13 +5,13 @@ import type { DeviceUser } from '../host/device-users.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import { observeVolume, type VolumeView } from './observe-volume.js';
 import { type DisconnectStep, planDisconnect } from './plan-disconnect.js';
-import { type ProofParts, proveVolume } from './prove-volume.js';
+import { type IdentityParts, verifyIdentity } from './verify-identity.js';
 import { requireOneVolume } from './require-one-volume.js';
 import { requireOwnMap, strangeMembers } from './strange-members.js';
-import type { DisconnectOptions, ReleasedVolume } from '../volume/released-volume.js';
+import type { DisconnectOptions, ReleasedVolume } from './released-volume.js';
 import { isOfAnother } from './volume-units.js';
 
-export interface ReleaserParts extends ProofParts {
+export interface DisconnectorParts extends IdentityParts {
   readonly logger: Logger;
 }
 
@@ -31,10 +31,10 @@ interface Use {
 }
 
 /** The road back: observe, plan, execute. Everything here runs under the locks of the connection's targets. */
-export class VolumeReleaser {
-  readonly #parts: ReleaserParts;
+export class VolumeDisconnector {
+  readonly #parts: DisconnectorParts;
 
-  constructor(parts: ReleaserParts) {
+  constructor(parts: DisconnectorParts) {
     this.#parts = parts;
   }
 
@@ -107,7 +107,7 @@ export class VolumeReleaser {
    * That what is there is the volume of that WWID; quiet when nothing is there.
    * @throws {VolumeError} `DEVICE_MISMATCH`
    */
-  async prove(
+  async verifyIdentity(
     connection: IscsiConnection,
     ifaces: readonly IfaceName[],
     wwid: string,
@@ -124,7 +124,7 @@ export class VolumeReleaser {
   ): Promise<VolumeView> {
     const view = await observeVolume(connection, ifaces, this.#parts, wwid);
     if (wwid === undefined) requireNotAnother(view, connection);
-    else await proveVolume(view, wwid, this.#parts, signal);
+    else await verifyIdentity(view, wwid, this.#parts, signal);
     requireOneVolume(view.paths.flatMap(({ unit }) => unit?.disk ?? []));
     return view;
   }

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js';
-import { until } from './until.js';
+import { pollUntil } from './poll-until.js';
 
 /**
  * Waits for work that may take for ever.
@@ -7,7 +7,7 @@ import { until } from './until.js';
  * nobody
  * @throws what the work rejects with in time; {VolumeError} `ABORTED` when the signal aborts
  */
-export async function within<Result>(
+export async function withTimeout<Result>(
   work: Promise<Result>,
   limits: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<{ readonly result: Result } | undefined> {
@@ -20,7 +20,7 @@ export async function within<Result>(
       outcome = { error };
     },
   );
-  const ended = await until(async () => outcome, limits);
+  const ended = await pollUntil(async () => outcome, limits);
   if (ended !== undefined && 'error' in ended) throw ended.error;
   return ended;
 }

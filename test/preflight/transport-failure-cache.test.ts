@@ -4,7 +4,7 @@ import { VolumeError } from '../../src/base/volume-error.js';
 import { formatPortal, parsePortal } from '../../src/connection/portal.js';
 import type { Clock } from '../../src/host/clock.js';
 import { ISER_IFACE, parseIfaceName } from '../../src/iface/iface-name.js';
-import { FailedTransports, FAILURES_FILE, RETRY_AFTER_MS } from '../../src/preflight/failed-transports.js';
+import { TransportFailureCache, FAILURES_FILE, RETRY_AFTER_MS } from '../../src/preflight/transport-failure-cache.js';
 import { formatFailures, parseFailures, TRANSPORT_FAILURES } from '../../src/preflight/transport-failure.js';
 import { RecordedLog } from '../driver/recorded-world.js';
 import { FakeClock } from '../fakes/fake-clock.js';
@@ -38,8 +38,8 @@ function openBoot(): Boot {
 function startProcess(
   { host, locks, clock }: Boot,
   other: { readonly clock?: Clock; readonly log?: RecordedLog } = {},
-): FailedTransports {
-  return new FailedTransports({
+): TransportFailureCache {
+  return new TransportFailureCache({
     files: host,
     locks,
     clock: other.clock ?? clock,
@@ -48,8 +48,8 @@ function startProcess(
   });
 }
 
-describe('FailedTransports', () => {
-  test('FailedTransports gives another process what failed, why, and when to retry', async () => {
+describe('TransportFailureCache', () => {
+  test('TransportFailureCache gives another process what failed, why, and when to retry', async () => {
     const boot = openBoot();
     await startProcess(boot).remember(ISER_IFACE, V4, unreachable());
     await boot.clock.sleep(60_000, SIGNAL);
@@ -64,7 +64,7 @@ describe('FailedTransports', () => {
     );
   });
 
-  test('FailedTransports keeps a failure for its iface and portal only, an IPv6 one as well', async () => {
+  test('TransportFailureCache keeps a failure for its iface and portal only, an IPv6 one as well', async () => {
     const boot = openBoot();
     await startProcess(boot).remember(CARD, V6, unreachable());
     const next = startProcess(boot);
@@ -78,7 +78,7 @@ describe('FailedTransports', () => {
     ]).toEqual([undefined, undefined, undefined]);
   });
 
-  test('FailedTransports allows a retry after RETRY_AFTER_MS, and drops the failure with the next one', async () => {
+  test('TransportFailureCache allows a retry after RETRY_AFTER_MS, and drops the failure with the next one', async () => {
     const boot = openBoot();
     const first = startProcess(boot);
     await first.remember(ISER_IFACE, V4, unreachable());
@@ -93,7 +93,7 @@ describe('FailedTransports', () => {
     expect(parseFailures(boot.host.tree.read(PATH) ?? '').failures.map(({ iface }) => iface)).toEqual([CARD]);
   });
 
-  test('FailedTransports restarts the delay when a failure comes again', async () => {
+  test('TransportFailureCache restarts the delay when a failure comes again', async () => {
     const boot = openBoot();
     const process = startProcess(boot);
     await process.remember(ISER_IFACE, V4, unreachable());
@@ -104,7 +104,7 @@ describe('FailedTransports', () => {
     ]);
   });
 
-  test('FailedTransports forgets everything with a reboot, without a message', async () => {
+  test('TransportFailureCache forgets everything with a reboot, without a message', async () => {
     const boot = openBoot();
     const log = new RecordedLog();
     await startProcess(boot).remember(ISER_IFACE, V4, unreachable());
@@ -117,7 +117,7 @@ describe('FailedTransports', () => {
     });
   });
 
-  test('FailedTransports ignores a failure of the future, by another clock', async () => {
+  test('TransportFailureCache ignores a failure of the future, by another clock', async () => {
     const boot = openBoot();
     await boot.clock.sleep(1_000_000, SIGNAL);
     await startProcess(boot).remember(ISER_IFACE, V4, unreachable());
@@ -128,7 +128,7 @@ describe('FailedTransports', () => {
     });
   });
 
-  test('FailedTransports lists what is not tried, the soonest first', async () => {
+  test('TransportFailureCache lists what is not tried, the soonest first', async () => {
     const boot = openBoot();
     await startProcess(boot).remember(ISER_IFACE, V4, unreachable());
     await boot.clock.sleep(10_000, SIGNAL);
@@ -145,7 +145,7 @@ describe('FailedTransports', () => {
     ]);
   });
 
-  test('FailedTransports loses nothing of processes that write at once', async () => {
+  test('TransportFailureCache loses nothing of processes that write at once', async () => {
     const boot = openBoot();
     const portals = Array.from({ length: 20 }, (_unused, index) => parsePortal(`192.0.2.${index + 1}`));
     await Promise.all(
@@ -156,7 +156,7 @@ describe('FailedTransports', () => {
     expect(await startProcess(boot).list()).toHaveLength(portals.length);
   });
 
-  test('FailedTransports keeps the newest 256, and bounds each reason', async () => {
+  test('TransportFailureCache keeps the newest 256, and bounds each reason', async () => {
     const boot = openBoot();
     const process = startProcess(boot);
     for (let port = 1; port <= 260; port++)
@@ -169,7 +169,7 @@ describe('FailedTransports', () => {
     }).toEqual({ count: 256, first: 5, longest: 2000 });
   });
 
-  test("FailedTransports keeps no failure that is not the transport's own", async () => {
+  test("TransportFailureCache keeps no failure that is not the transport's own", async () => {
     const boot = openBoot();
     const process = startProcess(boot);
     await process.remember(ISER_IFACE, V4, new VolumeError('LOGIN_AUTH_FAILED', 'Wrong password'));
@@ -215,26 +215,29 @@ describe('FailedTransports', () => {
         '"reason":"r","hint":1,"failedAt":1}]}',
     ],
   ];
-  test.each(broken)('FailedTransports ignores a file of %s, logs it once, and rewrites it', async (_what, text) => {
-    const boot = openBoot();
-    const log = new RecordedLog();
-    boot.host.tree.write(PATH, text);
-    const process = startProcess(boot, { log });
-    expect([await process.recall(ISER_IFACE, V4), await process.recall(ISER_IFACE, V4), await process.list()]).toEqual([
-      undefined,
-      undefined,
-      [],
-    ]);
-    expect(log.lines).toEqual([
-      {
-        level: 'warn',
-        message: 'Cannot use the file of failed transports',
-        fields: { path: PATH, reason: expect.any(String) as unknown },
-      },
-    ]);
-    await process.remember(ISER_IFACE, V4, unreachable());
-    expect(await startProcess(boot).recall(ISER_IFACE, V4)).toMatchObject({ code: 'PORTAL_UNREACHABLE' });
-  });
+  test.each(broken)(
+    'TransportFailureCache ignores a file of %s, logs it once, and rewrites it',
+    async (_what, text) => {
+      const boot = openBoot();
+      const log = new RecordedLog();
+      boot.host.tree.write(PATH, text);
+      const process = startProcess(boot, { log });
+      expect([
+        await process.recall(ISER_IFACE, V4),
+        await process.recall(ISER_IFACE, V4),
+        await process.list(),
+      ]).toEqual([undefined, undefined, []]);
+      expect(log.lines).toEqual([
+        {
+          level: 'warn',
+          message: 'Cannot use the file of failed transports',
+          fields: { path: PATH, reason: expect.any(String) as unknown },
+        },
+      ]);
+      await process.remember(ISER_IFACE, V4, unreachable());
+      expect(await startProcess(boot).recall(ISER_IFACE, V4)).toMatchObject({ code: 'PORTAL_UNREACHABLE' });
+    },
+  );
 
   test.each([
     [
@@ -273,7 +276,7 @@ describe('FailedTransports', () => {
         boot.host.tree.remove(BOOT_ID);
       },
     ],
-  ])('FailedTransports stays in memory where the state directory %s, and logs that once', async (_what, spoil) => {
+  ])('TransportFailureCache stays in memory where the state directory %s, and logs that once', async (_what, spoil) => {
     const boot = openBoot();
     const log = new RecordedLog();
     spoil(boot);
@@ -288,7 +291,7 @@ describe('FailedTransports', () => {
     expect(await process.list()).toEqual([]);
   });
 
-  test('FailedTransports uses the latest failure, of process or file, once the file is writable again', async () => {
+  test('TransportFailureCache uses the latest failure, of process or file, once the file is writable again', async () => {
     const boot = openBoot();
     const process = startProcess(boot);
     const replace = boot.host.replace.bind(boot.host);

@@ -2,7 +2,7 @@ import { shellWords } from '../base/quoted.js';
 import type { Hardware } from '../hardware/hardware.js';
 import { TRANSPORT_FACTS } from '../hardware/transport-facts.js';
 import { isTransport, type Transport } from '../hardware/transport.js';
-import { deleteIfaceCommand } from '../iface/make-iface.js';
+import { deleteIfaceCommand } from '../iface/iface-records.js';
 import type { IfaceEntry } from '../iface/parse-iface-list.js';
 
 /**

@@ -17,7 +17,7 @@ interface TakenLane {
  * A few of libuv's threads, for work that may block for minutes and nearly always takes milliseconds: a worker thread
  * costs 30 ms of a processor before it does anything. Who finds all lanes taken waits for one, but not for stuck work.
  */
-export class QuickLanes {
+export class ThreadPoolSlots {
   readonly #taken = new Set<TakenLane>();
 
   /** @returns `undefined` when the work should be done elsewhere */

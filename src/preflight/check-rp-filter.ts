@@ -1,7 +1,7 @@
 import { isIP } from '../base/ip-address.js';
 import { shellWords } from '../base/quoted.js';
 import type { Hardware, NetDevice } from '../hardware/hardware.js';
-import type { ReversePath } from '../hardware/read-reverse-path.js';
+import type { ReversePath } from '../hardware/read-rp-filter.js';
 import { networkOf, prefixOf } from '../hardware/subnet.js';
 import type { Iface } from '../iface/iface.js';
 import { boundDevices } from './source-addresses.js';

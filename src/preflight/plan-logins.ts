@@ -3,21 +3,21 @@ import type { TargetPath } from '../connection/target-path.js';
 import type { Hardware, Verdict } from '../hardware/hardware.js';
 import { DEFAULT_IFACE } from '../iface/iface-name.js';
 import type { Iface } from '../iface/iface.js';
-import { pairPaths } from './pair-paths.js';
+import { pairPaths } from './pair-portals.js';
 import { verifyIface } from './verify-iface.js';
 
 const USABLE: Verdict = { kind: 'usable' };
 
 /** One way to open: a path of the connection over an iface. */
-export interface Way {
+export interface PathCandidate {
   readonly path: TargetPath;
   readonly iface: Iface;
 }
 
 /** The ways that lead somewhere, as far as the hardware tells. */
-export interface UsableWays {
+export interface LoginPlan {
   /** All ways over the first iface, then those over the next. */
-  readonly ways: readonly Way[];
+  readonly ways: readonly PathCandidate[];
   /** Why an iface has no way at all: one `TRANSPORT_UNAVAILABLE` each. */
   readonly refusals: readonly VolumeError[];
 }
@@ -31,7 +31,7 @@ interface Refusal {
 /**
  * Each iface with each path that it can reach, before any login is tried. Software TCP without a binding needs no look.
  */
-export function usableWays(ifaces: readonly Iface[], paths: readonly TargetPath[], hardware: Hardware): UsableWays {
+export function planLogins(ifaces: readonly Iface[], paths: readonly TargetPath[], hardware: Hardware): LoginPlan {
   const verdicts = ifaces.flatMap((iface) =>
     paths.map((path) => ({
       iface,
@@ -52,7 +52,7 @@ export function usableWays(ifaces: readonly Iface[], paths: readonly TargetPath[
       ({ iface, path, verdict }) =>
         verdict.kind === 'usable' && pairs.some((pair) => pair.iface === iface && pair.portal.path === path),
     )
-    .map(({ iface, path }): Way => ({ iface, path }));
+    .map(({ iface, path }): PathCandidate => ({ iface, path }));
   return {
     ways,
     refusals: ifaces

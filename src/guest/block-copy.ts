@@ -22,7 +22,7 @@ export interface CopyProgress {
   readonly totalBytes: number;
 }
 
-export interface DiskMove {
+export interface BlockCopyRequest {
   /** A guest that runs. */
   readonly domain: Domain;
   /** The disk's target, such as `vdb`. */
@@ -59,7 +59,7 @@ const STEP_MS = 180_000;
  * without a copy, or cannot be read. A copy to the same device that somebody began, such as a process that is no more,
  * is gone on with.
  */
-export class DiskMover {
+export class BlockCopy {
   readonly #libvirt: Libvirt;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -75,7 +75,7 @@ export class DiskMover {
    * another job works on the disk; `LIBVIRT_UNAVAILABLE`, `ABORTED`; `CLEANUP_INCOMPLETE` when the copy could not
    *   be ended, or libvirt stays away and nobody can say: then the guest has both devices open
    */
-  async move(move: DiskMove, signal: AbortSignal): Promise<void> {
+  async move(move: BlockCopyRequest, signal: AbortSignal): Promise<void> {
     const place = await this.#look(move, signal);
     if (place.kind === 'there') return;
     if (place.kind === 'elsewhere' && place.disk?.mirror !== undefined) throw otherJob(move, place.disk);
@@ -108,7 +108,7 @@ export class DiskMover {
   }
 
   /** A daemon that restarts is waited for: QEMU copies on meanwhile. */
-  async #copied(move: DiskMove, signal: AbortSignal): Promise<void> {
+  async #copied(move: BlockCopyRequest, signal: AbortSignal): Promise<void> {
     const pause = new Pause(this.#clock);
     let least: number | undefined;
     for (let deadline = this.#clock.now() + WITHOUT_GAIN_MS; ;) {
@@ -131,7 +131,7 @@ export class DiskMover {
    * @returns `undefined` while the daemon is away.
    * @throws {VolumeError} `COPY_FAILED` when there is no copy any more
    */
-  async #job(move: DiskMove, signal: AbortSignal): Promise<BlockJob | undefined> {
+  async #job(move: BlockCopyRequest, signal: AbortSignal): Promise<BlockJob | undefined> {
     try {
       const job = await this.#libvirt.blockJob(refOf(move), move.targetDev, signal);
       if (job === undefined) throw ended(move);
@@ -142,7 +142,7 @@ export class DiskMover {
     }
   }
 
-  async #isReady(move: DiskMove, signal: AbortSignal): Promise<boolean> {
+  async #isReady(move: BlockCopyRequest, signal: AbortSignal): Promise<boolean> {
     const place = await this.#lookIfBack(move, signal);
     return place?.kind === 'copying' && place.state === 'yes';
   }
@@ -151,7 +151,7 @@ export class DiskMover {
    * That the call returned proves nothing, and neither does that it failed: an answer may be lost.
    * @throws what the call was refused with, or `COPY_FAILED`
    */
-  async #pivot(move: DiskMove): Promise<void> {
+  async #pivot(move: BlockCopyRequest): Promise<void> {
     const refusal = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: true }, limit()));
     const pause = new Pause(this.#clock);
     for (const deadline = this.#clock.now() + STEP_MS; ;) {
@@ -167,7 +167,7 @@ export class DiskMover {
    * Has the guest on its old device alone, unless it turns out to be on the new one already.
    * @throws the first failure, or `CLEANUP_INCOMPLETE` with it and what could not be ended
    */
-  async #backOut(move: DiskMove, first: unknown): Promise<void> {
+  async #backOut(move: BlockCopyRequest, first: unknown): Promise<void> {
     const isThere = await this.#endCopy(move).catch((failure: unknown) => {
       throw new VolumeError(
         'CLEANUP_INCOMPLETE',
@@ -182,7 +182,7 @@ export class DiskMover {
   }
 
   /** @returns whether the guest is on the new device after all */
-  async #endCopy(move: DiskMove): Promise<boolean> {
+  async #endCopy(move: BlockCopyRequest): Promise<boolean> {
     let failure: VolumeError | undefined;
     const pause = new Pause(this.#clock);
     for (const deadline = this.#clock.now() + STEP_MS; ;) {
@@ -197,7 +197,7 @@ export class DiskMover {
   }
 
   /** @returns `undefined` while the daemon is away */
-  async #lookIfBack(move: DiskMove, signal: AbortSignal): Promise<Place | undefined> {
+  async #lookIfBack(move: BlockCopyRequest, signal: AbortSignal): Promise<Place | undefined> {
     try {
       return await this.#look(move, signal);
     } catch (error) {
@@ -206,7 +206,7 @@ export class DiskMover {
     }
   }
 
-  async #look({ domain, targetDev, devicePaths }: DiskMove, signal: AbortSignal): Promise<Place> {
+  async #look({ domain, targetDev, devicePaths }: BlockCopyRequest, signal: AbortSignal): Promise<Place> {
     const disk = (await this.#disks(domain, signal)).find((candidate) => candidate.targetDev === targetDev);
     if (disk?.sourcePath !== undefined && devicePaths.includes(disk.sourcePath)) return { kind: 'there' };
     const { sourcePath, state } = disk?.mirror ?? {};
@@ -226,7 +226,7 @@ export class DiskMover {
   }
 }
 
-function refOf({ domain: { uuid } }: DiskMove): DomainRef {
+function refOf({ domain: { uuid } }: BlockCopyRequest): DomainRef {
   return { kind: 'uuid', uuid };
 }
 
@@ -245,7 +245,7 @@ function limit(): AbortSignal {
   return AbortSignal.timeout(STEP_MS);
 }
 
-function otherJob({ domain, targetDev }: DiskMove, { mirror }: GuestDisk): VolumeError {
+function otherJob({ domain, targetDev }: BlockCopyRequest, { mirror }: GuestDisk): VolumeError {
   return new VolumeError(
     'LIBVIRT_REFUSED',
     `Cannot copy ${targetDev} of guest "${domain.name}": it is being copied to ` +
@@ -257,7 +257,7 @@ function otherJob({ domain, targetDev }: DiskMove, { mirror }: GuestDisk): Volum
   );
 }
 
-function ended({ domain, targetDev, devicePath }: DiskMove): VolumeError {
+function ended({ domain, targetDev, devicePath }: BlockCopyRequest): VolumeError {
   return new VolumeError(
     'COPY_FAILED',
     `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: the copy ended before it was complete`,
@@ -270,7 +270,7 @@ function ended({ domain, targetDev, devicePath }: DiskMove): VolumeError {
   );
 }
 
-function stalled({ domain, targetDev, devicePath }: DiskMove, left: number | undefined): VolumeError {
+function stalled({ domain, targetDev, devicePath }: BlockCopyRequest, left: number | undefined): VolumeError {
   return new VolumeError(
     'COPY_FAILED',
     `Cannot copy ${targetDev} of guest "${domain.name}" to ${devicePath}: ` +
@@ -288,7 +288,7 @@ function stalled({ domain, targetDev, devicePath }: DiskMove, left: number | und
   );
 }
 
-function unpivoted({ domain, targetDev, devicePath }: DiskMove): VolumeError {
+function unpivoted({ domain, targetDev, devicePath }: BlockCopyRequest): VolumeError {
   return new VolumeError(
     'COPY_FAILED',
     `Cannot move ${targetDev} of guest "${domain.name}" to ${devicePath}: the guest is not seen on it after ` +
