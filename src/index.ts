@@ -35,7 +35,14 @@ export {
 export { driverFor } from './driver/driver-for.js';
 export type { BlockDevice, MultipathMap, ScsiDisk } from './device/block-device.js';
 export type { VolumeOptions } from './config/options.js';
-export { ERROR_EXIT_STATUS, isVolumeError, VolumeError, type VolumeErrorCode } from './base/volume-error.js';
+export type { DetailsOf, ErrorDetails } from './base/error-details.js';
+export {
+  ERROR_EXIT_STATUS,
+  isVolumeError,
+  VolumeError,
+  type VolumeErrorCode,
+  type VolumeErrorOf,
+} from './base/volume-error.js';
 export { errorChain } from './base/error-chain.js';
 export { Secret } from './base/secret.js';
 export { EventHub } from './events/event-hub.js';

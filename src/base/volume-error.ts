@@ -1,3 +1,5 @@
+import type { DetailsOf } from './error-details.js';
+
 /**
  * Every code a caller may decide on, with the exit status the command line gives it: 2 where the caller's input is
  * wrong, 1 where the work was refused or failed. Codes are stable within a major version; messages are free to improve.
@@ -64,6 +66,16 @@ export class VolumeError extends Error {
   }
 }
 
-export function isVolumeError(error: unknown, ...codes: readonly VolumeErrorCode[]): error is VolumeError {
-  return error instanceof VolumeError && (codes.length === 0 || codes.includes(error.code));
+/** An error of one of these codes, with its details by name. */
+export type VolumeErrorOf<Code extends VolumeErrorCode> = VolumeError & {
+  readonly code: Code;
+  readonly details: DetailsOf<Code>;
+};
+
+/** Whether it is an error of this library, of one of the codes where some are named. */
+export function isVolumeError<Code extends VolumeErrorCode = VolumeErrorCode>(
+  error: unknown,
+  ...codes: readonly Code[]
+): error is VolumeErrorOf<Code> {
+  return error instanceof VolumeError && (codes.length === 0 || (codes as readonly string[]).includes(error.code));
 }
