@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 /**
@@ -153,6 +153,17 @@ test.each([
   },
   60_000,
 );
+
+test('every link of a page in the package leads to a file of the package', () => {
+  const pages = readdirSync(alone, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md'));
+  const links = pages.flatMap((page) =>
+    [...readFileSync(join(alone, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(
+      ([, target = '']) => [page, join(dirname(page), target)] as const,
+    ),
+  );
+  expect(links.length).toBeGreaterThan(50);
+  expect(links.filter(([, target]) => !existsSync(join(alone, target)))).toEqual([]);
+});
 
 test('package loads with require() in a CommonJS service', () => {
   const script =

@@ -9,7 +9,7 @@ export interface ScsiDisk {
   readonly kind: 'disk';
   readonly path: DevicePath;
   readonly address: ScsiAddress;
-  /** `undefined` for a unit that does not say who it is (no usable VPD page 0x83). */
+  /** `undefined` for a unit that reports no WWID (no usable VPD page 0x83). */
   readonly wwid: Wwid | undefined;
   readonly sizeBytes: number;
 }

@@ -15,7 +15,7 @@ const NAA = /^3([0-9a-f]{16}|[0-9a-f]{32})$/;
  * map `dm-uuid-mpath-3600…` (multipath-tools and lvm2, 60-persistent-storage-dm.rules), of a disk `scsi-3600…` and, for
  * an NAA designator, `wwn-0x600…` (systemd, 60-persistent-storage.rules). Whether one is there, and leads to the
  * device, is for the caller to look.
- * @returns the one to be preferred first; none for a device that does not say who it is
+ * @returns the one to be preferred first; none for a device that reports no WWID
  */
 export function stableNamesOf({ kind, wwid, id }: NamedDevice): readonly DevicePath[] {
   const name = kind === 'multipath' ? (id ?? wwid) : wwid;

@@ -28,7 +28,7 @@ export interface MigrationHooks {
    * @returns what to keep and to send to the destination
    * @throws {VolumeError} `DEVICE_NOT_FOUND` when the guest does not run, does not have the volume, or the volume is
    * not on this host; `DEVICE_MISMATCH` when the guest's disk is another device, or the volume
-   *   does not say who it is; `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`
+   *   reports no WWID; `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`
    */
   prepareMigration(domain: DomainRef, connectionInfo: unknown, options?: CallOptions): Promise<MigratingVolume>;
 

@@ -51,7 +51,7 @@ export class VolumeMigration implements MigrationHooks {
     if (wwid === undefined)
       throw new VolumeError(
         'DEVICE_MISMATCH',
-        `Cannot migrate the volume: ${path} does not say who it is, so that nothing could prove that the ` +
+        `Cannot migrate the volume: ${path} reports no WWID, so that nothing could prove that the ` +
           'destination has the same one',
         { details: { device: path } },
       );
@@ -166,7 +166,7 @@ export class VolumeMigration implements MigrationHooks {
       if (disk === undefined || !active) return disk !== undefined;
       throw new VolumeError(
         'DETACH_UNCONFIRMED',
-        `Cannot take the volume from this host: guest ${quoted(name)} runs here and has it as ${disk.targetDev}`,
+        `Cannot disconnect the volume from this host: guest ${quoted(name)} runs here and has it as ${disk.targetDev}`,
         {
           hint:
             'wait for the end of the migration; where the guest stays on this host, the other host is the one ' +
@@ -211,7 +211,7 @@ function requireSameVolume(
   throw new VolumeError(
     'DEVICE_MISMATCH',
     `Cannot connect the volume for guest ${quoted(guest.name)}: ${path} ` +
-      `${wwid === undefined ? 'does not say who it is' : `is ${wwid}`}, and the guest has ${expected} on the source`,
+      `${wwid === undefined ? 'reports no WWID' : `is ${wwid}`}, and the guest has ${expected} on the source`,
     {
       hint:
         'give the connection_info that the storage service returned for this host; where it did, it exports ' +

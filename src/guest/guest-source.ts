@@ -45,7 +45,7 @@ export async function guestSourceOf(
 }
 
 function whyNone(device: BlockDevice): string {
-  if (device.wwid === undefined) return 'it does not say who it is';
+  if (device.wwid === undefined) return 'it reports no WWID';
   const names = stableNamesOf(device);
   return names.length === 0
     ? `udev makes no name of the WWID ${device.wwid}`

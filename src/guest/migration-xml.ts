@@ -91,8 +91,8 @@ function findDisk(known: readonly DescribedDisk[], { alias, targetDev, from }: D
     return found;
   throw new VolumeError(
     'DEVICE_MISMATCH',
-    `Cannot write the description for the destination: the disk ${alias ?? targetDev} is ${wordsOf(disk)}, and ` +
-      `${wordsOf({ targetDev, sourcePath: from.path, secretUuid: from.secretUuid })} was to be there`,
+    `Cannot write the description for the destination: the disk ${alias ?? targetDev} is ${wordsOf(disk)}; ` +
+      `expected ${wordsOf({ targetDev, sourcePath: from.path, secretUuid: from.secretUuid })}`,
     {
       hint: 'the guest has changed since prepareMigration(): begin with that again',
       details,

@@ -56,6 +56,6 @@ function fallbackWarnings({ requested, used, fallback }: TransportChoice): reado
 
 function identityWarnings({ path, wwid }: BlockDevice): readonly string[] {
   return wwid === undefined
-    ? [`${path} does not say who it is (no VPD page 0x83): that it stays the same volume cannot be checked`]
+    ? [`${path} reports no WWID (no VPD page 0x83): that it stays the same volume cannot be checked`]
     : [];
 }

@@ -95,8 +95,8 @@ function mismatch(before: Wwid | undefined, now: ScsiDisk, users: readonly Devic
   const names = users.map(({ name }) => name).join(', ');
   return new VolumeError(
     'DEVICE_MISMATCH',
-    `Cannot use ${now.path}: its LUN is now ${now.wwid ?? 'a unit without a name'}, and ${names} has it open as ` +
-      (before ?? 'a unit without a name'),
+    `Cannot use ${now.path}: its LUN is now ${now.wwid ?? 'a unit without a WWID'}, and ${names} has it open as ` +
+      (before ?? 'a unit without a WWID'),
     {
       hint: 'the storage put another volume under a LUN that is in use: detach what uses it first',
       details: { device: now.path, before, now: now.wwid, users },

@@ -22,7 +22,7 @@ export function requireMadeOf({ mapWwid }: { readonly mapWwid: Wwid | undefined 
   if (other === undefined) return;
   throw new VolumeError(
     'DEVICE_MISMATCH',
-    `Cannot use ${other.path}: it is ${other.wwid ?? 'a unit without a name'} by now, and the volume's map was ` +
+    `Cannot use ${other.path}: it is ${other.wwid ?? 'a unit without a WWID'} by now, and the volume's map was ` +
       `made of ${mapWwid ?? ''}`,
     {
       hint: 'the storage has put another volume under the LUN: detach what uses it first',

@@ -18,7 +18,7 @@ const ASK_MS = 15_000;
  * and LUN: on another host, or since the storage mapped the LUN to another volume. The kernel goes by what it read at
  * the first scan, so each path that is up is asked anew.
  * @param wwid as connect() gave it
- * @throws {VolumeError} `DEVICE_MISMATCH` naming both, also for a unit that does not say who it is. Nothing was touched
+ * @throws {VolumeError} `DEVICE_MISMATCH` naming both, also for a unit that reports no WWID. Nothing was touched
  */
 export async function verifyIdentity(
   { paths, map, mapWwid }: VolumeView,
@@ -31,8 +31,8 @@ export async function verifyIdentity(
   if (other === undefined) return;
   throw new VolumeError(
     'DEVICE_MISMATCH',
-    `Cannot take the volume away: ${other.device} ` +
-      `${other.wwid === undefined ? 'does not say who it is' : `is ${other.wwid}`}, and ${wwid} was to be there`,
+    `Cannot disconnect the volume: ${other.device} ` +
+      `${other.wwid === undefined ? 'reports no WWID' : `is ${other.wwid}`}; expected ${wwid}`,
     {
       hint:
         'nothing was touched: the connection_info is of another host, or the storage has put another volume ' +

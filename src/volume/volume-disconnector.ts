@@ -219,7 +219,7 @@ function requireNotAnother({ note, paths, map }: VolumeView, connection: IscsiCo
   if (!isHere) return; // an older version of this library may have disconnected it, and left the note
   throw new VolumeError(
     'DEVICE_MISMATCH',
-    `Cannot take the volume ${connection.volumeId ?? ''} away: what is connected under its LUN is the volume ` +
+    `Cannot disconnect the volume ${connection.volumeId ?? ''}: what is connected under its LUN is the volume ` +
       (note.volumeId ?? ''),
     {
       hint: 'nothing was touched: the storage has given the LUN to another volume since',

@@ -46,7 +46,7 @@ test.each<[string, 'disk' | 'multipath', string | undefined, readonly string[]]>
   ['an EUI designator', 'disk', '20123456789abcdef', ['scsi-20123456789abcdef']],
   ['a T10 designator', 'disk', '1LIO-ORG_volume-1:0123', ['scsi-1LIO-ORG_volume-1:0123']],
   ['a T10 designator with what udev puts another character for', 'disk', '1LIO-ORG_a/../b', []],
-  ['a disk that does not say who it is', 'disk', undefined, []],
+  ['a disk that reports no WWID', 'disk', undefined, []],
   ['a map', 'multipath', `3${NAA}`, [`dm-uuid-mpath-3${NAA}`]],
 ])('stableNamesOf() has the names that hold the whole WWID: %s', (_what, kind, wwid, names) => {
   expect(stableNamesOf({ kind, wwid: wwid as Wwid | undefined })).toEqual(

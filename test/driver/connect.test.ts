@@ -216,7 +216,7 @@ test('connect() warns of a disk that reports no WWID', async () => {
   const { device, warnings } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
   expect({ wwid: device.wwid, warnings }).toEqual({
     wwid: undefined,
-    warnings: [expect.stringContaining('does not say who it is')],
+    warnings: [expect.stringContaining('reports no WWID')],
   });
 });
 

@@ -93,8 +93,8 @@ describe('attach()', () => {
     expect({ sources: sourcesOf(world), warnings: volume.warnings }).toEqual({
       sources: [['/dev/sda'], ['/dev/sda']],
       warnings: [
-        expect.stringContaining('does not say who it is (no VPD page 0x83)'),
-        expect.stringMatching(/^the guest's stored configuration has \/dev\/sda.*: it does not say who it is$/),
+        expect.stringContaining('reports no WWID (no VPD page 0x83)'),
+        expect.stringMatching(/^the guest's stored configuration has \/dev\/sda.*: it reports no WWID$/),
       ],
     });
   });

@@ -277,7 +277,7 @@ describe('prepareMigration()', () => {
     await attached(world);
     expect(await failure(world.source.driver.prepareMigration(WEB1, AT_SOURCE))).toMatchObject({
       code: 'DEVICE_MISMATCH',
-      message: expect.stringContaining('/dev/sda does not say who it is') as unknown,
+      message: expect.stringContaining('/dev/sda reports no WWID') as unknown,
     });
   });
 
@@ -301,7 +301,7 @@ describe('prepareMigration()', () => {
 describe('connectForMigration()', () => {
   test.each([
     ['another volume', OTHER_UNIT, `is ${THEIRS}`],
-    ['a unit without a name', { ...UNIT, wwid: '' }, 'does not say who it is'],
+    ['a unit without a WWID', { ...UNIT, wwid: '' }, 'reports no WWID'],
   ])('connectForMigration() refuses %s under the LUN of this host, and leaves nothing', async (_what, unit, words) => {
     const world = await attached();
     const volume = await world.source.driver.prepareMigration(WEB1, AT_SOURCE);
@@ -508,7 +508,7 @@ describe('cancelMigration()', () => {
     await migrate(world, prepared);
     expect(await failure(world.destination.driver.cancelMigration(AT_DESTINATION, prepared.volume))).toMatchObject({
       code: 'DETACH_UNCONFIRMED',
-      message: 'Cannot take the volume from this host: guest "web1" runs here and has it as vdb',
+      message: 'Cannot disconnect the volume from this host: guest "web1" runs here and has it as vdb',
     });
     expect(removalsOn(world.destination)).toEqual([]);
   });

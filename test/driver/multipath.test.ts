@@ -139,7 +139,7 @@ describe('connect() with volume_use_multipath', () => {
     expect({ device: device.path, paths: paths.length, warnings }).toEqual({
       device: paths[0].disk,
       paths: 1,
-      warnings: [expect.stringContaining('does not say who it is'), expect.stringContaining('one path only')],
+      warnings: [expect.stringContaining('reports no WWID'), expect.stringContaining('one path only')],
     });
     expect(world.host.kernel.sessions).toHaveLength(1);
     await world.driver.disconnect(INFO);

@@ -37,7 +37,7 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
       const before = await world.residue();
       expect(await failure(world.driver.disconnect(INFO, { wwid: OTHER, force }))).toMatchObject({
         code: 'DEVICE_MISMATCH',
-        message: `Cannot take the volume away: /dev/sda is ${OURS}, and ${OTHER} was to be there`,
+        message: `Cannot disconnect the volume: /dev/sda is ${OURS}; expected ${OTHER}`,
         details: { device: '/dev/sda', found: OURS, expected: OTHER },
       });
       expect({ residue: await world.residue(), removals: removalsIn(world) }).toEqual({
@@ -76,7 +76,7 @@ describe('disconnect() with the WWID of the volume that must be there', () => {
     await world.driver.connect(INFO);
     expect(await failure(world.driver.disconnect(INFO, { wwid: OURS }))).toMatchObject({
       code: 'DEVICE_MISMATCH',
-      message: `Cannot take the volume away: /dev/sda does not say who it is, and ${OURS} was to be there`,
+      message: `Cannot disconnect the volume: /dev/sda reports no WWID; expected ${OURS}`,
     });
     expect(removalsIn(world)).toEqual([]);
   });

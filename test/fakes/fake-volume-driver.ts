@@ -174,7 +174,7 @@ export class FakeVolumeDriver implements VolumeDriver {
     options: CallOptions = {},
   ): Promise<ReleasedVolume> {
     if (this.#guests.get(guest.name)?.has(keyOf(readConnectionInfo(connectionInfo))) === true)
-      throw new VolumeError('DETACH_UNCONFIRMED', `Cannot take the volume from this host: ${guest.name} has it`);
+      throw new VolumeError('DETACH_UNCONFIRMED', `Cannot disconnect the volume from this host: ${guest.name} has it`);
     return await this.disconnect(connectionInfo, { ...options, wwid });
   }
 
@@ -243,10 +243,7 @@ export class FakeVolumeDriver implements VolumeDriver {
   #require(key: string, wwid: string | undefined): void {
     const found = this.#connected.get(key)?.device.wwid;
     if (wwid !== undefined && found !== undefined && found !== wwid)
-      throw new VolumeError(
-        'DEVICE_MISMATCH',
-        `Cannot take the volume away: it is ${found}, and ${wwid} was to be there`,
-      );
+      throw new VolumeError('DEVICE_MISMATCH', `Cannot disconnect the volume: it is ${found}; expected ${wwid}`);
   }
 
   #volumesOf(domain: DomainRef): Set<string> {

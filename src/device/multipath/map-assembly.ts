@@ -65,8 +65,7 @@ export class MapAssembly {
     const { logger } = this.#parts;
     const present = await this.#ready(disk);
     if (present !== undefined) return { kind: 'made', map: present };
-    if (disk.wwid === undefined)
-      return { kind: 'none', reason: `${disk.path} does not say who it is`, hint: NO_MAP_HINT };
+    if (disk.wwid === undefined) return { kind: 'none', reason: `${disk.path} reports no WWID`, hint: NO_MAP_HINT };
     const before = await this.#wwids.read();
     const guess = parseMapId(disk.wwid);
     if (guess !== undefined && !before.has(guess)) await this.#enter(guess, onEnter, signal);
