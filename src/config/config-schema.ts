@@ -33,47 +33,43 @@ export const libvirtSection = z.strictObject(
       .string({ error: LIBVIRT_URI })
       .regex(/^[a-z][a-z0-9+.-]*:\S*$/, { error: LIBVIRT_URI })
       .default('qemu:///system')
-      .describe('The libvirt daemon that the guests belong to.'),
+      .describe('The libvirt daemon of the guests.'),
     iscsi_iface: ifaceChoice
       .default('default')
-      .describe(
-        'The open-iscsi iface, or ifaces, that volumes are reached over: a name, hardware, or the source address.',
-      ),
+      .describe('The open-iscsi iface or ifaces of the volumes: a name, a card, or a source address.'),
     iscsi_iface_fallback: choice(['default', 'none'])
       .default('default')
-      .describe('What is used where the iface cannot work: software TCP (default), or nothing (none).'),
-    volume_use_multipath: flag()
-      .default(false)
-      .describe('Opens every path of a volume and puts a multipath map over them.'),
+      .describe('The transport when the iface cannot work: software TCP (default), or none.'),
+    volume_use_multipath: flag().default(false).describe('Connects every path of a volume, under a multipath map.'),
     volume_enforce_multipath: flag()
       .default(false)
-      .describe('No attach without a multipath map. Needs volume_use_multipath.'),
+      .describe('Refuses an attach without a multipath map. Needs volume_use_multipath.'),
     multipath_replacement_timeout_seconds: upTo(3600)
       .default(15)
-      .describe('How long a path of a map may be away before its I/O goes to the others.'),
-    login_timeout_seconds: upTo(600).default(15).describe('The longest wait for one try of a login to a target.'),
-    login_attempts: upTo(10).default(1).describe('How many times open-iscsi tries a login that is not answered.'),
-    device_timeout_seconds: upTo(3600).default(60).describe('The longest wait for a block device to come or go.'),
+      .describe('The longest absence of a path before its I/O goes to the others of its map.'),
+    login_timeout_seconds: upTo(600).default(15).describe('The longest wait for one try of a login.'),
+    login_attempts: upTo(10).default(1).describe('The tries of a login that is not answered.'),
+    device_timeout_seconds: upTo(3600)
+      .default(60)
+      .describe('The longest wait for a block device to appear or disappear.'),
     chap_secrets: choice(['record-file', 'argv'])
       .default('record-file')
-      .describe(
-        'How CHAP secrets reach open-iscsi: in its record files, or in arguments that every user of the host can read.',
-      ),
+      .describe('CHAP secrets reach open-iscsi in record files, or in arguments that every user of the host can read.'),
     state_directory: directory()
       .default('/var/lib/libvirt-volume')
-      .describe('Where it is kept what must be remembered of this host.'),
+      .describe('The directory for state that outlives a process.'),
     lock_directory: directory()
       .default('/run/lock/libvirt-volume')
-      .describe('Where the locks between processes are. Each process must name the same one.'),
+      .describe('The directory of the locks between processes, the same for each of them.'),
     database_root: z
       .string({ error: DATABASE_ROOT })
       .regex(/^(?:auto|\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\p{Cc}]*[^/\p{Cc}]\/*)$/u, { error: DATABASE_ROOT })
       .default('auto')
-      .describe('The folder in which open-iscsi keeps nodes and ifaces; auto: as iscsiadm was built.'),
+      .describe("The folder of open-iscsi's nodes and ifaces; auto: as iscsiadm was built."),
     root_helper: z
       .array(z.string({ error: HELPER }).min(1, { error: HELPER }), { error: HELPER })
       .default([])
-      .describe('The command, and its arguments, that runs other commands as root. Empty for none.'),
+      .describe('The command, with its arguments, that runs other commands as root; empty for none.'),
     use_default_aio_mode_for_volumes: flag()
       .default(false)
       .describe("Leaves a disk's AIO mode to QEMU instead of asking for native."),
@@ -87,7 +83,7 @@ export const libvirtSection = z.strictObject(
       .max(1, { error: 'expected one cache mode for block' })
       .default([])
       .describe('The cache mode of block devices, such as ["block=writeback"].'),
-    virt_type: choice(VIRT_TYPES).default('kvm').describe('The kind of hypervisor that the guests run on.'),
+    virt_type: choice(VIRT_TYPES).default('kvm').describe('The hypervisor of the guests.'),
   },
   { error: 'expected a table' },
 );

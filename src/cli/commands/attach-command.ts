@@ -21,7 +21,7 @@ interface AttachFlags {
 export function addAttachCommand(program: Command, begin: Begin): void {
   program
     .command('attach')
-    .description('Connects a volume and gives it to a guest. When any of it fails, all of it is undone.')
+    .description('Connects a volume and gives it to a guest. A failure undoes all of it.')
     .argument('<DOMAIN>', 'the guest: its name or UUID')
     .addOption(connectionInfoOption())
     .requiredOption('--dev <NAME>', "the disk's name in the guest, such as vdb")

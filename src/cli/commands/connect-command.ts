@@ -8,9 +8,7 @@ import { volumeText } from '../output/volume-text.js';
 export function addConnectCommand(program: Command, begin: Begin): void {
   program
     .command('connect')
-    .description(
-      'Connects a volume to this host and prints its block device. A volume that is connected already stays as it is.',
-    )
+    .description('Connects a volume to this host and prints its block device. A connected volume stays as it is.')
     .addOption(connectionInfoOption())
     .addHelpText(
       'after',

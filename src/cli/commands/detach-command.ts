@@ -14,10 +14,7 @@ import {
 export function addDetachCommand(program: Command, begin: Begin): void {
   program
     .command('detach')
-    .description(
-      'Takes a volume from a guest and then from this host. Until the guest has ' +
-        'let go, nothing on the host is touched.',
-    )
+    .description('Takes a volume from a guest, then from this host. The host changes only once the guest has let go.')
     .argument('<DOMAIN>', 'the guest: its name or UUID')
     .addOption(connectionInfoOption())
     .addOption(forceOption())

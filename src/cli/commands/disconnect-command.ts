@@ -12,10 +12,7 @@ import {
 export function addDisconnectCommand(program: Command, begin: Begin): void {
   program
     .command('disconnect')
-    .description(
-      'Writes out what is still in memory, takes the volume from this host, and ends the session if no other ' +
-        'volume uses it.',
-    )
+    .description('Flushes a volume, removes it from this host, and ends the session if no other volume uses it.')
     .addOption(connectionInfoOption())
     .addOption(forceOption())
     .addOption(wwidOption())

@@ -8,8 +8,8 @@ export function addDoctorCommand(program: Command, begin: Begin): void {
   program
     .command('doctor')
     .description(
-      'Checks this host without changing it. Under each finding stands the command that mends it. Exit status 0 ' +
-        'only if an attach would work.',
+      'Checks this host without changing it. Each finding comes with the command that mends it. Exit status 0 only ' +
+        'if an attach would work.',
     )
     .addHelpText(
       'after',

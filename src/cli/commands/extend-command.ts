@@ -10,8 +10,7 @@ export function addExtendCommand(program: Command, begin: Begin): void {
   program
     .command('extend')
     .description(
-      'Brings every path, the map and the running guest to the size of a volume that the storage has made larger. ' +
-        'Never makes anything smaller.',
+      'Brings every path, the map and the running guest to the size of a grown volume. Makes nothing smaller.',
     )
     .argument('[DOMAIN]', 'the guest that has the volume: its name or UUID')
     .addOption(connectionInfoOption())
