@@ -20,7 +20,7 @@ import type { VolumeInGuest } from '../guest/volume-in-guest.js';
 import type { Clock } from '../host/clock.js';
 import type { Domain, DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
-import type { OpenedVolume } from '../volume/volume-connector.js';
+import type { OpenedVolume } from '../volume/connect/volume-connector.js';
 import type { SwapOptions, SwappedVolume, SwapProgress } from './volume-driver.js';
 
 export interface SwapperParts extends GuestSourceParts {
@@ -133,10 +133,7 @@ export class VolumeSwapper {
     const resized = await this.#after.resize(
       domain,
       old === undefined ? disk.sliceBytes : sliceFor(disk, old, volume),
-      {
-        disk,
-        volume,
-      },
+      { disk, volume },
     );
     const stored = await this.#after.store(domain, disk, { to, old, volume });
     const released = await this.#after.release(from, held, signal);
@@ -148,19 +145,20 @@ export class VolumeSwapper {
     };
     for (const reason of [...resized.warnings, ...stored.warnings, ...released.warnings])
       this.#parts.logger.warn('A swap is not complete', { guest: domain.name, targetDev: disk.targetDev, reason });
-    const {
-      device: { path: device, wwid },
-    } = volume;
+    this.#tell(swapped, old, this.#parts.clock.now() - began);
+    return swapped;
+  }
+
+  #tell({ volume: { device }, ...swapped }: SwappedVolume, old: ConnectedVolume | undefined, durationMs: number): void {
     this.#parts.events.emit({
       kind: 'volume-swapped',
       oldWwid: old?.device.wwid,
-      wwid,
-      device,
+      wwid: device.wwid,
+      device: device.path,
       guestResized: swapped.guestResized,
       oldReleased: swapped.oldReleased,
-      durationMs: this.#parts.clock.now() - began,
+      durationMs,
     });
-    return swapped;
   }
 
   /** A volume that has the old one's WWID is the old one, through another target. */

@@ -2,7 +2,7 @@ import type { NonEmpty } from '../base/brand.js';
 import type { BlockDevice, MultipathMap } from '../device/block-device.js';
 import type { ConnectedPath, ConnectedVolume, TransportChoice } from './connected-volume.js';
 import { type IfacePlan, requestOf } from '../preflight/iface-plan.js';
-import type { VolumePath } from './path-opener.js';
+import type { VolumePath } from './connect/path-opener.js';
 
 /** What of a volume is open. */
 export interface ConnectResult {

@@ -4,7 +4,7 @@ import type { Clock } from '../host/clock.js';
 import { ifaceNamesOf, type IfacePlan } from '../preflight/iface-plan.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import type { DisconnectOptions, ReleasedVolume } from './released-volume.js';
-import type { OpenedVolume, VolumeConnector } from './volume-connector.js';
+import type { OpenedVolume, VolumeConnector } from './connect/volume-connector.js';
 import type { ExtendedDevice, VolumeExtender } from './volume-extender.js';
 import type { VolumeDisconnector } from './volume-disconnector.js';
 

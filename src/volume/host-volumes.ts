@@ -26,7 +26,7 @@ import { resolveConnection, type ResolvedConnection } from '../initiator/resolve
 import { type IfacePlan, planIfaces } from '../preflight/iface-plan.js';
 import type { ConnectedVolume } from './connected-volume.js';
 import { HeldVolumes } from './held-volumes.js';
-import { VolumeConnector } from './volume-connector.js';
+import { VolumeConnector } from './connect/volume-connector.js';
 import { VolumeExtender } from './volume-extender.js';
 import { VolumeNotes } from './volume-notes.js';
 import { VolumeDisconnector } from './volume-disconnector.js';

@@ -78,7 +78,7 @@ describe('TransportFailureCache', () => {
     ]).toEqual([undefined, undefined, undefined]);
   });
 
-  test('TransportFailureCache allows a retry after RETRY_AFTER_MS, and drops the failure with the next one', async () => {
+  test('TransportFailureCache allows a retry after RETRY_AFTER_MS, and drops what failed', async () => {
     const boot = openBoot();
     const first = startProcess(boot);
     await first.remember(ISER_IFACE, V4, unreachable());
@@ -291,7 +291,7 @@ describe('TransportFailureCache', () => {
     expect(await process.list()).toEqual([]);
   });
 
-  test('TransportFailureCache uses the latest failure, of process or file, once the file is writable again', async () => {
+  test('TransportFailureCache uses the latest failure, of process or file, once it can write', async () => {
     const boot = openBoot();
     const process = startProcess(boot);
     const replace = boot.host.replace.bind(boot.host);

@@ -1,16 +1,16 @@
-import type { NonEmpty } from '../base/brand.js';
-import { errorChain } from '../base/error-chain.js';
-import { isVolumeError } from '../base/volume-error.js';
-import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import { type Portal, samePortal } from '../connection/portal.js';
-import type { TargetPath } from '../connection/target-path.js';
-import type { FileSystem } from '../host/file-system.js';
-import { checkReversePath } from '../preflight/check-rp-filter.js';
-import type { Hardware } from '../hardware/hardware.js';
-import type { Iface } from '../iface/iface.js';
-import { DEFAULT_IFACE } from '../iface/iface-name.js';
-import { readReversePath } from '../hardware/read-rp-filter.js';
-import type { PortalSearch } from '../initiator/discovery/discover-portals.js';
+import type { NonEmpty } from '../../base/brand.js';
+import { errorChain } from '../../base/error-chain.js';
+import { isVolumeError } from '../../base/volume-error.js';
+import type { IscsiConnection } from '../../connection/iscsi-connection.js';
+import { type Portal, samePortal } from '../../connection/portal.js';
+import type { TargetPath } from '../../connection/target-path.js';
+import type { FileSystem } from '../../host/file-system.js';
+import { checkReversePath } from '../../preflight/check-rp-filter.js';
+import type { Hardware } from '../../hardware/hardware.js';
+import type { Iface } from '../../iface/iface.js';
+import { DEFAULT_IFACE } from '../../iface/iface-name.js';
+import { readReversePath } from '../../hardware/read-rp-filter.js';
+import type { PortalSearch } from '../../initiator/discovery/discover-portals.js';
 
 export interface PathFinderParts {
   readonly files: FileSystem;

@@ -1,9 +1,9 @@
-import { VolumeError } from '../base/volume-error.js';
-import type { OpenIscsiInitiator, PortalLogin } from '../initiator/open-iscsi-initiator.js';
-import type { Session } from '../initiator/session.js';
+import { VolumeError } from '../../base/volume-error.js';
+import type { OpenIscsiInitiator, PortalLogin } from '../../initiator/open-iscsi-initiator.js';
+import type { Session } from '../../initiator/session.js';
 import type { VolumePath, PathOpener } from './path-opener.js';
-import type { PathCandidate } from '../preflight/plan-logins.js';
-import { UNDO_MS, UndoLog } from './undo-log.js';
+import type { PathCandidate } from '../../preflight/plan-logins.js';
+import { UNDO_MS, UndoLog } from '../undo-log.js';
 import type { VolumeGuard } from './volume-guard.js';
 
 export type AttemptState =

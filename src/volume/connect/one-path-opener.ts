@@ -1,14 +1,14 @@
-import type { NonEmpty } from '../base/brand.js';
-import { errorChain } from '../base/error-chain.js';
-import type { Logger } from '../base/logger.js';
-import type { ChapCredentials } from '../connection/chap-credentials.js';
-import type { MultipathMap } from '../device/block-device.js';
-import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
-import type { ConnectResult } from './describe-volume.js';
+import type { NonEmpty } from '../../base/brand.js';
+import { errorChain } from '../../base/error-chain.js';
+import type { Logger } from '../../base/logger.js';
+import type { ChapCredentials } from '../../connection/chap-credentials.js';
+import type { MultipathMap } from '../../device/block-device.js';
+import type { MultipathMaps } from '../../device/multipath/multipath-maps.js';
+import type { ConnectResult } from '../describe-volume.js';
 import type { NoteKeeper } from './note-keeper.js';
 import type { VolumePath, PathOpener } from './path-opener.js';
-import type { PathCandidate } from '../preflight/plan-logins.js';
-import { UndoLog } from './undo-log.js';
+import type { PathCandidate } from '../../preflight/plan-logins.js';
+import { UndoLog } from '../undo-log.js';
 import type { VolumeGuard } from './volume-guard.js';
 
 export interface OnePathParts {

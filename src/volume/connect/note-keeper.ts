@@ -1,11 +1,11 @@
-import type { NonEmpty } from '../base/brand.js';
-import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import type { MapId, ScsiDisk } from '../device/block-device.js';
-import { isAmong } from '../device/disk-place.js';
-import { type NotedUnit, sameVolumeNote, type VolumeNote } from './volume-note.js';
-import type { VolumeNotes } from './volume-notes.js';
-import type { UndoLog } from './undo-log.js';
-import { unitsOf } from './volume-units.js';
+import type { NonEmpty } from '../../base/brand.js';
+import type { IscsiConnection } from '../../connection/iscsi-connection.js';
+import type { MapId, ScsiDisk } from '../../device/block-device.js';
+import { isAmong } from '../../device/disk-place.js';
+import { type NotedUnit, sameVolumeNote, type VolumeNote } from '../volume-note.js';
+import type { VolumeNotes } from '../volume-notes.js';
+import type { UndoLog } from '../undo-log.js';
+import { unitsOf } from '../volume-units.js';
 
 /** Notes, of one connection, which volume it has brought to this host. */
 export class NoteKeeper {

@@ -1,12 +1,12 @@
-import type { MapId, MultipathMap, ScsiDisk } from '../device/block-device.js';
-import { strangersAmong } from '../device/disk-place.js';
-import { kernelNameOf } from '../device/multipath/read-map.js';
-import { findNamesakes } from '../device/namesakes.js';
-import { parseMapId } from '../device/multipath/multipathd.js';
-import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
-import type { FileSystem } from '../host/file-system.js';
-import type { VolumeView } from './observe-volume.js';
-import { mapOfAnother, sameWwidElsewhere, strangeMembers } from './strange-members.js';
+import type { MapId, MultipathMap, ScsiDisk } from '../../device/block-device.js';
+import { strangersAmong } from '../../device/disk-place.js';
+import { kernelNameOf } from '../../device/multipath/read-map.js';
+import { findNamesakes } from '../../device/namesakes.js';
+import { parseMapId } from '../../device/multipath/multipathd.js';
+import type { MultipathMaps } from '../../device/multipath/multipath-maps.js';
+import type { FileSystem } from '../../host/file-system.js';
+import type { VolumeView } from '../observe-volume.js';
+import { mapOfAnother, sameWwidElsewhere, strangeMembers } from '../strange-members.js';
 
 export interface GuardParts {
   readonly files: FileSystem;

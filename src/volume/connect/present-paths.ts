@@ -1,12 +1,12 @@
-import type { Logger } from '../base/logger.js';
-import { VolumeError } from '../base/volume-error.js';
-import type { MultipathMap, ScsiDisk } from '../device/block-device.js';
-import type { Wwid } from '../device/wwid.js';
-import type { DeviceUser } from '../host/device-users.js';
-import type { ObserverParts, PathView, VolumeView } from './observe-volume.js';
+import type { Logger } from '../../base/logger.js';
+import { VolumeError } from '../../base/volume-error.js';
+import type { MultipathMap, ScsiDisk } from '../../device/block-device.js';
+import type { Wwid } from '../../device/wwid.js';
+import type { DeviceUser } from '../../host/device-users.js';
+import type { ObserverParts, PathView, VolumeView } from '../observe-volume.js';
 import type { VolumePath } from './path-opener.js';
-import { requireOneVolume } from './require-one-volume.js';
-import { mapOfAnother } from './strange-members.js';
+import { requireOneVolume } from '../require-one-volume.js';
+import { mapOfAnother } from '../strange-members.js';
 
 export interface PresenceParts extends ObserverParts {
   readonly logger: Logger;

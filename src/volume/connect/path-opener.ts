@@ -1,19 +1,19 @@
-import type { NonEmpty } from '../base/brand.js';
-import { isVolumeError, VolumeError } from '../base/volume-error.js';
-import type { ChapCredentials } from '../connection/chap-credentials.js';
-import type { TargetPath } from '../connection/target-path.js';
-import type { ScsiDisk } from '../device/block-device.js';
-import type { LogicalUnit } from '../device/find-disk.js';
-import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
-import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
-import type { Clock } from '../host/clock.js';
-import { pollUntil } from '../host/poll-until.js';
-import type { Iface } from '../iface/iface.js';
-import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
-import { isSessionOf, type Session } from '../initiator/session.js';
-import { isTransportFailure } from '../preflight/transport-failure.js';
-import type { PathCandidate } from '../preflight/plan-logins.js';
-import { UNDO_MS, UndoLog } from './undo-log.js';
+import type { NonEmpty } from '../../base/brand.js';
+import { isVolumeError, VolumeError } from '../../base/volume-error.js';
+import type { ChapCredentials } from '../../connection/chap-credentials.js';
+import type { TargetPath } from '../../connection/target-path.js';
+import type { ScsiDisk } from '../../device/block-device.js';
+import type { LogicalUnit } from '../../device/find-disk.js';
+import type { LinuxBlockDevices } from '../../device/linux-block-devices.js';
+import type { MultipathMaps } from '../../device/multipath/multipath-maps.js';
+import type { Clock } from '../../host/clock.js';
+import { pollUntil } from '../../host/poll-until.js';
+import type { Iface } from '../../iface/iface.js';
+import type { OpenIscsiInitiator } from '../../initiator/open-iscsi-initiator.js';
+import { isSessionOf, type Session } from '../../initiator/session.js';
+import { isTransportFailure } from '../../preflight/transport-failure.js';
+import type { PathCandidate } from '../../preflight/plan-logins.js';
+import { UNDO_MS, UndoLog } from '../undo-log.js';
 import type { VolumeGuard } from './volume-guard.js';
 
 export interface OpenerParts {

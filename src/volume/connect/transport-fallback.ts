@@ -1,16 +1,16 @@
-import { errorChain } from '../base/error-chain.js';
-import type { Logger } from '../base/logger.js';
-import { isVolumeError, VolumeError } from '../base/volume-error.js';
-import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import { formatPortal } from '../connection/portal.js';
-import type { VolumeEvents } from '../events/volume-events.js';
-import type { Iface } from '../iface/iface.js';
-import { TransportFailureCache, type TransportFailureCacheParts } from '../preflight/transport-failure-cache.js';
-import { type IfacePlan, requestOf } from '../preflight/iface-plan.js';
-import { isTransportFailure } from '../preflight/transport-failure.js';
-import { noneOf, reasonCodeOf } from '../preflight/plan-logins.js';
-import type { ConnectedVolume } from './connected-volume.js';
-import { describeVolume, type ConnectResult } from './describe-volume.js';
+import { errorChain } from '../../base/error-chain.js';
+import type { Logger } from '../../base/logger.js';
+import { isVolumeError, VolumeError } from '../../base/volume-error.js';
+import type { IscsiConnection } from '../../connection/iscsi-connection.js';
+import { formatPortal } from '../../connection/portal.js';
+import type { VolumeEvents } from '../../events/volume-events.js';
+import type { Iface } from '../../iface/iface.js';
+import { TransportFailureCache, type TransportFailureCacheParts } from '../../preflight/transport-failure-cache.js';
+import { type IfacePlan, requestOf } from '../../preflight/iface-plan.js';
+import { isTransportFailure } from '../../preflight/transport-failure.js';
+import { noneOf, reasonCodeOf } from '../../preflight/plan-logins.js';
+import type { ConnectedVolume } from '../connected-volume.js';
+import { describeVolume, type ConnectResult } from '../describe-volume.js';
 
 export interface FallbackParts extends TransportFailureCacheParts {
   readonly logger: Logger;
