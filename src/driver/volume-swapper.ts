@@ -171,7 +171,7 @@ export class VolumeSwapper {
       return await held.open(to, signal);
     } catch (error) {
       const wwid = old?.device.wwid;
-      if (wwid === undefined || !isVolumeError(error, 'DEVICE_MISMATCH') || error.details['wwid'] !== wwid) throw error;
+      if (wwid === undefined || !isVolumeError(error, 'DEVICE_MISMATCH') || error.details.wwid !== wwid) throw error;
       throw new VolumeError('USAGE', `Cannot swap a volume for itself: both are ${wwid}`, { cause: error });
     }
   }
