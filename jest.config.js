@@ -44,6 +44,8 @@ const reading = files.filter((file) => READS_CAPTURED.test(readFileSync(join(TES
  */
 export default {
   maxWorkers: '100%',
+  // ES modules of a test file stay in its worker's memory (vm.SourceTextModule): Node 22 runs out of it else.
+  workerIdleMemoryLimit: '1GB',
   testTimeout: 30_000, // a busy machine is slow
   projects: [
     { ...common, displayName: 'unit', testMatch: ['**/*.test.ts'], globals: { OPEN_ISCSI: '2.1.11' } },
