@@ -3,7 +3,7 @@ import { readOptions } from '../../src/config/read-options.js';
 import { ConnectorPropertiesReader } from '../../src/connector/connector-properties-reader.js';
 import { TOKENS } from '../../src/tokens.js';
 import { openFakeWorld } from '../fakes/fake-world.js';
-import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
+import { SysfsTree } from '../hardware/sysfs-tree.js';
 import { captured } from '../initiator/captured.js';
 import { RecordedLog } from '../driver/recorded-world.js';
 import { fakeDatabase } from '../fakes/fake-database.js';

@@ -11,7 +11,7 @@ import { FakeHost } from '../fakes/fake-host.js';
 import type { FakeRelease } from '../fakes/fake-release.js';
 import { FakeLibvirt } from '../fakes/fake-libvirt.js';
 import type { FakeTree } from '../fakes/fake-tree.js';
-import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
+import { SysfsTree } from '../hardware/sysfs-tree.js';
 import { captured } from '../initiator/captured.js';
 
 /** A host on which everything is well, as the lab machine shows it, to make things wrong on. */

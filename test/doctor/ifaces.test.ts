@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { CARDS } from '../iface/hardware/cards/index.js';
+import { CARDS } from '../hardware/cards/index.js';
 import { captured } from '../initiator/captured.js';
 import { DoctorHost } from './doctor-host.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { CARDS } from '../iface/hardware/cards/index.js';
-import { SysfsTree } from '../iface/hardware/sysfs-tree.js';
+import { CARDS } from '../hardware/cards/index.js';
+import { SysfsTree } from '../hardware/sysfs-tree.js';
 import { addTarget, infoFor, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 
 const MAC = CARDS.BROADCOM_57810.mac;

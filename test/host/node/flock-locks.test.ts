@@ -1,0 +1,243 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { FlockLocks } from '../../../src/host/node/flock-locks.js';
+import { compileHost, temporaryFolder } from '../compiled-host.js';
+
+const SIGNAL = new AbortController().signal;
+let compiled: ReturnType<typeof compileHost>;
+beforeAll(() => {
+  compiled = compileHost();
+});
+afterAll(() => {
+  compiled.remove();
+});
+
+async function said(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('no stdout');
+  const [text] = (await once(child.stdout, 'data')) as [unknown];
+  return String(text).trim();
+}
+
+/** flock(1) itself, which holds the file until the result is called. */
+async function heldByFlock(file: string): Promise<() => Promise<void>> {
+  const child = spawn('flock', ['-x', file, 'sh', '-c', 'echo held; read -r _'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  expect(await said(child)).toBe('held');
+  return async () => {
+    child.stdin.end();
+    await once(child, 'close');
+  };
+}
+
+/** Another process with locks of this library. */
+async function heldByAnother(directory: string, key: string): Promise<ChildProcess> {
+  const script = `
+    const { FlockLocks } = await import('${compiled.folder}/host/node/flock-locks.js');
+    const locks = new FlockLocks({ directory: '${directory}', waitMs: 5000 });
+    await locks.hold(['${key}'], new AbortController().signal, () => {
+      console.log('held');
+      return new Promise(() => setInterval(() => {}, 1000));
+    });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  expect(await said(child)).toBe('held');
+  return child;
+}
+
+test('hold() waits for another process and goes on when that lets go', async () => {
+  using folder = temporaryFolder();
+  const letGo = await heldByFlock(`${folder.path}/iqn.a.lock`);
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 5000 });
+  let entered = false;
+  const holding = locks.hold(['iqn.a'], SIGNAL, async () => {
+    entered = true;
+  });
+  await sleep(100);
+  expect(entered).toBe(false);
+  await letGo();
+  await holding;
+  expect(entered).toBe(true);
+});
+
+test('hold() of a lock that is free costs one process, which leaves none behind', async () => {
+  using folder = temporaryFolder();
+  const helpers = (): readonly (readonly string[])[] =>
+    descendants(process.pid)
+      .filter((pid) => commandLine(pid).includes(folder.path))
+      .map((pid) => [commandLine(pid).split('\0')[0] ?? '', ...descendants(Number(pid))]);
+  expect(
+    await new FlockLocks({ directory: folder.path, waitMs: 5000 }).hold(['iqn.a'], SIGNAL, async () => helpers()),
+  ).toEqual([['sh']]);
+  expect(helpers()).toEqual([]);
+});
+
+/** The processes that this one started and those that they did. */
+function descendants(pid: number): readonly string[] {
+  const parents = new Map(
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => [name, / [A-Z] (\d+) /.exec(statusLine(name))?.[1]]),
+  );
+  const below = (parent: string): readonly string[] =>
+    [...parents].filter(([, above]) => above === parent).flatMap(([child]) => [child, ...below(child)]);
+  return below(String(pid));
+}
+
+function statusLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return ''; // it ended while we looked
+  }
+}
+
+test('hold() keeps another process out', async () => {
+  using folder = temporaryFolder();
+  await new FlockLocks({ directory: folder.path, waitMs: 5000 }).hold(['iqn.a'], SIGNAL, async () => {
+    const child = spawn('flock', ['-n', `${folder.path}/iqn.a.lock`, 'true']);
+    expect(await once(child, 'close')).toEqual([1, null]);
+  });
+});
+
+test('hold() rejects with LOCK_TIMED_OUT that names the key and the file', async () => {
+  using folder = temporaryFolder();
+  const letGo = await heldByFlock(`${folder.path}/iqn.a.lock`);
+  await expect(
+    new FlockLocks({ directory: folder.path, waitMs: 60 }).hold(['iqn.a'], SIGNAL, async () => 1),
+  ).rejects.toMatchObject({
+    code: 'LOCK_TIMED_OUT',
+    details: { key: 'iqn.a' },
+    hint: expect.stringContaining(`${folder.path}/iqn.a.lock`) as unknown,
+  });
+  await letGo();
+});
+
+test('hold() waits for a call of its own process no longer than for another process', async () => {
+  using folder = temporaryFolder();
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 60 });
+  const ran: string[] = [];
+  const first = locks.hold(['iqn.a'], SIGNAL, async () => {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    ran.push('first');
+  });
+  await expect(
+    locks.hold(['iqn.a'], SIGNAL, async () => {
+      ran.push('second');
+    }),
+  ).rejects.toMatchObject({ code: 'LOCK_TIMED_OUT', details: { key: 'iqn.a' } });
+  await first;
+  await locks.hold(['iqn.a'], SIGNAL, async () => {
+    ran.push('third');
+  });
+  expect(ran).toEqual(['first', 'third']);
+});
+
+test('hold() hears the signal while it waits for another process, and leaves no helper waiting', async () => {
+  using folder = temporaryFolder();
+  const file = `${folder.path}/iqn.a.lock`;
+  const letGo = await heldByFlock(file);
+  const began = performance.now();
+  await expect(
+    new FlockLocks({ directory: folder.path, waitMs: 60_000 }).hold(['iqn.a'], AbortSignal.timeout(50), async () => 1),
+  ).rejects.toMatchObject({ code: 'ABORTED' });
+  expect(performance.now() - began).toBeLessThan(5000);
+  const helpers = (): readonly string[] =>
+    readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandLine(pid).includes(file));
+  expect(helpers()).toHaveLength(1); // flock(1) of the holder; its sh does not name the file
+  await letGo();
+});
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // it ended while we looked
+  }
+}
+
+test('hold() hears the signal while it waits for this process', async () => {
+  using folder = temporaryFolder();
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 60_000 });
+  await locks.hold(['iqn.a'], SIGNAL, async () => {
+    await expect(locks.hold(['iqn.a'], AbortSignal.timeout(20), async () => 1)).rejects.toMatchObject({
+      code: 'ABORTED',
+    });
+    await expect(locks.hold(['iqn.a'], AbortSignal.abort(), async () => 1)).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+});
+
+test('hold() leaves no file, after the body and after its failure', async () => {
+  using folder = temporaryFolder();
+  const directory = `${folder.path}/not/there/yet`;
+  const locks = new FlockLocks({ directory, waitMs: 5000 });
+  expect(await locks.hold(['iqn.b', 'iqn.a'], SIGNAL, async () => readdirSync(directory))).toEqual([
+    'iqn.a.lock',
+    'iqn.b.lock',
+  ]);
+  await expect(
+    locks.hold(['iqn.a'], SIGNAL, async () => {
+      throw new RangeError('mine');
+    }),
+  ).rejects.toThrow('mine');
+  expect(readdirSync(directory)).toEqual([]);
+});
+
+test('hold() goes on at once when the holding process is killed with SIGKILL', async () => {
+  using folder = temporaryFolder();
+  const child = await heldByAnother(folder.path, 'iqn.a');
+  const began = performance.now();
+  const holding = new FlockLocks({ directory: folder.path, waitMs: 20_000 }).hold(
+    ['iqn.a'],
+    SIGNAL,
+    async () => performance.now() - began,
+  );
+  child.kill('SIGKILL');
+  expect(await holding).toBeLessThan(5000);
+  expect(existsSync(`${folder.path}/iqn.a.lock`)).toBe(false);
+});
+
+test('hold() of one body at a time, in the order of the calls', async () => {
+  using folder = temporaryFolder();
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 5000 });
+  const order: string[] = [];
+  const body = (name: string) => async (): Promise<void> => {
+    order.push(`${name} in`);
+    await sleep(10);
+    order.push(`${name} out`);
+  };
+  await Promise.all(['1', '2', '3'].map((name) => locks.hold(['iqn.a'], SIGNAL, body(name))));
+  expect(order).toEqual(['1 in', '1 out', '2 in', '2 out', '3 in', '3 out']);
+});
+
+test('hold() of the same keys in another order and twice does not wait for itself', async () => {
+  using folder = temporaryFolder();
+  const [one, other] = [
+    new FlockLocks({ directory: folder.path, waitMs: 5000 }),
+    new FlockLocks({ directory: folder.path, waitMs: 5000 }),
+  ];
+  const bodies = Array.from({ length: 4 }, (_unused, index) =>
+    index % 2 === 0
+      ? one.hold(['iqn.a', 'iqn.b', 'iqn.a'], SIGNAL, async () => index)
+      : other.hold(['iqn.b', 'iqn.a'], SIGNAL, async () => index),
+  );
+  expect(await Promise.all(bodies)).toEqual([0, 1, 2, 3]);
+});
+
+test('hold() of two targets does not wait for one another', async () => {
+  using folder = temporaryFolder();
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 5000 });
+  expect(await locks.hold(['iqn.a'], SIGNAL, async () => await locks.hold(['iqn.b'], SIGNAL, async () => 'both'))).toBe(
+    'both',
+  );
+});
+
+test('hold() in a folder that cannot be made rejects with PERMISSION_DENIED', async () => {
+  await expect(
+    new FlockLocks({ directory: '/proc/no', waitMs: 100 }).hold(['iqn.a'], SIGNAL, async () => 1),
+  ).rejects.toMatchObject({ code: 'PERMISSION_DENIED', hint: expect.stringContaining('lock_directory') as unknown });
+});
