@@ -12,14 +12,14 @@ const DISK = {
   path: '/dev/sda',
   address: { host: 1, channel: 0, target: 0, lun: '1' },
   wwid: `3${NAA}`,
-  sizeBytes: 1 * 2 ** 30,
+  sizeBytes: 2 ** 30,
 } as unknown as BlockDevice;
 const MAP = {
   kind: 'multipath',
   path: '/dev/dm-0',
   name: 'mpatha',
   wwid: `3${NAA}`,
-  sizeBytes: 1 * 2 ** 30,
+  sizeBytes: 2 ** 30,
   members: [],
 } as unknown as BlockDevice;
 const SIGNAL = new AbortController().signal;

@@ -15,7 +15,7 @@ import { TimedClock } from './timed-clock.js';
 const SIGNAL = new AbortController().signal;
 const LUN = parseLun(1);
 const DEVICE_TIMEOUT_MS = 10_000;
-const UNIT = { wwid: 'naa.6001405000000001', sizeBytes: 1 * 2 ** 30 };
+const UNIT = { wwid: 'naa.6001405000000001', sizeBytes: 2 ** 30 };
 const QEMU = { pid: 4711, name: 'qemu-system-x86' };
 
 interface World {

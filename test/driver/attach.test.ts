@@ -459,7 +459,7 @@ describe('disconnect()', () => {
 
   test('disconnect() keeps a session that carries another volume', async () => {
     const world = openWithGuests();
-    world.host.targets[0]?.units.set(10, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
+    world.host.targets[0]?.units.set(10, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 2 ** 30 });
     const other = infoFor(['192.0.2.10:3260'], { target_luns: [10], volume_id: 'volume-10' });
     await world.driver.connect(INFO);
     await world.driver.connect(other);
@@ -470,7 +470,7 @@ describe('disconnect()', () => {
   test('disconnect() of paths that show two volumes removes neither', async () => {
     const world = openWithGuests();
     const both = infoFor(['192.0.2.10:3260', '192.0.2.10:3260'], { target_luns: [1, 2] });
-    world.host.targets[0]?.units.set(2, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
+    world.host.targets[0]?.units.set(2, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 2 ** 30 });
     await world.driver.connect(INFO);
     await world.driver.connect(infoFor(['192.0.2.10:3260'], { target_luns: [2] }));
     await expect(world.driver.disconnect(both)).rejects.toMatchObject({ code: 'DEVICE_MISMATCH' });

@@ -212,7 +212,7 @@ test('connect() that is refused shows the secret nowhere', async () => {
 
 test('connect() warns of a disk that reports no WWID', async () => {
   const world = openRecordedWorld();
-  addTarget(world, [TCP]).units.set(1, { wwid: '', sizeBytes: 1 * 2 ** 30 });
+  addTarget(world, [TCP]).units.set(1, { wwid: '', sizeBytes: 2 ** 30 });
   const { device, warnings } = await world.driver.connect(infoFor(['192.0.2.10:3260']));
   expect({ wwid: device.wwid, warnings }).toEqual({
     wwid: undefined,

@@ -6,7 +6,7 @@ import type { Session } from '../../src/initiator/session.js';
 import { addTarget, dataChanged, infoFor, openRecordedWorld, type RecordedWorld, WWID } from './recorded-world.js';
 import { commandsOf, failure, INFO as FOUR_PATHS, type MultipathWorld, openMultipathWorld } from './multipath-world.js';
 
-const GIB = 1 * 2 ** 30;
+const GIB = 2 ** 30;
 const ONE_PATH = infoFor(['192.0.2.10:3260']);
 const WEB1 = { kind: 'name', name: 'web1' } as const;
 const VDB = { dev: 'vdb', bus: 'virtio' };

@@ -5,7 +5,7 @@ import { WWID } from './recorded-world.js';
 /** Another storage host: nobody told it that its volume's WWID is taken. */
 export const FOREIGN_IQN = 'iqn.2026-11.org.example:clone';
 export const FOREIGN_PORTALS = ADDRESSES.slice(0, 2).map((address) => address.replace('192.0.2.', '198.51.100.'));
-export const GIB = 1 * 2 ** 30;
+export const GIB = 2 ** 30;
 
 /** What the storage service says of a volume of that target. */
 export function foreignInfo(

@@ -51,7 +51,7 @@ describe('attach()', () => {
     const [session] = world.host.kernel.sessions;
     if (target === undefined || session === undefined) throw new Error('nothing was connected');
     world.host.kernel.removeSession(session); // the host restarts, and another volume is there first
-    target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
+    target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 2 ** 30 });
     await world.driver.connect(infoFor(['192.0.2.10:3260'], { target_luns: [2], volume_id: 'volume-8' }));
     expect((await world.driver.connect(INFO)).device.path).toBe('/dev/sdb');
     world.libvirt.start('web1');
@@ -88,7 +88,7 @@ describe('attach()', () => {
 
   test('attach() of a volume that reports no WWID uses the path at once, with a warning (W-17)', async () => {
     const world = openWorld();
-    world.host.targets[0]?.units.set(1, { wwid: 'naa.0000000000000000', sizeBytes: 1 * 2 ** 30 });
+    world.host.targets[0]?.units.set(1, { wwid: 'naa.0000000000000000', sizeBytes: 2 ** 30 });
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
     expect({ sources: sourcesOf(world), warnings: volume.warnings }).toEqual({
       sources: [['/dev/sda'], ['/dev/sda']],

@@ -76,7 +76,7 @@ describe('connect() with a portal that does not answer', () => {
     const world = openMultipathWorld();
     const answer = deferred<undefined>();
     world.host.slowPortals.set('192.0.2.12', answer.promise);
-    world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
+    world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 2 ** 30 });
     expect(await failure(world.driver.connect(dataChanged(INFO, { target_luns: [1, 2, 1, 1] })))).toMatchObject({
       code: 'DEVICE_MISMATCH',
     });

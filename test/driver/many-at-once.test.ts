@@ -14,7 +14,7 @@ function publish({ host }: FakeWorld, count: number, portals = 1): readonly unkn
       iqn,
       portals: addresses.map((address) => ({ address, port: 3260, serves: 'tcp' })),
     });
-    target.units.set(1, { wwid: `naa.6001405${String(index).padStart(25, '0')}`, sizeBytes: 1 * 2 ** 30 });
+    target.units.set(1, { wwid: `naa.6001405${String(index).padStart(25, '0')}`, sizeBytes: 2 ** 30 });
     host.targets.push(target);
     const lists = {
       target_portals: addresses.map((address) => `${address}:3260`),

@@ -19,7 +19,7 @@ describe('connect() with volume_use_multipath', () => {
   test('connect() with volume_use_multipath logs in to every portal by one iscsiadm and gives the map', async () => {
     const world = openMultipathWorld();
     const { device, paths, transport, warnings } = await world.driver.connect(INFO);
-    expect(device).toMatchObject({ ...MAP, sizeBytes: 1 * 2 ** 30 });
+    expect(device).toMatchObject({ ...MAP, sizeBytes: 2 ** 30 });
     expect(device.kind === 'multipath' ? device.members.map(({ path }) => path) : []).toEqual([
       '/dev/sda',
       '/dev/sdb',
@@ -125,7 +125,7 @@ describe('connect() with volume_use_multipath', () => {
 
   test('connect() whose paths lead to different volumes rejects with DEVICE_MISMATCH and leaves nothing', async () => {
     const world = openMultipathWorld();
-    world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
+    world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 2 ** 30 });
     expect(await failure(world.driver.connect(dataChanged(INFO, { target_luns: [1, 1, 2, 1] })))).toMatchObject({
       code: 'DEVICE_MISMATCH',
     });
@@ -134,7 +134,7 @@ describe('connect() with volume_use_multipath', () => {
 
   test('connect() of a unit that reports no WWID keeps to one path, with a warning', async () => {
     const world = openMultipathWorld();
-    world.target.units.set(1, { wwid: '', sizeBytes: 1 * 2 ** 30 });
+    world.target.units.set(1, { wwid: '', sizeBytes: 2 ** 30 });
     const { device, paths, warnings } = await world.driver.connect(INFO);
     expect({ device: device.path, paths: paths.length, warnings }).toEqual({
       device: paths[0].disk,
@@ -352,7 +352,7 @@ describe('disconnect() of a map', () => {
 
   test('disconnect() of a map keeps the sessions that carry another volume', async () => {
     const world = openMultipathWorld();
-    world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
+    world.target.units.set(2, { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 2 ** 30 });
     const other = dataChanged(INFO, { target_luns: [2, 2, 2, 2], volume_id: 'volume-8' });
     await world.driver.connect(INFO);
     const before = await world.driver.connect(other);
@@ -409,7 +409,7 @@ describe('connect() of a map that is there', () => {
   test('connect() replaces an unused map under which the array put another volume', async () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
-    world.target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
+    world.target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 2 ** 30 });
     const { device, paths } = await world.driver.connect(INFO);
     expect({ wwid: device.wwid, paths: paths.length }).toEqual({ wwid: `36001405${'9'.repeat(25)}`, paths: 4 });
   });
@@ -418,7 +418,7 @@ describe('connect() of a map that is there', () => {
     const world = openMultipathWorld();
     await world.driver.connect(INFO);
     world.host.open('/dev/dm-0', { pid: 7, name: 'qemu-system-x86' });
-    world.target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
+    world.target.units.set(1, { wwid: `naa.6001405${'9'.repeat(25)}`, sizeBytes: 2 ** 30 });
     expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'DEVICE_MISMATCH' });
   });
 });

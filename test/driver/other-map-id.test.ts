@@ -91,7 +91,7 @@ test('connect() refuses a volume of another WWID that multipathd takes into the 
   const world = openForeignWorld();
   const { multipathd } = world.host.kernel;
   Object.assign(multipathd, { uidAttribute: 'ID_SERIAL_SHORT' });
-  world.clone.units.set(1, { wwid: `eui.${WWID.slice(4)}`, sizeBytes: 1 * 2 ** 30 });
+  world.clone.units.set(1, { wwid: `eui.${WWID.slice(4)}`, sizeBytes: 2 ** 30 });
   const { device } = await world.driver.connect(INFO);
   world.host.open(device.path, { pid: 42, name: 'qemu-system-x86' });
   const before = await world.residue();

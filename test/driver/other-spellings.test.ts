@@ -254,7 +254,7 @@ describe('a target of a name that the RFC does not know', () => {
   ])('connect() with an odd target name: %s', async (iqn) => {
     const world = openRecordedWorld();
     const target = new FakeTarget({ iqn, portals: [{ address: '192.0.2.10', port: 3260, serves: 'tcp' }] });
-    target.units.set(0, { wwid: WWID, sizeBytes: 1 * 2 ** 30 });
+    target.units.set(0, { wwid: WWID, sizeBytes: 2 ** 30 });
     world.host.targets.push(target);
     const named = { driver_volume_type: 'iscsi', data: { target_portal: '192.0.2.10:3260', target_iqn: iqn } };
     expect((await world.driver.connect(named)).paths.map(({ target: name, lun }) => [name, lun])).toEqual([[iqn, 0]]);

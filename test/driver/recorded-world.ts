@@ -151,7 +151,7 @@ export function addTarget(
   chap?: { readonly username: string; readonly password: string },
 ): FakeTarget {
   const target = new FakeTarget({ iqn: IQN, portals, ...(chap === undefined ? {} : { chap }) });
-  target.units.set(1, { wwid: WWID, sizeBytes: 1 * 2 ** 30 });
+  target.units.set(1, { wwid: WWID, sizeBytes: 2 ** 30 });
   host.targets.push(target);
   return target;
 }

@@ -7,8 +7,8 @@ export const TCP = { address: '192.0.2.10', port: 3260, serves: 'tcp' } as const
 export const INFO = infoFor(['192.0.2.10:3260']);
 export const NODE = `${ROOT}/nodes/${IQN}/192.0.2.10,3260,1`;
 /** The volume's unit, as addTarget() has it, and another one. */
-export const UNIT = { wwid: WWID, sizeBytes: 1 * 2 ** 30 };
-export const OTHER_UNIT = { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 };
+export const UNIT = { wwid: WWID, sizeBytes: 2 ** 30 };
+export const OTHER_UNIT = { wwid: `naa.6001405${'8'.repeat(25)}`, sizeBytes: 2 ** 30 };
 
 /** The iface of each login that was begun. */
 export function logins({ host }: RecordedWorld): readonly string[] {

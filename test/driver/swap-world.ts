@@ -5,7 +5,7 @@ import { type FakePortal, FakeTarget } from '../fakes/fake-target.js';
 import { openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 
 export const WEB1 = { kind: 'name', name: 'web1' } as const;
-export const GIB = 1 * 2 ** 30;
+export const GIB = 2 ** 30;
 export const TCP: FakePortal = { address: '192.0.2.10', port: 3260, serves: 'tcp' };
 const VDB = { dev: 'vdb', bus: 'virtio' };
 

@@ -86,7 +86,7 @@ const INVALID_ARG = 8;
 const BLOCK_COPY_ACTIVE = 83;
 const OPERATION_UNSUPPORTED = 84;
 
-const COPY_BYTES = 1 * 2 ** 30;
+const COPY_BYTES = 2 ** 30;
 
 /**
  * libvirt with guests in memory. It obeys the port's contract (test/libvirt/libvirt-contract.ts runs against it) and

@@ -14,7 +14,7 @@ import type { FakeProcess } from './fake-processes.js';
 import { FakeTarget } from './fake-target.js';
 import { Interrupter } from './interrupting.js';
 
-const GIB = 1 * 2 ** 30;
+const GIB = 2 ** 30;
 
 export interface FakeWorld extends VolumeWorld {
   readonly host: FakeHost;

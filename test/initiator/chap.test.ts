@@ -194,7 +194,7 @@ describe('CHAP by argument', () => {
       portals: [{ address: '192.0.2.10', port: 3260, serves: 'tcp' }],
       chap: { username: 'volumes', password: 'first-secret' },
     });
-    served.units.set(1, { wwid: `naa.6001405${'7'.repeat(25)}`, sizeBytes: 1 * 2 ** 30 });
+    served.units.set(1, { wwid: `naa.6001405${'7'.repeat(25)}`, sizeBytes: 2 ** 30 });
     world.host.targets.push(served);
     const info = {
       driver_volume_type: 'iscsi',
