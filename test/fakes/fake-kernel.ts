@@ -156,7 +156,7 @@ export class FakeKernel {
     name: string,
     { sizeBytes, dev }: { readonly sizeBytes: number; readonly dev: string },
   ): void {
-    this.#writeAll(folder, { size: String(sizeBytes / 512), dev });
+    this.#writeAll(folder, { size: String(BigInt(sizeBytes) / 512n), dev });
     this.#tree.blockDevice(`/dev/${name}`);
     this.#tree.symbolicLink(`/sys/class/block/${name}`, folder);
   }
