@@ -53,6 +53,9 @@ after(async () => {
 /** What iscsiadm ends with (open-iscsi, include/iscsi_err.h, ISCSI_ERR_IDBM). */
 const DATABASE_FAILURE = 6;
 
+/** One emulated processor names and maps dozens of disks one after the other. */
+const CONFIG = { device_timeout_seconds: 240 };
+
 type Info = ReturnType<typeof connectionInfo> & { readonly data: object };
 
 function infosOf(count: number, addresses: readonly [string, ...string[]] = [TCP_ADDRESSES[0]]): readonly Info[] {
@@ -83,7 +86,7 @@ function seconds(ms: number): string {
 }
 
 test(`attach() and detach() of ${MOST} volumes of ${MOST} targets at once, in one process, leave nothing`, async () => {
-  await using driver = volumeDriver({});
+  await using driver = volumeDriver(CONFIG);
   const infos = infosOf(MOST);
   const place = (at: number): { guest: { kind: 'name'; name: string }; dev: string } => ({
     guest: { kind: 'name', name: `many-${at % GUESTS}` },
@@ -103,7 +106,7 @@ test(`attach() and detach() of ${MOST} volumes of ${MOST} targets at once, in on
 for (const count of [8, MOST]) {
   test(`connect() of ${count} volumes at once takes less time than os-brick's, also with disconnect()`, async () => {
     const infos = infosOf(count);
-    await using driver = volumeDriver({});
+    await using driver = volumeDriver(CONFIG);
     const connectMs = await atOnce(infos, async (info) => await driver.connect(info));
     const disconnectMs = await atOnce(infos, async (info) => await driver.disconnect(info));
     await requireNothingLeft(clean);
@@ -126,9 +129,9 @@ for (const count of [8, MOST]) {
 
 test(`connect() and disconnect() of ${MOST} volumes at once, in four processes, leave nothing`, async () => {
   const infos = infosOf(MOST);
-  const connected = await inProcesses(4, { call: 'connect', config: {}, infos });
+  const connected = await inProcesses(4, { call: 'connect', config: CONFIG, infos });
   assert.deepEqual(connected.failures, []);
-  const disconnected = await inProcesses(4, { call: 'disconnect', config: {}, infos });
+  const disconnected = await inProcesses(4, { call: 'disconnect', config: CONFIG, infos });
   assert.deepEqual(disconnected.failures, []);
   console.log(
     `four processes, with their starts: connect ${seconds(connected.ms)}, disconnect ${seconds(disconnected.ms)}`,
@@ -140,7 +143,7 @@ test('connect() and disconnect() of 8 volumes at once, over four paths and a map
   await startMultipathd();
   try {
     const infos = infosOf(8, TCP_ADDRESSES);
-    await using driver = volumeDriver({ volume_use_multipath: true, volume_enforce_multipath: true });
+    await using driver = volumeDriver({ ...CONFIG, volume_use_multipath: true, volume_enforce_multipath: true });
     const connectMs = await atOnce(infos, async (info) => {
       const { device } = await driver.connect(info);
       assert.equal(device.kind, 'multipath');
@@ -176,8 +179,8 @@ test("connect() in two processes and another tool's iscsiadm, all at once, succe
     }
   })();
   const infos = infosOf(16);
-  const connected = await inProcesses(2, { call: 'connect', config: {}, infos });
-  const disconnected = await inProcesses(2, { call: 'disconnect', config: {}, infos });
+  const connected = await inProcesses(2, { call: 'connect', config: CONFIG, infos });
+  const disconnected = await inProcesses(2, { call: 'disconnect', config: CONFIG, infos });
   ended.abort();
   await loop;
   console.log(
@@ -196,8 +199,8 @@ test("connect() in two processes and another tool's iscsiadm, all at once, succe
 
 test('connect() succeeds after processes were killed during theirs', async () => {
   const infos = infosOf(8);
-  for (const afterMs of [300, 900, 1800]) await killedProcess({ call: 'connect', config: {}, infos }, afterMs);
-  await using driver = volumeDriver({});
+  for (const afterMs of [300, 900, 1800]) await killedProcess({ call: 'connect', config: CONFIG, infos }, afterMs);
+  await using driver = volumeDriver(CONFIG);
   const connectMs = await atOnce(infos, async (info) => await driver.connect(info));
   const disconnectMs = await atOnce(infos, async (info) => await driver.disconnect(info));
   console.log(`8 after three killed processes: connect ${seconds(connectMs)}, disconnect ${seconds(disconnectMs)}`);
