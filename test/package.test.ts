@@ -108,14 +108,21 @@ test('package has nothing that only builds and checks it', () => {
     ),
   ).toEqual([]);
   expect(readdirSync(alone).toSorted()).toEqual([
+    'ARCHITECTURE.md',
     'CHANGELOG.md',
+    'CONTRIBUTING.md',
     'LICENSE',
     'README.md',
+    'SECURITY.md',
+    'UPGRADING.md',
     'config',
     'dist',
     'docs',
+    'examples',
+    'lab',
     'package.json',
   ]);
+  expect(readdirSync(join(alone, 'lab'))).toEqual(['README.md']);
   expect(readdirSync(join(alone, 'dist/cli')).toSorted()).toEqual([
     'LICENSES.txt',
     'blocking-worker.js',
