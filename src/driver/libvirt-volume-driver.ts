@@ -2,6 +2,7 @@ import type { NonEmpty } from '../base/brand.js';
 import { type CallOptions, signalOf } from '../base/call-options.js';
 import type { DriverVolumeType } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
+import { readDiskInfo } from '../disk/read-disk-info.js';
 import { VolumeInGuest } from '../guest/volume-in-guest.js';
 import { VolumeSecrets } from '../guest/volume-secrets.js';
 import type { IfaceSelector } from '../iface/select-iface.js';
@@ -82,7 +83,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
   }
 
   diskXml(connectionInfo: unknown, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
-    return this.#attacher.diskXml(readConnectionInfo(connectionInfo), diskInfo, devicePath, secretUuid);
+    return this.#attacher.diskXml(readConnectionInfo(connectionInfo), readDiskInfo(diskInfo), devicePath, secretUuid);
   }
 
   async attach(

@@ -2,6 +2,7 @@ import type { Secret } from '../base/secret.js';
 import { VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection, VolumeFacts } from '../connection/iscsi-connection.js';
 import { readConnectionInfo } from '../connection/read-connection-info.js';
+import type { DiskTarget } from '../disk/disk-config.js';
 import { diskXml } from '../disk/disk-xml.js';
 import { makeDiskConfig } from '../disk/make-disk-config.js';
 import { readDiskInfo } from '../disk/read-disk-info.js';
@@ -38,7 +39,7 @@ interface AttachRequest {
   /** The guest as it was found before anything was done. */
   readonly guest: Domain;
   readonly connection: IscsiConnection;
-  readonly diskInfo: unknown;
+  readonly target: DiskTarget;
   readonly volumeId: string;
   /** Of an encrypted volume. */
   readonly passphrase: Secret | undefined;
@@ -69,7 +70,7 @@ export class VolumeAttacher {
     const guest = await libvirt.lookupDomain(domain, signal);
     refuseColdPlugOnly(target, guest, configured);
     const { connection, notes } = await volumes.resolve(listed, signal);
-    const request = { domain, guest, connection, diskInfo, volumeId, passphrase };
+    const request = { domain, guest, connection, target, volumeId, passphrase };
     const attached = await volumes.hold(
       [connection],
       signal,
@@ -78,9 +79,9 @@ export class VolumeAttacher {
     return { ...attached, volume: withWarnings(attached.volume, notes) };
   }
 
-  diskXml(facts: VolumeFacts, diskInfo: unknown, devicePath: string, secretUuid?: string): string {
+  diskXml(facts: VolumeFacts, target: DiskTarget, devicePath: string, secretUuid?: string): string {
     const { options } = this.#parts;
-    return diskXml(makeDiskConfig(facts, readDiskInfo(diskInfo), { devicePath, secretUuid, options }));
+    return diskXml(makeDiskConfig(facts, target, { devicePath, secretUuid, options }));
   }
 
   /**
@@ -88,7 +89,7 @@ export class VolumeAttacher {
    * another volume's.
    */
   async #attach(
-    { domain, guest, connection, diskInfo, volumeId, passphrase }: AttachRequest,
+    { domain, guest, connection, target, volumeId, passphrase }: AttachRequest,
     held: HeldVolumes,
     signal: AbortSignal,
   ): Promise<AttachedVolume> {
@@ -102,7 +103,7 @@ export class VolumeAttacher {
       const secretUuid =
         passphrase === undefined ? undefined : await this.#provideSecret(volumeId, passphrase, undo, signal);
       const source = await guestSourceOf(volume.device, guest, this.#parts, signal);
-      const xml = this.diskXml(connection, diskInfo, source.path, secretUuid);
+      const xml = this.diskXml(connection, target, source.path, secretUuid);
       await this.#parts.guestDisks.attach(domain, xml, signal);
       return { volume: { ...volume, warnings: [...volume.warnings, ...source.warnings] }, diskXml: xml };
     } catch (error) {
