@@ -182,7 +182,7 @@ async function refused(
   if (!isVolumeError(error)) throw error instanceof Error ? error : new Error(String(error));
   console.log(
     `${error.code} after ${Math.round(performance.now() - begin)} ms, exit status ` +
-      `${String(error.details['exitCode'])}, ${seen.join(', ') || 'nothing counted'}: ${error.message}`,
+      `${String(error.details.exitCode)}, ${seen.join(', ') || 'nothing counted'}: ${error.message}`,
   );
   assert.equal(error.code, code);
   assert.ok(

@@ -165,7 +165,7 @@ async function requireProof(volume: MigratingVolume): Promise<void> {
   const { device } = await source.connect(wrong);
   const outcome = await source.finishMigration(wrong, volume).catch((error: unknown) => error);
   assert.ok(isVolumeError(outcome, 'DEVICE_MISMATCH'), String(outcome));
-  assert.deepEqual([outcome.details['found'], outcome.details['expected']], [other.wwid, plain.wwid]);
+  assert.deepEqual([outcome.details.found, outcome.details.expected], [other.wwid, plain.wwid]);
   assert.equal((await source.find(wrong))?.device.path, device.path);
   assert.equal((await source.disconnect(wrong, { wwid: other.wwid })).found, true);
 }

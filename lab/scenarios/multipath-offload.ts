@@ -135,7 +135,7 @@ async function refused(iface: string): Promise<void> {
       .catch((reason: unknown) => reason);
     if (!isVolumeError(error)) throw new Error(`It was not refused: ${String(error)}`);
     console.log(
-      `over ${iface}: ${error.code}, exit status ${String(error.details['exitCode'])} after ` +
+      `over ${iface}: ${error.code}, exit status ${String(error.details.exitCode)} after ` +
         `${Math.round(performance.now() - begin)} ms: ${errorChain(error)}`,
     );
     assert.deepEqual(
@@ -143,7 +143,7 @@ async function refused(iface: string): Promise<void> {
         ['LOGIN_AUTH_FAILED', 24],
         ['LOGIN_REFUSED', 11],
         ['LOGIN_REFUSED', 8],
-      ].some(([code, status]) => error.code === code && error.details['exitCode'] === status),
+      ].some(([code, status]) => error.code === code && error.details.exitCode === status),
       true,
       `${error.code}: ${error.message}`,
     );

@@ -35,7 +35,7 @@ for (const inUse of [false, true]) {
       await letGo();
       if (inUse) {
         assert.ok(isVolumeError(outcome, 'DEVICE_MISMATCH'), String(outcome));
-        assert.deepEqual([outcome.details['before'], outcome.details['now']], [before.wwid, now.wwid]);
+        assert.deepEqual([outcome.details.before, outcome.details.now], [before.wwid, now.wwid]);
       } else {
         assert.deepEqual(
           await driver

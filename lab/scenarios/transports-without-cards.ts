@@ -192,7 +192,7 @@ async function fallsBack(transport: Transport): Promise<void> {
     await using strict = volumeDriver({ iscsi_iface: name, iscsi_iface_fallback: 'none' });
     const refused = await strict.connect(info).catch((error: unknown) => error);
     assert.ok(isVolumeError(refused, 'TRANSPORT_UNAVAILABLE'), String(refused));
-    assert.deepEqual([refused.message, refused.details['reasonCode']], [reason, 'NO_HARDWARE']);
+    assert.deepEqual([refused.message, refused.details.reasonCode], [reason, 'NO_HARDWARE']);
     assert.deepEqual(
       strict.commands.ran.filter(({ program }) => program === 'iscsiadm'),
       [],

@@ -7,7 +7,7 @@ const FILE = 'src/base/error-details.ts';
 /** Every `new VolumeError('CODE', …, { details })` of src, with the names and types of its details. */
 function thrown(): readonly { readonly where: string; readonly code: string; readonly wrong: readonly string[] }[] {
   const { options } = ts.parseJsonConfigFileContent(
-    ts.readConfigFile('tsconfig.build.json', ts.sys.readFile).config,
+    ts.readConfigFile('tsconfig.build.json', (file) => ts.sys.readFile(file)).config,
     ts.sys,
     process.cwd(),
   );

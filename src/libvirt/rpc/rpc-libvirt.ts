@@ -194,7 +194,7 @@ async function unless<Result>(libvirtCode: number, call: Promise<Result>): Promi
   try {
     return await call;
   } catch (error) {
-    if (isVolumeError(error, 'LIBVIRT_REFUSED') && error.details['libvirtCode'] === libvirtCode) return undefined;
+    if (isVolumeError(error, 'LIBVIRT_REFUSED') && error.details.libvirtCode === libvirtCode) return undefined;
     throw error;
   }
 }
