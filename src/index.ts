@@ -10,7 +10,6 @@ export type {
   VolumeDriver,
 } from './driver/volume-driver.js';
 export type { CallOptions } from './base/call-options.js';
-export type { InputProblem } from './base/read-all.js';
 export type { ConnectionData, ConnectionInfo } from './connection/connection-info.js';
 export type { DiskInfo } from './disk/disk-info.js';
 export { type Lun, parseLun } from './connection/lun.js';
@@ -35,7 +34,7 @@ export {
 export { driverFor } from './driver/driver-for.js';
 export type { BlockDevice, MultipathMap, ScsiDisk } from './device/block-device.js';
 export type { VolumeOptions } from './config/options.js';
-export type { DetailsOf, ErrorDetails } from './base/error-details.js';
+export type { DetailsOf, ErrorDetails, InputProblem } from './base/error-details.js';
 export {
   ERROR_EXIT_STATUS,
   isVolumeError,

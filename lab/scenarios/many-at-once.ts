@@ -121,6 +121,8 @@ for (const count of [8, MOST]) {
       await tryRun('iscsiadm', ['-m', 'node', '-T', target.iqn, '-o', 'delete']);
     }
     await requireNothingLeft(clean);
+    // os-brick may fail at some; where it fails at all, it is this scenario that does not know how to call it.
+    assert.ok(osBrick.failed.length < count, osBrick.failed[0]);
     if (osBrick.failed.length > 0) return;
     assert.ok(connectMs < osBrick.connectMs);
   });

@@ -4,8 +4,11 @@ interface OpenedBy {
   readonly name: string;
 }
 
-interface Problem {
+/** One thing that is wrong with an input. */
+export interface InputProblem {
+  /** Such as `data.target_portals[1]`, or `libvirt.iscsi_iface[1].hwaddress`. */
   readonly key: string;
+  /** What is wrong with it, and what would be right. */
   readonly problem: string;
 }
 
@@ -13,7 +16,7 @@ interface InputDetails {
   /** The first key that cannot be used. */
   readonly key: string;
   /** All of them, where they are several. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly InputProblem[];
 }
 
 interface LoginDetails {
@@ -58,7 +61,7 @@ export interface ErrorDetails {
   readonly USAGE: { readonly key: string; readonly file: string; readonly line: number; readonly column: number };
   readonly CONFIG_INVALID: {
     readonly origin: string;
-    readonly problems: readonly Problem[];
+    readonly problems: readonly InputProblem[];
     readonly line: number;
     readonly column: number;
   };

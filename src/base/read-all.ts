@@ -1,12 +1,5 @@
+import type { InputProblem } from './error-details.js';
 import { isVolumeError, VolumeError } from './volume-error.js';
-
-/** One thing that is wrong with an input. */
-export interface InputProblem {
-  /** Such as `data.target_portals[1]`. */
-  readonly key: string;
-  /** What is wrong with it, and what would be right. */
-  readonly problem: string;
-}
 
 /** An error of `CONNECTION_INFO_INVALID` or `DISK_INFO_INVALID` for one problem. @param what the input, for people */
 export function invalidInput(

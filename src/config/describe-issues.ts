@@ -1,16 +1,9 @@
 import { closest } from 'fastest-levenshtein';
 import type * as z from 'zod';
+import type { InputProblem } from '../base/error-details.js';
 import { quoted } from '../base/quoted.js';
 import { libvirtSection } from './config-schema.js';
 import { IFACE_KEYS } from './iface-schema.js';
-
-/** One thing that is wrong with a config file. */
-export interface ConfigProblem {
-  /** Such as `libvirt.iscsi_iface[1].hwaddress`. */
-  readonly key: string;
-  /** What is wrong, and what would be right. */
-  readonly problem: string;
-}
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -18,11 +11,11 @@ type Path = readonly PropertyKey[];
 const OPTION_KEYS = Object.keys(libvirtSection.shape);
 
 /** Says in words what zod found in the table. */
-export function describeIssues(issues: readonly Issue[], table: unknown): readonly ConfigProblem[] {
+export function describeIssues(issues: readonly Issue[], table: unknown): readonly InputProblem[] {
   return issues.flatMap((issue) => describe(issue, [], table));
 }
 
-function describe(issue: Issue, above: Path, table: unknown): readonly ConfigProblem[] {
+function describe(issue: Issue, above: Path, table: unknown): readonly InputProblem[] {
   const path = [...above, ...issue.path];
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key));
   const branch = issue.code === 'invalid_union' ? branchMeant(issue.errors) : undefined;
@@ -38,7 +31,7 @@ function branchMeant(branches: readonly (readonly Issue[])[]): readonly Issue[] 
   return branches.find((issues) => !issues.some((issue) => issue.code === 'invalid_type' && issue.path.length === 0));
 }
 
-function unknownKey(path: Path, key: string): ConfigProblem {
+function unknownKey(path: Path, key: string): InputProblem {
   const [word, known] = knownAt(path);
   return { key: keyOf([...path, key]), problem: `is not a known ${word}: the nearest is ${closest(key, [...known])}` };
 }

@@ -1,10 +1,11 @@
+import type { InputProblem } from '../base/error-details.js';
 import { isNonEmpty, type NonEmpty } from '../base/brand.js';
 import { canonicalAddress } from '../base/ip-address.js';
 import { VolumeError } from '../base/volume-error.js';
 import { DEFAULT_IFACE, parseIfaceName } from '../iface/iface-name.js';
 import type { IfaceSelector } from '../iface/select-iface.js';
 import { configFile, type ConfigFile } from './config-schema.js';
-import { type ConfigProblem, describeIssues } from './describe-issues.js';
+import { describeIssues } from './describe-issues.js';
 import type { IfaceTable } from './iface-schema.js';
 import { CACHE_MODES, type VolumeOptions } from './options.js';
 
@@ -21,7 +22,7 @@ export function readOptions(table: unknown, origin: string): VolumeOptions {
   return asOptions(result.data.libvirt);
 }
 
-function configInvalid(origin: string, problems: readonly ConfigProblem[]): VolumeError {
+function configInvalid(origin: string, problems: readonly InputProblem[]): VolumeError {
   const list = problems.map(({ key, problem }) => `${key} ${problem}`).join('; ');
   return new VolumeError('CONFIG_INVALID', `Cannot use the configuration in ${origin}: ${list}`, {
     hint: 'docs/configuration.md explains every option',
@@ -29,7 +30,7 @@ function configInvalid(origin: string, problems: readonly ConfigProblem[]): Volu
   });
 }
 
-function contradictionsIn(table: unknown): readonly ConfigProblem[] {
+function contradictionsIn(table: unknown): readonly InputProblem[] {
   const { volume_use_multipath: use, volume_enforce_multipath: enforce, iscsi_iface: iface } = section(table);
   if (use === true) return [];
   return [

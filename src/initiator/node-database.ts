@@ -40,6 +40,17 @@ export interface NodeFile {
   readonly ours: boolean;
 }
 
+/** A record that this library made and that nobody has rewritten since. */
+export interface OwnRecord {
+  readonly iface: IfaceName;
+  /** As the record says, and as its folder does. */
+  readonly portals: readonly (Portal | PortalName)[];
+}
+
+export function isRecordAt({ portals }: OwnRecord, portal: Portal): boolean {
+  return portals.some((one) => isSame(one, portal));
+}
+
 /** What put() did, and so what must be done to take it back. */
 export type RecordChange = (
   | { readonly kind: 'created'; readonly path: string }
@@ -105,25 +116,16 @@ export class NodeDatabase {
     return (await this.#recordsOf(target)).filter((record) => record.iface === iface).length;
   }
 
-  /** The ifaces over which this library has made a record for the portal, whatever the configuration says now. */
-  async ownIfacesAt({ target, portal }: Omit<SessionKey, 'iface'>): Promise<readonly IfaceName[]> {
-    const records = await this.#recordsOf(target);
-    return [
-      ...new Set(
-        records.flatMap((record) =>
-          record.ours && fileAt(record, portal).length > 0 ? asIfaceName(record.iface) : [],
-        ),
-      ),
-    ];
-  }
-
-  /** Every portal of the target for which this library has made a record: listed ones, and those it discovered. */
-  async ownPortalsOf(target: TargetName): Promise<readonly Portal[]> {
-    const portals = (await this.#recordsOf(target))
-      .filter(({ ours }) => ours)
-      .flatMap(({ places }) => places.flatMap(({ address, port }) => portalIn(address, port) ?? []))
-      .filter((portal): portal is Portal => !isPortalName(portal));
-    return portals.filter((portal, index) => portals.findIndex((one) => samePortal(one, portal)) === index);
+  /** The records that this library has made for the target, whatever the configuration says now. */
+  async ownRecordsOf(target: TargetName): Promise<readonly OwnRecord[]> {
+    return (await this.#recordsOf(target)).flatMap(({ ours, iface, places }) =>
+      ours
+        ? asIfaceName(iface).map((name) => ({
+            iface: name,
+            portals: places.flatMap(({ address, port }) => portalIn(address, port) ?? []),
+          }))
+        : [],
+    );
   }
 
   /**

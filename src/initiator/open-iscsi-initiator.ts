@@ -3,7 +3,6 @@ import type { Logger } from '../base/logger.js';
 import { SharedLook } from '../base/shared-look.js';
 import { isVolumeError } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
-import type { Portal } from '../connection/portal.js';
 import type { TargetName } from '../connection/target-name.js';
 import type { TargetPath } from '../connection/target-path.js';
 import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
@@ -12,13 +11,12 @@ import type { Clock } from '../host/clock.js';
 import type { CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { Iface } from '../iface/iface.js';
-import type { IfaceName } from '../iface/iface-name.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
 import { type LoginLimits, nodeSettings } from './login-settings.js';
 import { Logins, type OpenedSession, type PortalLogin } from './logins.js';
 import { Logouts } from './logouts.js';
-import { NodeDatabase } from './node-database.js';
+import { NodeDatabase, type OwnRecord } from './node-database.js';
 import { replacementTimeoutIn } from './node-record.js';
 import { readSessions } from './read-sessions.js';
 import type { Session, SessionKey } from './session.js';
@@ -133,14 +131,9 @@ export class OpenIscsiInitiator {
       await this.#database.put({ ...session, iface }, nodeSettings(this.#parts, { chap, use: 'alone' }), signal);
   }
 
-  /** The ifaces over which this library made a record for the portal, whatever the configuration says now. */
-  async ownIfacesAt(path: TargetPath): Promise<readonly IfaceName[]> {
-    return await this.#database.ownIfacesAt(path);
-  }
-
-  /** The portals of the target for which this library made a record, over whatever iface. */
-  async ownPortalsOf(target: TargetName): Promise<readonly Portal[]> {
-    return await this.#database.ownPortalsOf(target);
+  /** The records that this library has made for the target, over whatever iface. */
+  async ownRecordsOf(target: TargetName): Promise<readonly OwnRecord[]> {
+    return await this.#database.ownRecordsOf(target);
   }
 
   /**

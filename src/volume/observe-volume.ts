@@ -1,6 +1,8 @@
 import type { Lun } from '../connection/lun.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import { isPortalName } from '../connection/portal-name.js';
 import { samePortal } from '../connection/portal.js';
+import type { TargetName } from '../connection/target-name.js';
 import { type TargetPath, withoutRepeats } from '../connection/target-path.js';
 import type { MapId, MultipathMap, ScsiDisk } from '../device/block-device.js';
 import { isAmong, type Stranger } from '../device/disk-place.js';
@@ -15,6 +17,7 @@ import type { VolumeNotes } from './volume-notes.js';
 import type { Wwid } from '../device/wwid.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import type { LogoutPolicy, OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
+import { isRecordAt, type OwnRecord } from '../initiator/node-database.js';
 import { isSessionOf, type Session, type SessionKey } from '../initiator/session.js';
 import { isOfAnother, notedPaths, unitsOf, unitsWith } from './volume-units.js';
 
@@ -77,15 +80,16 @@ export async function observeVolume(
 ): Promise<VolumeView> {
   const sessions = await parts.initiator.sessions();
   const note = await parts.notes.find(unitsOf(connection));
+  const own = await ownRecords(connection, note, parts);
   const unlisted = withoutRepeats([
     ...connection.paths,
     ...notedPaths(connection, note),
-    ...(await recordedPaths(connection, parts)),
+    ...recordedPaths(connection, own),
   ]).slice(connection.paths.length);
-  const keys = await Promise.all([
-    ...connection.paths.map(async (path) => await keysOf(path, ifaces, parts)),
-    ...unlisted.map(async (path) => await keysOf(path, [], parts)),
-  ]);
+  const keys = [
+    ...connection.paths.map((path) => keysOf(path, ifaces, own)),
+    ...unlisted.map((path) => keysOf(path, [], own)),
+  ];
   const ordered = inOrderOfIfaces(keys);
   const sessionOf = sessionFinder(
     ordered.map(({ key }) => key),
@@ -108,25 +112,37 @@ export async function observeVolume(
   return { paths: [...listed, ...others], ...noted, note, units, mapWwid, knownWwid: note?.wwid ?? mapWwid };
 }
 
-/** The volume's units through every portal for which this library has a record: those that it discovered among them. */
-async function recordedPaths(
+type OwnRecords = ReadonlyMap<TargetName, readonly OwnRecord[]>;
+
+/** Of each target, read once. */
+async function ownRecords(
   connection: IscsiConnection,
+  note: VolumeNote | undefined,
   { initiator }: ObserverParts,
-): Promise<readonly TargetPath[]> {
-  const units = unitsWith(connection, undefined);
-  const found = await Promise.all(
-    units.map(async (unit) => (await initiator.ownPortalsOf(unit.target)).map((portal) => ({ ...unit, portal }))),
+): Promise<OwnRecords> {
+  const targets = new Set(unitsWith(connection, note).map(({ target }) => target));
+  return new Map(
+    await Promise.all([...targets].map(async (target) => [target, await initiator.ownRecordsOf(target)] as const)),
   );
-  return found.flat().map(({ target, lun, portal }) => ({ target, lun, portal }));
+}
+
+/** The volume's units through every portal for which this library has a record: those that it discovered among them. */
+function recordedPaths(connection: IscsiConnection, own: OwnRecords): readonly TargetPath[] {
+  return unitsOf(connection).flatMap(({ target, lun }) =>
+    (own.get(target) ?? []).flatMap(({ portals }) =>
+      portals.flatMap((portal) => (isPortalName(portal) ? [] : [{ target, lun, portal }])),
+    ),
+  );
 }
 
 /** Over these ifaces, and over every other one with a record of this library's making. */
-async function keysOf(
+function keysOf(
   { lun, ...path }: TargetPath,
   ifaces: readonly IfaceName[],
-  { initiator }: ObserverParts,
-): Promise<readonly { readonly key: SessionKey; readonly lun: Lun }[]> {
-  const names = [...new Set([...ifaces, ...(await initiator.ownIfacesAt({ ...path, lun }))])];
+  own: OwnRecords,
+): readonly { readonly key: SessionKey; readonly lun: Lun }[] {
+  const recorded = (own.get(path.target) ?? []).filter((record) => isRecordAt(record, path.portal));
+  const names = [...new Set([...ifaces, ...recorded.map(({ iface }) => iface)])];
   return names.map((iface) => ({ key: { ...path, iface }, lun }));
 }
 

@@ -61,6 +61,17 @@ describe('connect() of a volume of which one portal is named', () => {
     expect(await world.residue()).toEqual([]);
   });
 
+  test('connect() with a list of portals brings back no other one, though that has a record', async () => {
+    const world = openMultipathWorld();
+    await world.driver.connect(SINGULAR);
+    loseSession(world, '192.0.2.12');
+    const { data } = SINGULAR;
+    const portals = ADDRESSES.slice(0, 2).map((address) => `${address}:3260`);
+    const list = { target_portals: portals, target_iqns: portals.map(() => data.target_iqn), target_luns: [1, 1] };
+    await world.driver.connect({ ...SINGULAR, data: { ...data, ...list } });
+    expect(world.host.kernel.sessions.map(({ portal }) => portal.address)).not.toContain('192.0.2.12');
+  });
+
   test('connect() adds a discovered portal that answers late, and disconnect() leaves nothing of it', async () => {
     const world = openMultipathWorld();
     const answer = deferred<undefined>();

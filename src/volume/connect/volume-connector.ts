@@ -3,7 +3,7 @@ import type { Logger } from '../../base/logger.js';
 import { VolumeError } from '../../base/volume-error.js';
 import type { VolumeOptions } from '../../config/options.js';
 import type { IscsiConnection } from '../../connection/iscsi-connection.js';
-import { isSamePath, type TargetPath, withoutRepeats } from '../../connection/target-path.js';
+import { isSamePath, withoutRepeats } from '../../connection/target-path.js';
 import { parseMapId } from '../../device/multipath/multipathd.js';
 import type { VolumeEvents } from '../../events/volume-events.js';
 import type { Iface } from '../../iface/iface.js';
@@ -98,7 +98,7 @@ export class VolumeConnector {
     const guard = new VolumeGuard(view, this.#parts);
     if (isGone(view)) await this.#dropNote(view, signal);
     const request = {
-      connection: { ...connection, paths: knownPaths(connection, view) },
+      connection,
       plan,
       mode,
       guard,
@@ -116,7 +116,7 @@ export class VolumeConnector {
     const open =
       mode.kind === 'single'
         ? await this.#keepPresent(present, view, request)
-        : await this.#complete(present, request, signal);
+        : await this.#complete(present, { ...request, connection: withDiscovered(connection, view) }, signal);
     return { volume: describeVolume(open, plan, fallback), opened: false };
   }
 
@@ -331,11 +331,16 @@ export class VolumeConnector {
   }
 }
 
-/** What is listed, and what was discovered before: those have records of ours. */
-function knownPaths({ paths: [first, ...others] }: IscsiConnection, view: VolumeView): NonEmpty<TargetPath> {
+/**
+ * Where one portal stands for all: with those that were discovered before, which have records of ours. A list of the
+ * storage service is followed as it is.
+ */
+function withDiscovered(connection: IscsiConnection, view: VolumeView): IscsiConnection {
+  if (!connection.namesOnePortal) return connection;
+  const [first, ...others] = connection.paths;
   const recorded = view.paths.map(({ key: { target, portal }, lun }) => ({ target, portal, lun }));
   const [, ...rest] = withoutRepeats([first, ...others, ...recorded]);
-  return [first, ...rest];
+  return { ...connection, paths: [first, ...rest] };
 }
 
 function isGone({ paths, map }: VolumeView): boolean {
