@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, c
 import { join, resolve } from 'node:path';
 import type { LabEvent } from '../events.js';
 import { SERVICES, type Scenario } from '../plan.js';
+import { failuresOf, failuresTable } from './failures.js';
 import { figuresOf, figuresTable, type BootFigures } from './figures.js';
 import { JobQueue, type Job } from './jobs.js';
 import { runLane, type BootReport } from './lane.js';
@@ -89,7 +90,12 @@ export async function runAll(
   const tally = tallyOf(events);
   const all = figuresOf(figures, (performance.now() - begin) / 1000);
   if (!isDemo && jobs.length > 1) process.stderr.write(`\n${figuresTable(all)}\n\n`);
-  if (tallyFile !== undefined) writeFileSync(tallyFile, JSON.stringify({ ...tally, ...all }));
+  const failures = [
+    ...reports.flatMap((report) => failuresOf(report.events, report.release)),
+    ...queue.waiting.flatMap((job) => failuresOf([neverRan(job)], job.release)),
+  ];
+  if (!isDemo && failures.length > 0) process.stderr.write(`${failuresTable(failures)}\n`);
+  if (tallyFile !== undefined) writeFileSync(tallyFile, JSON.stringify({ ...tally, failures, ...all }));
   if (!isDemo || tally.failed > 0) say(`${closingLine(tally)}. Logs: ${OUT}/`);
   return tally.failed > 0 || tally.passed === 0 ? 1 : 0;
 }

@@ -7,6 +7,12 @@ import { knowCoreErrors } from '../core-errors.js';
 
 knowCoreErrors();
 
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds())
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5);
+    });
+};
 const self = await SYSTEM_PROCESSES.self();
 const startOf = (pid: number): string =>
   readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? '';
@@ -41,12 +47,11 @@ test('hasEnded() is true of a killed process that its parent has not looked afte
   const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 61'], { stdio: ['ignore', 'pipe', 'ignore'] });
   const [line] = (await once(parent.stdout, 'data')) as [Buffer];
   const pid = Number(line.toString());
+  // A shell that still runs would look after its child; the sleep that it becomes never does.
+  await until(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n');
   const identity = { ...self, pid, start: startOf(pid) };
   process.kill(pid, 'SIGKILL');
-  while (!readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '))
-    await new Promise((resolve) => {
-      setTimeout(resolve, 5);
-    });
+  await until(() => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '));
   expect(await SYSTEM_PROCESSES.hasEnded(identity)).toBe(true);
   parent.kill('SIGKILL');
 });
