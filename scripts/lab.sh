@@ -16,7 +16,7 @@ if ! flock --nonblock 9; then
 fi
 # Types are checked by `npm run check`; here they are only taken out, so that half-done work can be tried.
 node scripts/bundle.js build/lab/host lab/host/main.ts lab/host/close.ts
-node scripts/bundle.js build/lab/machine src/cli/main.ts src/host/node/blocking-worker.ts lab/guest/{run-scenarios,reporter,shell-target,driver-process}.ts lab/scenarios/*.ts
+node scripts/bundle.js build/lab/machine src/cli/main.ts src/host/node/blocking-worker.ts lab/machine/{run-scenarios,reporter,shell-target,driver-process}.ts lab/scenarios/*.ts
 # One build of the machine at a time, whichever checkout asks: they share the folder that it is kept in.
 if [[ " $* " != *' --list '* ]]; then
   cache=${LIBVIRT_VOLUME_LAB_CACHE:-$HOME/.cache/libvirt-volume-drivers/lab}

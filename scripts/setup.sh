@@ -55,7 +55,7 @@ install_packages() {
 check_builder() {
   local cache=${LIBVIRT_VOLUME_LAB_CACHE:-$HOME/.cache/libvirt-volume-drivers/lab}
   if compgen -G "$cache/*/root.img" > /dev/null || [ "${LIBVIRT_VOLUME_LAB:-}" = skip ]; then return 0; fi
-  { mkdir -p "$cache" && bash lab/machine/builder.sh "$cache"; } || stop 'the lab machine cannot be built here. LIBVIRT_VOLUME_LAB=skip npm test does without it.'
+  { mkdir -p "$cache" && bash lab/image/builder.sh "$cache"; } || stop 'the lab machine cannot be built here. LIBVIRT_VOLUME_LAB=skip npm test does without it.'
 }
 
 install_node_modules() {

@@ -97,7 +97,7 @@ close() {
 stage setup bash scripts/setup.sh shellcheck=shellcheck newuidmap=uidmap || { echo '0 passed, 1 failed, 0 skipped'; exit 1; }
 with_lab=1; [ "${LIBVIRT_VOLUME_LAB:-}" != skip ] || with_lab=
 as_user=; [ "$(id -u)" != 0 ] || as_user=1
-releases=$(sed -nE 's/^([0-9]+) .*/\1/p' lab/machine/releases.txt | paste -sd,)
+releases=$(sed -nE 's/^([0-9]+) .*/\1/p' lab/image/releases.txt | paste -sd,)
 others=$(node scripts/nodes.js others)
 newest=${others##* }
 # As root, the machine of one release is built by an ordinary user, who runs scenarios in it, and the others as root. Anyone else is an ordinary user already.
@@ -109,7 +109,7 @@ elif [ "$with_lab" ]; then
 fi
 beside types npm run --silent types
 stage lint npm run --silent lint || count_failure
-stage shellcheck shellcheck --external-sources scripts/*.sh lab/machine/*.sh .ci/run || count_failure
+stage shellcheck shellcheck --external-sources scripts/*.sh lab/image/*.sh .ci/run || count_failure
 wait_for types || count_failure
 for major in $others; do unit "unit on Node $major" "jest-$major" unit_on "$major"; done
 if [ "$with_lab" ]; then

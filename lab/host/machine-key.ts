@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /**
- * The files of lab/machine that decide what the machine's images hold. init.sh is not one: it travels with the project.
+ * The files of lab/image that decide what the machine's images hold. init.sh is not one: it travels with the project.
  */
 export const MACHINE_INPUTS = ['build.sh', 'guest-init.sh', 'machine-init.sh', 'packages.txt'] as const;
 

@@ -16,7 +16,7 @@ import { MACHINE_INPUTS, machineKey, outdatedImages } from './machine-key.js';
 import type { Release } from './releases.js';
 import { say } from './say.js';
 
-const MACHINE = 'lab/machine';
+const MACHINE = 'lab/image';
 const BUILD_LIMIT_MS = 15 * 60_000;
 
 /**
@@ -43,7 +43,7 @@ async function build(cache: string, folder: string, release: Release): Promise<v
   const building = mkdtempSync(join(cache, 'building-'));
   const log = join(cache, `build-${release.name}.log`);
   say(
-    `Building the lab machine of Debian ${release.name} (about 100 s, 1 GB; once, until lab/machine changes). Log: ` +
+    `Building the lab machine of Debian ${release.name} (about 100 s, 1 GB; once, until lab/image changes). Log: ` +
       log,
   );
   const begin = performance.now();

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 export function makeProjectImage(folder: string, image: string, machine: string): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const path of ['build/lab/machine', 'lab/machine', 'config', 'package.json'])
+  for (const path of ['build/lab/machine', 'lab/image', 'config', 'package.json'])
     // maps are read on the host
     cpSync(path, join(folder, path), { recursive: true, filter: (file) => !file.endsWith('.map') });
   copyNode(folder);

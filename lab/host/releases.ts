@@ -10,7 +10,7 @@ export interface Release {
 
 export type Releases = readonly [Release, ...Release[]];
 
-export const RELEASES_FILE = 'lab/machine/releases.txt';
+export const RELEASES_FILE = 'lab/image/releases.txt';
 
 /**
  * Reads the table of releases: one a line, the first is the one that is taken where none is named.

@@ -14,15 +14,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Answer, tryRun } from '../guest/commands.js';
-import { ifacesFolder, nodesFolder, sendTargetsFolder } from '../guest/database-root.js';
-import { demandDiscoveryAuth } from '../guest/discovery-auth.js';
-import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { faultyPortal } from '../guest/portal-faults.js';
-import { after, test } from '../guest/scenario.js';
-import { startMultipathd, stopMultipathd } from '../guest/services.js';
-import { waitFor } from '../guest/wait-for.js';
+import { type Answer, tryRun } from '../machine/commands.js';
+import { ifacesFolder, nodesFolder, sendTargetsFolder } from '../machine/database-root.js';
+import { demandDiscoveryAuth } from '../machine/discovery-auth.js';
+import { ISER_ADDRESS, LioTarget } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { faultyPortal } from '../machine/portal-faults.js';
+import { after, test } from '../machine/scenario.js';
+import { startMultipathd, stopMultipathd } from '../machine/services.js';
+import { waitFor } from '../machine/wait-for.js';
 
 /**
  * Writes down what open-iscsi and the kernel really write and say, for test/fixtures/open-iscsi/: record files, iface

@@ -4,17 +4,17 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { isVolumeError } from '../../src/base/volume-error.js';
-import { run, tryRun } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { databaseRoot } from '../guest/database-root.js';
-import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { type Sampled, sampleProcesses } from '../guest/process-sampler.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue, type Residue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { startIscsid, stopIscsid } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { run, tryRun } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { databaseRoot } from '../machine/database-root.js';
+import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { type Sampled, sampleProcesses } from '../machine/process-sampler.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue, type Residue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { startIscsid, stopIscsid } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * Fifty volumes with CHAP while every process of the machine is watched and every log is at its most talkative. The

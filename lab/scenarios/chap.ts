@@ -4,15 +4,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isVolumeError } from '../../src/base/volume-error.js';
-import { run, tryRun } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { nodesFolder } from '../guest/database-root.js';
-import { commandsIn, libvirtVolume } from '../guest/libvirt-volume.js';
-import { type Chap, ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { compareResidue, readResidue, type Residue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { run, tryRun } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { nodesFolder } from '../machine/database-root.js';
+import { commandsIn, libvirtVolume } from '../machine/libvirt-volume.js';
+import { type Chap, ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { compareResidue, readResidue, type Residue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * The kinds of CHAP, each with the real initiator and target: one-way and mutual, every digest, a secret that changes,

@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, tryRun } from '../guest/commands.js';
-import { commandLineInHere } from '../guest/command-line-in-here.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { nodesFolder } from '../guest/database-root.js';
-import { Domain } from '../guest/domain.js';
+import { run, tryRun } from '../machine/commands.js';
+import { commandLineInHere } from '../machine/command-line-in-here.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { nodesFolder } from '../machine/database-root.js';
+import { Domain } from '../machine/domain.js';
 import {
   commandsIn,
   documentOf,
@@ -19,14 +19,14 @@ import {
   type Outcome,
   processesWith,
   type RunAs,
-} from '../guest/libvirt-volume.js';
-import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue, type Residue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startIscsid, startLibvirtd, stopLibvirtd } from '../guest/services.js';
-import { waitFor } from '../guest/wait-for.js';
+} from '../machine/libvirt-volume.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue, type Residue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, startIscsid, startLibvirtd, stopLibvirtd } from '../machine/services.js';
+import { waitFor } from '../machine/wait-for.js';
 
 /** The real `libvirt-volume`, a process of its own each time, on the machine's real initiator, target and libvirt. */
 const FOLDER = '/run/lab/command-line';

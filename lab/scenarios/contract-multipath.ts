@@ -3,10 +3,10 @@
 // limit: 900 s
 import { describe, it } from 'node:test';
 import { volumeDriverContract } from '../../src/testing/index.js';
-import { openKernelWorld } from '../guest/kernel-world.js';
-import { ASKS_BY_SOCKET } from '../guest/recorded-commands.js';
-import { after, before } from '../guest/scenario.js';
-import { startMultipathd, stopMultipathd } from '../guest/services.js';
+import { openKernelWorld } from '../machine/kernel-world.js';
+import { ASKS_BY_SOCKET } from '../machine/recorded-commands.js';
+import { after, before } from '../machine/scenario.js';
+import { startMultipathd, stopMultipathd } from '../machine/services.js';
 
 before(async () => {
   await startMultipathd();

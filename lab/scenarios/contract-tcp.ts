@@ -3,7 +3,7 @@
 // limit: 900 s
 import { describe, it } from 'node:test';
 import { volumeDriverContract } from '../../src/testing/index.js';
-import { openKernelWorld } from '../guest/kernel-world.js';
+import { openKernelWorld } from '../machine/kernel-world.js';
 
 volumeDriverContract(
   'LibvirtISCSIVolumeDriver on the kernel, tcp',

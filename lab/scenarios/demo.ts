@@ -1,13 +1,13 @@
 // needs: libvirt
 // limit: 900 s
 import assert from 'node:assert/strict';
-import { connectionInfo } from '../guest/connection-info.js';
-import { Domain } from '../guest/domain.js';
-import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { after, test } from '../guest/scenario.js';
-import { libvirtdUp } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { Domain } from '../machine/domain.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { after, test } from '../machine/scenario.js';
+import { libvirtdUp } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * A volume goes from a storage target into a running guest and back, over TCP and over iSER, and says each step as it

@@ -15,14 +15,14 @@ import { SYSTEM_CLOCK } from '../../src/host/node/system-clock.js';
 import { SYSTEM_HOST_NAMES } from '../../src/host/node/system-host-names.js';
 import { parseIfaceName } from '../../src/iface/iface-name.js';
 import { discoverPortals } from '../../src/initiator/discovery/discover-portals.js';
-import { run, tryRun } from '../guest/commands.js';
-import { databaseRoot } from '../guest/database-root.js';
-import { demandDiscoveryAuth } from '../guest/discovery-auth.js';
-import { HOST_DATABASE } from '../guest/host-database.js';
-import { processesWith } from '../guest/libvirt-volume.js';
-import { type Chap, ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { faultyPortal } from '../guest/portal-faults.js';
-import { after, before, test } from '../guest/scenario.js';
+import { run, tryRun } from '../machine/commands.js';
+import { databaseRoot } from '../machine/database-root.js';
+import { demandDiscoveryAuth } from '../machine/discovery-auth.js';
+import { HOST_DATABASE } from '../machine/host-database.js';
+import { processesWith } from '../machine/libvirt-volume.js';
+import { type Chap, ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { faultyPortal } from '../machine/portal-faults.js';
+import { after, before, test } from '../machine/scenario.js';
 
 /**
  * Which portals a target has, asked of the machine's own targets with the real open-iscsi; and what is left of the

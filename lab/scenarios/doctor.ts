@@ -9,12 +9,12 @@ import { SILENT } from '../../src/base/logger.js';
 import type { Finding, FindingCode } from '../../src/doctor/finding.js';
 import { volumeDriverModule } from '../../src/module.js';
 import { TOKENS } from '../../src/tokens.js';
-import { commandLineInHere } from '../guest/command-line-in-here.js';
-import { run, tryRun } from '../guest/commands.js';
-import { databaseRoot, nodesFolder } from '../guest/database-root.js';
-import { documentOf, libvirtVolume } from '../guest/libvirt-volume.js';
-import { TCP_ADDRESSES } from '../guest/lio-target.js';
-import { after, before, test } from '../guest/scenario.js';
+import { commandLineInHere } from '../machine/command-line-in-here.js';
+import { run, tryRun } from '../machine/commands.js';
+import { databaseRoot, nodesFolder } from '../machine/database-root.js';
+import { documentOf, libvirtVolume } from '../machine/libvirt-volume.js';
+import { TCP_ADDRESSES } from '../machine/lio-target.js';
+import { after, before, test } from '../machine/scenario.js';
 import {
   libvirtdUp,
   startIscsid,
@@ -22,8 +22,8 @@ import {
   startMultipathd,
   stopLibvirtd,
   stopMultipathd,
-} from '../guest/services.js';
-import { waitFor } from '../guest/wait-for.js';
+} from '../machine/services.js';
+import { waitFor } from '../machine/wait-for.js';
 
 /**
  * The doctor on a real host: each thing that can be wrong is made wrong, named, and mended with the very command that
@@ -45,7 +45,7 @@ interface Report {
   readonly findings: readonly ReportedFinding[];
 }
 
-type ReportedFinding = Omit<Finding, 'mend'> & { readonly mend: string | null };
+type ReportedFinding = Omit<Finding, 'hint'> & { readonly hint: string | null };
 
 before(async () => {
   mkdirSync(FOLDER, { recursive: true });
@@ -79,8 +79,8 @@ test('doctor of a healthy host ends with exit status 0, and finds nothing but ok
 test('doctor names a stopped iscsid, which resumes by the given command', async () => {
   const pids = (await run('pidof', ['iscsid'])).trim().split(' ');
   await run('kill', ['-STOP', ...pids]);
-  const { mend } = await requireFinding('ISCSID_STOPPED');
-  await mendWith(mend);
+  const { hint } = await requireFinding('ISCSID_STOPPED');
+  await mendWith(hint);
   await requireClean();
 });
 
@@ -92,7 +92,7 @@ test('doctor names an iscsid that does not run; as a command, by exit status 1 a
   const report = documentOf({ status, stdout, stderr, ms: 0 }) as Report;
   assert.deepEqual([status, stderr, report.healthy], [1, '', false]);
   // the machine has no systemd to run it
-  assert.equal(findingIn(report, 'ISCSID_NOT_RUNNING').mend, 'systemctl start iscsid.socket');
+  assert.equal(findingIn(report, 'ISCSID_NOT_RUNNING').hint, 'systemctl start iscsid.socket');
   await startIscsid();
   await requireClean();
 });
@@ -100,10 +100,10 @@ test('doctor names an iscsid that does not run; as a command, by exit status 1 a
 test('doctor names a stale lock while an iscsiadm waits for it, which then goes on', async () => {
   await whileLocked(async (pid) => {
     const begin = performance.now();
-    const { message, mend } = await requireFinding('DATABASE_LOCK_STALE');
+    const { message, hint } = await requireFinding('DATABASE_LOCK_STALE');
     note(`a stale lock was named after ${(performance.now() - begin).toFixed(0)} ms`);
     assert.match(message, new RegExp(`iscsiadm waits for it \\(process ${pid}\\)$`));
-    await mendWith(mend);
+    await mendWith(hint);
   });
   await requireClean();
 });
@@ -111,8 +111,8 @@ test('doctor names a stale lock while an iscsiadm waits for it, which then goes 
 test('doctor does not call a lock stale whose iscsiadm is stopped', async () => {
   await whileLocked(async (pid) => {
     await run('kill', ['-STOP', pid]);
-    const { mend } = await requireFinding('DATABASE_LOCK_HELD');
-    await mendWith(mend);
+    const { hint } = await requireFinding('DATABASE_LOCK_HELD');
+    await mendWith(hint);
   });
   await requireClean();
 });
@@ -121,9 +121,9 @@ test('doctor names a record of length zero, and its command removes it', async (
   const folder = `${nodesFolder()}/${IQN}/${PORTAL},3260,1`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/default`, '');
-  const { message, mend } = await requireFinding('NODE_RECORD_BROKEN');
+  const { message, hint } = await requireFinding('NODE_RECORD_BROKEN');
   assert.equal(message, `the record ${folder}/default is empty`);
-  await mendWith(mend);
+  await mendWith(hint);
   await requireClean();
   rmSync(`${nodesFolder()}/${IQN}`, { recursive: true });
 });
@@ -139,7 +139,7 @@ test('doctor warns of a record where this open-iscsi does not look, until it has
   const hadRoot = existsSync(other);
   mkdirSync(`${other}/nodes/${IQN}/${PORTAL},3260,1`, { recursive: true });
   writeFileSync(`${other}/${record}`, text);
-  const { message, mend } = await requireFinding('DATABASE_RECORDS_ELSEWHERE');
+  const { message, hint } = await requireFinding('DATABASE_RECORDS_ELSEWHERE');
   assert.match(
     message,
     new RegExp(
@@ -147,7 +147,7 @@ test('doctor warns of a record where this open-iscsi does not look, until it has
         'built$',
     ),
   );
-  await mendWith(mend);
+  await mendWith(hint);
   assert.equal(readFileSync(`${root}/${record}`, 'utf8'), text);
   await requireClean();
   await run('iscsiadm', [...node, 'delete']);
@@ -158,9 +158,9 @@ test('doctor warns of a record that logs in at boot, until its command was run',
   const node = ['-m', 'node', '-T', IQN, '-p', `${PORTAL}:3260,1`, '-I', 'default', '-o'];
   await run('iscsiadm', [...node, 'new']);
   await run('iscsiadm', [...node, 'update', '-n', 'node.startup', '-v', 'automatic']);
-  const { mend } = await requireFinding('NODE_RECORD_AUTOMATIC');
-  assert.equal(mend, `iscsiadm -m node -T ${IQN} -p ${PORTAL}:3260 -I default -o update -n node.startup -v manual`);
-  await mendWith(mend);
+  const { hint } = await requireFinding('NODE_RECORD_AUTOMATIC');
+  assert.equal(hint, `iscsiadm -m node -T ${IQN} -p ${PORTAL}:3260 -I default -o update -n node.startup -v manual`);
+  await mendWith(hint);
   await requireClean();
   await run('iscsiadm', [...node, 'delete']);
 });
@@ -189,8 +189,8 @@ test('doctor gives a host without an initiator name the command that makes one',
   const text = readFileSync(file);
   rmSync(file);
   try {
-    const { mend } = await requireFinding('INITIATOR_NAME_MISSING');
-    await mendWith(mend?.replace(' && systemctl restart iscsid', '') ?? null); // the machine has no systemd
+    const { hint } = await requireFinding('INITIATOR_NAME_MISSING');
+    await mendWith(hint?.replace(' && systemctl restart iscsid', '') ?? null); // the machine has no systemd
     await requireClean();
     writeFileSync(file, 'GenerateName=yes\n');
     await requireFinding('INITIATOR_NAME_NOT_GENERATED');
@@ -207,8 +207,8 @@ test('doctor names just those odd lines in iscsid.conf that iscsiadm warns of', 
   const node = ['-m', 'node', '-T', IQN, '-p', `${PORTAL}:3260,1`, '-I', 'default', '-o'];
   writeFileSync(file, [text, ...odd, 'node.session.reopen_max = 3 # three', 'node.startup = manual'].join('\n'));
   try {
-    const { message, mend } = await requireFinding('LINE_NOT_UNDERSTOOD');
-    assert.equal(mend, null);
+    const { message, hint } = await requireFinding('LINE_NOT_UNDERSTOOD');
+    assert.equal(hint, null);
     for (const line of odd.keys()) assert.ok(message.includes(`line ${first + 1 + line} `), message);
     const { stderr } = await tryRun('iscsiadm', [...node, 'new']);
     const warned = new Set([...stderr.matchAll(/onfig file line (\d+) /g)].map(([, line]) => Number(line)));
@@ -253,8 +253,8 @@ test('doctor names volume_use_multipath without multipathd, and a multipathd tha
   await startMultipathd('defaults {\n find_multipaths no\n}\n');
   try {
     assert.match(findingIn(await requireClean(enforced), 'MULTIPATH_READY').message, /find_multipaths = (?:off|no)$/);
-    const { mend } = await requireFinding('MULTIPATHD_TAKES_ALL');
-    await mendWith(mend);
+    const { hint } = await requireFinding('MULTIPATHD_TAKES_ALL');
+    await mendWith(hint);
     await waitFor('multipathd to read its configuration', async () =>
       (await tryRun('multipathd', ['show', 'config'])).stdout.includes('find_multipaths "on"'),
     ); // its own word for yes
@@ -266,7 +266,7 @@ test('doctor names volume_use_multipath without multipathd, and a multipathd tha
   }
 });
 
-test('doctor names a shared network and a strict rp_filter of a tcp iface, and its commands mend both', async () => {
+test('doctor names a shared network and a strict rp_filter of a tcp iface, and its commands hint both', async () => {
   const iface = ['-m', 'iface', '-I', 'doctor.bound', '-o'];
   await run('ip', ['link', 'add', 'doctor0', 'type', 'dummy']);
   await run('ip', ['address', 'add', '10.99.1.200/24', 'dev', 'doctor0']);
@@ -276,10 +276,10 @@ test('doctor names a shared network and a strict rp_filter of a tcp iface, and i
   try {
     await run('sysctl', ['-w', 'net.ipv4.conf.all.rp_filter=1']);
     const bound = config('bound', 'iscsi_iface = "doctor.bound"\n');
-    const { message, mend } = await requireFinding('REPLIES_DROPPED', bound);
+    const { message, hint } = await requireFinding('REPLIES_DROPPED', bound);
     assert.match(message, /^(?:doctor0 and portals|portals and doctor0) are in one network /);
-    await mendWith(mend);
-    await mendWith((await requireFinding('ARP_FLUX', bound)).mend);
+    await mendWith(hint);
+    await mendWith((await requireFinding('ARP_FLUX', bound)).hint);
     await requireClean(bound);
     const { status, stdout } = await commandLineInHere(['ifaces', 'generate', '--json']);
     const { made, differences, ifaces } = JSON.parse(stdout) as {
@@ -306,7 +306,7 @@ test('doctor names a root_helper that runs nothing, and a portal address that is
         'IFACE_NOT_FOUND',
         config('address', `iscsi_iface = { ipaddress = "${TCP.replace(/\d+$/, '250')}" }\n`),
       )
-    ).mend,
+    ).hint,
     null,
   );
 });
@@ -341,7 +341,7 @@ async function requireFinding(code: FindingCode, file?: string): Promise<Reporte
   const failed = report.findings.some(({ severity }) => severity === 'error');
   assert.deepEqual([report.status, report.healthy], failed ? [1, false] : [0, true]);
   assert.equal(found.severity === 'error' ? report.status : 0, found.severity === 'error' ? 1 : 0);
-  note(`${found.severity} ${code}: ${found.message}\n    ${found.mend ?? '(no command)'}`);
+  note(`${found.severity} ${code}: ${found.message}\n    ${found.hint ?? '(no command)'}`);
   return found;
 }
 

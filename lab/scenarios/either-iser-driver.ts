@@ -2,15 +2,15 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { volumeDocument } from '../../src/cli/output/volume-document.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { Domain } from '../guest/domain.js';
-import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue } from '../guest/residue.js';
-import { test } from '../guest/scenario.js';
-import { libvirtdUp } from '../guest/services.js';
-import { type LabDriver, volumeDriver } from '../guest/volume-driver.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { Domain } from '../machine/domain.js';
+import { ISER_ADDRESS, LioTarget } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue } from '../machine/residue.js';
+import { test } from '../machine/scenario.js';
+import { libvirtdUp } from '../machine/services.js';
+import { type LabDriver, volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * One story over RDMA, for the driver that is told iscsi_iface = "iser" and for the one that always goes that way.

@@ -5,17 +5,17 @@ import assert from 'node:assert/strict';
 import { Secret } from '../../src/base/secret.js';
 import { isVolumeError } from '../../src/base/volume-error.js';
 import type { AttachOptions } from '../../src/driver/attach-options.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { readDevice } from '../guest/disks.js';
-import { Domain } from '../guest/domain.js';
-import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { verifyLuks, writeLuks } from '../guest/luks-image.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startLibvirtd, stopLibvirtd, virsh } from '../guest/services.js';
-import { type LabDriver, volumeDriver } from '../guest/volume-driver.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { readDevice } from '../machine/disks.js';
+import { Domain } from '../machine/domain.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { verifyLuks, writeLuks } from '../machine/luks-image.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, startLibvirtd, stopLibvirtd, virsh } from '../machine/services.js';
+import { type LabDriver, volumeDriver } from '../machine/volume-driver.js';
 
 /** A LUKS volume: the guest reads and writes plain bytes, the target and this host's device have ciphertext alone. */
 const LUN = 2;

@@ -2,17 +2,17 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { isVolumeError } from '../../src/base/volume-error.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { readDevice } from '../guest/disks.js';
-import { Domain } from '../guest/domain.js';
-import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { faultyPortal } from '../guest/portal-faults.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd, virsh } from '../guest/services.js';
-import { sessionStates } from '../guest/session-states.js';
-import { volumeDriver } from '../guest/volume-driver.js';
-import { waitFor } from '../guest/wait-for.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { readDevice } from '../machine/disks.js';
+import { Domain } from '../machine/domain.js';
+import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { faultyPortal } from '../machine/portal-faults.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, startMultipathd, stopMultipathd, virsh } from '../machine/services.js';
+import { sessionStates } from '../machine/session-states.js';
+import { volumeDriver } from '../machine/volume-driver.js';
+import { waitFor } from '../machine/wait-for.js';
 
 /** A volume that grows at the target while the host, and a guest, use it. */
 const MIB = 2 ** 20;

@@ -5,16 +5,16 @@ import assert from 'node:assert/strict';
 import { realpathSync } from 'node:fs';
 import { isVolumeError, type VolumeErrorCode, type VolumeError } from '../../src/base/volume-error.js';
 import type { GuestDisk } from '../../src/guest/guest-disk.js';
-import { tryRun } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { Domain } from '../guest/domain.js';
-import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, virsh } from '../guest/services.js';
-import { type LabDriver, volumeDriver } from '../guest/volume-driver.js';
+import { tryRun } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { Domain } from '../machine/domain.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, virsh } from '../machine/services.js';
+import { type LabDriver, volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * A volume comes to a guest that runs, is paused or is shut off, and leaves it; as a disk, a cdrom and a lun, on each

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { isVolumeError } from '../../src/index.js';
-import { AdministratorsRecords } from '../guest/administrators-records.js';
-import { run } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { ISER_ADDRESS, LioTarget, type LioTargetOptions } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { compareResidue, readResidue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { AdministratorsRecords } from '../machine/administrators-records.js';
+import { run } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { ISER_ADDRESS, LioTarget, type LioTargetOptions } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { compareResidue, readResidue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /** What may make iSER give way to TCP, and what must not. */
 const IQN = 'iqn.2026-11.org.example:iser-falls-back';

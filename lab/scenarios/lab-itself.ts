@@ -2,15 +2,15 @@
 // takes: 18 s
 // limit: 900 s
 import assert from 'node:assert/strict';
-import { after, before, test } from '../guest/scenario.js';
-import { run } from '../guest/commands.js';
-import { nodesFolder } from '../guest/database-root.js';
-import { diskOf, readDevice } from '../guest/disks.js';
-import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { compareResidue, readResidue } from '../guest/residue.js';
-import { Domain } from '../guest/domain.js';
-import { libvirtdUp, virsh } from '../guest/services.js';
+import { after, before, test } from '../machine/scenario.js';
+import { run } from '../machine/commands.js';
+import { nodesFolder } from '../machine/database-root.js';
+import { diskOf, readDevice } from '../machine/disks.js';
+import { ISER_ADDRESS, LioTarget } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { compareResidue, readResidue } from '../machine/residue.js';
+import { Domain } from '../machine/domain.js';
+import { libvirtdUp, virsh } from '../machine/services.js';
 
 const IQN = 'iqn.2026-11.org.example:lab-itself';
 let volume: LioVolume;

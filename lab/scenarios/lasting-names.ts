@@ -2,17 +2,17 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { isVolumeError } from '../../src/index.js';
-import { run } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { PersistentDomain } from '../guest/persistent-domain.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
-import { waitFor } from '../guest/wait-for.js';
+import { run } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { PersistentDomain } from '../machine/persistent-domain.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
+import { waitFor } from '../machine/wait-for.js';
 
 /** What a guest is started from names a volume so that the kernel's names may change: real udev, real libvirt. */
 const IQN = 'iqn.2026-11.org.example:lasting-names';

@@ -17,9 +17,9 @@ import { parseGuestDisks } from '../../src/guest/parse-guest-disks.js';
 import { RpcLibvirt } from '../../src/libvirt/rpc/rpc-libvirt.js';
 import { VirshLibvirt } from '../../src/libvirt/virsh/virsh-libvirt.js';
 import { libvirtContract, rejects } from '../../test/libvirt/libvirt-contract.js';
-import { run, tryRun } from '../guest/commands.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startLibvirtd, virsh } from '../guest/services.js';
+import { run, tryRun } from '../machine/commands.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, startLibvirtd, virsh } from '../machine/services.js';
 
 /**
  * Both adapters against a real libvirtd with a real QEMU. The guest has no operating system: its SCSI disks leave at

@@ -4,17 +4,17 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Secret } from '../../src/base/secret.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { LinuxDomain } from '../guest/linux-domain.js';
-import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { verifyLuks, writeLuks } from '../guest/luks-image.js';
-import { faultyPortal } from '../guest/portal-faults.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
-import { sessionStates } from '../guest/session-states.js';
-import { volumeDriver } from '../guest/volume-driver.js';
-import { waitFor } from '../guest/wait-for.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { LinuxDomain } from '../machine/linux-domain.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { verifyLuks, writeLuks } from '../machine/luks-image.js';
+import { faultyPortal } from '../machine/portal-faults.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../machine/services.js';
+import { sessionStates } from '../machine/session-states.js';
+import { volumeDriver } from '../machine/volume-driver.js';
+import { waitFor } from '../machine/wait-for.js';
 
 /**
  * A guest with an operating system gets a volume while it runs: it reads, it writes, it sees it grow, and it answers

@@ -12,17 +12,17 @@ import {
   Secret,
 } from '../../src/index.js';
 import { SILENT } from '../../src/base/logger.js';
-import { withoutDisksOf } from '../guest/another-host.js';
-import { run, tryRun } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { disksOf } from '../guest/disks.js';
-import { Domain } from '../guest/domain.js';
-import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { after, before, test } from '../guest/scenario.js';
-import { SecondLibvirt } from '../guest/second-libvirt.js';
-import { libvirtdUp, virsh } from '../guest/services.js';
-import { type LabDriver, volumeDriver } from '../guest/volume-driver.js';
+import { withoutDisksOf } from '../machine/another-host.js';
+import { run, tryRun } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { disksOf } from '../machine/disks.js';
+import { Domain } from '../machine/domain.js';
+import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { after, before, test } from '../machine/scenario.js';
+import { SecondLibvirt } from '../machine/second-libvirt.js';
+import { libvirtdUp, virsh } from '../machine/services.js';
+import { type LabDriver, volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * A real live migration between two libvirtds, of a guest with two volumes, one of them encrypted. Both run on this

@@ -3,18 +3,18 @@
 // limit: 2400 s
 import assert from 'node:assert/strict';
 import { isVolumeError } from '../../src/base/volume-error.js';
-import { tryRun } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { Domain } from '../guest/domain.js';
-import { inProcesses, killedProcess } from '../guest/driver-processes.js';
-import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { osBrickAtOnce } from '../guest/os-brick.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue, type Residue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { tryRun } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { Domain } from '../machine/domain.js';
+import { inProcesses, killedProcess } from '../machine/driver-processes.js';
+import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { osBrickAtOnce } from '../machine/os-brick.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue, type Residue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /** A host that boots starts all of its guests at once: as many volumes, each of a target of its own. */
 const MOST = 32;

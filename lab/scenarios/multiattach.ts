@@ -1,15 +1,15 @@
 // needs: libvirt
 // limit: 900 s
 import assert from 'node:assert/strict';
-import { connectionInfo } from '../guest/connection-info.js';
-import { Domain } from '../guest/domain.js';
-import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { Domain } from '../machine/domain.js';
+import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /** Two guests of one host share a volume: each reads what the other writes, and the last one out takes it away. */
 const LUN = 6;

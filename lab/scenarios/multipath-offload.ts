@@ -5,16 +5,16 @@ import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';
 import { errorChain } from '../../src/base/error-chain.js';
 import { isVolumeError } from '../../src/base/volume-error.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { OFFLOAD_IFACE, OffloadStandIn } from '../guest/offload-stand-in.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue, type Residue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { addSecondRdmaAddress, SECOND_ISER_ADDRESS } from '../guest/second-rdma-address.js';
-import { startMultipathd, stopMultipathd } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { ISER_ADDRESS, LioTarget } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { OFFLOAD_IFACE, OffloadStandIn } from '../machine/offload-stand-in.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue, type Residue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { addSecondRdmaAddress, SECOND_ISER_ADDRESS } from '../machine/second-rdma-address.js';
+import { startMultipathd, stopMultipathd } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * Several paths over transports that are not tcp, and what a refusal over them is: iSER, and then the stand-in for the

@@ -2,13 +2,13 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tryRun } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { OFFLOAD_IFACE, OffloadStandIn } from '../guest/offload-stand-in.js';
-import { after, before, test } from '../guest/scenario.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { tryRun } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { ISER_ADDRESS, LioTarget } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { OFFLOAD_IFACE, OffloadStandIn } from '../machine/offload-stand-in.js';
+import { after, before, test } from '../machine/scenario.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * The same attach over the same offload transport, by OpenStack's os-brick and by this driver: one never returns, one

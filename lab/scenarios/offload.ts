@@ -5,15 +5,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { volumeDriverContract } from '../../src/testing/index.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { Domain } from '../guest/domain.js';
-import { openKernelWorld } from '../guest/kernel-world.js';
-import { ISER_ADDRESS, LioTarget } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { OFFLOAD_IFACE, OffloadStandIn } from '../guest/offload-stand-in.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { Domain } from '../machine/domain.js';
+import { openKernelWorld } from '../machine/kernel-world.js';
+import { ISER_ADDRESS, LioTarget } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { OFFLOAD_IFACE, OffloadStandIn } from '../machine/offload-stand-in.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * A transport that is neither tcp nor iser, end to end: what a card's iface does, on a real kernel without the card.

@@ -5,19 +5,19 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isVolumeError, VolumeError } from '../../src/base/volume-error.js';
-import { run, tryRun } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { disksOf } from '../guest/disks.js';
-import { Domain } from '../guest/domain.js';
-import { holdOpen } from '../guest/hold-open.js';
-import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue, type Residue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, startMultipathd, stopMultipathd } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
-import { waitFor } from '../guest/wait-for.js';
+import { run, tryRun } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { disksOf } from '../machine/disks.js';
+import { Domain } from '../machine/domain.js';
+import { holdOpen } from '../machine/hold-open.js';
+import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue, type Residue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, startMultipathd, stopMultipathd } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
+import { waitFor } from '../machine/wait-for.js';
 
 /**
  * Two storage hosts whose volumes have one WWID, maps that lose their disks, and a multipathd with an id of its own for

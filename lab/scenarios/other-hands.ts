@@ -1,17 +1,17 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
-import { AdministratorsRecords } from '../guest/administrators-records.js';
-import { run, tryRun } from '../guest/commands.js';
-import { nodesFolder } from '../guest/database-root.js';
-import { diskOf, readDevice } from '../guest/disks.js';
-import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { volumeDriver } from '../guest/volume-driver.js';
-import { waitFor } from '../guest/wait-for.js';
+import { AdministratorsRecords } from '../machine/administrators-records.js';
+import { run, tryRun } from '../machine/commands.js';
+import { nodesFolder } from '../machine/database-root.js';
+import { diskOf, readDevice } from '../machine/disks.js';
+import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { volumeDriver } from '../machine/volume-driver.js';
+import { waitFor } from '../machine/wait-for.js';
 
 /** Records and sessions that an administrator has to the portals of volumes, in spellings and by names of their own. */
 const IQN = 'iqn.2026-11.org.example:other-hands';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { isVolumeError } from '../../src/index.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { holdOpen } from '../guest/hold-open.js';
-import { test } from '../guest/scenario.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { holdOpen } from '../machine/hold-open.js';
+import { test } from '../machine/scenario.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * The storage puts another volume under a LUN that this host still has a disk of: what an attach gets must be the

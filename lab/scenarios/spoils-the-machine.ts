@@ -1,9 +1,9 @@
 // spoils: the machine
 // takes: 5 s
 import assert from 'node:assert/strict';
-import { tryRun } from '../guest/commands.js';
-import { test } from '../guest/scenario.js';
-import { stopIscsid } from '../guest/services.js';
+import { tryRun } from '../machine/commands.js';
+import { test } from '../machine/scenario.js';
+import { stopIscsid } from '../machine/services.js';
 
 /** Leaves a machine without iscsid behind: the lab must see that, and run what comes next in a machine booted anew. */
 test('iscsid is stopped, and nobody starts it again', async () => {

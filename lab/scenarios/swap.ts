@@ -7,15 +7,15 @@ import { isVolumeError } from '../../src/base/volume-error.js';
 import type { VolumeDriver } from '../../src/driver/volume-driver.js';
 import type { GuestDisk } from '../../src/guest/guest-disk.js';
 import { parseGuestDisks } from '../../src/guest/parse-guest-disks.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { Domain } from '../guest/domain.js';
-import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue, type Residue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { libvirtdUp, virsh } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { Domain } from '../machine/domain.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue, type Residue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { libvirtdUp, virsh } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * A volume takes another one's place under a running guest, which goes on writing. The guest is persistent: its next

@@ -1,15 +1,15 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { run } from '../guest/commands.js';
-import { readDevice } from '../guest/disks.js';
-import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { faultyPortal } from '../guest/portal-faults.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { run } from '../machine/commands.js';
+import { readDevice } from '../machine/disks.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { faultyPortal } from '../machine/portal-faults.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /** Every way in which a storage service may say where a volume is, against a real target. */
 const IQN = 'iqn.2026-11.org.example:target-forms';

@@ -19,16 +19,16 @@ import { readHardware } from '../../src/hardware/read-hardware.js';
 import { readIfaces } from '../../src/iface/read-ifaces.js';
 import type { Transport } from '../../src/hardware/transport.js';
 import { verifyIface } from '../../src/preflight/verify-iface.js';
-import { run, tryRun } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { HOST_DATABASE } from '../guest/host-database.js';
-import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { makeIface } from '../guest/make-iface.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { readResidue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { run, tryRun } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { HOST_DATABASE } from '../machine/host-database.js';
+import { ISER_ADDRESS, LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { makeIface } from '../machine/make-iface.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { readResidue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /**
  * Verification on a real kernel, and what the driver makes of it: the cards' own modules, of which not one has a card;

@@ -10,8 +10,8 @@ import { ifaceRecord } from '../../src/iface/name-iface.js';
 import { pairPaths } from '../../src/preflight/pair-portals.js';
 import { readHardware } from '../../src/hardware/read-hardware.js';
 import { readReversePath } from '../../src/hardware/read-rp-filter.js';
-import { run, tryRun } from '../guest/commands.js';
-import { after, before, test } from '../guest/scenario.js';
+import { run, tryRun } from '../machine/commands.js';
+import { after, before, test } from '../machine/scenario.js';
 
 /**
  * What the kernel does to sockets that are bound to two NICs in one network, and whether the findings and their
@@ -111,7 +111,7 @@ async function findings(): Promise<readonly ReversePathFinding[]> {
 }
 
 async function mend(finding: ReversePathFinding | undefined): Promise<void> {
-  const [program = '', ...args] = (finding?.mend ?? '').split(' ');
+  const [program = '', ...args] = (finding?.hint ?? '').split(' ');
   await run(program, args);
 }
 

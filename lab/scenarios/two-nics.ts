@@ -2,18 +2,18 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AdministratorsRecords } from '../guest/administrators-records.js';
-import { run } from '../guest/commands.js';
-import { connectionInfo } from '../guest/connection-info.js';
-import { LioTarget } from '../guest/lio-target.js';
-import { LioVolume } from '../guest/lio-volume.js';
-import { makeIface } from '../guest/make-iface.js';
-import { requireNothingLeft } from '../guest/require-nothing-left.js';
-import { compareResidue, readResidue } from '../guest/residue.js';
-import { after, before, test } from '../guest/scenario.js';
-import { NICS, type Nic, TwoNics } from '../guest/two-nics.js';
-import { startMultipathd, stopMultipathd } from '../guest/services.js';
-import { volumeDriver } from '../guest/volume-driver.js';
+import { AdministratorsRecords } from '../machine/administrators-records.js';
+import { run } from '../machine/commands.js';
+import { connectionInfo } from '../machine/connection-info.js';
+import { LioTarget } from '../machine/lio-target.js';
+import { LioVolume } from '../machine/lio-volume.js';
+import { makeIface } from '../machine/make-iface.js';
+import { requireNothingLeft } from '../machine/require-nothing-left.js';
+import { compareResidue, readResidue } from '../machine/residue.js';
+import { after, before, test } from '../machine/scenario.js';
+import { NICS, type Nic, TwoNics } from '../machine/two-nics.js';
+import { startMultipathd, stopMultipathd } from '../machine/services.js';
+import { volumeDriver } from '../machine/volume-driver.js';
 
 /** A host with two NICs, both of which reach the portal: the iface says over which one a volume comes. */
 const IQN = 'iqn.2026-11.org.example:two-nics';

@@ -71,10 +71,10 @@ export interface Finding {
    * The command that mends it, ready for root's shell; `undefined` where no single command does, and where nothing is
    * to be mended.
    */
-  readonly mend: string | undefined;
+  readonly hint: string | undefined;
 }
 
-/** @param mend a command whose words are quoted for a shell where they must be */
-export function finding(code: FindingCode, message: string, mend?: string): Finding {
-  return { severity: FINDING_SEVERITY[code], code, message, mend };
+/** @param hint a command whose words are quoted for a shell where they must be */
+export function finding(code: FindingCode, message: string, hint?: string): Finding {
+  return { severity: FINDING_SEVERITY[code], code, message, hint };
 }

@@ -99,5 +99,5 @@ export type Verdict =
        */
       readonly reason: string;
       /** The command that mends it, where there is one: `modprobe cxgb4i`. */
-      readonly mend: string | undefined;
+      readonly hint: string | undefined;
     };

@@ -1,7 +1,6 @@
 import type { NonEmpty } from '../base/brand.js';
-import { deferred } from '../base/deferred.js';
 import type { Logger } from '../base/logger.js';
-import { isVolumeError, VolumeError } from '../base/volume-error.js';
+import { VolumeError } from '../base/volume-error.js';
 import type { ChapCredentials } from '../connection/chap-credentials.js';
 import { formatPortal } from '../connection/portal.js';
 import type { TargetPath } from '../connection/target-path.js';
@@ -11,15 +10,13 @@ import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
 import type { Command, CommandResult, CommandRunner } from '../host/command.js';
 import type { Iface } from '../iface/iface.js';
-import { failedPortals, ISCSIADM_EXIT } from './iscsiadm-exit.js';
 import { loginCommand, loginTargetCommand } from './iscsiadm-commands.js';
-import { loginError, lostLogin, unreadRecord } from './login-error.js';
+import { type BatchedLogin, LoginBatch, type LoginOutcome, type LoginTask } from './login-batch.js';
+import { unreadRecord } from './login-error.js';
 import { type LoginLimits, nodeSettings, type SessionUse } from './login-settings.js';
 import { LOGOUT_WAIT_MS, type Logouts } from './logouts.js';
 import type { NodeDatabase, RecordChange } from './node-database.js';
-import { provenSession } from './proven-session.js';
 import { isSessionOf, type Session, type SessionKey } from './session.js';
-import { type AwaitedSession, watchForLoss, watchForUp, type WatchParts } from './session-watch.js';
 
 export interface LoginParts extends LoginLimits {
   readonly commands: CommandRunner;
@@ -32,9 +29,11 @@ export interface LoginParts extends LoginLimits {
   readonly events: VolumeEvents;
 }
 
-/** A session that login() made, and what it left in the database. */
+/** A session that login() found made, and what it left in the database. */
 export interface OpenedSession {
   readonly session: Session;
+  /** False where the session was there before: whoever made it ends it. */
+  readonly made: boolean;
   readonly record: RecordChange;
 }
 
@@ -58,25 +57,13 @@ interface LoginWish {
   readonly use: SessionUse;
 }
 
-interface LoginRequest {
-  readonly key: SessionKey;
-  readonly iface: Iface;
+interface LoginRequest extends LoginTask {
   readonly record: RecordChange;
-  /** Whether the initiator proves itself with a secret. */
-  readonly proves: boolean;
 }
 
-const SUCCEEDED: CommandResult = { exitCode: ISCSIADM_EXIT.ok, stdout: '', stderr: '' };
 /** Beyond the login itself: open-iscsi waits up to 30 s for its database lock (usr/idbm.c). */
 const COMMAND_MARGIN_MS = 40_000;
-/**
- * What a login ends with whose connection broke: as its time passed, or as the time for another try did
- * (usr/initiator.c, iscsi_login_timedout and iscsi_login_eh).
- */
-const LOST: readonly number[] = [ISCSIADM_EXIT.pduTimedOut, ISCSIADM_EXIT.connectionTimedOut];
-/** Of a login that iscsiadm did not begin. */
-const DATABASE_RETRIES = 8;
-const DATABASE_PAUSE_MS = 100;
+
 /** Makes sessions, one or several of a target beside each other; what a login that fails did is undone. */
 export class Logins {
   readonly #parts: LoginParts;
@@ -98,7 +85,10 @@ export class Logins {
     signal: AbortSignal,
   ): Promise<OpenedSession> {
     const request = await this.#request(path, { iface, chap, use: 'alone' }, signal);
-    return await this.#opened(request, this.#run(loginCommand(request.key, this.#loginMs), signal), signal);
+    const [login] = this.#begin([request], loginCommand(request.key, this.#loginMs), signal);
+    const opened = await login?.session;
+    if (opened === undefined) throw new RangeError('A login that nobody can leave was left');
+    return opened;
   }
 
   /**
@@ -117,40 +107,14 @@ export class Logins {
     const [{ key }] = requests;
     const isExact =
       requests.length > 1 && !requests.some(isForeign) && (await this.#parts.nodes.countOver(key)) === requests.length;
-    if (!isExact)
-      return requests.map((request) =>
-        this.#portalLogin(request, this.#run(loginCommand(request.key, this.#loginMs), signal), {
-          signal,
-          up: undefined,
-        }),
-      );
-    const running = this.#run(loginTargetCommand(key, this.#loginMs), signal);
-    const awaited = new Set<AwaitedSession>();
-    const logins = requests.map((request) => {
-      const up = { key: request.key, ...deferred<undefined>() };
-      awaited.add(up);
-      return this.#portalLogin(request, running, {
-        signal,
-        up: {
-          promise: up.promise,
-          forget: () => {
-            awaited.delete(up);
-          },
-        },
-      });
-    });
-    watchForUp(awaited, running, this.#watchParts);
-    return logins;
+    return isExact
+      ? this.#begin(requests, loginTargetCommand(key, this.#loginMs), signal)
+      : requests.flatMap((request) => this.#begin([request], loginCommand(request.key, this.#loginMs), signal));
   }
 
   get #loginMs(): number {
     const { loginAttempts = 1, loginTimeoutMs } = this.#parts;
     return loginTimeoutMs * loginAttempts + COMMAND_MARGIN_MS;
-  }
-
-  get #watchParts(): WatchParts {
-    const { clock, sessions } = this.#parts;
-    return { clock, sessions, timeoutMs: this.#loginMs };
   }
 
   async #request(
@@ -187,92 +151,71 @@ export class Logins {
     }
   }
 
-  /** Of a login: it reads the whole database first. */
-  async #run(command: Command, signal: AbortSignal): Promise<CommandResult> {
-    const { commands, database } = this.#parts;
-    return await database.whileReading(signal, async () => await commands.run(command, signal));
+  #begin(requests: readonly LoginRequest[], command: Command, signal: AbortSignal): readonly PortalLogin[] {
+    const { clock, commands, database, events, sessions } = this.#parts;
+    const batch = new LoginBatch(
+      requests,
+      command,
+      {
+        run: async (one, until) => await database.whileReading(until, async () => await commands.run(one, until)),
+        requireRead: async (key, result) => {
+          await this.#requireRead(key, result);
+        },
+        sessions,
+        clock,
+        events,
+        timeoutMs: this.#loginMs,
+      },
+      signal,
+    );
+    return requests.flatMap((request, index) => {
+      const login = batch.logins[index];
+      return login === undefined ? [] : [this.#portalLogin(request, login, batch, signal)];
+    });
   }
 
-  #portalLogin(
-    request: LoginRequest,
-    running: Promise<CommandResult>,
-    {
-      signal,
-      up,
-    }: {
-      readonly signal: AbortSignal;
-      readonly up: { readonly promise: Promise<undefined>; readonly forget: () => void } | undefined;
-    },
-  ): PortalLogin {
-    const left = deferred<undefined>();
-    const opened = this.#opened(
-      request,
-      up === undefined ? running : Promise.race([up.promise.then(() => SUCCEEDED), running]),
-      signal,
-      left.promise,
-    );
+  #portalLogin(request: LoginRequest, login: BatchedLogin, batch: LoginBatch, signal: AbortSignal): PortalLogin {
+    const session = login.outcome.then(async (outcome) => await this.#opened(request, outcome, signal));
     return {
       key: request.key,
-      session: Promise.race([opened, left.promise]),
-      ended: Promise.allSettled([running, opened]).then(() => undefined),
+      session,
+      ended: Promise.allSettled([batch.ended, session]).then(() => undefined),
       leave: () => {
         // An administrator's record holds our settings until the login has ended: it is waited for, and restored.
-        if (isForeign(request)) return;
-        left.resolve(undefined);
-        up?.forget();
+        if (!isForeign(request)) login.settle({ kind: 'left' });
       },
     };
   }
 
-  /** @param left once settled, nobody waits any more and nothing is undone: who comes next finds what there is */
-  async #opened(
-    { key, iface, record, proves }: LoginRequest,
-    running: Promise<CommandResult>,
-    signal: AbortSignal,
-    left?: Promise<undefined>,
-  ): Promise<OpenedSession> {
-    const fate = { isLeft: false };
-    left
-      ?.then(() => {
-        fate.isLeft = true;
-      })
-      .catch(() => undefined);
-    let made = true; // until iscsiadm says that the session was there before
-    const begun = this.#begun(key, running, fate, signal);
-    const loss = proves && iface.transport !== 'tcp' ? watchForLoss(key, begun, this.#watchParts) : { isSeen: false };
+  async #opened(request: LoginRequest, outcome: LoginOutcome, signal: AbortSignal): Promise<OpenedSession | undefined> {
+    const { key, record } = request;
+    switch (outcome.kind) {
+      case 'left':
+        return undefined;
+      case 'failed':
+        await this.#takeBack(request, outcome, outcome.error);
+        throw outcome.error;
+      case 'up':
+        break;
+      default:
+        return outcome satisfies never;
+    }
+    const { session, made } = outcome;
     try {
-      const { status, result } = await begun;
-      made = status !== ISCSIADM_EXIT.sessionExists;
-      if (LOST.includes(status) && loss.isSeen) throw lostLogin(key, { ...result, exitCode: status });
-      if (status === ISCSIADM_EXIT.noObjectsFound) await this.#requireRead(key, result);
-      if (status !== ISCSIADM_EXIT.ok && made) throw loginError(key, { ...result, exitCode: status });
-      const session = await provenSession(
-        key,
-        { iface, made, sessions: async () => await this.#parts.sessions(), clock: this.#parts.clock },
-        signal,
-      );
       // An administrator's record is theirs again at rest.
-      if (isForeign({ record })) await this.#parts.nodes.undo(record, signal);
-      this.#parts.logger.info('Logged in', {
-        target: key.target,
-        portal: formatPortal(key.portal),
-        iface: iface.name,
-        transport: session.transport,
-        session: session.id,
-      });
-      return { session, record: isForeign({ record }) ? { kind: 'unchanged' } : record };
+      if (isForeign(request)) await this.#parts.nodes.undo(record, signal);
     } catch (error) {
-      if (isVolumeError(error))
-        this.#parts.events.emit({
-          kind: 'login-failed',
-          iface: key.iface,
-          target: key.target,
-          portal: formatPortal(key.portal),
-          code: error.code,
-        });
-      if (!fate.isLeft) await this.#takeBack(key, { record, made, first: error });
+      await this.#takeBack(request, outcome, error);
       throw error;
     }
+    this.#parts.logger.info('Logged in', {
+      target: key.target,
+      portal: formatPortal(key.portal),
+      iface: key.iface,
+      transport: session.transport,
+      session: session.id,
+    });
+    return { session, made, record: isForeign(request) ? { kind: 'unchanged' } : record };
   }
 
   /**
@@ -287,55 +230,7 @@ export class Logins {
     throw unreadRecord(key, result, { root, proof: describeProof(proof), now: (await database.location()).root });
   }
 
-  /**
-   * A login that iscsiadm gave up before it began, as the record of another target came or went while it read them all,
-   * is run again.
-   */
-  async #begun(
-    key: SessionKey,
-    running: Promise<CommandResult>,
-    fate: { readonly isLeft: boolean },
-    signal: AbortSignal,
-  ): Promise<{ readonly status: number; readonly result: CommandResult }> {
-    const { clock } = this.#parts;
-    // a database that somebody has locked is not waited for again and again: iscsiadm did that for 30 s
-    const deadline = clock.now() + this.#loginMs;
-    let result = await running;
-    let status = await this.#statusOf(key, result);
-    for (
-      let again = 0;
-      status === ISCSIADM_EXIT.databaseFailure && again < DATABASE_RETRIES && clock.now() < deadline && !fate.isLeft;
-      again++
-    ) {
-      await clock.sleep(DATABASE_PAUSE_MS, signal);
-      result = await this.#run(loginCommand(key, this.#loginMs), signal);
-      status = await this.#statusOf(key, result);
-    }
-    return { status, result };
-  }
-
-  /**
-   * Where one process logged in to several portals, its exit status is that of the first that failed: the others are
-   * what iscsiadm says of them, or are up. "Database failure" is also said where the record of any other target went
-   * while iscsiadm read them all; it has then logged in to what it found (usr/idbm.c, idbm_for_each_portal;
-   * usr/iscsiadm.c, login_portals).
-   */
-  async #statusOf(key: SessionKey, { exitCode, stderr }: CommandResult): Promise<number> {
-    const failed = failedPortals(stderr);
-    const own = failed.get(failureKey(key));
-    if (
-      own !== undefined ||
-      exitCode === ISCSIADM_EXIT.ok ||
-      (failed.size === 0 && exitCode !== ISCSIADM_EXIT.databaseFailure)
-    )
-      return own ?? exitCode;
-    return (await this.#parts.sessions()).some((session) => isSessionOf(session, key)) ? ISCSIADM_EXIT.ok : exitCode;
-  }
-
-  async #takeBack(
-    key: SessionKey,
-    { record, made, first }: { readonly record: RecordChange; readonly made: boolean; readonly first: unknown },
-  ): Promise<void> {
+  async #takeBack({ key, record }: LoginRequest, { made }: { readonly made: boolean }, first: unknown): Promise<void> {
     const signal = AbortSignal.timeout(LOGOUT_WAIT_MS);
     try {
       const session = (await this.#parts.sessions()).find((candidate) => isSessionOf(candidate, key));
@@ -353,9 +248,4 @@ export class Logins {
 
 function isForeign({ record }: Pick<LoginRequest, 'record'>): boolean {
   return record.kind === 'changed' && !record.ours;
-}
-
-/** As iscsiadm names a portal that failed: by the record. */
-function failureKey({ recordedAddress, portal: { address, port } }: SessionKey): string {
-  return `${recordedAddress ?? address},${port}`;
 }

@@ -147,9 +147,9 @@ export class OpenIscsiInitiator {
     return foreign.every(({ text }) => /^node\.startup = manual$/m.test(text)) ? 'after-removal' : 'never';
   }
 
-  /** Takes back what login() did: the session, and whatever became of the record. */
-  async undoLogin({ session, record }: OpenedSession, signal: AbortSignal): Promise<void> {
-    await this.logout(session, signal);
+  /** Takes back what login() did: the session, unless it was there before, and whatever became of the record. */
+  async undoLogin({ session, made, record }: OpenedSession, signal: AbortSignal): Promise<void> {
+    if (made) await this.logout(session, signal);
     await this.#database.undo(record, signal);
   }
 

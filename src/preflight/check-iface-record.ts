@@ -16,7 +16,7 @@ export interface IfaceFinding {
   /** One sentence for people. */
   readonly reason: string;
   /** The command that mends it, where there is one. */
-  readonly mend: string | undefined;
+  readonly hint: string | undefined;
 }
 
 /**
@@ -30,7 +30,7 @@ export function checkGenerated(entry: IfaceEntry, hardware: Hardware): readonly 
         iface: name,
         code: 'TRANSPORT_UNKNOWN',
         reason: `open-iscsi has no transport ${transport}`,
-        mend: deleteIfaceCommand(name),
+        hint: deleteIfaceCommand(name),
       },
     ];
   return [
@@ -56,7 +56,7 @@ function checkMac(
         iface: name,
         code: 'MAC_NOT_THERE',
         reason: `nothing in this host that ${transport} uses has the MAC address ${hwaddress}`,
-        mend: deleteIfaceCommand(name),
+        hint: deleteIfaceCommand(name),
       },
     ];
   return owners.includes(transport)
@@ -66,7 +66,7 @@ function checkMac(
           iface: name,
           code: 'TRANSPORT_DIFFERS',
           reason: `the HBA with the MAC address ${hwaddress} is ${owners.join(', ')}, not ${transport}`,
-          mend: deleteIfaceCommand(name),
+          hint: deleteIfaceCommand(name),
         },
       ];
 }
@@ -79,7 +79,7 @@ function checkAddress({ name, ipaddress }: IfaceEntry, transport: Transport): re
           iface: name,
           code: 'IPADDRESS_MISSING',
           reason: `${transport} needs an ipaddress of its own`,
-          mend: `iscsiadm -m iface ${shellWords('-I', name)} -o update -n iface.ipaddress -v ADDRESS`,
+          hint: `iscsiadm -m iface ${shellWords('-I', name)} -o update -n iface.ipaddress -v ADDRESS`,
         },
       ]
     : [];
@@ -97,7 +97,7 @@ function checkNetDevice({ name, netIfacename }: IfaceEntry, { netDevices, hosts 
           iface: name,
           code: 'NET_DEVICE_NOT_THERE',
           reason: `there is no network device ${netIfacename}`,
-          mend: deleteIfaceCommand(name),
+          hint: deleteIfaceCommand(name),
         },
       ];
 }

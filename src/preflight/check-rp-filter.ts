@@ -14,7 +14,7 @@ export interface ReversePathFinding {
   /** One sentence for people. */
   readonly reason: string;
   /** One command; it lasts until the next boot. */
-  readonly mend: string;
+  readonly hint: string;
 }
 
 /**
@@ -82,7 +82,7 @@ function dropped(
     `${names.join(' and ')} are in one network (${network}), and rp_filter is strict on ` +
     `${strict.join(' and ')}: the kernel drops replies that come in on another NIC than its route to ` +
     `${network} names, and logins over it time out`;
-  return [{ code: 'REPLIES_DROPPED', devices: strict, reason, mend: sysctl(strict, 'rp_filter', 2) }];
+  return [{ code: 'REPLIES_DROPPED', devices: strict, reason, hint: sysctl(strict, 'rp_filter', 2) }];
 }
 
 function flux(
@@ -110,7 +110,7 @@ function flux(
       code: 'ARP_FLUX',
       devices: answering,
       reason,
-      mend: sysctl(all.arpIgnore > 1 ? ['all', ...answering] : answering, 'arp_ignore', 1),
+      hint: sysctl(all.arpIgnore > 1 ? ['all', ...answering] : answering, 'arp_ignore', 1),
     },
   ];
 }

@@ -47,7 +47,7 @@ function report(iface: Iface, hardware: Hardware): IfaceReport {
     ...facts,
     usable: false,
     code: verdict.code,
-    reason: verdict.mend === undefined ? verdict.reason : `${verdict.reason}: ${verdict.mend}`,
+    reason: verdict.hint === undefined ? verdict.reason : `${verdict.reason}: ${verdict.hint}`,
   };
 }
 

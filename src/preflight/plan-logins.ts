@@ -25,7 +25,7 @@ export interface LoginPlan {
 interface Refusal {
   readonly code: string;
   readonly reason: string;
-  readonly mend?: string | undefined;
+  readonly hint?: string | undefined;
 }
 
 /**
@@ -69,10 +69,10 @@ export function planLogins(ifaces: readonly Iface[], paths: readonly TargetPath[
   };
 }
 
-function asError({ name }: Iface, { code, reason, mend }: Refusal): VolumeError {
+function asError({ name }: Iface, { code, reason, hint }: Refusal): VolumeError {
   return new VolumeError('TRANSPORT_UNAVAILABLE', `Cannot use the iface ${name}: ${reason}`, {
     details: { iface: name, reasonCode: code },
-    ...(mend === undefined ? {} : { hint: mend }),
+    ...(hint === undefined ? {} : { hint: hint }),
   });
 }
 

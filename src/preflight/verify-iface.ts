@@ -177,6 +177,6 @@ function namesOf(devices: readonly { readonly name: string }[]): string {
   return devices.map(({ name }) => name).join(', ');
 }
 
-function unusable(code: UnusableCode, reason: string, mend?: string): Verdict {
-  return { kind: 'unusable', code, reason, mend };
+function unusable(code: UnusableCode, reason: string, hint?: string): Verdict {
+  return { kind: 'unusable', code, reason, hint };
 }

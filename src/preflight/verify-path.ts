@@ -24,7 +24,7 @@ export function verifyPath(iface: Iface, hardware: Hardware, portal: string | un
 
 function verifyRdma({ rdmaPorts, netDevices }: Hardware, portal: string | undefined): Verdict | undefined {
   if (rdmaPorts.length === 0)
-    return { kind: 'unusable', code: 'NO_RDMA_PORT', reason: 'no RDMA device is in this host', mend: undefined };
+    return { kind: 'unusable', code: 'NO_RDMA_PORT', reason: 'no RDMA device is in this host', hint: undefined };
   const near = portal === undefined ? [] : devicesNear(portal, netDevices);
   const ways =
     near.length === 0
@@ -36,7 +36,7 @@ function verifyRdma({ rdmaPorts, netDevices }: Hardware, portal: string | undefi
     const reason =
       `the portal ${portal ?? ''} is on the network of ${near.map(({ name }) => name).join(', ')}, ` +
       `which has no RDMA port; there is ${rdmaPorts.map(describePort).join(', ')}`;
-    return { kind: 'unusable', code: 'RDMA_PORT_ELSEWHERE', reason, mend: undefined };
+    return { kind: 'unusable', code: 'RDMA_PORT_ELSEWHERE', reason, hint: undefined };
   }
   if (ways.some(({ active }) => active)) return undefined;
   const down = ways.flatMap(({ netdev }) => netdev ?? [])[0];
@@ -44,7 +44,7 @@ function verifyRdma({ rdmaPorts, netDevices }: Hardware, portal: string | undefi
     kind: 'unusable',
     code: 'RDMA_PORT_DOWN',
     reason: `no RDMA port that could reach it is active: ${ways.map(describePort).join(', ')}`,
-    mend: down === undefined ? undefined : `ip link set ${shellWords(down)} up`,
+    hint: down === undefined ? undefined : `ip link set ${shellWords(down)} up`,
   };
 }
 
@@ -81,7 +81,7 @@ function verifyAddressOf(devices: readonly NetDevice[], portal: string): Verdict
   return {
     kind: 'unusable',
     code: 'LINK_LOCAL_ONLY',
-    mend: `ip address add ADDRESS/PREFIX dev ${shellWords(device.name)}`,
+    hint: `ip address add ADDRESS/PREFIX dev ${shellWords(device.name)}`,
     reason:
       `the network device ${device.name} has only link-local addresses (${ownOf(device).join(', ')}), which ` +
       `do not reach ${portal}`,

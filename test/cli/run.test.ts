@@ -222,7 +222,7 @@ const IFACES: readonly IfaceReport[] = [
         iface: 'cxgb4i.00:07:43:12:34:56',
         code: 'NET_DEVICE_NOT_THERE',
         reason: 'there is no network device eth2',
-        mend: 'iscsiadm -m iface -I cxgb4i.00:07:43:12:34:56 -o delete',
+        hint: 'iscsiadm -m iface -I cxgb4i.00:07:43:12:34:56 -o delete',
       },
     ],
   },

@@ -71,7 +71,7 @@ test('the quick start of README.md runs as it stands, on a host in memory, and l
 test('README.md names the versions that package.json, scripts/nodes.json and the lab have', () => {
   const nodes = Object.keys(JSON.parse(readFileSync('scripts/nodes.json', 'utf8')) as object);
   const [oldest = ''] = /\d+\.\d+/.exec(manifest.engines.node) ?? [];
-  const releases = [...readFileSync('lab/machine/releases.txt', 'utf8').matchAll(/^(\d+) /gm)].map(([, name]) => name);
+  const releases = [...readFileSync('lab/image/releases.txt', 'utf8').matchAll(/^(\d+) /gm)].map(([, name]) => name);
   const row = (name: string): string => new RegExp(`^\\| ${name} +\\|.*$`, 'm').exec(readme)?.[0] ?? '';
   for (const version of [oldest, ...nodes]) expect(row('Node.js')).toContain(version);
   for (const release of releases) expect(row('Debian')).toContain(release);

@@ -93,11 +93,11 @@ export class DoctorHost implements CommandRunner {
     }).examine('the test', signal);
   }
 
-  /** Whatever is not well, one line each: `error CODE message | mend`. */
+  /** Whatever is not well, one line each: `error CODE message | hint`. */
   async problems(config: Readonly<Record<string, unknown>> = {}): Promise<readonly string[]> {
     const problems = (await this.findings(config)).filter(({ severity }) => severity !== 'ok');
     return problems.map(
-      ({ severity, code, message, mend }) => `${severity} ${code} ${message} | ${mend ?? 'no command'}`,
+      ({ severity, code, message, hint }) => `${severity} ${code} ${message} | ${hint ?? 'no command'}`,
     );
   }
 }

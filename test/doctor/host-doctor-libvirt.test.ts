@@ -10,14 +10,14 @@ describe('libvirt', () => {
     ['the one daemon', [], {}, 'systemctl start libvirtd.socket'],
     ['the modular daemons', ['/usr/lib/systemd/system/libvirtd.socket'], {}, 'systemctl start virtqemud.socket'],
     ['another host', [], { uri: 'qemu+ssh://other/system' }, undefined],
-  ] as const)('examine() names a stopped libvirt and its start command: %s', async (_what, removed, config, mend) => {
+  ] as const)('examine() names a stopped libvirt and its start command: %s', async (_what, removed, config, hint) => {
     const host = new DoctorHost();
     down(host);
     host.tree.write('/usr/lib/systemd/system/virtqemud.socket', '');
     for (const path of removed) host.tree.remove(path);
     expect((await host.findings(config)).find(({ code }) => code === 'LIBVIRT_UNREACHABLE')).toMatchObject({
       severity: 'error',
-      mend,
+      hint,
       message: expect.stringMatching(/^libvirt does not answer at qemu/) as unknown,
     });
   });

@@ -843,7 +843,7 @@ describe('multipath', () => {
       severity: 'ok',
       code: 'MULTIPATH_READY',
       message: 'multipathd runs, with find_multipaths = off',
-      mend: undefined,
+      hint: undefined,
     });
   });
 });

@@ -89,14 +89,14 @@ describe('the ifaces of iscsi_iface', () => {
       'Cannot use the iface card: open-iscsi takes no line of its record',
       'mv -nvT -- /etc/iscsi/ifaces/card /root/etc_iscsi_ifaces_card',
     ],
-  ])('examine() of a record of %j finds an error where it is used, else a warning', async (text, reason, mend) => {
+  ])('examine() of a record of %j finds an error where it is used, else a warning', async (text, reason, hint) => {
     const host = new DoctorHost();
     host.tree.write('/etc/iscsi/ifaces/card', text);
     expect(await host.problems({ iscsi_iface: 'card' })).toEqual([
-      `error IFACE_UNUSABLE the iface card cannot be used: ${reason} | ${mend}`,
+      `error IFACE_UNUSABLE the iface card cannot be used: ${reason} | ${hint}`,
     ]);
     expect(await host.problems()).toEqual([
-      `warning IFACE_RECORD_BROKEN the iface record card is broken: ${reason} | ${mend}`,
+      `warning IFACE_RECORD_BROKEN the iface record card is broken: ${reason} | ${hint}`,
     ]);
   });
 });

@@ -47,7 +47,7 @@ afterEach(() => {
 
 /** Runs functions of builder.sh. */
 function bash(script: string, env: Readonly<Record<string, string>> = {}): Ended {
-  return host.run('/bin/bash', ['-c', `set -eu; . lab/machine/builder.sh; PATH='${host.bin}'; ${script}`], {
+  return host.run('/bin/bash', ['-c', `set -eu; . lab/image/builder.sh; PATH='${host.bin}'; ${script}`], {
     ETC: join(host.folder, 'etc'),
     PROC: join(host.folder, 'proc'),
     ...env,

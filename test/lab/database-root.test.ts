@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { rootIn } from '../../lab/guest/database-root.js';
+import { rootIn } from '../../lab/machine/database-root.js';
 
 const program = (...strings: readonly string[]): Buffer => Buffer.from(`\x7fELF\0${strings.join('\0')}\0`, 'latin1');
 

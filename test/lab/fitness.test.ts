@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { bootedServices } from '../../lab/guest/fitness.js';
+import { bootedServices } from '../../lab/machine/fitness.js';
 
 test.each([
   ['console=ttyS0 lab.mode=run lab.services=libvirt,multipath lab.time=1', ['libvirt', 'multipath']],

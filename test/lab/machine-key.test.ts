@@ -58,7 +58,7 @@ test.each([
 });
 
 test.each(MACHINE_INPUTS)('MACHINE_INPUTS name existing files: %s', (name) => {
-  expect(existsSync(join('lab/machine', name))).toBe(true);
+  expect(existsSync(join('lab/image', name))).toBe(true);
 });
 
 test('outdatedImages() are those of the same release, and those of no release', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { compareResidue } from '../../lab/guest/residue.js';
+import { compareResidue } from '../../lab/machine/residue.js';
 
 const BEFORE = ['disk sda', 'session iqn.2026-11.org.example:a at 10.99.1.1 over default'];
 

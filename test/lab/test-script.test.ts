@@ -56,8 +56,8 @@ beforeEach(() => {
       ),
     );
   mkdirSync(join(checkout(), 'scripts'), { recursive: true });
-  for (const folder of ['lab/scenarios', 'lab/machine']) mkdirSync(join(checkout(), folder), { recursive: true });
-  copyFileSync('lab/machine/releases.txt', join(checkout(), 'lab/machine/releases.txt'));
+  for (const folder of ['lab/scenarios', 'lab/image']) mkdirSync(join(checkout(), folder), { recursive: true });
+  copyFileSync('lab/image/releases.txt', join(checkout(), 'lab/image/releases.txt'));
   for (const name of ['one.ts', 'two.ts']) writeFileSync(join(checkout(), 'lab/scenarios', name), '');
   copyFileSync('scripts/test.sh', join(checkout(), 'scripts/test.sh'));
   script('able-node.sh', '');

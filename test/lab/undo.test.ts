@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { setUp, Undo } from '../../lab/guest/undo.js';
+import { setUp, Undo } from '../../lab/machine/undo.js';
 
 test('setUp() gives what was made, and undoes nothing', async () => {
   const undone: number[] = [];

@@ -104,7 +104,7 @@ describe('checkReversePath()', () => {
       {
         code: 'REPLIES_DROPPED',
         devices: ['eth0', 'eth1'],
-        mend: 'sysctl -w net.ipv4.conf.eth0.rp_filter=2 net.ipv4.conf.eth1.rp_filter=2',
+        hint: 'sysctl -w net.ipv4.conf.eth0.rp_filter=2 net.ipv4.conf.eth1.rp_filter=2',
         reason:
           'eth0 and eth1 are in one network (10.0.0.0/24), and rp_filter is strict on eth0 and eth1: the kernel ' +
           'drops replies that come in on another NIC than its route to 10.0.0.0/24 ' +
@@ -113,7 +113,7 @@ describe('checkReversePath()', () => {
       {
         code: 'ARP_FLUX',
         devices: ['eth0', 'eth1'],
-        mend: 'sysctl -w net.ipv4.conf.eth0.arp_ignore=1 net.ipv4.conf.eth1.arp_ignore=1',
+        hint: 'sysctl -w net.ipv4.conf.eth0.arp_ignore=1 net.ipv4.conf.eth1.arp_ignore=1',
         reason:
           'eth0 and eth1 are in one network (10.0.0.0/24), and eth0 and eth1 answer ARP for the addresses of the ' +
           'other NICs: packets come in on a NIC that the session is not bound to, and are lost',
@@ -124,7 +124,7 @@ describe('checkReversePath()', () => {
   test('checkReversePath() writes the dot of a VLAN as sysctl needs it', async () => {
     const tree = plug({ 'eth2.7': STRICT, eth2: LOOSE });
     tree.netDevice({ name: 'eth2.7', mac: '02:fc:00:00:00:03', addresses: ['10.2.0.6/24'] });
-    expect(await found([tcp('eth2.7')], tree)).toMatchObject([{ mend: 'sysctl -w net.ipv4.conf.eth2/7.rp_filter=2' }]);
+    expect(await found([tcp('eth2.7')], tree)).toMatchObject([{ hint: 'sysctl -w net.ipv4.conf.eth2/7.rp_filter=2' }]);
   });
 
   test.each([
@@ -135,7 +135,7 @@ describe('checkReversePath()', () => {
     const tree = plug(settings);
     const [finding] = await found([tcp('eth0'), tcp('eth1')], tree);
     expect(finding?.code).toBe(code);
-    for (const [, path = '', value = ''] of (finding?.mend ?? '').matchAll(/ (net\.[^ =]+)=(\d)/g))
+    for (const [, path = '', value = ''] of (finding?.hint ?? '').matchAll(/ (net\.[^ =]+)=(\d)/g))
       tree.host.tree.write(`/proc/sys/${path.replaceAll('.', '/')}`, `${value}\n`);
     expect(await found([tcp('eth0'), tcp('eth1')], tree)).toEqual([]);
   });

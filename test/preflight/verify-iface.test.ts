@@ -146,7 +146,7 @@ describe.each(Object.entries(CARDS))('verifyIface() with %s', (_name, card) => {
     expect(verdict).toEqual({
       kind: 'unusable',
       code: 'MODULE_NOT_LOADED',
-      mend: `modprobe ${card.transport}`,
+      hint: `modprobe ${card.transport}`,
       reason: `hardware is present (${card.pci}) and its module ${card.transport} is not loaded`,
     });
   });
@@ -274,7 +274,7 @@ describe('verifyIface() with tcp', () => {
     const tree = new SysfsTree();
     eth(tree);
     expect(verifyIface(ifaceOf({ transport_name: 'tcp', ipaddress: '10.0.0.5' }), await tree.hardware())).toMatchObject(
-      { mend: 'iscsiadm -m iface -I card0 -o update -n iface.net_ifacename -v eth0' },
+      { hint: 'iscsiadm -m iface -I card0 -o update -n iface.net_ifacename -v eth0' },
     );
   });
 
@@ -411,7 +411,7 @@ describe('verifyIface() with iser', () => {
       kind: 'unusable',
       code: 'RDMA_PORT_DOWN',
       reason: 'no RDMA port that could reach it is active: port 1 of rxe0 on rdma0, down',
-      mend: 'ip link set rdma0 up',
+      hint: 'ip link set rdma0 up',
     });
   });
 });

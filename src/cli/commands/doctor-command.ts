@@ -37,17 +37,17 @@ Examples:
     });
 }
 
-function findingDocument({ severity, code, message, mend }: Finding): object {
-  return { severity, code, message, mend: mend ?? null };
+function findingDocument({ severity, code, message, hint }: Finding): object {
+  return { severity, code, message, hint: hint ?? null };
 }
 
 /**
  * A line for each finding; the command that mends it stands alone on the next, so that it can be taken with the mouse.
  */
 function findingsText(findings: readonly Finding[]): string {
-  const rows = findings.flatMap(({ severity, code, message, mend }) => [
+  const rows = findings.flatMap(({ severity, code, message, hint }) => [
     [severity, code, message],
-    ...(mend === undefined ? [] : [['', '', mend]]),
+    ...(hint === undefined ? [] : [['', '', hint]]),
   ]);
   return `${alignedTable(rows)}\n\n${summary(findings)}`;
 }

@@ -167,7 +167,7 @@ function ifaceDocument({
     usable,
     code: code ?? null,
     reason: reason ?? null,
-    findings: findings.map(({ code: of, reason: why, mend }) => ({ code: of, reason: why, mend: mend ?? null })),
+    findings: findings.map(({ code: of, reason: why, hint }) => ({ code: of, reason: why, hint: hint ?? null })),
   };
 }
 
@@ -175,9 +175,9 @@ function ifaceDocument({
 function ifacesText(reports: readonly IfaceReport[]): string {
   const misfits = reports
     .flatMap(({ findings }) => findings)
-    .flatMap(({ iface, code, reason, mend }) => [
+    .flatMap(({ iface, code, reason, hint }) => [
       [iface, code, reason],
-      ...(mend === undefined ? [] : [['', '', mend]]),
+      ...(hint === undefined ? [] : [['', '', hint]]),
     ]);
   return misfits.length === 0
     ? ifaceTable(reports)

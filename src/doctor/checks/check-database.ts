@@ -91,13 +91,13 @@ function checkLock(lock: DatabaseLockState): readonly Finding[] {
   }
   const suspect = lock.processes.find(({ stalled }) => stalled !== undefined);
   if (suspect !== undefined) {
-    const mend = suspect.stalled === 'stopped' ? `kill -CONT ${suspect.pid}` : undefined;
+    const hint = suspect.stalled === 'stopped' ? `kill -CONT ${suspect.pid}` : undefined;
     return [
       finding(
         'DATABASE_LOCK_HELD',
         `open-iscsi's database is locked, as it seems by ${suspect.name} (process ${suspect.pid}), which is ` +
           (suspect.stalled ?? ''),
-        mend,
+        hint,
       ),
     ];
   }

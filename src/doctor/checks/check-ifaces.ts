@@ -63,17 +63,17 @@ function isAdapter({ transport }: IscsiHost): boolean {
 /** @param instead the verdict of the iface that would be used instead; absent when there is none */
 function unusable(
   { name, transport }: Iface,
-  { reason, mend }: Extract<Verdict, { readonly kind: 'unusable' }>,
+  { reason, hint }: Extract<Verdict, { readonly kind: 'unusable' }>,
   instead: Verdict | undefined,
 ): Finding {
   if (instead?.kind === 'usable')
     return finding(
       'IFACE_FALLS_BACK',
       `volumes will go over TCP and not over ${transport}: the iface ${name} cannot be used: ${reason}`,
-      mend,
+      hint,
     );
   const why = instead === undefined ? '' : `; nor can default, its fallback: ${instead.reason}`;
-  return finding('IFACE_UNUSABLE', `the iface ${name} cannot be used: ${reason}${why}`, mend);
+  return finding('IFACE_UNUSABLE', `the iface ${name} cannot be used: ${reason}${why}`, hint);
 }
 
 function tcp(): Iface {
@@ -108,8 +108,8 @@ function checkRecords({ inventory, chosen, hardware, root }: IfaceState): readon
       ),
     ...misfits
       .filter(({ code }) => code !== 'IPADDRESS_MISSING')
-      .map(({ iface, reason, mend }) =>
-        finding('IFACE_RECORD_MISFIT', `the iface record ${iface} does not fit the hardware: ${reason}`, mend),
+      .map(({ iface, reason, hint }) =>
+        finding('IFACE_RECORD_MISFIT', `the iface record ${iface} does not fit the hardware: ${reason}`, hint),
       ),
   ];
 }

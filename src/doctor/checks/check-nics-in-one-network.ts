@@ -10,6 +10,6 @@ export function checkNicsInOneNetwork({ ifaces, reversePath }: HostState): reado
   return ifSeen(reversePath, (settings) => {
     if (settings === undefined) return [];
     const used = chosen.flatMap((one) => (one.kind === 'found' ? [one.resolved.iface] : []));
-    return checkReversePath(used, hardware, settings).map(({ code, reason, mend }) => finding(code, reason, mend));
+    return checkReversePath(used, hardware, settings).map(({ code, reason, hint }) => finding(code, reason, hint));
   });
 }

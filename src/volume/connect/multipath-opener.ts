@@ -211,10 +211,9 @@ export class MultipathOpener {
       throw new VolumeError('CLEANUP_INCOMPLETE', 'Cannot take back the paths that are not used', {
         cause: new AggregateError(failures),
       });
-    if (kept !== undefined) {
-      await note.keep(first.disk, undefined, kept.undo);
+    await note.keep(first.disk, undefined, kept?.undo ?? new UndoLog());
+    if (kept !== undefined)
       await this.#parts.initiator.convertToSinglePath(first.session, kept.way.iface, chap, signal);
-    }
     return {
       paths: isNonEmpty(present) ? present : [first],
       map: undefined,

@@ -79,7 +79,7 @@ export class PathFinder {
     );
     return settings === undefined
       ? []
-      : checkReversePath(ifaces, hardware, settings).map(({ reason, mend }) => `${reason}: ${mend}`);
+      : checkReversePath(ifaces, hardware, settings).map(({ reason, hint }) => `${reason}: ${hint}`);
   }
 
   /** The hardware decides over every iface but the default one. */

@@ -16,7 +16,7 @@ import { MultipathOpener } from './multipath-opener.js';
 import { NoteKeeper } from './note-keeper.js';
 import { type ObserverParts, observeVolume, type VolumeView } from '../observe-volume.js';
 import { OnePathOpener } from './one-path-opener.js';
-import { PathFinder, type PathFinderParts } from './path-finder.js';
+import { type KnownPaths, PathFinder, type PathFinderParts } from './path-finder.js';
 import { type OpenerParts, type VolumePath, PathOpener } from './path-opener.js';
 import { presentPaths, refreshedPaths } from './present-paths.js';
 import { requireSizeOf, sizeWarnings } from '../require-size.js';
@@ -52,6 +52,8 @@ interface OpenRequest {
   readonly connection: IscsiConnection;
   readonly plan: IfacePlan;
   readonly mode: Mode;
+  /** The paths that are open already. */
+  readonly present: readonly VolumePath[];
   readonly guard: VolumeGuard;
   readonly note: NoteKeeper;
 }
@@ -98,26 +100,19 @@ export class VolumeConnector {
     const guard = new VolumeGuard(view, this.#parts);
     if (isGone(view)) await this.#dropNote(view, signal);
     const request = {
-      connection,
+      connection: present.length === 0 ? connection : withDiscovered(connection, view),
       plan,
       mode,
+      present,
       guard,
       note: new NoteKeeper(this.#parts.notes, connection, isGone(view) ? undefined : view.note),
     };
-    if (!isNonEmpty(present)) {
-      const volume = await this.#fallback.open(
-        plan,
-        connection,
-        async (ifaces) => await this.#openOver(ifaces, request, signal),
-      );
-      return { volume, opened: true };
-    }
-    const fallback = fallbackOfPresent(present, plan);
-    const open =
-      mode.kind === 'single'
-        ? await this.#keepPresent(present, view, request)
-        : await this.#complete(present, { ...request, connection: withDiscovered(connection, view) }, signal);
-    return { volume: describeVolume(open, plan, fallback), opened: false };
+    const open = async (ifaces: readonly Iface[]): Promise<ConnectResult> =>
+      await this.#openOver(ifaces, request, signal);
+    if (!isNonEmpty(present)) return { volume: await this.#fallback.open(plan, connection, open), opened: true };
+    const result =
+      mode.kind === 'single' ? await this.#keepPresent(present, view, request) : await open(ifacesInUse(plan, present));
+    return { volume: describeVolume(result, plan, fallbackOfPresent(present, plan)), opened: false };
   }
 
   /**
@@ -213,57 +208,24 @@ export class VolumeConnector {
     return this.#parts.options.enforceMultipath || enforceMultipath;
   }
 
-  /** The paths that a volume lacks, over the ifaces that it runs over: over the fallback alone where it fell back. */
-  async #complete(present: NonEmpty<VolumePath>, request: OpenRequest, signal: AbortSignal): Promise<ConnectResult> {
-    const { connection, plan } = request;
-    const requested = plan.requested.map(({ iface }) => iface);
-    const runsOver = (iface: Iface): boolean => present.some(({ session }) => session.iface === iface.name);
-    const ifaces = requested.some(runsOver)
-      ? requested
-      : [plan.fallback].flatMap((iface) => (iface !== undefined && runsOver(iface) ? [iface] : []));
-    const { ways } = planLogins(ifaces, connection.paths, await this.#finder.hardwareFor(ifaces));
-    const missing = ways.filter(
-      ({ path, iface }) =>
-        !present.some(({ path: open, session }) => session.iface === iface.name && isSamePath(open, path)),
-    );
-    const opened = await this.#openAll(missing, present, request, signal);
-    await request.note.keep(present[0].disk, opened.map?.id, new UndoLog());
-    return opened;
-  }
-
-  async #openAll(
-    ways: readonly PathCandidate[],
-    present: readonly VolumePath[],
-    { connection, guard, note }: OpenRequest,
-    signal: AbortSignal,
-  ): Promise<ConnectResult> {
-    const onLeft = (ended: Promise<void>): void => {
-      this.#parts.joinLater(connection, ended);
-    };
-    return await this.#multipath.open(
-      ways,
-      { chap: connection.chap, present, enforce: this.#enforces(connection), guard, note, onLeft },
-      signal,
-    );
-  }
-
   /**
-   * Over those of the ifaces that can work. The others are told of; where none can, there is nothing to open. The
+   * The one road, for a volume that is new and for one that lacks paths: the ways over those of the ifaces that can
+   * work, but for those that are open. The other ifaces are told of; where none can work, there is nothing to open. The
    * fallback is worth a try at any time.
    */
   async #openOver(ifaces: readonly Iface[], request: OpenRequest, signal: AbortSignal): Promise<ConnectResult> {
-    const { connection, plan, mode } = request;
+    const { connection, plan, present } = request;
     const hardware = await this.#finder.hardwareFor(ifaces);
     const known = planLogins(ifaces, connection.paths, hardware);
-    if (!isNonEmpty(known.ways)) throw noneOf(ifaces, known.refusals);
-    if (plan.fallback !== undefined && !ifaces.includes(plan.fallback))
-      await this.#fallback.requireWorthATry(ifaces, connection);
-    const { paths, warnings: undiscovered } =
-      mode.kind === 'single'
-        ? { ...connection, warnings: [] }
-        : await this.#finder.allPaths(connection, known.ways[0].iface, signal);
+    if (present.length === 0) {
+      if (known.ways.length === 0) throw noneOf(ifaces, known.refusals);
+      if (plan.fallback !== undefined && !ifaces.includes(plan.fallback))
+        await this.#fallback.requireWorthATry(ifaces, connection);
+    }
+    const { paths, warnings: undiscovered } = await this.#allPaths(request, known.ways, signal);
     const { ways, refusals } = paths.length === connection.paths.length ? known : planLogins(ifaces, paths, hardware);
-    if (!isNonEmpty(ways)) throw noneOf(ifaces, refusals);
+    const missing = ways.filter((way) => !present.some((path) => isOver(way, path)));
+    if (present.length === 0 && missing.length === 0) throw noneOf(ifaces, refusals);
     const warnings = [
       ...plan.requested.flatMap(({ iface, note }) => (ifaces.includes(iface) ? (note ?? []) : [])),
       ...undiscovered,
@@ -273,33 +235,40 @@ export class VolumeConnector {
     for (const reason of warnings) this.#parts.logger.warn('Not every iface can be used as it is', { reason });
     const opened = await this.#withRecords(
       plan,
-      ways,
+      missing,
       signal,
-      async () => await this.#openWays(ways, { ...request, connection: { ...connection, paths } }, signal),
+      async () => await this.#openWays(missing, { ...request, connection: { ...connection, paths } }, signal),
     );
     return { ...opened, warnings: [...warnings, ...opened.warnings] };
   }
 
-  async #openWays(ways: NonEmpty<PathCandidate>, request: OpenRequest, signal: AbortSignal): Promise<ConnectResult> {
-    const { mode } = request;
-    switch (mode.kind) {
-      case 'single':
-        return await this.#openOne(ways, request, mode.warnings, signal);
-      case 'multipath':
-        return await this.#openAll(ways, [], request, signal);
-      default:
-        return mode satisfies never;
-    }
+  /** A volume that is there was discovered when it came. */
+  async #allPaths(
+    { connection, mode, present }: OpenRequest,
+    [first]: readonly PathCandidate[],
+    signal: AbortSignal,
+  ): Promise<KnownPaths> {
+    if (mode.kind === 'single' || present.length > 0 || first === undefined)
+      return { paths: connection.paths, warnings: [] };
+    return await this.#finder.allPaths(connection, first.iface, signal);
   }
 
-  async #openOne(
-    ways: NonEmpty<PathCandidate>,
-    { connection: { chap }, guard, note }: OpenRequest,
-    warnings: readonly string[],
+  async #openWays(
+    ways: readonly PathCandidate[],
+    { connection, mode, present, guard, note }: OpenRequest,
     signal: AbortSignal,
   ): Promise<ConnectResult> {
-    const opened = await this.#single.open(ways, { chap, guard, note }, signal);
-    return { ...opened, warnings: [...warnings, ...opened.warnings] };
+    const { chap } = connection;
+    if (mode.kind === 'single') {
+      if (!isNonEmpty(ways)) throw new RangeError('No way to open');
+      const opened = await this.#single.open(ways, { chap, guard, note }, signal);
+      return { ...opened, warnings: [...mode.warnings, ...opened.warnings] };
+    }
+    const onLeft = (ended: Promise<void>): void => {
+      this.#parts.joinLater(connection, ended);
+    };
+    const enforce = this.#enforces(connection);
+    return await this.#multipath.open(ways, { chap, present, enforce, guard, note, onLeft }, signal);
   }
 
   /**
@@ -345,4 +314,16 @@ function withDiscovered(connection: IscsiConnection, view: VolumeView): IscsiCon
 
 function isGone({ paths, map }: VolumeView): boolean {
   return map === undefined && paths.every(({ unit }) => unit === undefined);
+}
+
+function isOver({ path, iface }: PathCandidate, { path: open, session }: VolumePath): boolean {
+  return session.iface === iface.name && isSamePath(open, path);
+}
+
+/** Those that a volume runs over, where it lacks paths: the fallback alone where it fell back. */
+function ifacesInUse({ requested, fallback }: IfacePlan, present: readonly VolumePath[]): readonly Iface[] {
+  const runsOver = (iface: Iface): boolean => present.some(({ session }) => session.iface === iface.name);
+  const ifaces = requested.map(({ iface }) => iface);
+  if (ifaces.some(runsOver)) return ifaces;
+  return fallback !== undefined && runsOver(fallback) ? [fallback] : [];
 }

@@ -40,7 +40,7 @@ test.each([
   expect(forPrograms).toMatchObject({ status, stderr: '', stdout: expect.stringMatching(/^[^\n]+\n$/) as unknown });
   expect(JSON.parse(forPrograms.stdout)).toEqual({
     healthy,
-    findings: findings.map((one) => ({ ...one, mend: one.mend ?? null })),
+    findings: findings.map((one) => ({ ...one, hint: one.hint ?? null })),
   });
 });
 

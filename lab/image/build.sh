@@ -3,7 +3,7 @@
 # RELEASE is one of releases.txt. LIBVIRT_VOLUME_LAB_MIRROR names another Debian mirror.
 set -euo pipefail
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
-# shellcheck source=lab/machine/builder.sh
+# shellcheck source=lab/image/builder.sh
 . "$here/builder.sh"
 umask 022 # the namespace's ids are others: they read what this user writes, and the other way round
 

@@ -30,7 +30,7 @@ dbus-daemon --system --fork
 /lib/systemd/systemd-udevd --daemon 2> /dev/null
 if wants libvirt; then
   [ ! -d /project/capabilities ] || { mkdir -p /var/cache/libvirt/qemu && cp -a /project/capabilities /var/cache/libvirt/qemu/; }
-  (libvirtd -d -f /project/lab/machine/libvirtd.conf; say 'libvirtd started') &
+  (libvirtd -d -f /project/lab/image/libvirtd.conf; say 'libvirtd started') &
 fi
 modprobe -a virtio_rng loop configfs target_core_mod target_core_file target_core_iblock iscsi_target_mod iscsi_tcp \
   scsi_dh_alua sd_mod dm_multipath dm_service_time

@@ -22,7 +22,7 @@ export async function stopLibvirtd(): Promise<void> {
 }
 
 export async function startLibvirtd(): Promise<void> {
-  await run('libvirtd', ['-d', '-f', '/project/lab/machine/libvirtd.conf']);
+  await run('libvirtd', ['-d', '-f', '/project/lab/image/libvirtd.conf']);
   await libvirtdUp();
 }
 

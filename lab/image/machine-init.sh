@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # shellcheck shell=dash
-# First process of the lab machine's initramfs: puts a writable layer over the root image and hands over to /project/lab/machine/init.sh.
+# First process of the lab machine's initramfs: puts a writable layer over the root image and hands over to /project/lab/image/init.sh.
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 # lab/host/qemu.ts only asks whether this kernel comes up at all.
@@ -14,4 +14,4 @@ mkdir -p /mnt/new/project /mnt/new/out
 mount -t ext4 -o ro /dev/vdb /mnt/new/project || stop 'cannot mount the project image'
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=none out /mnt/new/out || stop 'cannot mount the results folder'
 mount --move /proc /mnt/new/proc; mount --move /sys /mnt/new/sys; mount --move /dev /mnt/new/dev
-exec switch_root /mnt/new /bin/bash /project/lab/machine/init.sh
+exec switch_root /mnt/new /bin/bash /project/lab/image/init.sh

@@ -68,7 +68,7 @@ async function complaintOf({ daemon, command: [program, ...args], answers }: Che
   return [complaint];
 }
 
-/** What this boot of the machine started beside iscsid and udevd (lab/machine/init.sh). */
+/** What this boot of the machine started beside iscsid and udevd (lab/image/init.sh). */
 export function bootedServices(commandLine = readFileSync('/proc/cmdline', 'utf8')): readonly Service[] {
   const words = /(?:^| )lab\.services=(\S*)/.exec(commandLine)?.[1]?.split(',') ?? [];
   return SERVICES.filter((service) => words.includes(service));

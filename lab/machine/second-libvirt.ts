@@ -36,7 +36,7 @@ export class SecondLibvirt implements LibvirtHost, AsyncDisposable {
       if (name !== 'run' && name !== 'log') await run('cp', ['-a', `${original}/.`, `${FOLDER}/${name}`]);
     }
     mkdirSync(`${FOLDER}/log/qemu`);
-    const configuration = readFileSync('/project/lab/machine/libvirtd.conf', 'utf8').replace(
+    const configuration = readFileSync('/project/lab/image/libvirtd.conf', 'utf8').replace(
       'libvirtd.log',
       'second-libvirtd.log',
     );
