@@ -13,7 +13,7 @@ import type { NetAddresses } from '../host/net-addresses.js';
 import type { Iface } from '../iface/iface.js';
 import { readIfaces } from '../iface/read-ifaces.js';
 import { GIVE_INITIATOR_NAME, INITIATOR_NAME_FILE, initiatorNameIn } from '../initiator/initiator-name-in.js';
-import { planIfaces } from '../preflight/iface-plan.js';
+import { planIfaces, requireIfaces } from '../preflight/iface-plan.js';
 import { sourceAddresses } from '../preflight/source-addresses.js';
 import type { ConnectorProperties } from './connector-properties.js';
 
@@ -76,12 +76,13 @@ export class ConnectorPropertiesReader {
       database,
       options: { iscsiIface, iscsiIfaceFallback },
     } = this.#parts;
-    const { requested, fallback } = await planIfaces(iscsiIface, {
+    const plan = await planIfaces(iscsiIface, {
       inventory: await readIfaces(files, database),
       hardware: async () => await this.#hardware(),
       fallback: iscsiIfaceFallback,
     });
-    return { requested: requested.map(({ iface }) => iface), fallback };
+    requireIfaces(plan);
+    return { requested: plan.requested.map(({ iface }) => iface), fallback: plan.fallback };
   }
 
   /**

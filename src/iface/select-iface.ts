@@ -19,7 +19,7 @@ export function selectIface(selector: IfaceSelector, { ifaces, broken }: IfaceIn
   if (found === undefined) {
     throw new VolumeError(
       'IFACE_NOT_FOUND',
-      `Cannot find an iface for iscsi_iface = ${describe(selector)}: this host has ` +
+      `Cannot find an iface for iscsi_iface = ${describeSelector(selector)}: this host has ` +
         ifaces.map(({ name }) => name).join(', '),
       {
         hint: 'iscsiadm -m iface makes the records of all hardware that is present',
@@ -30,7 +30,7 @@ export function selectIface(selector: IfaceSelector, { ifaces, broken }: IfaceIn
     const names = [found, ...others].map(({ name }) => name).join(', ');
     throw new VolumeError(
       'IFACE_UNUSABLE',
-      `Cannot choose an iface for iscsi_iface = ${describe(selector)}: ${names} all fit`,
+      `Cannot choose an iface for iscsi_iface = ${describeSelector(selector)}: ${names} all fit`,
       { hint: 'name one of them in iscsi_iface' },
     );
   }
@@ -60,7 +60,8 @@ function fits(selector: IfaceSelector, iface: Iface): boolean {
   }
 }
 
-function describe(selector: IfaceSelector): string {
+/** As the configuration has it. */
+export function describeSelector(selector: IfaceSelector): string {
   switch (selector.kind) {
     case 'name':
       return `"${selector.name}"`;

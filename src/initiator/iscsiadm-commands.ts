@@ -10,7 +10,7 @@ import type { SessionId, SessionKey } from './session.js';
  * Every iscsiadm command that this library runs. Each that acts on a record carries `-I`: without it iscsiadm acts on
  * the records of every iface (usr/iscsiadm.c, exec_node_op). Three name none by their nature: the version, the list of
  * all ifaces, and what is done to one session by its number, where iscsiadm takes none (usr/iscsiadm.c, mode_paras).
- * None is ever killed, see `Patience`.
+ * One cannot name it: the logout over an iface whose record has gone. None is ever killed, see `Patience`.
  */
 export function loginCommand(key: SessionKey, waitMs: number): Command {
   return onRecord(key, waitMs, '--login');
@@ -40,6 +40,15 @@ export function logoutCommand(key: SessionKey, waitMs: number): Command {
  */
 export function logoutSessionCommand(id: SessionId, waitMs: number): Command {
   return iscsiadm(waitMs, '-m', 'session', '-r', String(id), '--logout');
+}
+
+/**
+ * Every session to the portal, over whatever iface: only where there is one. For an iface whose record has gone, of
+ * which iscsiadm does nothing that names it, nor by the session's number (usr/idbm.c, idbm_populate_rec).
+ */
+export function logoutPortalCommand({ target, portal, recordedAddress }: SessionKey, waitMs: number): Command {
+  const operand = portalOperand(recordedAddress ?? portal.address, portal.recordedAs?.port ?? portal.port);
+  return iscsiadm(waitMs, '-m', 'node', '-T', target, '-p', operand, '--logout');
 }
 
 export function versionCommand(waitMs: number): Command {

@@ -4,6 +4,8 @@ import type { VolumeErrorCode } from '../base/volume-error.js';
 export const ISCSIADM_EXIT = {
   ok: 0,
   sessionNotFound: 2,
+  /** Also said of an iface without a record (usr/iscsiadm.c, main; usr/idbm.c, idbm_populate_rec). */
+  noMemory: 3,
   databaseFailure: 6,
   connectionTimedOut: 8,
   pduTimedOut: 11,

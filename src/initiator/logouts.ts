@@ -2,12 +2,13 @@ import type { NonEmpty } from '../base/brand.js';
 import type { Logger } from '../base/logger.js';
 import { VolumeError } from '../base/volume-error.js';
 import { formatPortal, samePortal } from '../connection/portal.js';
+import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import type { Clock } from '../host/clock.js';
-import type { Command, CommandRunner } from '../host/command.js';
+import type { Command, CommandResult, CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
 import { pollUntil } from '../host/poll-until.js';
 import { ISCSIADM_EXIT } from './iscsiadm-exit.js';
-import { logoutCommand, logoutSessionCommand, logoutTargetCommand } from './iscsiadm-commands.js';
+import { logoutCommand, logoutPortalCommand, logoutSessionCommand, logoutTargetCommand } from './iscsiadm-commands.js';
 import type { NodeDatabase } from './node-database.js';
 import { SYSFS_PATIENCE_MS } from './proven-session.js';
 import { readAllSessions } from './read-sessions.js';
@@ -16,6 +17,7 @@ import type { Session } from './session.js';
 export interface LogoutParts {
   readonly commands: CommandRunner;
   readonly files: FileSystem;
+  readonly database: OpenIscsiDatabase;
   readonly nodes: NodeDatabase;
   readonly sessions: () => Promise<readonly Session[]>;
   readonly clock: Clock;
@@ -70,17 +72,37 @@ export class Logouts {
     const others = (await this.#parts.sessions()).filter(
       ({ id, target, iface }) => id !== session.id && target === session.target && iface === session.iface,
     );
-    const mayMatch = ({ portal }: Session): boolean =>
-      samePortal(portal, session.portal) || portal.recordedAs !== undefined || session.portal.recordedAs !== undefined;
-    const command = others.some(mayMatch)
+    const command = others.some((other) => mayMatch(other, session))
       ? logoutSessionCommand(session.id, LOGOUT_WAIT_MS)
       : logoutCommand(session, LOGOUT_WAIT_MS);
     await this.#end([session], command, signal);
   }
 
+  /**
+   * Over an iface whose record has gone: what is the portal's only session over any iface can be told by no more.
+   * @returns `undefined` where that is not so
+   */
+  async #endWithoutIface(sessions: NonEmpty<Session>, signal: AbortSignal): Promise<CommandResult | undefined> {
+    const { commands, database, files } = this.#parts;
+    const [{ target, iface }] = sessions;
+    if ((await files.kind(`${await database.root()}/ifaces/${iface}`)) !== undefined) return undefined;
+    let result: CommandResult | undefined;
+    for (const session of sessions) {
+      const { sessions: all, foreign } = await readAllSessions(files);
+      const others = all.filter((other) => other.id !== session.id && other.target === target);
+      if (others.some((other) => mayMatch(other, session)) || foreign.some((other) => other.target === target))
+        return undefined;
+      result = await commands.run(logoutPortalCommand(session, LOGOUT_WAIT_MS), signal);
+      if (result.exitCode !== ISCSIADM_EXIT.ok) break;
+    }
+    return result;
+  }
+
   async #end(sessions: NonEmpty<Session>, command: Command, signal: AbortSignal): Promise<void> {
     const [{ target, iface }] = sessions;
-    const { exitCode, stderr } = await this.#parts.commands.run(command, signal);
+    const ended = await this.#parts.commands.run(command, signal);
+    const isNameless = ended.exitCode === ISCSIADM_EXIT.noMemory;
+    const { exitCode, stderr } = (isNameless ? await this.#endWithoutIface(sessions, signal) : undefined) ?? ended;
     const gone: readonly number[] = [
       ISCSIADM_EXIT.ok,
       ISCSIADM_EXIT.sessionNotFound,
@@ -88,7 +110,7 @@ export class Logouts {
       ISCSIADM_EXIT.sysfsLookup,
       ISCSIADM_EXIT.sessionNotConnected,
     ];
-    const ended =
+    const areGone =
       gone.includes(exitCode) &&
       (await pollUntil(async () => ((await this.#isAnyThere(sessions)) ? undefined : true), {
         clock: this.#parts.clock,
@@ -96,7 +118,7 @@ export class Logouts {
         signal,
       }));
     const portals = sessions.map(({ portal }) => formatPortal(portal));
-    if (ended !== true) {
+    if (areGone !== true) {
       throw new VolumeError(
         'LOGOUT_FAILED',
         `Cannot log out of ${target} at ${portals.join(', ')} over ${iface}: iscsiadm ended with exit status ` +
@@ -104,6 +126,7 @@ export class Logouts {
         {
           cause: stderr === '' ? undefined : new Error(stderr.trim()),
           details: { sessions: sessions.map(({ id }) => id), exitCode },
+          ...(isNameless ? { hint: `the iface ${iface} has no record: make it again, then try again` } : {}),
         },
       );
     }
@@ -116,4 +139,9 @@ export class Logouts {
     );
     return kinds.some((kind) => kind !== undefined);
   }
+}
+
+/** Whether iscsiadm may take the one for a session to the other's portal. */
+function mayMatch({ portal }: Pick<Session, 'portal'>, other: Session): boolean {
+  return samePortal(portal, other.portal) || portal.recordedAs !== undefined || other.portal.recordedAs !== undefined;
 }

@@ -1,8 +1,10 @@
+import { isNonEmpty } from '../base/brand.js';
 import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import type { DeviceUser } from '../host/device-users.js';
 import type { IfaceName } from '../iface/iface-name.js';
+import type { Session } from '../initiator/session.js';
 import { observeVolume, type VolumeView } from './observe-volume.js';
 import { type DisconnectStep, planDisconnect } from './plan-disconnect.js';
 import { type IdentityParts, verifyIdentity } from './verify-identity.js';
@@ -19,6 +21,9 @@ interface FailedStep {
   readonly step: DisconnectStep;
   readonly error: unknown;
 }
+
+/** What does all that it says; before a logout the kernel is asked again. */
+type DeedStep = Exclude<DisconnectStep, { readonly kind: 'logout' }>;
 
 /** What nobody may have the volume open for. */
 type Doing = 'remove' | 'write over';
@@ -50,12 +55,16 @@ export class VolumeDisconnector {
       signal,
     );
     const failed: FailedStep[] = [];
+    const kept: Session[] = [];
     let found = view.paths.some(({ unit }) => unit !== undefined);
     for (const step of planDisconnect(view, force)) {
       // what is left is found by it
       if (step.kind === 'drop-note' && failed.some((one) => isRemoval(one.step))) continue;
       try {
-        found = (await this.#execute(step, signal)) || found;
+        found =
+          (step.kind === 'logout'
+            ? await this.#endIdle(step.sessions, kept, signal)
+            : await this.#execute(step, signal)) || found;
       } catch (error) {
         if (!force) throw error;
         failed.push({ step, error });
@@ -68,7 +77,7 @@ export class VolumeDisconnector {
       });
     return {
       found,
-      warnings: warningsOf(view),
+      warnings: [...warningsOf(view), ...kept.map(keptWarning)],
       wwid:
         view.paths.find(({ unit }) => unit?.disk !== undefined)?.unit?.disk?.wwid ??
         (found ? view.note?.wwid : undefined),
@@ -88,7 +97,7 @@ export class VolumeDisconnector {
     return left;
   }
 
-  async #isDone(step: DisconnectStep, signal: AbortSignal): Promise<boolean> {
+  async #isDone(step: DeedStep, signal: AbortSignal): Promise<boolean> {
     try {
       return await this.#execute(step, signal);
     } catch {
@@ -166,8 +175,24 @@ export class VolumeDisconnector {
     }
   }
 
+  /**
+   * Another tool may have scanned a unit into a session since we looked: the kernel is asked again right before.
+   * @param kept gets the sessions that stay
+   */
+  async #endIdle(sessions: readonly Session[], kept: Session[], signal: AbortSignal): Promise<boolean> {
+    const { devices, initiator, logger } = this.#parts;
+    const idle: Session[] = [];
+    for (const session of sessions) {
+      const units = await devices.countUnits(session);
+      if (units > 0) logger.warn('A session stays: a unit came to it meanwhile', { session: session.id, units });
+      (units > 0 ? kept : idle).push(session);
+    }
+    if (isNonEmpty(idle)) await initiator.logoutAll(idle, signal);
+    return true;
+  }
+
   /** @returns whether there was anything to do */
-  async #execute(step: DisconnectStep, signal: AbortSignal): Promise<boolean> {
+  async #execute(step: DeedStep, signal: AbortSignal): Promise<boolean> {
     const { devices, initiator, maps, notes } = this.#parts;
     switch (step.kind) {
       case 'stop-queueing':
@@ -194,9 +219,6 @@ export class VolumeDisconnector {
       case 'forget-ids':
         await maps.forgetIds(step.ids, signal);
         return false;
-      case 'logout':
-        await initiator.logoutAll(step.sessions, signal);
-        return true;
       case 'forget':
         return await initiator.forget(step.key, signal);
       case 'drop-note':
@@ -226,6 +248,10 @@ function requireNotAnother({ note, paths, map }: VolumeView, connection: IscsiCo
       details: { found: note.volumeId, expected: connection.volumeId, wwid: note.wwid },
     },
   );
+}
+
+function keptWarning({ id, target }: Session): string {
+  return `the session ${id} to ${target} stays: a unit that is not the volume's came to it meanwhile`;
 }
 
 /** Whether something of the volume is still there when the step has failed. */

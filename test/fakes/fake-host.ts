@@ -129,11 +129,22 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     const [target, portal, iface] = [after('-T'), after('-p'), after('-I')];
     if (args.includes('--discover') && args.includes('nonpersistent') && portal !== undefined && iface !== undefined)
       return await this.#discover(portal, iface);
+    // what is done over an iface begins with its record (usr/idbm.c, idbm_populate_rec)
+    const bySession = /^-m session -r (\d+)/.exec(args.join(' '))?.[1];
+    const over = iface ?? this.kernel.sessions.find(({ id }) => String(id) === bySession)?.iface;
+    const reads = args[1] === 'node' || args[1] === 'session';
+    if (
+      reads &&
+      over !== undefined &&
+      !['default', 'iser'].includes(over) &&
+      this.tree.kind(`${this.root}/ifaces/${over}`) === undefined
+    )
+      return exit(3, `iscsiadm: Could not read iface info for ${over}.`);
     const session = /^-m session -r (\d+) --logout$/.exec(args.join(' '))?.[1];
     if (session !== undefined) return this.#logoutAll(this.kernel.sessions.filter(({ id }) => String(id) === session));
     if (args.includes('discoverydb') && after('-o') === 'show')
       return { exitCode: 6, stdout: '', stderr: absentRecordText(this.release) };
-    if (target === undefined || iface === undefined)
+    if (target === undefined || (iface === undefined && !args.includes('--logout')))
       throw new Error(`iscsiadm without target or iface: ${printable(command)}`);
     const place: Pattern = { target, iface, portal: portal === undefined ? undefined : splitPortal(portal) };
     if (args.includes('--login')) return await this.#loginAll(this.#records(place));
@@ -154,7 +165,7 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
   #matches({ target, portal, iface }: Pattern, other: Place): boolean {
     return (
       other.target === target &&
-      other.iface === iface &&
+      (iface === undefined || other.iface === iface) &&
       (portal === undefined ||
         (portal.port === other.portal.port && addressesMatch(portal.address, other.portal.address, this.names)))
     );
@@ -419,7 +430,10 @@ interface Place {
 }
 
 /** What a command says of records and sessions. */
-type Pattern = Omit<Place, 'portal'> & { readonly portal: Portal | undefined };
+type Pattern = Omit<Place, 'portal' | 'iface'> & {
+  readonly portal: Portal | undefined;
+  readonly iface: string | undefined;
+};
 
 interface FakeRecord extends Place {
   readonly path: string;

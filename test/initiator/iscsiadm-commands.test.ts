@@ -23,6 +23,7 @@ const BUILT: Readonly<Record<keyof typeof commands, Command>> = {
   logoutCommand: commands.logoutCommand(KEY, 1000),
   logoutTargetCommand: commands.logoutTargetCommand(KEY, 1000),
   logoutSessionCommand: commands.logoutSessionCommand(7 as SessionId, 1000),
+  logoutPortalCommand: commands.logoutPortalCommand(KEY, 1000),
   setPasswordCommand: commands.setPasswordCommand(KEY, new Secret('hush'), 1000),
   discoverCommand: commands.discoverCommand(
     { name: 'libvirt-volume.default.10.99.1.1', port: 3260 },
@@ -34,11 +35,16 @@ const BUILT: Readonly<Record<keyof typeof commands, Command>> = {
   listIfacesCommand: commands.listIfacesCommand(1000),
 };
 
-test('iscsiadm commands that act on a record carry -I; those without -I name no record', () => {
+test('iscsiadm commands that act on a record carry -I; others name none or cannot name it', () => {
   const without = Object.values(BUILT)
     .filter(({ args }) => !args.includes('-I'))
     .map(({ args }) => args.join(' '));
-  expect(without).toEqual(['-m session -r 7 --logout', '--version', '-m iface']);
+  expect(without).toEqual([
+    '-m session -r 7 --logout',
+    '-m node -T iqn.2026-11.org.example:one -p 10.99.1.1:3260 --logout',
+    '--version',
+    '-m iface',
+  ]);
 });
 
 test.each(Object.entries(BUILT))('iscsiadm command %s is never killed', (_name, { program, patience }) => {

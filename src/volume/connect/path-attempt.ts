@@ -1,9 +1,9 @@
 import { VolumeError } from '../../base/volume-error.js';
-import type { OpenIscsiInitiator, PortalLogin } from '../../initiator/open-iscsi-initiator.js';
+import type { PortalLogin } from '../../initiator/open-iscsi-initiator.js';
 import type { Session } from '../../initiator/session.js';
 import type { VolumePath, PathOpener } from './path-opener.js';
 import type { PathCandidate } from '../../preflight/plan-logins.js';
-import { UNDO_MS, UndoLog } from '../undo-log.js';
+import { UndoLog } from '../undo-log.js';
 import type { VolumeGuard } from './volume-guard.js';
 
 export type AttemptState =
@@ -14,7 +14,6 @@ export type AttemptState =
   | { readonly kind: 'left'; readonly login: PortalLogin };
 
 export interface AttemptParts {
-  readonly initiator: OpenIscsiInitiator;
   readonly opener: PathOpener;
   readonly guard: VolumeGuard;
 }
@@ -82,7 +81,7 @@ export class PathAttempt {
       return undefined;
     }
     this.undo.add(async () => {
-      await this.#parts.initiator.undoLogin(opened, AbortSignal.timeout(UNDO_MS));
+      await this.#parts.opener.undoLogin(opened);
     });
     return opened.session;
   }

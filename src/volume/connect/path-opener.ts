@@ -1,4 +1,5 @@
 import type { NonEmpty } from '../../base/brand.js';
+import type { Logger } from '../../base/logger.js';
 import { isVolumeError, VolumeError } from '../../base/volume-error.js';
 import type { ChapCredentials } from '../../connection/chap-credentials.js';
 import type { TargetPath } from '../../connection/target-path.js';
@@ -9,7 +10,7 @@ import type { MultipathMaps } from '../../device/multipath/multipath-maps.js';
 import type { Clock } from '../../host/clock.js';
 import { pollUntil } from '../../host/poll-until.js';
 import type { Iface } from '../../iface/iface.js';
-import type { OpenIscsiInitiator } from '../../initiator/open-iscsi-initiator.js';
+import type { OpenedSession, OpenIscsiInitiator } from '../../initiator/open-iscsi-initiator.js';
 import { isSessionOf, type Session } from '../../initiator/session.js';
 import { isTransportFailure } from '../../preflight/transport-failure.js';
 import type { PathCandidate } from '../../preflight/plan-logins.js';
@@ -21,6 +22,7 @@ export interface OpenerParts {
   readonly devices: LinuxBlockDevices;
   readonly maps: MultipathMaps;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly loginTimeoutMs: number;
 }
 
@@ -104,10 +106,19 @@ export class PathOpener {
     return disk;
   }
 
-  /** multipathd may have put the disk below a map meanwhile, which others may use: it leaves that first. */
+  /**
+   * multipathd may have put the disk below a map meanwhile, which others may use: it leaves that first. What somebody
+   * has open is not only this call's, and stays.
+   */
   async #remove(session: Session, { address, path }: LogicalUnit, signal: AbortSignal): Promise<void> {
-    const { devices, maps } = this.#parts;
+    const { devices, logger, maps } = this.#parts;
     const map = path === undefined ? undefined : await maps.over({ path });
+    const users =
+      map !== undefined || path === undefined ? [] : await devices.usersOf(session, { address, path }, signal);
+    if (users.length > 0) {
+      logger.warn('A disk stays: somebody has opened it since it came', { path, users });
+      return;
+    }
     if (map !== undefined && path !== undefined) await maps.takeOut(map, { path }, signal);
     await devices.remove(session, address, signal);
     if (map !== undefined && path !== undefined) await maps.waitForPathRemoval(map, [path], signal);
@@ -122,9 +133,23 @@ export class PathOpener {
     const { initiator } = this.#parts;
     const opened = await initiator.login(path, iface, chap, signal);
     undo.add(async () => {
-      await initiator.undoLogin(opened, AbortSignal.timeout(UNDO_MS));
+      await this.undoLogin(opened);
     });
     return opened.session;
+  }
+
+  /** Ends the session that login() made, unless another tool has put a unit on it since: then it is that one's too. */
+  async undoLogin(opened: OpenedSession): Promise<void> {
+    const { devices, initiator, logger } = this.#parts;
+    const { made, session } = opened;
+    if (made && (await devices.countUnits(session)) > 0) {
+      logger.warn('A session stays: there is a unit on it that this call did not bring', {
+        session: session.id,
+        target: session.target,
+      });
+      return;
+    }
+    await initiator.undoLogin(opened, AbortSignal.timeout(UNDO_MS));
   }
 
   /** A session in recovery counts as one only when it recovers in the time that a login would have. */

@@ -8,7 +8,7 @@ import { parseMapId } from '../../device/multipath/multipathd.js';
 import type { VolumeEvents } from '../../events/volume-events.js';
 import type { Iface } from '../../iface/iface.js';
 import type { IfaceRecords } from '../../iface/iface-records.js';
-import { ifaceNamesOf, type IfacePlan } from '../../preflight/iface-plan.js';
+import { ifaceNamesOf, type IfacePlan, requireIfaces } from '../../preflight/iface-plan.js';
 import { noneOf, planLogins, type PathCandidate } from '../../preflight/plan-logins.js';
 import type { ConnectedVolume } from '../connected-volume.js';
 import { describeVolume, fallbackOfPresent, type ConnectResult } from '../describe-volume.js';
@@ -93,6 +93,7 @@ export class VolumeConnector {
    * one or over the other. What failed is undone.
    */
   async open(connection: IscsiConnection, plan: IfacePlan, signal: AbortSignal): Promise<OpenedVolume> {
+    requireIfaces(plan);
     const mode = await this.#mode(connection);
     const view = await this.#observe(connection, plan);
     requireOwnMap('connect', view);
