@@ -283,6 +283,7 @@ function driverParts(
   const chapByArgument = chapSecrets === 'argv' ? new ChapByArgument({ commands, logger }) : undefined;
   return {
     initiator: new OpenIscsiInitiator({
+      stateDirectory,
       commands,
       files,
       database,

@@ -1,12 +1,13 @@
 // limit: 900 s
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, unlinkSync, writeFileSync } from 'node:fs';
 import { AdministratorsRecords } from '../machine/administrators-records.js';
 import { run, tryRun } from '../machine/commands.js';
-import { nodesFolder } from '../machine/database-root.js';
+import { ifacesFolder, nodesFolder } from '../machine/database-root.js';
 import { diskOf, readDevice } from '../machine/disks.js';
 import { LioTarget, TCP_ADDRESSES } from '../machine/lio-target.js';
 import { LioVolume } from '../machine/lio-volume.js';
+import { makeIface } from '../machine/make-iface.js';
 import { requireNothingLeft } from '../machine/require-nothing-left.js';
 import { readResidue } from '../machine/residue.js';
 import { after, before, test } from '../machine/scenario.js';
@@ -146,6 +147,28 @@ test("disconnect() keeps an administrator's second session to the portal with an
   assert.deepEqual(readdirSync('/sys/class/iscsi_session'), [theirs]);
   await tryRun('iscsiadm', ['-m', 'session', '-r', (theirs ?? '').slice('session'.length), '--logout']);
   await waitFor('the end of that session', () => readdirSync('/sys/class/iscsi_session').length === 0);
+  await requireNothingLeft(before);
+});
+
+test('disconnect() over an iface whose record an administrator has removed takes the volume away', async () => {
+  using served = target();
+  const before = await readResidue();
+  const portal = `${TCP_ADDRESSES[0]}:3260`;
+  await using iface = await makeIface('lab-gone', {});
+  await using driver = volumeDriver({ iscsi_iface: 'lab-gone' });
+  const { paths } = await driver.connect(infoAt(portal));
+  assert.equal(paths[0].iface, 'lab-gone');
+  const record = `${ifacesFolder()}/lab-gone`;
+  const text = readFileSync(record);
+  unlinkSync(record);
+  try {
+    await assert.rejects(driver.connect(infoAt(portal, served.iqn)), { code: 'IFACE_NOT_FOUND' });
+    assert.equal((await driver.disconnect(infoAt(portal))).found, true);
+    assert.deepEqual(readdirSync('/sys/class/iscsi_session'), []);
+  } finally {
+    writeFileSync(record, text, { mode: 0o600 });
+  }
+  await iface[Symbol.asyncDispose]();
   await requireNothingLeft(before);
 });
 

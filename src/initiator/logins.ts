@@ -106,7 +106,9 @@ export class Logins {
     const requests = await this.#requests(paths, { iface, chap, use: 'one-of-several' }, signal);
     const [{ key }] = requests;
     const isExact =
-      requests.length > 1 && !requests.some(isForeign) && (await this.#parts.nodes.countOver(key)) === requests.length;
+      requests.length > 1 &&
+      !requests.some(isForeign) &&
+      (await this.#parts.nodes.records.countOver(key)) === requests.length;
     return isExact
       ? this.#begin(requests, loginTargetCommand(key, this.#loginMs), signal)
       : requests.flatMap((request) => this.#begin([request], loginCommand(request.key, this.#loginMs), signal));
@@ -224,7 +226,7 @@ export class Logins {
    */
   async #requireRead(key: SessionKey, result: CommandResult): Promise<void> {
     const { database } = this.#parts;
-    if (!(await this.#parts.nodes.find(key)).some(({ isNamed }) => isNamed)) return;
+    if (!(await this.#parts.nodes.records.find(key)).some(({ isNamed }) => isNamed)) return;
     const { root, proof } = await database.location();
     database.forget();
     throw unreadRecord(key, result, { root, proof: describeProof(proof), now: (await database.location()).root });

@@ -16,8 +16,9 @@ import { readIscsidDefaults } from './iscsid-defaults.js';
 import { type LoginLimits, nodeSettings } from './login-settings.js';
 import { Logins, type OpenedSession, type PortalLogin } from './logins.js';
 import { Logouts } from './logouts.js';
-import { NodeDatabase, type OwnRecord } from './node-database.js';
+import { NodeDatabase } from './node-database.js';
 import { replacementTimeoutIn } from './node-record.js';
+import type { OwnRecord } from './node-records.js';
 import { readSessions } from './read-sessions.js';
 import type { Session, SessionKey } from './session.js';
 
@@ -29,6 +30,7 @@ export interface InitiatorParts extends LoginLimits {
   readonly database: OpenIscsiDatabase;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly stateDirectory: string;
   readonly events: VolumeEvents;
   /** How CHAP secrets get into records, where that is not to be by their files. */
   readonly chapByArgument?: ChapByArgument | undefined;
@@ -133,7 +135,7 @@ export class OpenIscsiInitiator {
 
   /** The records that this library has made for the target, over whatever iface. */
   async ownRecordsOf(target: TargetName): Promise<readonly OwnRecord[]> {
-    return await this.#database.ownRecordsOf(target);
+    return await this.#database.records.ownRecordsOf(target);
   }
 
   /**
@@ -142,7 +144,7 @@ export class OpenIscsiInitiator {
    * when the record says that the session shall be there from boot on.
    */
   async logoutPolicy(key: SessionKey): Promise<LogoutPolicy> {
-    const foreign = (await this.#database.find(key)).filter((record) => !record.ours);
+    const foreign = (await this.#database.records.find(key)).filter((record) => !record.ours);
     if (foreign.length === 0) return 'always';
     return foreign.every(({ text }) => /^node\.startup = manual$/m.test(text)) ? 'after-removal' : 'never';
   }

@@ -17,7 +17,7 @@ import type { VolumeNotes } from './volume-notes.js';
 import type { Wwid } from '../device/wwid.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import type { LogoutPolicy, OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
-import { isRecordAt, type OwnRecord } from '../initiator/node-database.js';
+import { isRecordAt, type OwnRecord } from '../initiator/node-records.js';
 import { isSessionOf, type Session, type SessionKey } from '../initiator/session.js';
 import { isOfAnother, notedPaths, unitsOf, unitsWith } from './volume-units.js';
 

@@ -1,4 +1,5 @@
 import { isNonEmpty, type NonEmpty } from '../base/brand.js';
+import { asList, asTable, textOf } from '../base/json-fields.js';
 import { parseTargetName } from '../connection/target-name.js';
 import type { MapId } from '../device/block-device.js';
 import { parseMapId } from '../device/multipath/multipathd.js';
@@ -44,7 +45,7 @@ export function formatVolumeNote({ volumeId, wwid, mapId, units }: VolumeNote): 
  * @throws {SyntaxError} that says what is wrong with it
  */
 export function parseVolumeNote(text: string): VolumeNote {
-  const file = asRecord(JSON.parse(text), 'the file');
+  const file = asTable(JSON.parse(text), 'the file');
   if (file['version'] !== VERSION) throw new SyntaxError(`version is not ${VERSION}`);
   const units = asList(file['units'], 'units').map(parseUnit);
   if (!isNonEmpty(units)) throw new SyntaxError('units is empty');
@@ -65,7 +66,7 @@ export function sameVolumeNote(one: VolumeNote, other: VolumeNote): boolean {
 }
 
 function parseUnit(value: unknown): NotedUnit {
-  const unit = asRecord(value, 'a unit');
+  const unit = asTable(value, 'a unit');
   const { lun } = unit;
   if (typeof lun !== 'number' || !Number.isSafeInteger(lun) || lun < 0) throw new SyntaxError('lun is no LUN');
   const portals = asList(unit['portals'], 'portals').map((portal) => {
@@ -73,21 +74,4 @@ function parseUnit(value: unknown): NotedUnit {
     return portal;
   });
   return { target: parseTargetName(textOf(unit, 'target')), lun: lun as NotedUnit['lun'], portals };
-}
-
-function asRecord(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new SyntaxError(`${name} is not an object`);
-  return Object.fromEntries(Object.entries(value));
-}
-
-function asList(value: unknown, name: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new SyntaxError(`${name} is not a list`);
-  return value;
-}
-
-function textOf(record: Readonly<Record<string, unknown>>, key: string): string {
-  const value = record[key];
-  if (typeof value !== 'string') throw new SyntaxError(`${key} is not a text`);
-  return value;
 }

@@ -95,6 +95,7 @@ export function openRecordedWorld(
     logger: log,
     locks: world.container.get(TOKENS.locks),
     initiator: new OpenIscsiInitiator({
+      stateDirectory,
       commands,
       files,
       database,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Logger } from '../../src/base/logger.js';
+import { type Logger, SILENT } from '../../src/base/logger.js';
 import { Secret } from '../../src/base/secret.js';
 import { parsePortal } from '../../src/connection/portal.js';
 import { parseTargetName } from '../../src/connection/target-name.js';
@@ -61,7 +61,13 @@ function open({
   };
   return {
     host,
-    database: new NodeDatabase({ files: host, database: fakeDatabase(host), chapByArgument }),
+    database: new NodeDatabase({
+      files: host,
+      logger: SILENT,
+      stateDirectory: '/var/lib/libvirt-volume',
+      database: fakeDatabase(host),
+      chapByArgument,
+    }),
     warnings,
     auth,
   };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { SILENT } from '../../src/base/logger.js';
 import { Secret } from '../../src/base/secret.js';
 import { VolumeError } from '../../src/base/volume-error.js';
 import { parsePortal } from '../../src/connection/portal.js';
@@ -31,7 +32,15 @@ function open(): { readonly host: FakeHost; readonly database: NodeDatabase } {
   const clock = new FakeClock();
   const host = new FakeHost({ clock });
   host.tree.write('/etc/iscsi/iscsid.conf', captured('iscsid.conf'));
-  return { host, database: new NodeDatabase({ files: host, database: fakeDatabase(host) }) };
+  return {
+    host,
+    database: new NodeDatabase({
+      files: host,
+      logger: SILENT,
+      stateDirectory: '/var/lib/libvirt-volume',
+      database: fakeDatabase(host),
+    }),
+  };
 }
 
 const key = (portal: string, iface = builtIn('default')): Parameters<NodeDatabase['put']>[0] => ({
@@ -39,7 +48,7 @@ const key = (portal: string, iface = builtIn('default')): Parameters<NodeDatabas
   portal: parsePortal(portal),
   iface,
 });
-const nameOf = (portal: string, iface = 'default'): Parameters<NodeDatabase['find']>[0] => ({
+const nameOf = (portal: string, iface = 'default'): Parameters<NodeDatabase['records']['find']>[0] => ({
   target,
   portal: parsePortal(portal),
   iface: builtIn(iface).name,
@@ -160,13 +169,13 @@ describe('find()', () => {
   test('find() distinguishes old-style records of two ifaces', async () => {
     const { host, database } = open();
     host.tree.write(`${NODES}/10.99.2.1,3260`, captured('nodes/without-tag/10.99.2.1,3260'));
-    expect(await database.find(nameOf('10.99.2.1', 'iser'))).toEqual([]);
-    expect(await database.find(nameOf('10.99.2.1'))).toHaveLength(1);
+    expect(await database.records.find(nameOf('10.99.2.1', 'iser'))).toEqual([]);
+    expect(await database.records.find(nameOf('10.99.2.1'))).toHaveLength(1);
   });
   test('find() distinguishes port 32601 from port 3260', async () => {
     const { database } = open();
     await database.put(key('192.0.2.1:32601'), PLAIN, SIGNAL);
-    expect(await database.find(nameOf('192.0.2.1:3260'))).toEqual([]);
+    expect(await database.records.find(nameOf('192.0.2.1:3260'))).toEqual([]);
   });
 });
 

@@ -32,6 +32,7 @@ function open(): { readonly host: FakeHost; readonly initiator: OpenIscsiInitiat
   return {
     host,
     initiator: new OpenIscsiInitiator({
+      stateDirectory: '/var/lib/libvirt-volume',
       commands: host,
       files: host,
       database: fakeDatabase(host),

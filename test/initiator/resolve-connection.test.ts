@@ -29,7 +29,12 @@ function open(addresses: Readonly<Record<string, readonly string[]>>): World {
   return {
     host,
     names,
-    database: new NodeDatabase({ files: host, database: fakeDatabase(host) }),
+    database: new NodeDatabase({
+      files: host,
+      logger: SILENT,
+      stateDirectory: '/var/lib/libvirt-volume',
+      database: fakeDatabase(host),
+    }),
     resolve: async (portals) =>
       await resolveConnection(
         listed(portals),
