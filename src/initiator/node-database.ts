@@ -20,6 +20,7 @@ import {
   type NodeSettings,
   tpgtOf,
   withoutPassword,
+  withPlace,
   withSettings,
 } from './node-record.js';
 import { givenBack, type LentRecord, lentRecord } from './lent-record.js';
@@ -175,7 +176,7 @@ export class NodeDatabase {
     const lent = ours ? undefined : await this.#lent.find(path);
     const text = lent === undefined ? present.text : givenBack(present.text, lent);
     const record = parseRecord(text);
-    const wanted = withSettings(ours ? asConfigured(record, defaults) : record, settings);
+    const wanted = withPlace(withSettings(ours ? asConfigured(record, defaults) : record, settings), key, address);
     const recordedAddress = address === key.portal.address ? {} : { recordedAddress: address };
     if (sameValues(record, wanted) && text === present.text)
       return { change: { kind: 'unchanged', ...recordedAddress } };

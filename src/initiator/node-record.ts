@@ -103,6 +103,24 @@ export function withSettings(
 }
 
 /**
+ * The record with what open-iscsi finds it by, where it lacks that: it goes by the text of a record, and not by its
+ * folder (usr/iscsiadm.c, rec_match_fn).
+ */
+export function withPlace(
+  record: RecordValues,
+  { target, portal, iface }: { readonly target: TargetName; readonly portal: Portal; readonly iface: Iface },
+  address: string,
+): RecordValues {
+  return new Map([
+    ['node.name', target],
+    ['node.conn[0].address', address],
+    ['node.conn[0].port', String(portal.port)],
+    ['iface.iscsi_ifacename', iface.name],
+    ...record,
+  ]);
+}
+
+/**
  * A record of ours with what iscsid.conf says now of the target's own proof (mutual CHAP is demanded on the whole host,
  * or it is not), and of how long a session may be away (the record may be of a time when the session was one of
  * several).
