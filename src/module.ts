@@ -172,6 +172,7 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
         TOKENS.libvirt,
         TOKENS.events,
         TOKENS.database,
+        TOKENS.processes,
       ])
       .inSingletonScope();
     bind(TOKENS.iscsiDriver)
@@ -271,6 +272,7 @@ function driverParts(
   libvirt: Libvirt,
   events: VolumeEvents,
   database: OpenIscsiDatabase,
+  processes: Processes,
 ): DriverParts {
   const {
     chapSecrets,
@@ -304,6 +306,7 @@ function driverParts(
     libvirt,
     locks,
     files,
+    processes,
     database,
     clock,
     netAddresses,

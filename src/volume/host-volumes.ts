@@ -17,6 +17,7 @@ import type { FileSystem } from '../host/file-system.js';
 import type { HostNames } from '../host/host-names.js';
 import type { Locks } from '../host/locks.js';
 import type { NetAddresses } from '../host/net-addresses.js';
+import type { Processes } from '../host/processes.js';
 import type { IfaceRecords } from '../iface/iface-records.js';
 import { readIfaces } from '../iface/read-ifaces.js';
 import type { IfaceSelector } from '../iface/select-iface.js';
@@ -37,6 +38,7 @@ export interface HostVolumesParts {
   readonly maps: MultipathMaps;
   readonly locks: Locks;
   readonly files: FileSystem;
+  readonly processes: Processes;
   readonly database: OpenIscsiDatabase;
   readonly ifaceRecords: IfaceRecords;
   readonly clock: Clock;
@@ -61,8 +63,8 @@ export class HostVolumes {
   constructor(parts: HostVolumesParts, ifaces: NonEmpty<IfaceSelector>) {
     this.#parts = parts;
     this.#ifaces = ifaces;
-    const { files, logger, options } = parts;
-    const notes = new VolumeNotes({ files, logger, stateDirectory: options.stateDirectory });
+    const { files, logger, options, processes } = parts;
+    const notes = new VolumeNotes({ files, processes, logger, stateDirectory: options.stateDirectory });
     this.#connector = new VolumeConnector({
       ...parts,
       notes,

@@ -75,6 +75,7 @@ export class VolumeDisconnector {
       throw new VolumeError('CLEANUP_INCOMPLETE', `Cannot remove all of the volume: ${failures.length} steps failed`, {
         cause: new AggregateError(failures),
       });
+    await this.#parts.notes.dropArrival(view.units);
     return {
       found,
       warnings: [...warningsOf(view), ...kept.map(keptWarning)],

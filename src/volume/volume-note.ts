@@ -1,10 +1,11 @@
 import { isNonEmpty, type NonEmpty } from '../base/brand.js';
-import { asList, asTable, textOf } from '../base/json-fields.js';
+import { asList, asTable, type JsonTable, textOf } from '../base/json-fields.js';
 import { parseTargetName } from '../connection/target-name.js';
 import type { MapId } from '../device/block-device.js';
 import { parseMapId } from '../device/multipath/multipathd.js';
 import type { TargetUnit } from '../device/units-behind.js';
 import type { Wwid } from '../device/wwid.js';
+import type { ProcessIdentity } from '../host/processes.js';
 
 /** Where a volume was, by the connection_info that it came with. */
 export interface NotedUnit extends TargetUnit {
@@ -24,17 +25,20 @@ export interface VolumeNote {
   /** What multipathd calls it; `undefined` for a volume of which no map was asked for. */
   readonly mapId: MapId | undefined;
   readonly units: NonEmpty<NotedUnit>;
+  /** The process that connected it last; `undefined` in a note of an older version. */
+  readonly owner: ProcessIdentity | undefined;
 }
 
 const VERSION = 1;
 
-export function formatVolumeNote({ volumeId, wwid, mapId, units }: VolumeNote): string {
+export function formatVolumeNote({ volumeId, wwid, mapId, units, owner }: VolumeNote): string {
   const note = {
     version: VERSION,
     ...(volumeId === undefined ? {} : { volumeId }),
     wwid,
     ...(mapId === undefined ? {} : { mapId }),
     units,
+    ...(owner === undefined ? {} : { owner }),
   };
   return `${JSON.stringify(note, undefined, 2)}\n`;
 }
@@ -47,8 +51,7 @@ export function formatVolumeNote({ volumeId, wwid, mapId, units }: VolumeNote): 
 export function parseVolumeNote(text: string): VolumeNote {
   const file = asTable(JSON.parse(text), 'the file');
   if (file['version'] !== VERSION) throw new SyntaxError(`version is not ${VERSION}`);
-  const units = asList(file['units'], 'units').map(parseUnit);
-  if (!isNonEmpty(units)) throw new SyntaxError('units is empty');
+  const units = parseUnits(file);
   const wwid = textOf(file, 'wwid');
   if (wwid === '' || /\p{Cc}/u.test(wwid)) throw new SyntaxError('wwid is no WWID');
   const mapId = file['mapId'] === undefined ? undefined : parseMapId(textOf(file, 'mapId'));
@@ -58,6 +61,28 @@ export function parseVolumeNote(text: string): VolumeNote {
     wwid: wwid as Wwid,
     mapId,
     units,
+    owner: parseOwner(file),
+  };
+}
+
+/** @throws {SyntaxError} */
+export function parseUnits(file: JsonTable): NonEmpty<NotedUnit> {
+  const units = asList(file['units'], 'units').map(parseUnit);
+  if (!isNonEmpty(units)) throw new SyntaxError('units is empty');
+  return units;
+}
+
+/** @throws {SyntaxError} */
+export function parseOwner(file: JsonTable): ProcessIdentity | undefined {
+  if (file['owner'] === undefined) return undefined;
+  const owner = asTable(file['owner'], 'owner');
+  const { pid } = owner;
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) throw new SyntaxError('pid is no process');
+  return {
+    bootId: textOf(owner, 'bootId'),
+    namespaces: textOf(owner, 'namespaces'),
+    pid,
+    start: textOf(owner, 'start'),
   };
 }
 

@@ -167,6 +167,7 @@ describe('what is noted of a volume', () => {
     await world.driver.connect(INFO);
     expect(JSON.parse(world.host.tree.read(NOTE) ?? '')).toEqual({
       version: 1,
+      owner: await world.parts.processes.self(),
       volumeId: 'volume-7',
       wwid: MAP.wwid,
       mapId: MAP.wwid,

@@ -86,6 +86,7 @@ export function openRecordedWorld(
     options,
     libvirt,
     files,
+    processes: world.container.get(TOKENS.processes),
     database,
     clock,
     events,

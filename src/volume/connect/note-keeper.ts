@@ -35,6 +35,7 @@ export class NoteKeeper {
       wwid,
       mapId: mapId ?? same?.mapId,
       units: joined(unitsOf(this.#connection), same?.units ?? []),
+      owner: await this.#notes.self(),
     };
     if (this.#now !== undefined && sameVolumeNote(this.#now, note)) return;
     undo.add(async () => {
@@ -42,6 +43,32 @@ export class NoteKeeper {
     });
     await this.#notes.put(note);
     this.#now = note;
+  }
+
+  /** Before the first effect on the host. */
+  async announce(): Promise<void> {
+    await this.#putArrival(false);
+  }
+
+  /** Once the volume is here: its note says more, where it has one. */
+  async arrived(): Promise<void> {
+    if (this.#now === undefined) await this.#putArrival(true);
+    else await this.forgetArrival();
+  }
+
+  /** Once nothing of it is here. */
+  async forgetArrival(): Promise<void> {
+    await this.#notes.dropArrival(unitsOf(this.#connection));
+  }
+
+  async #putArrival(arrived: boolean): Promise<void> {
+    const { volumeId } = this.#connection;
+    await this.#notes.putArrival({
+      volumeId,
+      units: unitsOf(this.#connection),
+      owner: await this.#notes.self(),
+      arrived,
+    });
   }
 
   async #restore(note: VolumeNote): Promise<void> {

@@ -12,6 +12,7 @@ import { ifaceNamesOf, type IfacePlan, requireIfaces } from '../../preflight/ifa
 import { noneOf, planLogins, type PathCandidate } from '../../preflight/plan-logins.js';
 import type { ConnectedVolume } from '../connected-volume.js';
 import { describeVolume, fallbackOfPresent, type ConnectResult } from '../describe-volume.js';
+import { announced } from './announced.js';
 import { MultipathOpener } from './multipath-opener.js';
 import { NoteKeeper } from './note-keeper.js';
 import { type ObserverParts, observeVolume, type VolumeView } from '../observe-volume.js';
@@ -110,7 +111,15 @@ export class VolumeConnector {
     };
     const open = async (ifaces: readonly Iface[]): Promise<ConnectResult> =>
       await this.#openOver(ifaces, request, signal);
-    if (!isNonEmpty(present)) return { volume: await this.#fallback.open(plan, connection, open), opened: true };
+    if (!isNonEmpty(present))
+      return {
+        volume: await announced(
+          request.note,
+          this.#parts.logger,
+          async () => await this.#fallback.open(plan, connection, open),
+        ),
+        opened: true,
+      };
     const result =
       mode.kind === 'single' ? await this.#keepPresent(present, view, request) : await open(ifacesInUse(plan, present));
     return { volume: describeVolume(result, plan, fallbackOfPresent(present, plan)), opened: false };
