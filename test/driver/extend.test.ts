@@ -315,7 +315,7 @@ describe('extend() with a path down', () => {
     setState(world, '192.0.2.12', 'FAILED');
     expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({
       newSizeBytes: GIB,
-      warnings: ['192.0.2.12:3260 over default: /dev/sdc is down and was not asked for its size'],
+      warnings: ['192.0.2.12:3260 over default: /dev/sdc is down and keeps its old size until its session is back'],
     });
     expect(membersOf(world)).toEqual(['sda', 'sdb', 'sdc', 'sdd']);
   });

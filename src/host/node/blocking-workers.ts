@@ -13,6 +13,13 @@ import { ThreadPoolSlots } from './thread-pool-slots.js';
 export class BlockingWorkers {
   readonly #lanes = new ThreadPoolSlots();
   readonly #idle: BlockingThread[] = [];
+  /** Jobs that go on and that nobody waits for. */
+  readonly #left = new Set<BlockingJob>();
+
+  /** Whether a job on the file goes on that nobody waits for. */
+  hasLeft(path: string): boolean {
+    return [...this.#left].some((job) => job.path === path);
+  }
 
   async run(job: BlockingJob, signal: AbortSignal): Promise<BlockingAnswer> {
     throwIfAborted(signal);
@@ -20,7 +27,8 @@ export class BlockingWorkers {
     if (job.kind !== 'write' || lane === undefined) return await this.#inThread(job, signal);
     if (signal.aborted) lane.release();
     throwIfAborted(signal);
-    return await unlessAborted(
+    return await this.#awaited(
+      job,
       written(job).finally(() => {
         lane.release();
       }),
@@ -37,9 +45,24 @@ export class BlockingWorkers {
       () => undefined,
     );
     try {
-      return await unlessAborted(answer, signal);
+      return await this.#awaited(job, answer, signal);
     } catch (error) {
       thread.abandon();
+      throw error;
+    }
+  }
+
+  async #awaited(job: BlockingJob, answer: Promise<BlockingAnswer>, signal: AbortSignal): Promise<BlockingAnswer> {
+    let isUnderWay = true;
+    const end = (): void => {
+      isUnderWay = false;
+      this.#left.delete(job);
+    };
+    answer.then(end, end);
+    try {
+      return await unlessAborted(answer, signal);
+    } catch (error) {
+      if (isUnderWay) this.#left.add(job);
       throw error;
     }
   }

@@ -113,6 +113,11 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
     await this.#do({ args: ['sync', '--', path] }, signal);
   }
 
+  /** Of the helper's, which are ended, none is known to go on. */
+  hasStuckWrite(path: string): boolean {
+    return this.#own.hasStuckWrite(path);
+  }
+
   /** By name, as root in this namespace sees them: `find` cannot compare device numbers. */
   async usersOf(devicePath: string, numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
     return [
