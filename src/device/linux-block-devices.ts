@@ -103,7 +103,7 @@ export class LinuxBlockDevices {
   }
 
   async #rescan(session: Session, { address }: Pick<LogicalUnit, 'address'>, signal: AbortSignal): Promise<void> {
-    await unlessVanished(this.#writes.write('rescan', unitPath(session, address), '1', signal));
+    await unlessVanished(this.#writes.write('rescan', unitPath(session, address), '1', signal), signal);
   }
 
   /** Who has the disk open, or one of its partitions, once those that only pass by are gone. */
@@ -152,7 +152,7 @@ export class LinuxBlockDevices {
     const { clock, files, logger } = this.#parts;
     const unit = unitPath(session, address);
     try {
-      await unlessVanished(this.#writes.write('delete', unit, '1', signal));
+      await unlessVanished(this.#writes.write('delete', unit, '1', signal), signal);
     } catch (error) {
       throw isStuckWrite(error) ? stillThere(address, error) : error;
     }
@@ -172,11 +172,11 @@ export class LinuxBlockDevices {
 }
 
 /** A unit may go by itself between the look and the write. What follows looks again. */
-async function unlessVanished(write: Promise<void>): Promise<void> {
+async function unlessVanished(write: Promise<void>, signal: AbortSignal): Promise<void> {
   try {
     await write;
   } catch (error) {
-    if (!isVolumeError(error, 'DEVICE_NOT_FOUND')) throw error;
+    if (signal.aborted || !isVolumeError(error, 'DEVICE_NOT_FOUND')) throw error;
   }
 }
 

@@ -77,6 +77,8 @@ test.each(['-1', '- - -', '', undefined])(
 );
 test('scanUnit() scans nothing once the signal has aborted', async () => {
   const host = new ScannedHost();
-  await expect(scanUnit(madeSession({ id: 7, host: 3 }), parseLun(0), host, AbortSignal.abort())).rejects.toThrow();
+  await expect(
+    scanUnit(madeSession({ id: 7, host: 3 }), parseLun(0), partsOf(host), AbortSignal.abort()),
+  ).rejects.toThrow();
   expect(host.written).toEqual([]);
 });
