@@ -110,8 +110,14 @@ describe('a write to sysfs that blocks, over one path', () => {
   test('connect() ends with ABORTED at once when the caller gives a blocked write up', async () => {
     const world = await openConnected();
     world.host.kernel.block(RESCAN);
-    const signal = AbortSignal.abort();
-    expect(await failure(world.driver.connect(INFO, { signal }))).toMatchObject({ code: 'ABORTED' });
+    const caller = new AbortController();
+    const outcome = failure(world.driver.connect(INFO, { signal: caller.signal }));
+    void world.clock.sleep(3_000, caller.signal).then(() => {
+      caller.abort();
+    });
+    expect(await seconds(world, outcome)).toBe(3);
+    expect((await outcome).code).toBe('ABORTED');
+    expect(world.log.warnings.at(-1)).toMatchObject({ fields: { waitedMs: 3_000 } });
   });
 });
 
