@@ -28,8 +28,7 @@ export class FakeKernel {
   readonly unflushable = new Set<string>();
   /** Writes that the kernel does not return from, by the attribute or device, until it is let on. */
   readonly #blocked: { readonly files: RegExp; readonly until: Promise<void> }[] = [];
-  /** Such writes that nobody waits for any more. */
-  readonly #left: string[] = [];
+  readonly #held = new Set<{ readonly path: string; readonly signal: AbortSignal }>();
   readonly multipathd: FakeMultipathd;
   readonly udev: FakeUdev;
   readonly #tree: FakeTree;
@@ -114,22 +113,15 @@ export class FakeKernel {
       deed();
       return;
     }
-    let isDone = false;
-    const done = blocked.until.then(deed).finally(() => {
-      isDone = true;
-      if (this.#left.includes(path)) this.#left.splice(this.#left.indexOf(path), 1);
-    });
-    try {
-      await unlessAborted(done, signal);
-    } catch (error) {
-      if (!isDone) this.#left.push(path);
-      throw error;
-    }
+    const write = { path, signal };
+    this.#held.add(write);
+    const done = blocked.until.then(deed).finally(() => this.#held.delete(write));
+    await unlessAborted(done, signal);
   }
 
   /** How many writes to the file go on that nobody waits for. */
   countLeft(path: string): number {
-    return this.#left.filter((one) => one === path).length;
+    return [...this.#held].filter((write) => write.path === path && write.signal.aborted).length;
   }
 
   sync(path: string): void {

@@ -13,12 +13,11 @@ import { ThreadPoolSlots } from './thread-pool-slots.js';
 export class BlockingWorkers {
   readonly #lanes = new ThreadPoolSlots();
   readonly #idle: BlockingThread[] = [];
-  /** Jobs that go on and that nobody waits for. */
-  readonly #left = new Set<BlockingJob>();
+  readonly #writes = new Set<{ readonly path: string; readonly signal: AbortSignal }>();
 
-  /** Whether a job on the file goes on that nobody waits for. */
+  /** Whether a write to the file, or a sync of it, goes on that nobody waits for. */
   hasLeft(path: string): boolean {
-    return [...this.#left].some((job) => job.path === path);
+    return [...this.#writes].some((write) => write.path === path && write.signal.aborted);
   }
 
   async run(job: BlockingJob, signal: AbortSignal): Promise<BlockingAnswer> {
@@ -53,18 +52,13 @@ export class BlockingWorkers {
   }
 
   async #awaited(job: BlockingJob, answer: Promise<BlockingAnswer>, signal: AbortSignal): Promise<BlockingAnswer> {
-    let isUnderWay = true;
+    const write = { path: job.path, signal };
+    if (job.kind !== 'users') this.#writes.add(write);
     const end = (): void => {
-      isUnderWay = false;
-      this.#left.delete(job);
+      this.#writes.delete(write);
     };
     answer.then(end, end);
-    try {
-      return await unlessAborted(answer, signal);
-    } catch (error) {
-      if (isUnderWay) this.#left.add(job);
-      throw error;
-    }
+    return await unlessAborted(answer, signal);
   }
 }
 

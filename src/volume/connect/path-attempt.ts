@@ -95,7 +95,7 @@ export class PathAttempt {
     const session = await opener.presentSession(this.way);
     return session === undefined
       ? undefined
-      : { kind: 'away', session, recovered: async (signal) => await opener.recovered(session, signal) };
+      : { kind: 'away', session, recovered: (signal) => opener.recovered(session, signal) };
   }
 
   async #loggedIn(login: PortalLogin): Promise<Session | undefined> {

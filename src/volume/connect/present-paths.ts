@@ -36,6 +36,11 @@ export interface Presence {
   readonly stuck: readonly SilentPath[];
 }
 
+/** Whether nothing of the volume is there. */
+export function isAbsent({ present, away, stuck }: Presence): boolean {
+  return present.length + away.length + stuck.length === 0;
+}
+
 /** Once one path has said who it is, the others have this long: a healthy one answers in milliseconds. */
 export const LATE_ANSWER_MS = 5_000;
 

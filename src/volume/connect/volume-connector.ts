@@ -18,7 +18,7 @@ import { type ObserverParts, observeVolume, type VolumeView } from '../observe-v
 import { OnePathOpener } from './one-path-opener.js';
 import { type KnownPaths, PathFinder, type PathFinderParts } from './path-finder.js';
 import { type OpenerParts, type VolumePath, PathOpener } from './path-opener.js';
-import { type Presence, presentPaths, refreshedPaths, tellSilent, whenOneIsBack } from './present-paths.js';
+import { isAbsent, type Presence, presentPaths, refreshedPaths, tellSilent, whenOneIsBack } from './present-paths.js';
 import { requireSizeOf, sizeWarnings } from '../require-size.js';
 import { requireOwnMap, strangersWarnings } from '../strange-members.js';
 import { type FallbackParts, TransportFallback } from './transport-fallback.js';
@@ -348,11 +348,6 @@ function withDiscovered(connection: IscsiConnection, view: VolumeView): IscsiCon
   const recorded = view.paths.map(({ key: { target, portal }, lun }) => ({ target, portal, lun }));
   const [, ...rest] = withoutRepeats([first, ...others, ...recorded]);
   return { ...connection, paths: [first, ...rest] };
-}
-
-/** Nothing of the volume is there. */
-function isAbsent({ present, away, stuck }: Presence): boolean {
-  return present.length + away.length + stuck.length === 0;
 }
 
 function isGone({ paths, map }: VolumeView): boolean {
