@@ -50,6 +50,12 @@ interface LibvirtDetails extends GuestDetails {
   readonly socket: string;
 }
 
+interface StuckWriteDetails {
+  /** Of sysfs, or the device, whose write the kernel has not ended. */
+  readonly file: string;
+  readonly limitMs: number;
+}
+
 interface MapDetails {
   readonly map: string;
   readonly id: string;
@@ -69,6 +75,7 @@ export interface ErrorDetails {
   readonly DISK_INFO_INVALID: InputDetails & { readonly guest: string };
   readonly PERMISSION_DENIED: LibvirtDetails & { readonly origin: string; readonly authTypes: readonly number[] };
   readonly COMMAND_FAILED: LoginDetails & { readonly sessions: readonly string[] | readonly number[] };
+  readonly COMMAND_TIMED_OUT: StuckWriteDetails;
   readonly LOCK_TIMED_OUT: { readonly key: string };
   readonly DATABASE_LOCKED: { readonly pid: number; readonly path: string };
   readonly DATABASE_FAILED: LoginDetails;
@@ -85,7 +92,8 @@ export interface ErrorDetails {
   readonly TRANSPORT_UNAVAILABLE: TransportDetails;
   readonly TRANSPORT_MISMATCH: TransportDetails;
   readonly LOGOUT_FAILED: { readonly sessions: readonly number[]; readonly exitCode: number };
-  readonly DEVICE_NOT_FOUND: GuestDetails & LoginDetails & { readonly lun: number };
+  readonly DEVICE_NOT_FOUND: GuestDetails &
+    LoginDetails & { readonly lun: number; readonly device: string; readonly sizeBytes: number };
   readonly DEVICE_IN_USE: GuestDetails & { readonly device: string; readonly users: readonly OpenedBy[] };
   readonly DEVICE_MISMATCH: GuestDetails &
     MapDetails & {
@@ -104,7 +112,7 @@ export interface ErrorDetails {
     };
   readonly RESIZE_FAILED: MapDetails & { readonly oldSizeBytes: number; readonly newSizeBytes: number };
   readonly COPY_FAILED: GuestDetails & { readonly device: string; readonly bytesLeft: number };
-  readonly CLEANUP_INCOMPLETE: MapDetails;
+  readonly CLEANUP_INCOMPLETE: MapDetails & StuckWriteDetails & { readonly device: string };
   readonly DOMAIN_NOT_FOUND: LibvirtDetails;
   readonly LIBVIRT_UNAVAILABLE: LibvirtDetails;
   readonly LIBVIRT_REFUSED: LibvirtDetails;

@@ -1,14 +1,20 @@
 import type { Lun } from '../connection/lun.js';
 import type { FileSystem } from '../host/file-system.js';
+import type { KernelWrites } from '../host/kernel-writes.js';
 import type { Session } from '../initiator/session.js';
 
 /**
  * Asks the kernel to look at exactly one host, channel, target and LUN. A wildcard would bring other units of the
  * target in, and over an HBA, whose host carries many sessions, other targets' units as well.
  */
-export async function scanUnit(session: Session, lun: Lun, files: FileSystem, signal: AbortSignal): Promise<void> {
+export async function scanUnit(
+  session: Session,
+  lun: Lun,
+  { files, writes }: { readonly files: FileSystem; readonly writes: KernelWrites },
+  signal: AbortSignal,
+): Promise<void> {
   const { channel, target } = await placeOf(session, files);
-  await files.writeAttribute(`/sys/class/scsi_host/host${session.host}/scan`, `${channel} ${target} ${lun}`, signal);
+  await writes.write('scan', `/sys/class/scsi_host/host${session.host}`, `${channel} ${target} ${lun}`, signal);
 }
 
 /**

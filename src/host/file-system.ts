@@ -42,4 +42,6 @@ export interface FileSystem {
   writeAttribute(path: string, text: string, signal: AbortSignal): Promise<void>;
   /** Writes a block device's dirty pages out and waits for them. Blocks as `writeAttribute` does. */
   syncDevice(path: string, signal: AbortSignal): Promise<void>;
+  /** Whether a write to the file, or of the device, goes on whose call was aborted. One without it cannot tell. */
+  hasStuckWrite?(path: string): boolean;
 }

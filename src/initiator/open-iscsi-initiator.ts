@@ -10,6 +10,7 @@ import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
 import type { CommandRunner } from '../host/command.js';
 import type { FileSystem } from '../host/file-system.js';
+import { KernelWrites } from '../host/kernel-writes.js';
 import type { Iface } from '../iface/iface.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
@@ -121,7 +122,12 @@ export class OpenIscsiInitiator {
     const { files, logger } = this.#parts;
     const seconds = replacementTimeoutIn(await readIscsidDefaults(files));
     try {
-      await files.writeAttribute(`/sys/class/iscsi_session/session${session.id}/recovery_tmo`, String(seconds), signal);
+      await new KernelWrites(this.#parts).write(
+        'recovery_tmo',
+        `/sys/class/iscsi_session/session${session.id}`,
+        String(seconds),
+        signal,
+      );
     } catch (error) {
       if (!isVolumeError(error)) throw error;
       logger.warn('A session keeps the replacement timeout of one of several', {

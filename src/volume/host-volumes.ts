@@ -115,17 +115,17 @@ export class HostVolumes {
     await this.settled();
   }
 
-  #joinLater(connection: IscsiConnection, ended: Promise<void>): void {
+  #joinLater(connection: IscsiConnection, ended: (signal: AbortSignal) => Promise<void>): void {
     const work = this.#join(connection, ended)
       .finally(() => this.#background.delete(work))
       .then(() => undefined);
     this.#background.add(work);
   }
 
-  async #join(connection: IscsiConnection, ended: Promise<void>): Promise<void> {
+  async #join(connection: IscsiConnection, ended: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { signal } = this.#closing;
     try {
-      await unlessAborted(ended, signal);
+      await unlessAborted(ended(signal), signal);
       await this.hold([connection], signal, async (held) => {
         await held.join(connection, signal);
       });

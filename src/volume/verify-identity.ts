@@ -1,17 +1,8 @@
 import { VolumeError } from '../base/volume-error.js';
-import type { Clock } from '../host/clock.js';
-import { withTimeout } from '../host/with-timeout.js';
+import { isStuckWrite } from '../host/kernel-writes.js';
 import type { ObserverParts, PathView, VolumeView } from './observe-volume.js';
 
-export interface IdentityParts extends ObserverParts {
-  readonly clock: Clock;
-}
-
-/**
- * A path that says nothing for this long is taken for what the kernel knows of it: open-iscsi takes its target for dead
- * after 10 s (node.conn[0].timeo.noop_out_interval and noop_out_timeout, 5 s each).
- */
-const ASK_MS = 15_000;
+export type IdentityParts = ObserverParts;
 
 /**
  * That every unit and the map are the volume that the caller means, and not what has come to stand at the same target
@@ -59,19 +50,19 @@ function identityOfMap(map: VolumeView['map'], mapWwid: VolumeView['mapWwid']): 
 
 async function identityOf(
   { session, lun, unit }: PathView,
-  { devices, clock }: IdentityParts,
+  { devices }: IdentityParts,
   signal: AbortSignal,
 ): Promise<readonly Identity[]> {
   if (session === undefined || unit === undefined) return [];
   const { disk } = unit;
   if (disk === undefined) return [{ device: unit.path ?? `LUN ${lun} of ${session.target}`, wwid: undefined }];
   if (session.state !== 'LOGGED_IN') return [{ device: disk.path, wwid: disk.wwid }];
-  const giveUp = new AbortController();
   try {
-    const asking = devices.refresh(session, lun, disk, AbortSignal.any([signal, giveUp.signal]));
-    const now = (await withTimeout(asking, { clock, timeoutMs: ASK_MS, signal }))?.result ?? disk;
+    const now = (await devices.refresh(session, lun, disk, signal)) ?? disk;
     return [{ device: now.path, wwid: now.wwid }];
-  } finally {
-    giveUp.abort();
+  } catch (error) {
+    // a path that says nothing is taken for what the kernel knows of it
+    if (!isStuckWrite(error)) throw error;
+    return [{ device: disk.path, wwid: disk.wwid }];
   }
 }

@@ -7,7 +7,7 @@ import type { Lun } from '../connection/lun.js';
 import { formatPortal } from '../connection/portal.js';
 import type { BlockDevice, DevicePath, MultipathMap, ScsiDisk } from '../device/block-device.js';
 import type { Clock } from '../host/clock.js';
-import { withTimeout } from '../host/with-timeout.js';
+import { isStuckWrite } from '../host/kernel-writes.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import type { Session } from '../initiator/session.js';
 import { sourcePathsOf } from './connected-volume.js';
@@ -32,11 +32,6 @@ export interface ExtendedDevice {
   readonly warnings: readonly string[];
 }
 
-/**
- * open-iscsi takes a target that says nothing for dead after 10 s (node.conn[0].timeo.noop_out_interval and
- * noop_out_timeout, 5 s each); what asks it after that waits for the replacement timeout.
- */
-const RESCAN_MS = 15_000;
 /** The first pause between two looks at paths that do not agree; each next one is twice as long. */
 const FIRST_PAUSE_MS = 500;
 
@@ -102,18 +97,17 @@ export class VolumeExtender {
   }
 
   /**
-   * A path whose session is not up is not asked: the kernel would hold the question back until the session returns or
-   * is given up.
+   * A path whose session is not up is not asked: the kernel ends the rescan of a blocked disk without an answer, and its
+   * size would stay.
    */
   async #measure({ session, disk, lun }: PresentPath, signal: AbortSignal): Promise<MeasuredPath> {
     if (session.state !== 'LOGGED_IN') return { session, disk, isUp: false };
-    const giveUp = new AbortController();
     try {
-      const asking = this.#parts.devices.refresh(session, lun, disk, AbortSignal.any([signal, giveUp.signal]));
-      const now = (await withTimeout(asking, { clock: this.#parts.clock, timeoutMs: RESCAN_MS, signal }))?.result;
+      const now = await this.#parts.devices.refresh(session, lun, disk, signal);
       return { session, disk: now ?? disk, isUp: now !== undefined };
-    } finally {
-      giveUp.abort();
+    } catch (error) {
+      if (!isStuckWrite(error)) throw error;
+      return { session, disk, isUp: false };
     }
   }
 
@@ -160,7 +154,7 @@ function warningsOf({ leaving }: ExtendPlan, paths: readonly MeasuredPath[]): re
       const place = `${formatPortal(path.session.portal)} over ${path.session.iface}`;
       const becomes = leaving.includes(path)
         ? 'left the map, which is larger now; connect the volume again once the portal is back'
-        : 'was not asked for its size';
+        : 'keeps its old size until its session is back';
       return `${place}: ${path.disk.path} is down and ${becomes}`;
     });
 }

@@ -408,12 +408,20 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
 
   async writeAttribute(path: string, text: string, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
-    this.kernel.write(path, text);
+    await this.kernel.whenLetOn(path, signal, () => {
+      this.kernel.write(path, text);
+    });
   }
 
   async syncDevice(path: string, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
-    this.kernel.sync(path);
+    await this.kernel.whenLetOn(path, signal, () => {
+      this.kernel.sync(path);
+    });
+  }
+
+  hasStuckWrite(path: string): boolean {
+    return this.kernel.countLeft(path) > 0;
   }
 
   async usersOf(devicePath: string, _numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {

@@ -1,3 +1,5 @@
+import { unlessAborted } from '../../src/base/aborted.js';
+import { deferred } from '../../src/base/deferred.js';
 import type { Portal } from '../../src/connection/portal.js';
 import { FakeMultipathd } from './fake-multipathd.js';
 import { firstFree, letters } from './letters.js';
@@ -24,6 +26,9 @@ export class FakeKernel {
   readonly deeds: string[] = [];
   /** A device that cannot be written out. */
   readonly unflushable = new Set<string>();
+  /** Writes that the kernel does not return from, by the attribute or device, until it is let on. */
+  readonly #blocked: { readonly files: RegExp; readonly until: Promise<void> }[] = [];
+  readonly #held = new Set<{ readonly path: string; readonly signal: AbortSignal }>();
   readonly multipathd: FakeMultipathd;
   readonly udev: FakeUdev;
   readonly #tree: FakeTree;
@@ -90,6 +95,35 @@ export class FakeKernel {
     this.sessions.splice(this.sessions.indexOf(session), 1);
   }
 
+  /** Has the kernel not return from writes to these files. @returns what lets them on */
+  block(files: RegExp): () => void {
+    const { promise, resolve } = deferred<undefined>();
+    const entry = { files, until: promise };
+    this.#blocked.push(entry);
+    return () => {
+      this.#blocked.splice(this.#blocked.indexOf(entry), 1);
+      resolve(undefined);
+    };
+  }
+
+  /** Does the deed, once the kernel returns; who waits may leave it. */
+  async whenLetOn(path: string, signal: AbortSignal, deed: () => void): Promise<void> {
+    const blocked = this.#blocked.find(({ files }) => files.test(path));
+    if (blocked === undefined) {
+      deed();
+      return;
+    }
+    const write = { path, signal };
+    this.#held.add(write);
+    const done = blocked.until.then(deed).finally(() => this.#held.delete(write));
+    await unlessAborted(done, signal);
+  }
+
+  /** How many writes to the file go on that nobody waits for. */
+  countLeft(path: string): number {
+    return [...this.#held].filter((write) => write.path === path && write.signal.aborted).length;
+  }
+
   sync(path: string): void {
     if (this.unflushable.has(path)) throw new Error(`sync ${path}: EIO`);
     this.deeds.push(`sync ${path}`);
@@ -132,7 +166,8 @@ export class FakeKernel {
   #scan(session: FakeSession, text: string): void {
     const [, lun] = /^0 0 (\d+)$/.exec(text) ?? [];
     if (lun === undefined) throw new Error(`A scan that is not exact: "${text}"`);
-    this.#showUnit(session, Number(lun));
+    // a unit that is there is passed over (drivers/scsi/scsi_scan.c, scsi_probe_and_add_lun)
+    if (this.#tree.kind(unitFolder(session, Number(lun))) === undefined) this.#showUnit(session, Number(lun));
   }
 
   #showUnit(session: FakeSession, lun: number): void {

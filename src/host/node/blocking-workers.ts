@@ -13,6 +13,12 @@ import { ThreadPoolSlots } from './thread-pool-slots.js';
 export class BlockingWorkers {
   readonly #lanes = new ThreadPoolSlots();
   readonly #idle: BlockingThread[] = [];
+  readonly #writes = new Set<{ readonly path: string; readonly signal: AbortSignal }>();
+
+  /** Whether a write to the file, or a sync of it, goes on that nobody waits for. */
+  hasLeft(path: string): boolean {
+    return [...this.#writes].some((write) => write.path === path && write.signal.aborted);
+  }
 
   async run(job: BlockingJob, signal: AbortSignal): Promise<BlockingAnswer> {
     throwIfAborted(signal);
@@ -20,7 +26,8 @@ export class BlockingWorkers {
     if (job.kind !== 'write' || lane === undefined) return await this.#inThread(job, signal);
     if (signal.aborted) lane.release();
     throwIfAborted(signal);
-    return await unlessAborted(
+    return await this.#awaited(
+      job,
       written(job).finally(() => {
         lane.release();
       }),
@@ -37,11 +44,21 @@ export class BlockingWorkers {
       () => undefined,
     );
     try {
-      return await unlessAborted(answer, signal);
+      return await this.#awaited(job, answer, signal);
     } catch (error) {
       thread.abandon();
       throw error;
     }
+  }
+
+  async #awaited(job: BlockingJob, answer: Promise<BlockingAnswer>, signal: AbortSignal): Promise<BlockingAnswer> {
+    const write = { path: job.path, signal };
+    if (job.kind !== 'users') this.#writes.add(write);
+    const end = (): void => {
+      this.#writes.delete(write);
+    };
+    answer.then(end, end);
+    return await unlessAborted(answer, signal);
   }
 }
 

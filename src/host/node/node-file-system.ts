@@ -128,6 +128,10 @@ export class NodeFileSystem implements FileSystem, DeviceUsers {
     await this.#blocking({ kind: 'sync', path }, signal);
   }
 
+  hasStuckWrite(path: string): boolean {
+    return WORKERS.hasLeft(path);
+  }
+
   async usersOf(devicePath: string, numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
     return await this.#blocking({ kind: 'users', path: devicePath, numbers }, signal);
   }

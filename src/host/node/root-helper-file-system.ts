@@ -13,6 +13,8 @@ const NEVER = new AbortController().signal;
 export class RootHelperFileSystem implements FileSystem, DeviceUsers {
   readonly #commands: CommandRunner;
   readonly #own = new NodeFileSystem();
+  /** Writes whose helper has not ended: one that the kernel holds up does not hear that it is to end. */
+  readonly #writes = new Set<{ readonly path: string; readonly signal: AbortSignal }>();
 
   /** @param commands a runner that puts the helper in front of each command */
   constructor({ commands }: { readonly commands: CommandRunner }) {
@@ -106,11 +108,15 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
   }
 
   async writeAttribute(path: string, text: string, signal: AbortSignal): Promise<void> {
-    await this.#do({ args: ['tee', '--', path], input: text }, signal);
+    await this.#write({ args: ['tee', '--', path], input: text }, path, signal);
   }
 
   async syncDevice(path: string, signal: AbortSignal): Promise<void> {
-    await this.#do({ args: ['sync', '--', path] }, signal);
+    await this.#write({ args: ['sync', '--', path] }, path, signal);
+  }
+
+  hasStuckWrite(path: string): boolean {
+    return [...this.#writes].some((write) => write.path === path && write.signal.aborted);
   }
 
   /** By name, as root in this namespace sees them: `find` cannot compare device numbers. */
@@ -175,6 +181,16 @@ export class RootHelperFileSystem implements FileSystem, DeviceUsers {
     const { exitCode, stdout, stderr } = await this.#run({ args: ['sh', '-c', script, 'sh', ...words] }, signal);
     if (exitCode !== 0) throw failed('/proc', stderr);
     return stdout;
+  }
+
+  async #write(call: Call, path: string, signal: AbortSignal): Promise<void> {
+    const write = { path, signal };
+    this.#writes.add(write);
+    try {
+      await this.#do(call, signal);
+    } finally {
+      this.#writes.delete(write);
+    }
   }
 
   async #do(call: Call, signal: AbortSignal = NEVER): Promise<void> {

@@ -14,7 +14,7 @@ import type { PortalLogin } from '../../initiator/open-iscsi-initiator.js';
 import { isSessionOf } from '../../initiator/session.js';
 import type { PathCandidate } from '../../preflight/plan-logins.js';
 import type { NoteKeeper } from './note-keeper.js';
-import { PathAttempt } from './path-attempt.js';
+import { type AttemptState, PathAttempt } from './path-attempt.js';
 import { type OpenerParts, type VolumePath, type PathOpener, summaryOf } from './path-opener.js';
 import { requireOneVolume } from '../require-one-volume.js';
 import { requireSizeOf, sizeWarnings } from '../require-size.js';
@@ -35,8 +35,13 @@ export interface MultipathRequest {
   readonly enforce: boolean;
   readonly guard: VolumeGuard;
   readonly note: NoteKeeper;
-  /** Hears when the logins that nobody waited for will have ended, also where the volume could not be opened. */
-  readonly onLeft: (ended: Promise<void>) => void;
+  /** Paths that are there and do not say who they are, in words. */
+  readonly silent: readonly string[];
+  /**
+   * Hears when the logins that nobody waited for will have ended, also where the volume could not be opened; and when a
+   * session that was down is up.
+   */
+  readonly onLeft: (ended: (signal: AbortSignal) => Promise<void>) => void;
 }
 
 export interface OpenedPaths {
@@ -52,15 +57,18 @@ interface WithoutMap {
   readonly undo: UndoLog;
 }
 
-/** Once the map is there, a login that is still under way has this long: a dead portal must not hold the volume up. */
-const LATE_LOGIN_MS = 50;
+/**
+ * Once the map is there, a login that is still under way, or a session in recovery, has this long: a dead portal must
+ * not hold the volume up.
+ */
+export const LATE_LOGIN_MS = 50;
 /** A volume that is there lacks nothing by it, and can wait longer for the paths that it lacks. */
-const MISSING_LOGIN_MS = 1_000;
+export const MISSING_LOGIN_MS = 1_000;
 /**
  * Once the map is there, a disk of a session that is up has this long: the kernel shows one in milliseconds, or its
  * path is sick.
  */
-const LATE_DISK_MS = 5_000;
+export const LATE_DISK_MS = 5_000;
 
 /** Opens the paths of a volume beside each other and has multipathd put a map over them. */
 export class MultipathOpener {
@@ -98,8 +106,17 @@ export class MultipathOpener {
       await request.guard.requireOwn(map, first.disk, signal);
       requireSizeOf(map, disks);
       this.#leave(attempts, request);
-      return { paths, map, warnings: [...warningsOf(attempts, paths.length), ...sizeWarnings(map, disks)] };
+      for (const { state } of attempts) if (state.kind === 'away') request.onLeft(state.recovered);
+      return {
+        paths,
+        map,
+        warnings: [
+          ...missingWarnings([...request.silent, ...missingOf(attempts)], paths.length),
+          ...sizeWarnings(map, disks),
+        ],
+      };
     } catch (error) {
+      await leaveAll(attempts, 'recovering');
       await Promise.all(attempts.map(({ done }) => done));
       const all = new UndoLog();
       for (const attempt of attempts) all.adopt(attempt.undo);
@@ -171,21 +188,24 @@ export class MultipathOpener {
   /** Their paths join the volume later, or go where it is gone. */
   #leave(attempts: readonly PathAttempt[], { onLeft }: MultipathRequest): void {
     const ended = lateOf(attempts);
-    if (ended !== undefined) onLeft(ended);
+    if (ended !== undefined) onLeft(() => ended);
   }
 
   /**
+   * A session in recovery is left where there is no map too: nothing was done to it.
    * @param loginMs how long a login may still take; to its end where there is no map, since then all ways but one are
    * taken back
    */
   async #settle(attempts: readonly PathAttempt[], loginMs: number | undefined, signal: AbortSignal): Promise<void> {
     if (loginMs !== undefined) {
       await this.#whileAny(attempts, 'logging-in', loginMs, signal);
-      await Promise.all(attempts.filter(({ state }) => state.kind === 'logging-in').map((attempt) => attempt.leave()));
+      await leaveAll(attempts, 'logging-in');
+    }
+    await this.#whileAny(attempts, 'recovering', LATE_LOGIN_MS, signal);
+    await leaveAll(attempts, 'recovering');
+    if (loginMs !== undefined) {
       await this.#whileAny(attempts, 'finding-disk', LATE_DISK_MS, signal);
-      await Promise.all(
-        attempts.filter(({ state }) => state.kind === 'finding-disk').map((attempt) => attempt.leave()),
-      );
+      await leaveAll(attempts, 'finding-disk');
     }
     await Promise.all(attempts.map(({ done }) => done));
     throwIfAborted(signal);
@@ -223,7 +243,7 @@ export class MultipathOpener {
 
   async #whileAny(
     attempts: readonly PathAttempt[],
-    kind: 'logging-in' | 'finding-disk',
+    kind: AttemptState['kind'],
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<void> {
@@ -259,13 +279,23 @@ function openPaths(present: readonly VolumePath[], attempts: readonly PathAttemp
   throw new RangeError('No path is open');
 }
 
-function warningsOf(attempts: readonly PathAttempt[], open: number): readonly string[] {
-  const missing = attempts.flatMap(({ way: { path, iface }, state }) => {
+function missingOf(attempts: readonly PathAttempt[]): readonly string[] {
+  return attempts.flatMap(({ way: { path, iface }, state }) => {
     const place = `${formatPortal(path.portal)} over ${iface.name}`;
     if (state.kind === 'failed') return [`${place}: ${errorChain(state.error)}`];
+    if (state.kind === 'away')
+      return [`${place}: its session ${state.session.id} is ${state.session.state}, it joins when that recovers`];
     return state.kind === 'left' ? [`${place}: no answer yet, it joins when there is one`] : [];
   });
+}
+
+/** @param missing each path that is not open, in words */
+export function missingWarnings(missing: readonly string[], open: number): readonly string[] {
   return missing.length === 0 ? [] : [`${open} of ${open + missing.length} paths are open; ${missing.join('; ')}`];
+}
+
+async function leaveAll(attempts: readonly PathAttempt[], kind: AttemptState['kind']): Promise<void> {
+  await Promise.all(attempts.filter(({ state }) => state.kind === kind).map((attempt) => attempt.leave()));
 }
 
 function lateOf(attempts: readonly PathAttempt[]): Promise<void> | undefined {

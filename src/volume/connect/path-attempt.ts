@@ -8,10 +8,19 @@ import type { VolumeGuard } from './volume-guard.js';
 
 export type AttemptState =
   | { readonly kind: 'logging-in' | 'finding-disk' }
+  /** Its session is there, and may be down. */
+  | { readonly kind: 'recovering' }
   | { readonly kind: 'open'; readonly path: VolumePath }
   | { readonly kind: 'failed'; readonly error: unknown }
   /** Its login is under way and nobody waits for it any more. */
-  | { readonly kind: 'left'; readonly login: PortalLogin };
+  | { readonly kind: 'left'; readonly login: PortalLogin }
+  /** Its session is down, and nobody waits for it any more. */
+  | {
+      readonly kind: 'away';
+      readonly session: Session;
+      /** When it is up; rejects when it does not recover in the time that a login would have. */
+      readonly recovered: (signal: AbortSignal) => Promise<void>;
+    };
 
 export interface AttemptParts {
   readonly opener: PathOpener;
@@ -31,12 +40,14 @@ export class PathAttempt {
   /** Absent where the session is there already. */
   readonly #login: Promise<PortalLogin> | undefined;
   readonly #stop = new AbortController();
-  #state: AttemptState = { kind: 'logging-in' };
+  #state: AttemptState;
+  #isLeft = false;
 
   constructor(way: PathCandidate, login: Promise<PortalLogin> | undefined, parts: AttemptParts, signal: AbortSignal) {
     this.way = way;
     this.#parts = parts;
     this.#login = login;
+    this.#state = { kind: login === undefined ? 'recovering' : 'logging-in' };
     this.done = this.#run(AbortSignal.any([signal, this.#stop.signal]));
   }
 
@@ -45,12 +56,15 @@ export class PathAttempt {
   }
 
   /**
-   * Waits no longer: for a login that is under way, which then ends as it may; or for a disk, which makes the attempt
-   * fail.
+   * Waits no longer: for a login that is under way, which then ends as it may; for a session in recovery; or for a
+   * disk, which makes the attempt fail.
    */
   async leave(): Promise<void> {
     if (this.#state.kind === 'logging-in') (await this.#login)?.leave();
-    else this.#stop.abort(new VolumeError('DEVICE_NOT_FOUND', 'Its disk did not appear in time'));
+    else if (this.#state.kind === 'recovering') {
+      this.#isLeft = true;
+      this.#stop.abort(new VolumeError('PORTAL_UNREACHABLE', 'Its session did not recover in time'));
+    } else this.#stop.abort(new VolumeError('DEVICE_NOT_FOUND', 'Its disk did not appear in time'));
     await this.done;
   }
 
@@ -70,8 +84,17 @@ export class PathAttempt {
       );
       this.#state = { kind: 'open', path: { path: this.way.path, session, disk } };
     } catch (error) {
-      this.#state = { kind: 'failed', error: await this.undo.after(error) };
+      const final = await this.undo.after(error);
+      this.#state = (this.#isLeft ? await this.#away() : undefined) ?? { kind: 'failed', error: final };
     }
+  }
+
+  async #away(): Promise<AttemptState | undefined> {
+    const { opener } = this.#parts;
+    const session = await opener.presentSession(this.way);
+    return session === undefined
+      ? undefined
+      : { kind: 'away', session, recovered: (signal) => opener.recovered(session, signal) };
   }
 
   async #loggedIn(login: PortalLogin): Promise<Session | undefined> {

@@ -8,6 +8,7 @@ import type { LogicalUnit } from '../../device/find-disk.js';
 import type { LinuxBlockDevices } from '../../device/linux-block-devices.js';
 import type { MultipathMaps } from '../../device/multipath/multipath-maps.js';
 import type { Clock } from '../../host/clock.js';
+import { isStuckWrite } from '../../host/kernel-writes.js';
 import { pollUntil } from '../../host/poll-until.js';
 import type { Iface } from '../../iface/iface.js';
 import type { OpenedSession, OpenIscsiInitiator } from '../../initiator/open-iscsi-initiator.js';
@@ -41,6 +42,9 @@ export interface VolumePath {
   readonly disk: ScsiDisk;
 }
 
+/** Nobody waits for a session that is looked at in the background: the host has better to do than to look often. */
+const RECOVERY_LOOK_MS = 500;
+
 /** Opens a path: session, then disk; and takes back what a path that failed has left. */
 export class PathOpener {
   readonly #parts: OpenerParts;
@@ -65,7 +69,7 @@ export class PathOpener {
         return { path: way.path, session, disk };
       } catch (error) {
         const final = await undo.after(error);
-        if (!isVolumeError(final) || !mayTryNextPath(final)) throw final;
+        if (!isVolumeError(final) || !(mayTryNextPath(final) || isStuckWrite(final))) throw final;
         failures.push(final);
       }
     }
@@ -77,9 +81,33 @@ export class PathOpener {
    * @throws {VolumeError} `TRANSPORT_MISMATCH`; `PORTAL_UNREACHABLE` when it does not recover
    */
   async sessionOf({ path, iface }: PathCandidate, signal: AbortSignal): Promise<Session | undefined> {
-    const key = { ...path, iface: iface.name };
-    const present = (await this.#parts.initiator.sessions()).find((session) => isSessionOf(session, key));
+    const present = await this.presentSession({ path, iface });
     return present === undefined ? undefined : await this.#healthy(requireTransport(present, iface), signal);
+  }
+
+  /** The session that is there, healthy or not. */
+  async presentSession({ path, iface }: Pick<PathCandidate, 'path' | 'iface'>): Promise<Session | undefined> {
+    const key = { ...path, iface: iface.name };
+    return (await this.#parts.initiator.sessions()).find((session) => isSessionOf(session, key));
+  }
+
+  /**
+   * Waits in the background for a session in recovery, as long as a login would take.
+   * @throws {VolumeError} `PORTAL_UNREACHABLE` when it does not recover, or is gone
+   */
+  async recovered({ id, target }: Session, signal: AbortSignal): Promise<void> {
+    const { clock, initiator, loginTimeoutMs } = this.#parts;
+    for (const deadline = clock.now() + loginTimeoutMs; ;) {
+      const now = (await initiator.sessions()).find((session) => session.id === id);
+      if (now?.state === 'LOGGED_IN') return;
+      if (now === undefined || clock.now() >= deadline)
+        throw new VolumeError(
+          'PORTAL_UNREACHABLE',
+          `Cannot wait any longer for the session ${id} to ${target}: ` +
+            (now === undefined ? 'it is gone' : `it did not recover in ${loginTimeoutMs / 1000} s`),
+        );
+      await clock.sleep(Math.min(RECOVERY_LOOK_MS, Math.max(1, deadline - clock.now())), signal);
+    }
   }
 
   /**
@@ -101,7 +129,8 @@ export class PathOpener {
         if (unit !== undefined) await this.#remove(session, unit, AbortSignal.timeout(UNDO_MS));
       });
     }
-    const disk = await devices.appear(session, path.lun, signal);
+    const disk = await devices.appear(session, path.lun, signal, before);
+    requireSame(before?.disk, disk);
     await guard.requireAlone(disk, signal);
     return disk;
   }
@@ -176,6 +205,22 @@ function requireTransport(session: Session, { name, transport }: Iface): Session
       `kernel runs it over ${session.transport}`,
     {
       hint: 'the iface record was changed while the session was up: disconnect its volumes first',
+    },
+  );
+}
+
+/**
+ * A disk that was there could not be asked before, and is another volume now that it can: what uses it is for the next
+ * call to see.
+ */
+function requireSame(before: ScsiDisk | undefined, { path, wwid }: ScsiDisk): void {
+  if (before === undefined || before.wwid === wwid) return;
+  throw new VolumeError(
+    'DEVICE_MISMATCH',
+    `Cannot use ${path}: it is ${wwid ?? 'a unit without a WWID'} now; expected ${before.wwid ?? 'no WWID'}`,
+    {
+      hint: 'the storage put another volume under the LUN while the session was down: connect again',
+      details: { device: path, found: wwid, expected: before.wwid },
     },
   );
 }

@@ -13,18 +13,19 @@ import { noneOf, planLogins, type PathCandidate } from '../../preflight/plan-log
 import type { ConnectedVolume } from '../connected-volume.js';
 import { describeVolume, fallbackOfPresent, type ConnectResult } from '../describe-volume.js';
 import { announced } from './announced.js';
-import { MultipathOpener } from './multipath-opener.js';
+import { missingWarnings, MultipathOpener } from './multipath-opener.js';
 import { NoteKeeper } from './note-keeper.js';
 import { type ObserverParts, observeVolume, type VolumeView } from '../observe-volume.js';
 import { OnePathOpener } from './one-path-opener.js';
 import { type KnownPaths, PathFinder, type PathFinderParts } from './path-finder.js';
 import { type OpenerParts, type VolumePath, PathOpener } from './path-opener.js';
-import { presentPaths, refreshedPaths } from './present-paths.js';
+import { isAbsent, type Presence, presentPaths, refreshedPaths, tellSilent, whenOneIsBack } from './present-paths.js';
 import { requireSizeOf, sizeWarnings } from '../require-size.js';
 import { requireOwnMap, strangersWarnings } from '../strange-members.js';
 import { type FallbackParts, TransportFallback } from './transport-fallback.js';
 import { UNDO_MS, UndoLog } from '../undo-log.js';
 import { VolumeGuard } from './volume-guard.js';
+import { withIfaceRecords } from './with-iface-records.js';
 import { wantedMap } from '../wanted-map.js';
 
 export interface ConnectorParts extends OpenerParts, ObserverParts, PathFinderParts, FallbackParts {
@@ -34,8 +35,9 @@ export interface ConnectorParts extends OpenerParts, ObserverParts, PathFinderPa
   /**
    * Has join() called, under the locks, once logins have ended that nobody waited for.
    * @param connection with every path that was tried, also those that were discovered
+   * @param ended rejects for paths that will not join
    */
-  readonly joinLater: (connection: IscsiConnection, ended: Promise<void>) => void;
+  readonly joinLater: (connection: IscsiConnection, ended: (signal: AbortSignal) => Promise<void>) => void;
   readonly options: Pick<VolumeOptions, 'useMultipath' | 'enforceMultipath' | 'stateDirectory'>;
 }
 
@@ -53,8 +55,8 @@ interface OpenRequest {
   readonly connection: IscsiConnection;
   readonly plan: IfacePlan;
   readonly mode: Mode;
-  /** The paths that are open already. */
-  readonly present: readonly VolumePath[];
+  /** The paths that are open already, and those that are there and could not be asked. */
+  readonly presence: Presence;
   readonly guard: VolumeGuard;
   readonly note: NoteKeeper;
 }
@@ -98,20 +100,22 @@ export class VolumeConnector {
     const mode = await this.#mode(connection);
     const view = await this.#observe(connection, plan);
     requireOwnMap('connect', view);
-    const present = await refreshedPaths(view, this.#parts, signal);
+    const presence = await this.#presence(view, mode, plan, signal);
+    const { present } = presence;
+    const there = [...present, ...presence.away, ...presence.stuck];
     const guard = new VolumeGuard(view, this.#parts);
     if (isGone(view)) await this.#dropNote(view, signal);
     const request = {
-      connection: present.length === 0 ? connection : withDiscovered(connection, view),
+      connection: there.length === 0 ? connection : withDiscovered(connection, view),
       plan,
       mode,
-      present,
+      presence,
       guard,
       note: new NoteKeeper(this.#parts.notes, connection, isGone(view) ? undefined : view.note),
     };
     const open = async (ifaces: readonly Iface[]): Promise<ConnectResult> =>
       await this.#openOver(ifaces, request, signal);
-    if (!isNonEmpty(present))
+    if (!isNonEmpty(there))
       return {
         volume: await announced(
           request.note,
@@ -121,8 +125,30 @@ export class VolumeConnector {
         opened: true,
       };
     const result =
-      mode.kind === 'single' ? await this.#keepPresent(present, view, request) : await open(ifacesInUse(plan, present));
-    return { volume: describeVolume(result, plan, fallbackOfPresent(present, plan)), opened: false };
+      mode.kind === 'single' && isNonEmpty(present)
+        ? await this.#keepPresent(present, view, request)
+        : await open(ifacesInUse(plan, there));
+    return { volume: describeVolume(result, plan, fallbackOfPresent(there, plan)), opened: false };
+  }
+
+  /**
+   * A path that could not be asked who it is counts for nothing. Where there is no other, one is waited for; under a
+   * map, further portals may prove the volume meanwhile.
+   */
+  async #presence(view: VolumeView, mode: Mode, plan: IfacePlan, signal: AbortSignal): Promise<Presence> {
+    const presence = await refreshedPaths(view, this.#parts, signal);
+    const { present, away, stuck } = presence;
+    if (present.length > 0) return presence;
+    if (isNonEmpty(away)) {
+      if (mode.kind === 'multipath' && ifacesInUse(plan, away).length > 0) return presence;
+      const later = await refreshedPaths(await whenOneIsBack(view, away, this.#parts, signal), this.#parts, signal);
+      const [silent] = [...later.away, ...later.stuck];
+      if (later.present.length === 0 && silent !== undefined) throw silent.error;
+      return later;
+    }
+    const [silent] = stuck;
+    if (silent !== undefined) throw silent.error;
+    return presence;
   }
 
   /**
@@ -140,8 +166,13 @@ export class VolumeConnector {
   }
 
   /** The volume as it is here: nothing is added. */
-  async #keepPresent(present: NonEmpty<VolumePath>, view: VolumeView, { note }: OpenRequest): Promise<ConnectResult> {
+  async #keepPresent(
+    present: NonEmpty<VolumePath>,
+    view: VolumeView,
+    { note, presence: { away, stuck } }: OpenRequest,
+  ): Promise<ConnectResult> {
     const open = this.#asOpen(present, view);
+    const silent = missingWarnings([...away, ...stuck].map(tellSilent), present.length);
     if (open.map !== undefined)
       requireSizeOf(
         open.map,
@@ -149,7 +180,11 @@ export class VolumeConnector {
       );
     return {
       ...open,
-      warnings: [...open.warnings, ...(await this.#single.keepNote(note, present[0], view.map, new UndoLog()))],
+      warnings: [
+        ...open.warnings,
+        ...silent,
+        ...(await this.#single.keepNote(note, present[0], view.map, new UndoLog())),
+      ],
     };
   }
 
@@ -224,17 +259,20 @@ export class VolumeConnector {
    * fallback is worth a try at any time.
    */
   async #openOver(ifaces: readonly Iface[], request: OpenRequest, signal: AbortSignal): Promise<ConnectResult> {
-    const { connection, plan, present } = request;
+    const { connection, plan, presence } = request;
+    const { present, away, stuck } = presence;
+    const isNew = isAbsent(presence);
     const hardware = await this.#finder.hardwareFor(ifaces);
     const known = planLogins(ifaces, connection.paths, hardware);
-    if (present.length === 0) {
+    if (isNew) {
       if (known.ways.length === 0) throw noneOf(ifaces, known.refusals);
       if (plan.fallback !== undefined && !ifaces.includes(plan.fallback))
         await this.#fallback.requireWorthATry(ifaces, connection);
     }
     const { paths, warnings: undiscovered } = await this.#allPaths(request, known.ways, signal);
     const { ways, refusals } = paths.length === connection.paths.length ? known : planLogins(ifaces, paths, hardware);
-    const missing = ways.filter((way) => !present.some((path) => isOver(way, path)));
+    const missing = ways.filter((way) => ![...present, ...stuck].some((path) => isOver(way, path)));
+    const silent = [...stuck, ...away.filter((path) => !ways.some((way) => isOver(way, path)))].map(tellSilent);
     if (present.length === 0 && missing.length === 0) throw noneOf(ifaces, refusals);
     const warnings = [
       ...plan.requested.flatMap(({ iface, note }) => (ifaces.includes(iface) ? (note ?? []) : [])),
@@ -243,29 +281,30 @@ export class VolumeConnector {
       ...(await this.#finder.reversePathWarnings(ifaces, hardware)),
     ];
     for (const reason of warnings) this.#parts.logger.warn('Not every iface can be used as it is', { reason });
-    const opened = await this.#withRecords(
-      plan,
-      missing,
+    const opened = await withIfaceRecords(
+      { plan, ways: missing },
+      this.#parts,
       signal,
-      async () => await this.#openWays(missing, { ...request, connection: { ...connection, paths } }, signal),
+      async () => await this.#openWays(missing, silent, { ...request, connection: { ...connection, paths } }, signal),
     );
     return { ...opened, warnings: [...warnings, ...opened.warnings] };
   }
 
   /** A volume that is there was discovered when it came. */
   async #allPaths(
-    { connection, mode, present }: OpenRequest,
+    { connection, mode, presence }: OpenRequest,
     [first]: readonly PathCandidate[],
     signal: AbortSignal,
   ): Promise<KnownPaths> {
-    if (mode.kind === 'single' || present.length > 0 || first === undefined)
+    if (mode.kind === 'single' || !isAbsent(presence) || first === undefined)
       return { paths: connection.paths, warnings: [] };
     return await this.#finder.allPaths(connection, first.iface, signal);
   }
 
   async #openWays(
     ways: readonly PathCandidate[],
-    { connection, mode, present, guard, note }: OpenRequest,
+    silent: readonly string[],
+    { connection, mode, presence: { present }, guard, note }: OpenRequest,
     signal: AbortSignal,
   ): Promise<ConnectResult> {
     const { chap } = connection;
@@ -274,39 +313,11 @@ export class VolumeConnector {
       const opened = await this.#single.open(ways, { chap, guard, note }, signal);
       return { ...opened, warnings: [...mode.warnings, ...opened.warnings] };
     }
-    const onLeft = (ended: Promise<void>): void => {
+    const onLeft = (ended: (signal: AbortSignal) => Promise<void>): void => {
       this.#parts.joinLater(connection, ended);
     };
     const enforce = this.#enforces(connection);
-    return await this.#multipath.open(ways, { chap, present, enforce, guard, note, onLeft }, signal);
-  }
-
-  /**
-   * An iface without a record gets one for the volume, and for those after it; not when the volume cannot be opened
-   * over it.
-   */
-  async #withRecords(
-    plan: IfacePlan,
-    ways: readonly PathCandidate[],
-    signal: AbortSignal,
-    body: () => Promise<ConnectResult>,
-  ): Promise<ConnectResult> {
-    const { ifaceRecords, logger } = this.#parts;
-    const undo = new UndoLog();
-    try {
-      for (const { iface, isNew } of plan.requested) {
-        if (!isNew || !ways.some((way) => way.iface === iface)) continue;
-        const change = await ifaceRecords.put(iface, signal);
-        if (change.kind !== 'created') continue;
-        logger.info('Made an iface record', { iface: change.name, transport: iface.transport });
-        undo.add(async () => {
-          await ifaceRecords.remove(change.name, AbortSignal.timeout(UNDO_MS));
-        });
-      }
-      return await body();
-    } catch (error) {
-      throw await undo.after(error);
-    }
+    return await this.#multipath.open(ways, { chap, present, silent, enforce, guard, note, onLeft }, signal);
   }
 }
 

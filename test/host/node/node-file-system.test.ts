@@ -106,7 +106,17 @@ describe('blocking work', () => {
     await expect(files.writeAttribute(`${folder.path}/sick`, 'late', AbortSignal.timeout(50))).rejects.toMatchObject({
       code: 'ABORTED',
     });
+    expect(files.hasStuckWrite(`${folder.path}/sick`)).toBe(true);
     expect(await readFrom(`${folder.path}/sick`)).toBe('late');
+    while (files.hasStuckWrite(`${folder.path}/sick`)) await new Promise((resolve) => setTimeout(resolve, 1));
+  });
+  test('hasStuckWrite() is false while somebody waits for a write', async () => {
+    using folder = temporaryFolder();
+    execFileSync('mkfifo', [`${folder.path}/sick`]);
+    const write = files.writeAttribute(`${folder.path}/sick`, 'slow', SIGNAL);
+    expect(files.hasStuckWrite(`${folder.path}/sick`)).toBe(false);
+    expect(await readFrom(`${folder.path}/sick`)).toBe('slow');
+    await write;
   });
   test('writeAttribute() that blocks, many times, holds up no other file work', async () => {
     using folder = temporaryFolder();
