@@ -26,7 +26,7 @@ export async function usersOfMap(
   let present: readonly DeviceUser[] = [];
   await pollUntil(
     async () => {
-      present = await usersNow(map, parts, signal);
+      present = await mapUsersNow(map, parts, signal);
       return present.length === 0 ? true : undefined;
     },
     { clock: parts.clock, timeoutMs: PASSING_USERS_MS, signal },
@@ -34,7 +34,12 @@ export async function usersOfMap(
   return present;
 }
 
-async function usersNow(map: MultipathMap, parts: MapUsersParts, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+/** Who has it open at this moment, those that only pass by among them. */
+export async function mapUsersNow(
+  map: MultipathMap,
+  parts: MapUsersParts,
+  signal: AbortSignal,
+): Promise<readonly DeviceUser[]> {
   const now = await readMap(kernelNameOf(map), parts.files);
   const view: Pick<MapView, 'map' | 'partitions'> = now?.map.id === map.id ? now : { map, partitions: [] };
   const tops = view.partitions.length === 0 ? [map.path] : view.partitions;
