@@ -45,10 +45,14 @@ describe('attach() of a volume for one guest that somebody has open', () => {
     });
   });
 
-  test('attach() of a volume with a map is DEVICE_IN_USE while a process has the map open', async () => {
+  test.each([
+    ['a mount has the map', 'map', { pid: 0, name: 'the kernel (a mount)' }],
+    ['a process has the map', 'map', QEMU],
+    ['a process has a path of the map', 'path', QEMU],
+  ])('attach() of a volume with a map is DEVICE_IN_USE while %s open', async (_who, what, user) => {
     const world = openWithGuests(openMultipathWorld());
     const { device } = await world.driver.connect(FOUR);
-    world.host.open(device.path, { pid: 0, name: 'the kernel (a mount)' });
+    world.host.open(what === 'map' ? device.path : '/dev/sdb', user);
     await expect(world.driver.attach(WEB1, FOUR, VDB)).rejects.toMatchObject({
       code: 'DEVICE_IN_USE',
       details: { device: device.path },
@@ -65,13 +69,15 @@ describe('attach() of a volume for one guest that somebody has open', () => {
   });
 
   test('attach() of a single path that multipathd has put a map over takes the map for no user', async () => {
-    const world = openWithGuests(openMultipathWorld({ volume_use_multipath: false }));
-    await world.driver.connect(FOUR);
-    await world.host.run(
-      { program: 'multipathd', args: ['add', 'path', 'sda'], timeoutMs: 1_000 } as never,
-      AbortSignal.timeout(1_000),
-    );
-    expect((await world.driver.attach(WEB1, FOUR, VDB)).diskXml).toContain('vdb');
+    const world = openWithGuests();
+    const { multipathd } = world.host.kernel;
+    await world.driver.connect(INFO);
+    multipathd.findMultipaths = 'no';
+    multipathd.start();
+    multipathd.appeared('sda');
+    expect(multipathd.mapOf('sda')).toBeDefined();
+    await world.driver.attach(WEB1, INFO, VDB);
+    expect(world.libvirt.disksOf('web1')).toHaveLength(1);
   });
 
   test('attach() of a multiattach volume to a second guest asks nobody who has it open', async () => {
@@ -89,27 +95,24 @@ describe('attach() of a volume that the guest has already', () => {
     ['runs, and has it open', true, true],
     ['runs without a stored description', true, false],
     ['is shut off', false, true],
-  ])(
-    'attach() repeated is a success with a warning, and makes nothing twice: the guest %s',
-    async (_how, active, persistent) => {
-      const world = openWithGuests();
-      world.libvirt.addDomain({ name: 'web3', active, persistent });
-      const web3 = { kind: 'name', name: 'web3' } as const;
-      const first = await world.driver.attach(web3, INFO, VDB);
-      if (active) world.host.open('/dev/sda', QEMU);
-      const before = await world.residue();
-      const again = await world.driver.attach(web3, INFO, VDB);
-      expect(again).toEqual({
-        ...first,
-        volume: { ...first.volume, warnings: ['the guest had it already'] },
-      });
-      expect({
-        live: active ? world.libvirt.disksOf('web3').length : 0,
-        config: persistent ? world.libvirt.disksOf('web3', 'config').length : 0,
-        residue: await world.residue(),
-      }).toEqual({ live: active ? 1 : 0, config: persistent ? 1 : 0, residue: before });
-    },
-  );
+  ])('attach() repeated warns, and makes nothing twice: a guest that %s', async (_how, active, persistent) => {
+    const world = openWithGuests();
+    world.libvirt.addDomain({ name: 'web3', active, persistent });
+    const web3 = { kind: 'name', name: 'web3' } as const;
+    const first = await world.driver.attach(web3, INFO, VDB);
+    if (active) world.host.open('/dev/sda', QEMU);
+    const before = await world.residue();
+    const again = await world.driver.attach(web3, INFO, VDB);
+    expect(again).toEqual({
+      ...first,
+      volume: { ...first.volume, warnings: ['the guest had it already'] },
+    });
+    expect({
+      live: active ? world.libvirt.disksOf('web3').length : 0,
+      config: persistent ? world.libvirt.disksOf('web3', 'config').length : 0,
+      residue: await world.residue(),
+    }).toEqual({ live: active ? 1 : 0, config: persistent ? 1 : 0, residue: before });
+  });
 
   test('attach() after a reboot of the host connects the volume that a shut-off guest has stored', async () => {
     const world = openWithGuests();
@@ -147,7 +150,7 @@ describe('attach() of a volume that the guest has already', () => {
   test.each([
     ['another target of the guest', { dev: 'vdc', bus: 'virtio' }],
     ['the same target on another bus', { dev: 'vdb', bus: 'scsi' }],
-  ])('attach() of a volume to %s is LIBVIRT_REFUSED, and the guest keeps what it has', async (_what, diskInfo) => {
+  ])('attach() to %s is LIBVIRT_REFUSED, and all stays', async (_what, diskInfo) => {
     const world = openWithGuests();
     await world.driver.attach(WEB1, INFO, VDB);
     world.host.open('/dev/sda', QEMU);

@@ -37,10 +37,10 @@ describe('attach() whose answer is lost', () => {
   test.each<[string, boolean, AttachFault]>([
     ['a running guest, all done', true, { does: 'all' }],
     ['a shut-off guest, all done', false, { does: 'all' }],
-    ['a running guest, all done and the daemon away for some looks', true, { does: 'all', awayForCalls: 20 }],
-    ['a shut-off guest, all done and the daemon away for some looks', false, { does: 'all', awayForCalls: 20 }],
+    ['a running guest, all done, the daemon restarts', true, { does: 'all', awayForCalls: 20 }],
+    ['a shut-off guest, all done, the daemon restarts', false, { does: 'all', awayForCalls: 20 }],
     ['a running guest whose attach is still under way', true, { does: 'all', late: true }],
-  ])('attach() is a success with a warning where the guest has the disk: %s', async (_what, active, fault) => {
+  ])('attach() succeeds with a warning where the guest has it: %s', async (_what, active, fault) => {
     const world = openWithGuest(active, fault);
     const { volume } = await world.driver.attach(WEB1, INFO, VDB);
     expect(volume.warnings).toEqual([
@@ -57,15 +57,12 @@ describe('attach() whose answer is lost', () => {
     ['a running guest, and the daemon restarts', true, { does: 'nothing', awayForCalls: 20 }],
     ['a running guest, stored only', true, { does: 'config' }],
     ['a running guest, live only', true, { does: 'live' }],
-  ])(
-    'attach() is undone in guest and host where the guest has less than all of it: %s',
-    async (_what, active, fault) => {
-      const world = openWithGuest(active, fault);
-      await expect(world.driver.attach(WEB1, INFO, VDB)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
-      expect(await placesOf(world)).toEqual({ host: false, sessions: 0, live: 0, config: 0 });
-      expect(await world.residue()).toEqual([]);
-    },
-  );
+  ])('attach() is undone where the guest has less than all: %s', async (_what, active, fault) => {
+    const world = openWithGuest(active, fault);
+    await expect(world.driver.attach(WEB1, INFO, VDB)).rejects.toMatchObject({ code: 'LIBVIRT_UNAVAILABLE' });
+    expect(await placesOf(world)).toEqual({ host: false, sessions: 0, live: 0, config: 0 });
+    expect(await world.residue()).toEqual([]);
+  });
 
   test.each([true, false])('attach() that is aborted while libvirt does it is a success: active %p', async (active) => {
     const caller = new AbortController();
