@@ -139,23 +139,19 @@ export class GuestAttach {
   async #presenceOnceBack({ arriving, guest, wanted }: Failure, signal: AbortSignal): Promise<Presence | Error> {
     const { clock } = this.#parts;
     let failure = new Error('libvirt does not answer');
+    // whatever is wrong: as long as nobody can say, the guest may have the disk
+    const note = (error: unknown): undefined => {
+      failure = error instanceof Error ? error : new Error(String(error));
+    };
     const look = async (): Promise<Presence | undefined> => {
       try {
         if (guest.active) await this.#jobsEnded(guest, wanted, signal);
         return await this.#presenceOf(guest, arriving, wanted, signal);
       } catch (error) {
-        if (!isVolumeError(error)) throw error;
-        failure = error;
-        return undefined;
+        return note(error);
       }
     };
-    const limits = { clock, timeoutMs: ANSWERS_AGAIN_MS, signal };
-    return (
-      (await pollUntil(look, limits).catch((error: unknown) => {
-        if (!isVolumeError(error)) throw error;
-        return undefined;
-      })) ?? failure
-    );
+    return (await pollUntil(look, { clock, timeoutMs: ANSWERS_AGAIN_MS, signal }).catch(note)) ?? failure;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Secret } from '../../src/base/secret.js';
+import { isVolumeError } from '../../src/base/volume-error.js';
 import type { AttachFault } from '../fakes/fake-libvirt.js';
 import { addTarget, dataChanged, infoFor, openRecordedWorld, type RecordedWorld } from './recorded-world.js';
 
@@ -147,7 +148,7 @@ describe('attach() of an encrypted volume whose answer is lost', () => {
     const world = openWithGuest(true, fault);
     const outcome = await world.driver.attach(WEB1, ENCRYPTED, VDB, OPTIONS).then(
       () => 'attached',
-      ({ code }: { readonly code: string }) => code,
+      (error: unknown) => (isVolumeError(error) ? error.code : String(error)),
     );
     world.libvirt.startDaemon();
     const stays = what.endsWith('stays');
