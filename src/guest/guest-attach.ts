@@ -148,7 +148,8 @@ export class GuestAttach {
         if (guest.active) await this.#jobsEnded(guest, wanted, signal);
         return await this.#presenceOf(guest, arriving, wanted, signal);
       } catch (error) {
-        return note(error);
+        note(error);
+        return undefined;
       }
     };
     return (await pollUntil(look, { clock, timeoutMs: ANSWERS_AGAIN_MS, signal }).catch(note)) ?? failure;
