@@ -1,5 +1,5 @@
 // needs: libvirt
-// takes: 105 s
+// takes: 125 s
 // limit: 900 s
 import assert from 'node:assert/strict';
 import { realpathSync } from 'node:fs';
@@ -136,6 +136,41 @@ for (const { state, guest: guestOf, enter, leave, live, config } of LIVES) {
     await leave(guest);
   });
 }
+
+test('attach() to a second guest is DEVICE_IN_USE while a running guest has the volume', async () => {
+  await using driver = open(TCP);
+  const since = await readResidue();
+  const { volume: attached } = await driver.attach(refOf(stored), infoFor(TCP), SDB);
+  const held = await readResidue();
+  const error = await failure('DEVICE_IN_USE', driver.attach(refOf(transient), infoFor(TCP), SDB));
+  assert.match(error.message, new RegExp(`^Cannot attach ${attached.device.path}: qemu-`));
+  assert.deepEqual(await transient.diskElements('live'), []);
+  assert.deepEqual(await readResidue(), held);
+  await requireData(stored, 0xa4);
+  assert.deepEqual(await driver.detach(refOf(stored), infoFor(TCP)), { found: true, warnings: [] });
+  await requireNothingLeft(since);
+});
+
+test('attach() repeated succeeds with a warning, and the guest has the disk once', async () => {
+  await using driver = open(TCP);
+  const since = await readResidue();
+  for (const guest of [stored, transient]) {
+    const first = await driver.attach(refOf(guest), infoFor(TCP), SDB);
+    const again = await driver.attach(refOf(guest), infoFor(TCP), SDB);
+    assert.deepEqual(again.volume.warnings, ['the guest had it already']);
+    assert.deepEqual([again.diskXml, again.volume.device], [first.diskXml, first.volume.device]);
+    assert.deepEqual((await disksOf(guest, 'live')).length, 1);
+    await requireData(guest, 0xa8);
+    assert.deepEqual(await driver.detach(refOf(guest), infoFor(TCP)), { found: true, warnings: [] });
+  }
+  await stored.powerOff();
+  for (const warnings of [[], ['the guest had it already']])
+    assert.deepEqual((await driver.attach(refOf(stored), infoFor(TCP), SDB)).volume.warnings, warnings);
+  assert.deepEqual((await disksOf(stored, 'config')).length, 1);
+  assert.deepEqual(await driver.detach(refOf(stored), infoFor(TCP)), { found: true, warnings: [] });
+  await stored.powerOn();
+  await requireNothingLeft(since);
+});
 
 for (const way of [TCP, ISER]) {
   test(`attach() of the type lun gives the guest the storage's own SCSI answers, over iface ${way.iface}`, async () => {

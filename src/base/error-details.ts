@@ -112,7 +112,7 @@ export interface ErrorDetails {
     };
   readonly RESIZE_FAILED: MapDetails & { readonly oldSizeBytes: number; readonly newSizeBytes: number };
   readonly COPY_FAILED: GuestDetails & { readonly device: string; readonly bytesLeft: number };
-  readonly CLEANUP_INCOMPLETE: MapDetails & StuckWriteDetails & { readonly device: string };
+  readonly CLEANUP_INCOMPLETE: MapDetails & StuckWriteDetails & GuestDetails & { readonly device: string };
   readonly DOMAIN_NOT_FOUND: LibvirtDetails;
   readonly LIBVIRT_UNAVAILABLE: LibvirtDetails;
   readonly LIBVIRT_REFUSED: LibvirtDetails;

@@ -112,14 +112,9 @@ export class LinuxBlockDevices {
     disk: Pick<ScsiDisk, 'path' | 'address'>,
     signal: AbortSignal,
   ): Promise<readonly DeviceUser[]> {
-    const { clock, files, users } = this.#parts;
+    const { clock, users } = this.#parts;
     const name = disk.path.slice('/dev/'.length);
-    const block = `${unitPath(session, disk.address)}/block/${name}`;
-    const partitions = (await files.list(block)).filter((entry) => entry.startsWith(name));
-    const numbers = await Promise.all(
-      [block, ...partitions.map((entry) => `${block}/${entry}`)].map((folder) => files.readText(`${folder}/dev`)),
-    );
-    const known = numbers.filter((number) => number !== undefined);
+    const known = await this.#numbersIn(`${unitPath(session, disk.address)}/block/${name}`, name);
     let present: readonly DeviceUser[] = [];
     await pollUntil(
       async () => {
@@ -129,6 +124,22 @@ export class LinuxBlockDevices {
       { clock, timeoutMs: PASSING_USERS_MS, signal },
     );
     return present;
+  }
+
+  /** Who has the disk open at this moment, or one of its partitions, those that only pass by among them. */
+  async usersNow({ path }: Pick<ScsiDisk, 'path'>, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    const name = path.slice('/dev/'.length);
+    return await this.#parts.users.usersOf(path, await this.#numbersIn(`/sys/class/block/${name}`, name), signal);
+  }
+
+  /** `major:minor` of the disk with that folder, and of its partitions. */
+  async #numbersIn(block: string, name: string): Promise<readonly string[]> {
+    const { files } = this.#parts;
+    const partitions = (await files.list(block)).filter((entry) => entry.startsWith(name));
+    const numbers = await Promise.all(
+      [block, ...partitions.map((entry) => `${block}/${entry}`)].map((folder) => files.readText(`${folder}/dev`)),
+    );
+    return numbers.filter((number) => number !== undefined);
   }
 
   /** Writes what is still in memory out to the device. @throws {VolumeError} `FLUSH_FAILED`: nothing was removed */

@@ -70,7 +70,7 @@ export interface SwappedVolume {
  * each other.
  *
  * **Idempotence.** connect of a connected volume gives the same device; disconnect of a volume that is not there is
- * quiet.
+ * quiet; attach to a guest that has the volume at that target succeeds, with a warning.
  *
  * **Growth.** `extend` brings a volume that has grown at the storage to its size on this host and in the guest, while
  * it is in use.
@@ -85,15 +85,15 @@ export interface SwappedVolume {
  * one target run one after another, also across processes; calls for different targets never wait for each other. A
  * volume that the storage service calls `multiattach` stays on this host until the last guest that has it, for now or
  * for its next start, lets go of it; which guests have it is seen in libvirt. Any other volume is for one guest at a
- * time, as the storage service grants it: a second guest that has it open is `DEVICE_IN_USE` at the first one's detach,
- * and one that is shut off is not looked for.
+ * time, as the storage service grants it: while somebody has it open, attach to another guest is `DEVICE_IN_USE`, and so
+ * is detach from a guest that let go of it. A guest that is shut off is not looked for.
  *
  * **Failure.** Every rejection is a {@link VolumeError} with a stable code. A failed connect or attach leaves the host
  * as it was before the call. A failed disconnect stops before data could be lost; calling it again goes on from there.
  *
  * **Waiting.** Every call ends: each wait inside has a limit, and the signal ends it early. A login that open-iscsi has
  * already begun is waited for (at most `login_timeout_seconds`) before it is undone, because open-iscsi cannot take it
- * back.
+ * back; and so is an attach that libvirt has begun (at most 30 s), because only its end tells what the guest has.
  */
 export interface VolumeDriver extends MigrationHooks {
   /** The `driver_volume_type` this driver serves. */
@@ -134,10 +134,15 @@ export interface VolumeDriver extends MigrationHooks {
    * A guest that libvirt keeps gets a name of the device that outlasts a reboot of the host, made of the volume's WWID
    * and seen to lead to it; where there is none it gets the device's path, and the warnings say so. Any other guest
    * gets the path.
+   *
+   * Where libvirt's answer is lost, the guest's descriptions decide, live and stored: with the whole disk in the guest
+   * the call succeeds, with a warning; else it is undone. The volume stays on this host as long as the guest may have
+   * it, and the error is `CLEANUP_INCOMPLETE`.
    * @param options the passphrase of an encrypted volume. It becomes a private libvirt secret, which detach() removes
    * @throws {VolumeError} as connect(); `CONNECTION_INFO_INVALID` also for an encrypted volume without a passphrase,
    * `DISK_INFO_INVALID`, `USAGE` for a passphrase that cannot be one;
-   *   `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED`
+   *   `DEVICE_IN_USE` for a volume that is not multiattach and that somebody has open; `DOMAIN_NOT_FOUND`,
+   *   `LIBVIRT_UNAVAILABLE`, `LIBVIRT_REFUSED`; `CLEANUP_INCOMPLETE`
    */
   attach(
     domain: DomainRef,

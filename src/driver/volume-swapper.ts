@@ -114,7 +114,7 @@ export class VolumeSwapper {
     const { volume, opened } = await this.#open({ to, old }, held, signal);
     try {
       if (old !== undefined) requireFitting(disk, old, volume);
-      if (old !== undefined && !opened && !isCopiedTo(disk, volume)) await held.requireUnused(to, signal);
+      if (old !== undefined && !opened && !isCopiedTo(disk, volume)) await held.requireUnused('write over', to, signal);
       throwIfAborted(signal);
       await this.#mover.move(
         {

@@ -1,7 +1,7 @@
 import type { Logger } from '../base/logger.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
 import type { Clock } from '../host/clock.js';
-import type { Domain, DomainRef, Libvirt, ListedDomain } from '../libvirt/libvirt.js';
+import type { DeviceScope, Domain, DomainRef, Libvirt, ListedDomain } from '../libvirt/libvirt.js';
 import { coldPlugOnly, type DiskMatch, findLiveDisk, findStoredDisk, type GuestDisk } from './guest-disk.js';
 import { type MovedDisk, movedDiskXml } from './moved-disk-xml.js';
 import { parseGuestDisk, parseGuestDisks } from './parse-guest-disks.js';
@@ -13,6 +13,12 @@ export interface GuestDisksParts {
   readonly logger: Logger;
   /** How long a running guest may take to let go of a disk. */
   readonly timeoutMs: number;
+}
+
+/** The disks of both descriptions of a guest: of a running one, and of one that libvirt keeps; else `undefined`. */
+export interface GuestDescriptions {
+  readonly live: readonly GuestDisk[] | undefined;
+  readonly config: readonly GuestDisk[] | undefined;
 }
 
 /** One wait for a running guest to let go. */
@@ -56,25 +62,60 @@ export class GuestDisks {
    * does whole or not at all.
    */
   async attach(domain: DomainRef, diskXml: string, signal: AbortSignal): Promise<void> {
-    const { name, active, persistent } = await this.#libvirt.lookupDomain(domain, signal);
-    if (active) await this.#refuseMediumChange(domain, name, parseGuestDisk(diskXml), signal);
-    await this.#libvirt.attachDevice(domain, diskXml, { live: active, config: persistent }, signal);
+    await this.attachTo(await this.requireAttachable(domain, diskXml, signal), diskXml, signal);
+  }
+
+  /**
+   * The first half of an attach, which asks libvirt for nothing yet.
+   * @returns the guest as it is now
+   * @throws {VolumeError} `DISK_INFO_INVALID` for a cdrom whose name a drive of the running guest has
+   */
+  async requireAttachable(domain: DomainRef, diskXml: string, signal: AbortSignal): Promise<Domain> {
+    const guest = await this.#libvirt.lookupDomain(domain, signal);
+    if (guest.active) await this.#refuseMediumChange(domain, guest.name, parseGuestDisk(diskXml), signal);
+    return guest;
+  }
+
+  /** The other half. */
+  async attachTo(guest: Domain, diskXml: string, signal: AbortSignal): Promise<void> {
+    const { name, active, persistent } = guest;
+    await this.#libvirt.attachDevice(refOf(guest), diskXml, { live: active, config: persistent }, signal);
     this.#logger.info('Attached a disk to the guest', { guest: name, live: active, config: persistent });
+  }
+
+  /** What a guest has, as it runs and for its next start. One that is no more has nothing. */
+  async descriptionsOf(guest: ListedDomain, signal: AbortSignal): Promise<GuestDescriptions> {
+    try {
+      const now = await this.#libvirt.lookupDomain(refOf(guest), signal);
+      return {
+        live: now.active ? await this.#disksIn(now, 'live', signal) : undefined,
+        config: now.persistent ? await this.#disksIn(now, 'config', signal) : undefined,
+      };
+    } catch (error) {
+      if (isVolumeError(error, 'DOMAIN_NOT_FOUND')) return { live: undefined, config: undefined };
+      throw error;
+    }
   }
 
   /**
    * Detaches the disk from the configuration first, so that a guest that restarts meanwhile does not take it again,
    * then from the running guest. Resolves when the guest's own description no longer has the disk: a call that returned
    * proves nothing.
+   * @param scope which of the two, where not both
    * @returns false when neither description has such a disk
    * @throws {VolumeError} `DETACH_UNCONFIRMED` when the guest still has the disk after the time limit; a request that
    * is under way
    *   then is waited for, and libvirt takes up to 5 s for one
    */
-  async detach(domain: DomainRef, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
+  async detach(
+    domain: DomainRef,
+    match: DiskMatch,
+    signal: AbortSignal,
+    scope: DeviceScope = { live: true, config: true },
+  ): Promise<boolean> {
     const found = await this.#libvirt.lookupDomain(domain, signal);
-    const stored = found.persistent && (await this.#detachStored(found, match, signal));
-    const live = found.active && (await this.#detachLive(found, match, signal));
+    const stored = scope.config && found.persistent && (await this.#detachStored(found, match, signal));
+    const live = scope.live && found.active && (await this.#detachLive(found, match, signal));
     if (stored || live)
       this.#logger.info('Detached a disk from the guest', { guest: found.name, live, config: stored });
     return stored || live;

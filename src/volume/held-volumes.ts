@@ -1,4 +1,6 @@
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
+import type { LinuxBlockDevices } from '../device/linux-block-devices.js';
+import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
 import type { VolumeEvents } from '../events/volume-events.js';
 import type { Clock } from '../host/clock.js';
 import { ifaceNamesOf, type IfacePlan } from '../preflight/iface-plan.js';
@@ -12,6 +14,8 @@ export interface HeldVolumesParts {
   readonly connector: VolumeConnector;
   readonly releaser: VolumeDisconnector;
   readonly extender: VolumeExtender;
+  readonly devices: LinuxBlockDevices;
+  readonly maps: MultipathMaps;
   readonly clock: Clock;
   readonly events: VolumeEvents;
 }
@@ -62,8 +66,18 @@ export class HeldVolumes {
   }
 
   /** @throws {VolumeError} `DEVICE_IN_USE` when a process, a mount or another device has the volume open */
-  async requireUnused(connection: IscsiConnection, signal: AbortSignal): Promise<void> {
-    await this.#parts.releaser.requireUnused(connection, ifaceNamesOf(this.#plan), signal);
+  async requireUnused(doing: 'write over' | 'attach', connection: IscsiConnection, signal: AbortSignal): Promise<void> {
+    await this.#parts.releaser.requireUnused({ connection, ifaces: ifaceNamesOf(this.#plan), doing }, signal);
+  }
+
+  /** One look, which sees those that only pass by too: `requireUnused` tells them apart. */
+  async isOpen({ device, paths }: ConnectedVolume, signal: AbortSignal): Promise<boolean> {
+    const { devices, maps } = this.#parts;
+    if (device.kind === 'multipath' && (await maps.usersNow(device, signal)).length > 0) return true;
+    const members = device.kind === 'multipath' ? device.members.map(({ path }) => path) : [];
+    const disks = paths.map(({ disk }) => disk).filter((path) => !members.includes(path));
+    const users = await Promise.all(disks.map(async (path) => await devices.usersNow({ path }, signal)));
+    return users.flat().length > 0;
   }
 
   async release(connection: IscsiConnection, options: DisconnectOptions, signal: AbortSignal): Promise<ReleasedVolume> {

@@ -96,8 +96,9 @@ export class HostVolumes {
   ): Promise<Result> {
     const plan = await this.#plan();
     const targets = new Set(connections.flatMap(({ paths }) => paths.map(({ target }) => target)));
-    const { clock, events, locks } = this.#parts;
-    const parts = { connector: this.#connector, releaser: this.#releaser, extender: this.#extender, clock, events };
+    const { clock, devices, events, locks, maps } = this.#parts;
+    const [connector, releaser, extender] = [this.#connector, this.#releaser, this.#extender];
+    const parts = { connector, releaser, extender, devices, maps, clock, events };
     return await locks.hold([...targets], signal, async () => await body(new HeldVolumes(parts, plan)));
   }
 

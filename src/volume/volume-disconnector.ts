@@ -26,7 +26,7 @@ interface FailedStep {
 type DeedStep = Exclude<DisconnectStep, { readonly kind: 'logout' }>;
 
 /** What nobody may have the volume open for. */
-type Doing = 'remove' | 'write over';
+type Doing = 'remove' | 'write over' | 'attach';
 
 interface Use {
   readonly connection: IscsiConnection;
@@ -107,10 +107,10 @@ export class VolumeDisconnector {
   }
 
   /** @throws {VolumeError} `DEVICE_IN_USE` when somebody has a device of the volume open; `DEVICE_MISMATCH` */
-  async requireUnused(connection: IscsiConnection, ifaces: readonly IfaceName[], signal: AbortSignal): Promise<void> {
+  async requireUnused({ connection, ifaces, doing }: Omit<Use, 'wwid'>, signal: AbortSignal): Promise<void> {
     const view = await this.#proven(connection, ifaces, undefined, signal);
-    requireOwnMap('write over', view);
-    await this.#unused(view, { connection, ifaces, doing: 'write over' }, signal);
+    requireOwnMap(doing, view);
+    await this.#unused(view, { connection, ifaces, doing }, signal);
   }
 
   /**

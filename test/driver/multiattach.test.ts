@@ -108,7 +108,8 @@ describe('a multiattach volume in two guests of one host', () => {
       code: 'DOMAIN_NOT_FOUND',
     });
     await world.driver.attach(WEB2, SHARED, VDB);
-    await expect(world.driver.attach(WEB2, SHARED, VDB)).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
+    const elsewhere = world.driver.attach(WEB2, SHARED, { ...VDB, dev: 'vdc' });
+    await expect(elsewhere).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED' });
     expect((await world.driver.find(SHARED))?.device.path).toBe(volume.device.path);
   });
 
@@ -128,9 +129,10 @@ describe('a multiattach volume in two guests of one host', () => {
 
 describe('a volume without multiattach in two guests, a mistake of the caller', () => {
   test('detach() of a volume without multiattach is DEVICE_IN_USE while a second guest runs with it', async () => {
-    const world = openWithGuests(...RUNNING);
+    const world = openWithGuests(...SECOND_OFF);
+    await world.driver.attach(WEB2, ONE_GUEST, VDB); // nobody has it open: attach() takes it for free
     await world.driver.attach(WEB1, ONE_GUEST, VDB);
-    await world.driver.attach(WEB2, ONE_GUEST, VDB);
+    world.libvirt.start('web2');
     await expect(world.driver.detach(WEB1, ONE_GUEST)).rejects.toMatchObject({ code: 'DEVICE_IN_USE' });
     expect(world.deeds.filter((deed) => REMOVALS.test(deed))).toEqual([]);
   });

@@ -424,10 +424,18 @@ export class FakeHost implements CommandRunner, FileSystem, DeviceUsers {
     return this.kernel.countLeft(path) > 0;
   }
 
-  async usersOf(devicePath: string, _numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
+  async usersOf(devicePath: string, numbers: readonly string[], signal: AbortSignal): Promise<readonly DeviceUser[]> {
     throwIfAborted(signal);
     const held = this.kernel.multipathd.mapOf(devicePath.slice('/dev/'.length)) !== undefined;
-    return [...(held ? [{ pid: 0, name: 'the kernel' }] : []), ...(this.#users.get(devicePath) ?? [])];
+    // open files are found by the device's number, the kernel's claim is of that one path
+    const numbered = [...this.#users]
+      .filter(([path]) => path !== devicePath && numbers.includes(this.#numberOf(path) ?? ''))
+      .flatMap(([, users]) => users.filter(({ pid }) => pid !== 0));
+    return [...(held ? [{ pid: 0, name: 'the kernel' }] : []), ...(this.#users.get(devicePath) ?? []), ...numbered];
+  }
+
+  #numberOf(path: string): string | undefined {
+    return this.tree.read(`/sys/class/block/${path.slice('/dev/'.length)}/dev`)?.trim();
   }
 }
 

@@ -41,6 +41,21 @@ export type Answer = 'at once' | 'never' | { readonly afterRequests: number };
  */
 export type CopyFate = { readonly readyAfterLooks: number } | 'never ready' | 'fails';
 
+/**
+ * An attach that goes wrong: what libvirt does of it, and what the caller hears. `late`: it is under way when the
+ * answer is lost, and done once somebody waits for the guest's jobs.
+ */
+export interface AttachFault {
+  readonly does: 'all' | 'nothing' | 'live' | 'config';
+  /** Default: the answer is lost with the connection. */
+  readonly says?: 'nothing' | 'refused';
+  readonly late?: boolean;
+  /** How many calls after it find no daemon: it restarts. */
+  readonly awayForCalls?: number;
+  /** What else happens before the answer. */
+  readonly meanwhile?: () => void;
+}
+
 interface FakeCopy extends CopyTarget {
   looks: number;
 }
@@ -106,6 +121,11 @@ export class FakeLibvirt implements Libvirt {
   readonly #listeners = new Set<{ readonly hear: (event: DeviceRemoved) => void }>();
   readonly #sizes = new Map<string, number>();
   #isDown = false;
+  /** How many calls find no daemon. */
+  #away = 0;
+  #attachFault: AttachFault | undefined;
+  /** What is under way since its answer was lost. */
+  #late: (() => void) | undefined;
   #created = 0;
 
   addDomain({
@@ -216,6 +236,12 @@ export class FakeLibvirt implements Libvirt {
 
   startDaemon(): void {
     this.#isDown = false;
+    this.#away = 0;
+  }
+
+  /** What becomes of the next attach. */
+  failNextAttach(fault: AttachFault): void {
+    this.#attachFault = fault;
   }
 
   /** The size that `blockResize` last set. */
@@ -254,9 +280,19 @@ export class FakeLibvirt implements Libvirt {
         throw refused(`non unique alias detected: ${alias}`, OPERATION_INVALID);
     }
     if (scope.live && changed === undefined) refuseHotPlug(disk);
-    if (scope.config) domain.config = [...domain.config, xml];
-    if (scope.live) domain.live = [...without(domain.live, targetDev), changed ?? withAlias(xml)];
-    if (scope.live) domain.requests.delete(targetDev);
+    const plug = ({ live, config }: DeviceScope): void => {
+      if (scope.config && config) domain.config = [...domain.config, xml];
+      if (!scope.live || !live) return;
+      domain.live = [...without(domain.live, targetDev), changed ?? withAlias(xml)];
+      domain.requests.delete(targetDev);
+    };
+    const fault = this.#attachFault;
+    this.#attachFault = undefined;
+    if (fault === undefined) {
+      plug({ live: true, config: true });
+      return;
+    }
+    this.#failAttach(fault, plug, signal);
   }
 
   async detachDevice(ref: DomainRef, deviceXml: string, scope: DeviceScope, signal: AbortSignal): Promise<void> {
@@ -311,6 +347,8 @@ export class FakeLibvirt implements Libvirt {
 
   async blockJob(ref: DomainRef, disk: string, signal: AbortSignal): Promise<BlockJob | undefined> {
     const domain = this.#reach(ref, signal);
+    this.#late?.();
+    this.#late = undefined;
     requireLiveDisk(domain, disk);
     const copy = domain.copies.get(disk);
     if (copy === undefined) return undefined;
@@ -389,6 +427,23 @@ export class FakeLibvirt implements Libvirt {
     this.#listeners.clear();
   }
 
+  #failAttach(
+    { does, says = 'nothing', late = false, awayForCalls = 0, meanwhile = () => undefined }: AttachFault,
+    plug: (done: DeviceScope) => void,
+    signal: AbortSignal,
+  ): never {
+    const work = (): void => {
+      plug({ live: does === 'all' || does === 'live', config: does === 'all' || does === 'config' });
+    };
+    if (late) this.#late = work;
+    else work();
+    meanwhile();
+    if (says === 'refused') throw refused('cannot write the configuration: No space left on device', INTERNAL_ERROR);
+    throwIfAborted(signal);
+    this.#away = awayForCalls;
+    throw new VolumeError('LIBVIRT_UNAVAILABLE', 'Cannot attach the device: libvirt closed the connection');
+  }
+
   #askToLeave(domain: FakeDomain, targetDev: string): void {
     const requests = (domain.requests.get(targetDev) ?? 0) + 1;
     domain.requests.set(targetDev, requests);
@@ -448,7 +503,9 @@ export class FakeLibvirt implements Libvirt {
 
   #reachDaemon(signal: AbortSignal): void {
     throwIfAborted(signal);
-    if (this.#isDown)
+    const isAway = this.#away > 0;
+    if (isAway) this.#away -= 1;
+    if (this.#isDown || isAway)
       throw new VolumeError('LIBVIRT_UNAVAILABLE', 'Cannot connect to libvirt: nobody listens there', {
         hint: 'systemctl start libvirtd.socket',
       });

@@ -34,6 +34,25 @@ export async function usersOfMap(
   return present;
 }
 
+/**
+ * Who has it open at this moment, those that only pass by among them: one question for the map and its paths. Where
+ * another device is over the map, such as a partition, each is asked.
+ */
+export async function mapUsersNow(
+  map: MultipathMap,
+  parts: MapUsersParts,
+  signal: AbortSignal,
+): Promise<readonly DeviceUser[]> {
+  const { files, users } = parts;
+  if ((await files.list(`/sys/class/block/${kernelNameOf(map)}/holders`)).length > 0)
+    return await usersNow(map, parts, signal);
+  const numbers = await Promise.all(
+    [map, ...map.members].map(({ path }) => files.readText(`/sys/class/block/${kernelNameOf({ path })}/dev`)),
+  );
+  const known = numbers.filter((number) => number !== undefined);
+  return await users.usersOf(map.path, known, signal);
+}
+
 async function usersNow(map: MultipathMap, parts: MapUsersParts, signal: AbortSignal): Promise<readonly DeviceUser[]> {
   const now = await readMap(kernelNameOf(map), parts.files);
   const view: Pick<MapView, 'map' | 'partitions'> = now?.map.id === map.id ? now : { map, partitions: [] };

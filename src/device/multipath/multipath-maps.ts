@@ -11,7 +11,7 @@ import { type Stranger, strangersAmong } from '../disk-place.js';
 import type { TargetUnit } from '../units-behind.js';
 import { type Assembly, MapAssembly, type OnEnter } from './map-assembly.js';
 import { MapRemoval } from './map-removal.js';
-import { usersOfMap } from './map-users.js';
+import { mapUsersNow, usersOfMap } from './map-users.js';
 import { addPathCommand, forgetPathCommand, resizeMapCommand } from './multipath-commands.js';
 import { type MultipathAnswer, Multipathd } from './multipathd.js';
 import { kernelNameOf, readMap, readMapOver, readMapsOf } from './read-map.js';
@@ -174,6 +174,11 @@ export class MultipathMaps {
    */
   async usersOf(map: MultipathMap, signal: AbortSignal): Promise<readonly DeviceUser[]> {
     return await usersOfMap(map, this.#parts, signal);
+  }
+
+  /** The same at this moment, with those that only pass by. */
+  async usersNow(map: MultipathMap, signal: AbortSignal): Promise<readonly DeviceUser[]> {
+    return await mapUsersNow(map, this.#parts, signal);
   }
 
   /** Has I/O fail where no path is left. Quiet in the end: what follows fails by itself where the map still queues. */

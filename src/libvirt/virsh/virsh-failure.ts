@@ -25,7 +25,7 @@ const KINDS: readonly Kind[] = [
   {
     says: [
       /failed to connect to the hypervisor|failed to connect socket|failed to reconnect/i,
-      /end of file while reading data|cannot (?:recv|write) data|client socket is closed/i,
+      /end of file while reading data|cannot (?:recv|write) data|client socket is closed|keepalive timeout/i,
     ],
     code: 'LIBVIRT_UNAVAILABLE',
     hint:

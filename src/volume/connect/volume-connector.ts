@@ -23,7 +23,7 @@ import { isAbsent, type Presence, presentPaths, refreshedPaths, tellSilent, when
 import { requireSizeOf, sizeWarnings } from '../require-size.js';
 import { requireOwnMap, strangersWarnings } from '../strange-members.js';
 import { type FallbackParts, TransportFallback } from './transport-fallback.js';
-import { UNDO_MS, UndoLog } from '../undo-log.js';
+import { UndoLog } from '../undo-log.js';
 import { VolumeGuard } from './volume-guard.js';
 import { withIfaceRecords } from './with-iface-records.js';
 import { wantedMap } from '../wanted-map.js';
