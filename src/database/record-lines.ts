@@ -70,6 +70,7 @@ function unended(read: string): string {
 
 function assignmentOf(line: string): LineContent {
   const [key = ''] = /^[^\t-\r =]*/.exec(line) ?? [];
+  if (key === '') return passedOver('nothing stands before its "="');
   if (key.length > LONGEST_KEY) return passedOver(`its first word is longer than ${LONGEST_KEY} bytes`);
   const shown = shownKey(key);
   const separator = line[key.length];

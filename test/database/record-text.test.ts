@@ -48,6 +48,13 @@ describe('readRecord()', () => {
     );
   });
 
+  test('readRecord() passes over a line with a value and no key', () => {
+    expect(readRecord(' =  = \u000e\n')).toEqual({
+      values: new Map(),
+      oddLines: [{ number: 1, key: undefined, effect: 'ignored', reason: 'nothing stands before its "="' }],
+    });
+  });
+
   test('readRecord() never throws, and loses no byte of the text, whatever it is', () => {
     const text = fc
       .array(
