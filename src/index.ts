@@ -73,6 +73,16 @@ export type {
 export type { DatabaseLocation, LocationProof } from './database/database-location.js';
 export { type DatabaseParts, type Draft, OpenIscsiDatabase } from './database/open-iscsi-database.js';
 export { TRANSPORTS, type Transport } from './hardware/transport.js';
+export type {
+  HostRecovery,
+  HostStatus,
+  PathStatus,
+  ReconcileOptions,
+  RecoveredItem,
+  RecoveryItem,
+  RemainsKind,
+  VolumeStatus,
+} from './recovery/host-recovery.js';
 export type { Doctor } from './doctor/doctor.js';
 export type { Finding, FindingCode, Severity } from './doctor/finding.js';
 export type { IfaceReport, IfaceReports } from './preflight/iface-report.js';

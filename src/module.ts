@@ -52,6 +52,7 @@ import type { Libvirt } from './libvirt/libvirt.js';
 import { adapterFor } from './libvirt/libvirt-uri.js';
 import { RpcLibvirt } from './libvirt/rpc/rpc-libvirt.js';
 import { VirshLibvirt } from './libvirt/virsh/virsh-libvirt.js';
+import { openHostRecovery } from './recovery/open-host-recovery.js';
 import { TOKENS } from './tokens.js';
 
 /**
@@ -175,6 +176,7 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
         TOKENS.processes,
       ])
       .inSingletonScope();
+    bind(TOKENS.recovery).toResolvedValue(openHostRecovery, [TOKENS.driverParts]).inSingletonScope();
     bind(TOKENS.iscsiDriver)
       .toResolvedValue((parts) => new LibvirtISCSIVolumeDriver(parts), [TOKENS.driverParts])
       .inSingletonScope()

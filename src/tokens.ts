@@ -21,6 +21,7 @@ import type { OpenIscsiDatabase } from './database/open-iscsi-database.js';
 import type { IfaceRecords } from './iface/iface-records.js';
 import type { IfaceGenerator } from './initiator/iface-generator.js';
 import type { Libvirt } from './libvirt/libvirt.js';
+import type { HostRecovery } from './recovery/host-recovery.js';
 
 const token = <Service>(name: string): ServiceIdentifier<Service> => Symbol.for(`libvirt-volume-drivers/${name}`);
 
@@ -54,6 +55,8 @@ export const TOKENS = {
   ifaceGenerator: token<IfaceGenerator>('iface-generator'),
   /** Checks this host, as `libvirt-volume doctor` does. */
   doctor: token<Doctor>('doctor'),
+  /** What of this host is this library's, and the removal of what killed processes have left. */
+  recovery: token<HostRecovery>('recovery'),
   /** Tells the storage service who this host is. */
   connectorProperties: token<ConnectorPropertiesReader>('connectorProperties'),
   /** What the drivers are made of, out of the ports above. */

@@ -1,4 +1,5 @@
 import type { Doctor } from '../doctor/doctor.js';
+import type { HostRecovery } from '../recovery/host-recovery.js';
 import type { VolumeDriver } from '../driver/volume-driver.js';
 import type { IfaceRecords } from '../iface/iface-records.js';
 import type { IfaceReports } from '../preflight/iface-report.js';
@@ -26,6 +27,7 @@ export interface CommandContext {
   readonly ifaceRecords: () => IfaceRecords;
   readonly ifaceGenerator: () => IfaceGenerator;
   readonly doctor: () => Doctor;
+  readonly recovery: () => HostRecovery;
   /** Where the options came from: a file's path, or words for the built-in defaults. */
   readonly configOrigin: string;
   /** Shown to people beside what is being done, from now on: `33 % copied`. */

@@ -67,6 +67,7 @@ async function runWork(work: CommandWork, { io, makeContainer, flags, verbose }:
           ifaceRecords: () => container.get(TOKENS.ifaceRecords),
           ifaceGenerator: () => container.get(TOKENS.ifaceGenerator),
           doctor: () => container.get(TOKENS.doctor),
+          recovery: () => container.get(TOKENS.recovery),
           configOrigin: origin,
           progress,
           signal,

@@ -126,6 +126,13 @@ export class OpenIscsiDatabase {
     return READING_MS_A_TARGET * (await this.#parts.files.list(`${await this.root()}/nodes`)).length;
   }
 
+  /** Takes away what killed processes have left of the lock and beside the database, where nobody came for it. */
+  async tidy(): Promise<void> {
+    const location = await this.location();
+    await this.#lockIn(location.lockFolder).freeFromDead();
+    await this.#sweep(location);
+  }
+
   /** One for each folder, as calls of this process share it. */
   #lockIn(folder: string): DatabaseLock {
     if (this.#lock?.folder !== folder) this.#lock = { folder, lock: new DatabaseLock({ ...this.#parts, folder }) };

@@ -21,6 +21,12 @@ export interface GuestDescriptions {
   readonly config: readonly GuestDisk[] | undefined;
 }
 
+/** What a guest has, in its two descriptions: a disk that is in both is there twice. */
+export interface DisksOfGuest {
+  readonly guest: string;
+  readonly disks: readonly GuestDisk[];
+}
+
 /** One wait for a running guest to let go. */
 interface Departure {
   readonly domain: Domain;
@@ -187,15 +193,20 @@ export class GuestDisks {
    * @returns the names of the guests that have such a disk, now or for their next start
    */
   async guestsWith(isMeant: (disk: GuestDisk) => boolean, signal: AbortSignal): Promise<readonly string[]> {
-    const names: string[] = [];
+    return (await this.all(signal)).filter(({ disks }) => disks.some(isMeant)).map(({ guest }) => guest);
+  }
+
+  /** The disks of every guest, for now and for its next start. */
+  async all(signal: AbortSignal): Promise<readonly DisksOfGuest[]> {
+    const found: DisksOfGuest[] = [];
     for (const domain of await this.#libvirt.listDomains(signal)) {
-      if (
-        (await this.#disksIn(domain, 'live', signal)).some(isMeant) ||
-        (await this.#disksIn(domain, 'config', signal)).some(isMeant)
-      )
-        names.push(domain.name);
+      const disks = [
+        ...(await this.#disksIn(domain, 'live', signal)),
+        ...(await this.#disksIn(domain, 'config', signal)),
+      ];
+      found.push({ guest: domain.name, disks });
     }
-    return names;
+    return found;
   }
 
   /**

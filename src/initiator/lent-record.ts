@@ -52,6 +52,11 @@ export function givenBack(now: string, { path, before, given, changed }: LentRec
   return editRecord(now, wanted);
 }
 
+/** The target that the record is of, by its text; `undefined` for one that names none. */
+export function targetOfLent({ before }: LentRecord): string | undefined {
+  return parseRecord(before).get('node.name');
+}
+
 export function formatLentRecord(record: LentRecord): string {
   return `${JSON.stringify({ version: VERSION, ...record }, undefined, 2)}\n`;
 }

@@ -126,14 +126,40 @@ export class NodeDatabase {
     if (!change.ours) await this.#lent.drop(change.path);
   }
 
+  /** Administrators' records that have our settings: under no login, what killed processes have left. */
+  async lentRecords(): Promise<readonly LentRecord[]> {
+    return await this.#lent.all();
+  }
+
+  /** Gives a record back, as its administrator had it. To be called under its target's lock. */
+  async giveBackLent(record: LentRecord, signal: AbortSignal): Promise<void> {
+    await this.#restore(record.path, (now) => givenBack(now, record), signal);
+    await this.#lent.drop(record.path);
+  }
+
   /** What a process that was killed in a login has left in an administrator's records. */
   async #giveBack(files: readonly NodeFile[], signal: AbortSignal): Promise<void> {
     for (const { path, ours } of files) {
       const lent = ours ? undefined : await this.#lent.find(path);
       if (lent === undefined) continue;
-      await this.#restore(path, (now) => givenBack(now, lent), signal);
-      await this.#lent.drop(path);
+      await this.giveBackLent(lent, signal);
     }
+  }
+
+  /** Of a process that was killed between a folder and its record. */
+  async #removeEmptyFolders({ target, portal }: SessionKey): Promise<void> {
+    const folder = `${await this.records.folder()}/${target}`;
+    const ours = (await this.#files.list(folder)).filter((name) =>
+      name.startsWith(`${portal.address},${portal.port},`),
+    );
+    const removed = await Promise.all(
+      ours.map(
+        async (name) =>
+          (await this.#files.kind(`${folder}/${name}`)) === 'directory' &&
+          (await this.#files.removeDirectory(`${folder}/${name}`)),
+      ),
+    );
+    if (removed.includes(true)) await this.#files.removeDirectory(folder);
   }
 
   /** @param textOf what is to be there, for what is there */
@@ -155,7 +181,11 @@ export class NodeDatabase {
   async removeOurs(key: SessionKey, signal: AbortSignal): Promise<number> {
     const files = await this.records.find(key);
     await this.#giveBack(files, signal);
-    if (!files.some((file) => file.ours)) return 0;
+    if (!files.some((file) => file.ours)) {
+      await this.#removeEmptyFolders(key);
+      await this.#database.tidy();
+      return 0;
+    }
     return await this.#database.hold(signal, async () => {
       const ours = (await this.records.find(key)).filter((file) => file.ours);
       for (const { path } of ours) await this.#delete(path);

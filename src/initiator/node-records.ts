@@ -1,7 +1,7 @@
 import { isPortalName, type PortalName } from '../connection/portal-name.js';
 import { ISCSI_PORT, type Portal, samePortal } from '../connection/portal.js';
 import { parsePortalFolder, type PortalFolder, recordedPortal } from '../connection/recorded-portal.js';
-import type { TargetName } from '../connection/target-name.js';
+import { parseTargetName, type TargetName } from '../connection/target-name.js';
 import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import { isOurs, parseRecord, readRecordText } from '../database/record-text.js';
 import type { FileSystem } from '../host/file-system.js';
@@ -63,6 +63,17 @@ export class NodeRecords {
    */
   async countOver({ target, iface }: Omit<SessionKey, 'portal'>): Promise<number> {
     return (await this.#of(target)).filter((record) => record.iface === iface).length;
+  }
+
+  /** The targets of which there is any record. A folder that no target can have is none. */
+  async targets(): Promise<readonly TargetName[]> {
+    return (await this.#files.list(await this.folder())).flatMap((name) => {
+      try {
+        return [parseTargetName(name)];
+      } catch {
+        return [];
+      }
+    });
   }
 
   /** The records that this library has made for the target, whatever the configuration says now. */

@@ -14,6 +14,7 @@ import { KernelWrites } from '../host/kernel-writes.js';
 import type { Iface } from '../iface/iface.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
+import type { LentRecord } from './lent-record.js';
 import { type LoginLimits, nodeSettings } from './login-settings.js';
 import { Logins, type OpenedSession, type PortalLogin } from './logins.js';
 import { Logouts } from './logouts.js';
@@ -137,6 +138,21 @@ export class OpenIscsiInitiator {
     }
     if (await this.#database.isOurs(session))
       await this.#database.put({ ...session, iface }, nodeSettings(this.#parts, { chap, use: 'alone' }), signal);
+  }
+
+  /** The targets of which open-iscsi's database has any record. */
+  async recordedTargets(): Promise<readonly TargetName[]> {
+    return await this.#database.records.targets();
+  }
+
+  /** Administrators' records that have our settings, for a login that goes on or was killed. */
+  async lentRecords(): Promise<readonly LentRecord[]> {
+    return await this.#database.lentRecords();
+  }
+
+  /** To be called under the lock of the record's target. */
+  async giveBack(record: LentRecord, signal: AbortSignal): Promise<void> {
+    await this.#database.giveBackLent(record, signal);
   }
 
   /** The records that this library has made for the target, over whatever iface. */

@@ -1,4 +1,4 @@
-import type { NonEmpty } from '../base/brand.js';
+import { isNonEmpty, type NonEmpty } from '../base/brand.js';
 import { grouped } from '../base/grouped.js';
 import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import { formatPortal, parsePortal, type Portal, samePortal } from '../connection/portal.js';
@@ -63,3 +63,41 @@ function portalIn(text: string): Portal | undefined {
 export function isOfAnother(note: VolumeNote, { volumeId }: Connection): boolean {
   return note.volumeId !== undefined && volumeId !== undefined && note.volumeId !== volumeId;
 }
+
+/**
+ * A connection that names what was noted of a volume, and so finds all of it on this host; `undefined` where no portal
+ * of it can be read.
+ */
+export function connectionOf({
+  volumeId,
+  units,
+}: {
+  readonly volumeId: string | undefined;
+  readonly units: readonly NotedUnit[];
+}): IscsiConnection | undefined {
+  const paths = units.flatMap(({ target, lun, portals }) =>
+    portals.flatMap((text): readonly TargetPath[] => {
+      const portal = portalIn(text);
+      return portal === undefined ? [] : [{ target, lun, portal }];
+    }),
+  );
+  return isNonEmpty(paths) ? { ...NO_FACTS, volumeId, paths } : undefined;
+}
+
+/** What a note does not say, and a disconnect does not ask. */
+const NO_FACTS = {
+  volumeType: 'iscsi',
+  serial: undefined,
+  chap: undefined,
+  discoveryChap: undefined,
+  readonly: false,
+  multiattach: false,
+  namesOnePortal: false,
+  enforceMultipath: false,
+  discard: false,
+  encrypted: false,
+  logicalBlockSize: undefined,
+  physicalBlockSize: undefined,
+  qos: {},
+  devicePath: undefined,
+} as const;

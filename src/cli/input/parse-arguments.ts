@@ -9,6 +9,8 @@ import { addDiskXmlCommand } from '../commands/disk-xml-command.js';
 import { addDoctorCommand } from '../commands/doctor-command.js';
 import { addExtendCommand } from '../commands/extend-command.js';
 import { addIfacesCommand } from '../commands/ifaces-command.js';
+import { addReconcileCommand } from '../commands/reconcile-command.js';
+import { addStatusCommand } from '../commands/status-command.js';
 import { addSwapCommand } from '../commands/swap-command.js';
 import { packageVersion } from '../version.js';
 
@@ -33,6 +35,8 @@ const COMMANDS = [
   addSwapCommand,
   addIfacesCommand,
   addDoctorCommand,
+  addStatusCommand,
+  addReconcileCommand,
 ];
 
 /**

@@ -1,5 +1,6 @@
 import type { FileSystem } from '../../host/file-system.js';
 import type { MapId } from '../block-device.js';
+import { parseMapId } from './multipathd.js';
 
 /**
  * Which ids of maps this library entered into /etc/multipath/wwids, as one empty file each in `state_directory`: only
@@ -18,6 +19,11 @@ export class AddedWwids {
     return (await this.#files.kind(this.#file(id))) === 'file';
   }
 
+  async all(): Promise<readonly MapId[]> {
+    const names = (await this.#files.list(this.#folder)).filter((name) => !name.endsWith('.new'));
+    return names.flatMap((name) => parseMapId(decoded(name)) ?? []);
+  }
+
   /** @throws {VolumeError} `PERMISSION_DENIED` */
   async put(id: MapId): Promise<void> {
     await this.#files.makeDirectory(this.#folder, 0o700);
@@ -31,5 +37,14 @@ export class AddedWwids {
   /** Its name may hold any character. */
   #file(id: MapId): string {
     return `${this.#folder}/${encodeURIComponent(id)}`;
+  }
+}
+
+/** Of a name that nobody here has written: the name itself. */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
   }
 }

@@ -206,6 +206,11 @@ export class MultipathMaps {
     return await this.#wwids.isOurs(id);
   }
 
+  /** Every id that this library has entered into the wwids file. */
+  async enteredIds(): Promise<readonly MapId[]> {
+    return await this.#wwids.allOurs();
+  }
+
   async #forgetEach(names: readonly string[], signal: AbortSignal): Promise<void> {
     for (const name of names) if ((await this.#multipathd.ask(forgetPathCommand(name), signal)).isSilent) return;
   }

@@ -40,6 +40,11 @@ export class WwidsFile {
     return await this.#added.has(id);
   }
 
+  /** All that are noted as ours. */
+  async allOurs(): Promise<readonly MapId[]> {
+    return await this.#added.all();
+  }
+
   /** Notes it as ours before the entry is made, so that one that a crash leaves is known. */
   async enter(id: MapId, signal: AbortSignal): Promise<void> {
     await this.#added.put(id);

@@ -52,7 +52,7 @@ export class DiscoveryDatabase {
     body: (name: DiscoveryRecordName) => Promise<Result>,
   ): Promise<Result> {
     const name = nameOf(key);
-    const folders = await this.#write(name, record, signal);
+    const folders = await this.#write(name, formatRecord(record, OWNER_COMMENT, targetComment(key.target)), signal);
     let result: Result;
     try {
       result = await body(name);
@@ -64,14 +64,31 @@ export class DiscoveryDatabase {
     return result;
   }
 
-  async #write({ name, port }: DiscoveryRecordName, record: RecordValues, signal: AbortSignal): Promise<Folders> {
+  /** Records of our own that are there now: of a discovery that goes on, or of one that was killed. */
+  async all(): Promise<readonly OwnDiscovery[]> {
+    const all = `${await this.#database.root()}/send_targets`;
+    const names = (await this.#files.list(all)).filter((name) => name.startsWith(`${NAME_PREFIX}.`));
+    return await Promise.all(
+      names.map(async (name) => {
+        const own = `${all}/${name}`;
+        const text = await this.#files.readText(fileIn({ own }));
+        return { folder: own, target: TARGET_COMMENT.exec(text ?? '')?.[1] };
+      }),
+    );
+  }
+
+  /** Removes what a killed discovery has left. To be called under its target's lock. */
+  async remove({ folder }: OwnDiscovery): Promise<void> {
+    await this.#remove({ all: folder.slice(0, folder.lastIndexOf('/')), own: folder, madeAll: false });
+  }
+
+  async #write({ name, port }: DiscoveryRecordName, text: string, signal: AbortSignal): Promise<Folders> {
     const root = await this.#database.root();
     const folders = {
       all: `${root}/send_targets`,
       own: `${root}/send_targets/${name},${port}`,
       madeAll: (await this.#files.kind(`${root}/send_targets`)) === undefined,
     };
-    const text = formatRecord(record, OWNER_COMMENT);
     await this.#database.withDraft(text, async (draft) => {
       await this.#database.hold(signal, async () => {
         await this.#files.makeDirectory(folders.own, 0o700);
@@ -98,6 +115,20 @@ export class DiscoveryDatabase {
   }
 }
 
+/** A discovery record of this library's making. */
+export interface OwnDiscovery {
+  readonly folder: string;
+  /** Whose lock its discovery holds; `undefined` where the record is empty, or of an older version. */
+  readonly target: string | undefined;
+}
+
+const NAME_PREFIX = 'libvirt-volume';
+const TARGET_COMMENT = /^# Discovers (\S+)$/m;
+
+function targetComment(target: TargetName): string {
+  return `Discovers ${target}`;
+}
+
 interface Folders {
   readonly all: string;
   readonly own: string;
@@ -105,7 +136,7 @@ interface Folders {
   readonly madeAll: boolean;
 }
 
-function fileIn({ own }: Folders): string {
+function fileIn({ own }: Pick<Folders, 'own'>): string {
   return `${own}/st_config`;
 }
 
@@ -121,7 +152,7 @@ const LONGEST_NAME = 240;
  * as `%3A`. Where that would be too long for a folder, a hash stands for the end of it.
  */
 function nameOf({ portal, target, iface }: DiscoveryKey): DiscoveryRecordName {
-  const name = ['libvirt-volume', iface, portal.address, target].map(encodeURIComponent).join('.');
+  const name = [NAME_PREFIX, iface, portal.address, target].map(encodeURIComponent).join('.');
   const short = `${name.slice(0, LONGEST_NAME - 16)}.${hashOf(name)}`;
   return { name: name.length <= LONGEST_NAME ? name : short, port: portal.port };
 }
