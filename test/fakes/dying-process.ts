@@ -53,7 +53,7 @@ export async function killAt(
     const methods = port as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
     for (const name of methodsOf(port)) {
       const real = methods[name];
-      if (real === undefined || real.constructor.name !== 'AsyncFunction') continue;
+      if (real?.constructor.name !== 'AsyncFunction') continue;
       const own = Object.hasOwn(port, name) ? real : undefined;
       methods[name] = async (...args) => {
         if (at !== undefined) return await never;

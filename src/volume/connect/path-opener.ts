@@ -136,18 +136,12 @@ export class PathOpener {
   }
 
   /**
-   * multipathd may have put the disk below a map meanwhile, which others may use: it leaves that first. What somebody
-   * has open is not only this call's, and stays.
+   * At once: multipathd would put a disk that is refused below the map of the volume whose WWID it has, and a guest
+   * would write to it. Where it has done so, the disk leaves that first.
    */
   async #remove(session: Session, { address, path }: LogicalUnit, signal: AbortSignal): Promise<void> {
-    const { devices, logger, maps } = this.#parts;
+    const { devices, maps } = this.#parts;
     const map = path === undefined ? undefined : await maps.over({ path });
-    const users =
-      map !== undefined || path === undefined ? [] : await devices.usersOf(session, { address, path }, signal);
-    if (users.length > 0) {
-      logger.warn('A disk stays: somebody has opened it since it came', { path, users });
-      return;
-    }
     if (map !== undefined && path !== undefined) await maps.takeOut(map, { path }, signal);
     await devices.remove(session, address, signal);
     if (map !== undefined && path !== undefined) await maps.waitForPathRemoval(map, [path], signal);
