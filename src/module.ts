@@ -104,9 +104,9 @@ export function volumeDriverModule(source: ConfigurationSource = {}): ContainerM
     bind(TOKENS.processes).toConstantValue(SYSTEM_PROCESSES);
     bind(TOKENS.locks)
       .toResolvedValue(
-        ({ lockDirectory, rootHelper }) =>
-          new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper }),
-        [TOKENS.options],
+        ({ lockDirectory, rootHelper }, logger) =>
+          new FlockLocks({ directory: lockDirectory, waitMs: LOCK_WAIT_MS, rootHelper, logger }),
+        [TOKENS.options, TOKENS.logger],
       )
       .inSingletonScope();
     bind(TOKENS.libvirt)

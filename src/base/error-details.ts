@@ -76,7 +76,19 @@ export interface ErrorDetails {
   readonly PERMISSION_DENIED: LibvirtDetails & { readonly origin: string; readonly authTypes: readonly number[] };
   readonly COMMAND_FAILED: LoginDetails & { readonly sessions: readonly string[] | readonly number[] };
   readonly COMMAND_TIMED_OUT: StuckWriteDetails;
-  readonly LOCK_TIMED_OUT: { readonly key: string };
+  readonly LOCK_TIMED_OUT: {
+    readonly key: string;
+    /** Of the process whose call has the lock. */
+    readonly pid: number;
+    readonly program: string;
+    /** When it took the lock: ISO 8601. */
+    readonly since: string;
+  };
+  readonly LOCK_LOST: {
+    readonly key: string;
+    /** What ended the process that holds the lock for the call: `SIGKILL`. */
+    readonly signal: string;
+  };
   readonly DATABASE_LOCKED: { readonly pid: number; readonly path: string };
   readonly DATABASE_FAILED: LoginDetails;
   readonly IFACE_NOT_FOUND: { readonly ipaddress: string; readonly candidates: readonly string[] };

@@ -249,8 +249,9 @@ export class DatabaseLock {
     const name = await files.readText(this.#path);
     const owner = name === undefined ? undefined : ownerOf(name);
     if (owner === undefined || !(await processes.hasEnded(owner))) return false;
-    return await locks.hold([TAKEOVER_KEY], NEVER, async () => {
+    return await locks.hold([TAKEOVER_KEY], NEVER, async (held) => {
       if ((await files.readText(this.#path)) !== name) return true;
+      if (held.aborted) return false; // the next look tries again
       if (!(await files.rename(this.#path, aside))) return true;
       const isTheirs = (await files.readText(aside)) === name;
       if (!isTheirs) await files.link(aside, this.#path);

@@ -35,7 +35,7 @@ export class GuestExtender {
       await libvirt.lookupDomain(domain, signal);
     }
     const { connection, notes } = await volumes.resolve(listed, signal);
-    const extended = await volumes.hold([connection], signal, async (held) => {
+    const extended = await volumes.hold([connection], signal, async (held, signal) => {
       const began = clock.now();
       const { device, oldSizeBytes, sourcePaths, warnings } = await held.extend(connection, signal);
       const newSizeBytes = device.sizeBytes;

@@ -61,7 +61,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const { volume } = await this.#volumes.hold(
       [connection],
       signal,
-      async (held) => await held.open(connection, signal),
+      async (held, signal) => await held.open(connection, signal),
     );
     return withWarnings(volume, notes);
   }
@@ -77,7 +77,7 @@ export abstract class LibvirtVolumeDriver implements VolumeDriver {
     const released = await this.#volumes.hold(
       [connection],
       signal,
-      async (held) => await held.release(connection, options, signal),
+      async (held, signal) => await held.release(connection, options, signal),
     );
     return withWarnings(released, notes);
   }

@@ -76,7 +76,7 @@ export class VolumeAttacher {
     const attached = await volumes.hold(
       [connection],
       signal,
-      async (held) => await this.#attach(request, held, signal),
+      async (held, signal) => await this.#attach(request, held, signal),
     );
     return { ...attached, volume: withWarnings(attached.volume, notes) };
   }

@@ -32,7 +32,7 @@ export class VolumeDetacher {
     const { connection, notes } = await volumes.resolve(readConnectionInfo(connectionInfo), signal);
     const { wwid } = options;
     if (wwid !== undefined)
-      await volumes.hold([connection], signal, async (held) => {
+      await volumes.hold([connection], signal, async (held, signal) => {
         await held.verifyIdentity(connection, wwid, signal);
       });
     const match = await this.#matchIn(domain, connection, signal);
@@ -40,7 +40,8 @@ export class VolumeDetacher {
     const released = await volumes.hold(
       [connection],
       signal,
-      async (held) => await releaseAfterGuest({ inGuest, match }, { connection, options, held }, this.#parts, signal),
+      async (held, signal) =>
+        await releaseAfterGuest({ inGuest, match }, { connection, options, held }, this.#parts, signal),
     );
     return withWarnings(released, notes);
   }
@@ -51,11 +52,15 @@ export class VolumeDetacher {
    */
   async #matchIn(domain: DomainRef, connection: IscsiConnection, signal: AbortSignal): Promise<DiskMatch> {
     const { inGuest, volumes } = this.#parts;
-    const look = async (volume: ConnectedVolume | undefined): Promise<DiskMatch> =>
-      await inGuest.match(domain, connection, volume === undefined ? [] : sourcePathsOf(volume), signal);
-    const match = await look(await volumes.find(connection));
+    const look = async (volume: ConnectedVolume | undefined, until: AbortSignal): Promise<DiskMatch> =>
+      await inGuest.match(domain, connection, volume === undefined ? [] : sourcePathsOf(volume), until);
+    const match = await look(await volumes.find(connection), signal);
     return match.liveAlias === undefined
       ? match
-      : await volumes.hold([connection], signal, async (held) => await look(await held.find(connection)));
+      : await volumes.hold(
+          [connection],
+          signal,
+          async (held, signal) => await look(await held.find(connection), signal),
+        );
   }
 }

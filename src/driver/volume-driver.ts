@@ -104,7 +104,7 @@ export interface VolumeDriver extends MigrationHooks {
    * @throws {VolumeError} `CONNECTION_INFO_INVALID` naming the key; `IFACE_NOT_FOUND`, `PERMISSION_DENIED`,
    * `INITIATOR_UNAVAILABLE`,
    *   `LOGIN_AUTH_FAILED`, `LOGIN_REFUSED`, `PORTAL_UNREACHABLE`, `TRANSPORT_UNAVAILABLE`, `TRANSPORT_MISMATCH`,
-   *   `DEVICE_NOT_FOUND`, `LOCK_TIMED_OUT`, `ABORTED`
+   *   `DEVICE_NOT_FOUND`, `LOCK_TIMED_OUT`, `LOCK_LOST`, `ABORTED`
    */
   connect(connectionInfo: unknown, options?: CallOptions): Promise<ConnectedVolume>;
 

@@ -78,7 +78,7 @@ export class VolumeMigration implements MigrationHooks {
     requireSameEncryption(listed, migrating);
     const passphrase = readPassphrase(listed, { type: 'disk' }, options);
     const { connection, notes } = await volumes.resolve(listed, signal);
-    return await volumes.hold([connection], signal, async (held) => {
+    return await volumes.hold([connection], signal, async (held, signal) => {
       const { volume, opened } = await held.open(connection, signal);
       const undo = new UndoLog();
       if (opened)
@@ -130,7 +130,7 @@ export class VolumeMigration implements MigrationHooks {
     const { volumes } = this.#parts;
     const migrating = readMigratingVolume(given);
     const { connection, notes } = await volumes.resolve(readConnectionInfo(connectionInfo), signal);
-    return await volumes.hold([connection], signal, async (held) => {
+    return await volumes.hold([connection], signal, async (held, signal) => {
       const { wwid } = migrating;
       await held.verifyIdentity(connection, wwid, signal);
       const volume = await held.find(connection);

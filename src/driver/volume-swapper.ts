@@ -98,7 +98,7 @@ export class VolumeSwapper {
     const swapped = await volumes.hold(
       [from, to],
       signal,
-      async (held) => await this.#swap({ domain, from, to, onProgress }, held, signal),
+      async (held, signal) => await this.#swap({ domain, from, to, onProgress }, held, signal),
     );
     return withWarnings(swapped, [...ofFrom, ...ofTo]);
   }

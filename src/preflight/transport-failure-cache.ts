@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../base/aborted.js';
 import { errorChain } from '../base/error-chain.js';
 import type { Logger } from '../base/logger.js';
 import { VolumeError } from '../base/volume-error.js';
@@ -137,10 +138,11 @@ export class TransportFailureCache {
   /** Under a lock, so that no other process's failure is lost and one temporary name is enough. */
   async #write(failure: TransportFailure): Promise<void> {
     const { files, locks, options } = this.#parts;
-    await locks.hold([LOCK], AbortSignal.timeout(LOCK_MS), async () => {
+    await locks.hold([LOCK], AbortSignal.timeout(LOCK_MS), async (held) => {
       const { bootId, failures } = await this.#read();
       if (bootId === '') throw new Error(`${BOOT_ID} cannot be read`);
       await files.makeDirectory(options.stateDirectory, 0o700);
+      throwIfAborted(held);
       await files.replace(
         this.#path,
         formatFailures({ bootId, failures: this.#with(failures, failure) }),

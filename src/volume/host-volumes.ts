@@ -88,18 +88,26 @@ export class HostVolumes {
     return await this.#connector.find(connection, await this.#plan());
   }
 
-  /** Runs the body under the locks of all targets of the connections. */
+  /**
+   * Runs the body under the locks of all targets of the connections. The body uses its own signal for what it does
+   * under them: that aborts with the caller's, or with `LOCK_LOST` once another process may have a lock. Steps that
+   * undo have a time limit of their own, and go on without the lock.
+   */
   async hold<Result>(
     connections: NonEmpty<IscsiConnection>,
     signal: AbortSignal,
-    body: (held: HeldVolumes) => Promise<Result>,
+    body: (held: HeldVolumes, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
     const plan = await this.#plan();
     const targets = new Set(connections.flatMap(({ paths }) => paths.map(({ target }) => target)));
     const { clock, devices, events, locks, maps } = this.#parts;
     const [connector, releaser, extender] = [this.#connector, this.#releaser, this.#extender];
     const parts = { connector, releaser, extender, devices, maps, clock, events };
-    return await locks.hold([...targets], signal, async () => await body(new HeldVolumes(parts, plan)));
+    return await locks.hold(
+      [...targets],
+      signal,
+      async (underLock) => await body(new HeldVolumes(parts, plan), underLock),
+    );
   }
 
   /** Waits for the paths that join volumes in the background. */
@@ -127,8 +135,8 @@ export class HostVolumes {
     const { signal } = this.#closing;
     try {
       await unlessAborted(ended(signal), signal);
-      await this.hold([connection], signal, async (held) => {
-        await held.join(connection, signal);
+      await this.hold([connection], signal, async (held, underLock) => {
+        await held.join(connection, underLock);
       });
     } catch (error) {
       if (!signal.aborted)

@@ -66,7 +66,7 @@ export class VolumeDisconnector {
             ? await this.#endIdle(step.sessions, kept, signal)
             : await this.#execute(step, signal)) || found;
       } catch (error) {
-        if (!force) throw error;
+        if (!force || signal.aborted) throw error;
         failed.push({ step, error });
       }
     }

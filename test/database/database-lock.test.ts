@@ -17,7 +17,7 @@ class Scene {
   readonly clock = new FakeClock();
   readonly host: FakeHost;
   readonly log = new RecordedLog();
-  readonly #locks = locks();
+  readonly locks = locks();
 
   constructor(release = OPEN_ISCSI_2_1_8) {
     this.host = new FakeHost({ clock: this.clock, release });
@@ -29,7 +29,7 @@ class Scene {
       files: this.host,
       clock: this.clock,
       processes: process,
-      locks: this.#locks,
+      locks: this.locks,
       logger: this.log,
       folder: FOLDER,
     });
@@ -249,6 +249,23 @@ describe('a lock whose process was killed', () => {
     const { identity } = scene.host.processes.start();
     scene.host.tree.write(LOCK, nameOf(identity));
     expect(await scene.of().hold(SIGNAL, async () => 'held')).toBe('held');
+  });
+
+  test('DatabaseLock.hold() leaves a dead lock to the next look where it lost the right to take it away', async () => {
+    const scene = new Scene();
+    const { host, locks: between } = scene;
+    const { bootId } = host.processes.start().identity;
+    host.tree.write(LOCK, ownName({ bootId, namespaces: '4026531836.4026531834', pid: 1, start: '1' }));
+    const readText = host.readText.bind(host);
+    let lost = 0;
+    host.readText = async (path) => {
+      if (lost === 0 && between.lose('open-iscsi-database')) lost += 1;
+      return await readText(path);
+    };
+    const began = scene.clock.now();
+    expect(await scene.of().hold(SIGNAL, async () => 'held')).toBe('held');
+    expect(lost).toBe(1);
+    expect(scene.clock.now() - began).toBeGreaterThanOrEqual(250);
   });
 
   test.each<[string, (owner: { readonly pid: number; readonly start: string }) => string]>([

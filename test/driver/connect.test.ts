@@ -326,3 +326,40 @@ test('connect() refuses an existing session whose transport is not that of its i
   });
   expect(world.host.kernel.sessions).toHaveLength(1);
 });
+
+describe('a lock that is taken away', () => {
+  test('connect() that loses its lock before the login makes none, and leaves nothing', async () => {
+    const world = openRecordedWorld();
+    addTarget(world, [TCP]);
+    const { host, locks } = world;
+    const create = host.create.bind(host);
+    host.create = async (...args) => {
+      locks.lose(IQN);
+      await create(...args);
+    };
+    expect(await failure(world.driver.connect(infoFor(['192.0.2.10:3260'])))).toMatchObject({
+      code: 'LOCK_LOST',
+      details: { key: IQN },
+    });
+    expect(host.commands.filter(({ args }) => args.includes('--login'))).toEqual([]);
+    expect(await world.residue()).toEqual([]);
+  });
+
+  test('disconnect() with force that loses its lock stops there', async () => {
+    const world = openRecordedWorld();
+    addTarget(world, [TCP]);
+    const info = infoFor(['192.0.2.10:3260']);
+    await world.driver.connect(info);
+    const { host, locks } = world;
+    host.writeAttribute = async () => {
+      locks.lose(IQN);
+      throw new VolumeError('COMMAND_FAILED', 'Cannot write');
+    };
+    const before = host.commands.length;
+    await failure(world.driver.disconnect(info, { force: true }));
+    expect(host.commands.slice(before)).toEqual([]);
+    Reflect.deleteProperty(host, 'writeAttribute');
+    await world.driver.disconnect(info);
+    expect(await world.residue()).toEqual([]);
+  });
+});

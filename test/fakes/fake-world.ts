@@ -23,6 +23,7 @@ export interface FakeWorld extends VolumeWorld {
   readonly process: FakeProcess;
   readonly container: Container;
   readonly clock: FakeClock;
+  readonly locks: FakeLocks;
   readonly hostNames: FakeHostNames;
 }
 
@@ -69,6 +70,7 @@ export function openFakeWorld(
     process,
     container,
     clock,
+    locks,
     hostNames,
     iface,
     transport,

@@ -65,7 +65,7 @@ export class PathFinder {
       const others = portals.filter((portal) => !paths.some((path) => samePortal(path.portal, portal)));
       return { paths: [...paths, ...others.map((portal) => ({ ...first, portal }))], warnings: [] };
     } catch (error) {
-      if (!isVolumeError(error) || error.code === 'ABORTED') throw error;
+      if (!isVolumeError(error) || error.code === 'ABORTED' || signal.aborted) throw error;
       return { paths, warnings: [`the other portals of the target are not known: ${errorChain(error)}`] };
     }
   }

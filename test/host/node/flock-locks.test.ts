@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { throwIfAborted } from '../../../src/base/aborted.js';
+import { SILENT } from '../../../src/base/logger.js';
+import { VolumeError } from '../../../src/base/volume-error.js';
 import { FlockLocks } from '../../../src/host/node/flock-locks.js';
+import { SYSTEM_PROCESSES } from '../../../src/host/node/system-processes.js';
 import { compileHost, temporaryFolder } from '../compiled-host.js';
 
 const SIGNAL = new AbortController().signal;
@@ -34,10 +38,15 @@ async function heldByFlock(file: string): Promise<() => Promise<void>> {
 }
 
 /** Another process with locks of this library. */
-async function heldByAnother(directory: string, key: string): Promise<ChildProcess> {
+async function heldByAnother(
+  directory: string,
+  key: string,
+  rootHelper: readonly string[] = [],
+): Promise<ChildProcess> {
   const script = `
     const { FlockLocks } = await import('${compiled.folder}/host/node/flock-locks.js');
-    const locks = new FlockLocks({ directory: '${directory}', waitMs: 5000 });
+    const rootHelper = ${JSON.stringify(rootHelper)};
+    const locks = new FlockLocks({ directory: '${directory}', waitMs: 5000, rootHelper });
     await locks.hold(['${key}'], new AbortController().signal, () => {
       console.log('held');
       return new Promise(() => setInterval(() => {}, 1000));
@@ -187,9 +196,24 @@ test('hold() leaves no file, after the body and after its failure', async () => 
   expect(readdirSync(directory)).toEqual([]);
 });
 
+/** Starts the helper below a process of its own, as sudo does. */
+const LIKE_SUDO = ['sh', '-c', '"$@"; exit "$?"', 'sh'];
+const ways: readonly (readonly [string, readonly string[]])[] = [
+  ['', []],
+  [' under root_helper', LIKE_SUDO],
+];
+
 test('hold() goes on at once when the holding process is killed with SIGKILL', async () => {
+  await expectFreeAfterKill([]);
+});
+
+test('hold() goes on at once when the holding process is killed with SIGKILL under root_helper', async () => {
+  await expectFreeAfterKill(LIKE_SUDO);
+});
+
+async function expectFreeAfterKill(rootHelper: readonly string[]): Promise<void> {
   using folder = temporaryFolder();
-  const child = await heldByAnother(folder.path, 'iqn.a');
+  const child = await heldByAnother(folder.path, 'iqn.a', rootHelper);
   const began = performance.now();
   const holding = new FlockLocks({ directory: folder.path, waitMs: 20_000 }).hold(
     ['iqn.a'],
@@ -199,7 +223,169 @@ test('hold() goes on at once when the holding process is killed with SIGKILL', a
   child.kill('SIGKILL');
   expect(await holding).toBeLessThan(5000);
   expect(existsSync(`${folder.path}/iqn.a.lock`)).toBe(false);
+}
+
+/** The shell that holds the lock, which is the last of the processes that were started for it. */
+function helperOf(directory: string): number {
+  const pid = descendants(process.pid).findLast((one) => commandLine(one).includes(directory));
+  if (pid === undefined) throw new Error('no helper');
+  return Number(pid);
+}
+
+/** Until the signal aborts, for a second at most. */
+async function untilAborted(signal: AbortSignal): Promise<unknown> {
+  await sleep(1000, undefined, { signal }).catch(() => undefined);
+  return signal.reason;
+}
+
+test.each(ways)(
+  'hold() tells the body whose helper gets SIGKILL, and the next holder gets in%s',
+  async (_way, rootHelper) => {
+    using folder = temporaryFolder();
+    const log: string[] = [];
+    const logger = { ...SILENT, warn: (message: string) => log.push(message) };
+    const locks = new FlockLocks({ directory: folder.path, waitMs: 5000, rootHelper, logger });
+    const lost = { code: 'LOCK_LOST', details: { key: 'iqn.a' }, message: expect.stringContaining('iqn.a') as unknown };
+    await expect(
+      locks.hold(['iqn.a'], SIGNAL, async (held) => {
+        process.kill(helperOf(folder.path), 'SIGKILL');
+        const next = new FlockLocks({ directory: folder.path, waitMs: 5000 });
+        expect(await next.hold(['iqn.a'], SIGNAL, async () => 'in')).toBe('in');
+        expect(await untilAborted(held)).toMatchObject(lost);
+        throwIfAborted(held);
+      }),
+    ).rejects.toMatchObject(lost);
+    expect(log).toEqual(['Lost a lock while a call held it']);
+    expect(await locks.hold(['iqn.a'], SIGNAL, async () => 'again')).toBe('again');
+  },
+);
+
+test('hold() keeps the result of a body that ended before it could notice the loss, and logs it', async () => {
+  using folder = temporaryFolder();
+  const log: string[] = [];
+  const logger = { ...SILENT, warn: (message: string) => log.push(message) };
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 5000, logger });
+  const held = locks.hold(['iqn.a', 'iqn.b'], SIGNAL, async (signal) => {
+    process.kill(helperOf(folder.path), 'SIGKILL');
+    await untilAborted(signal);
+    return 'done';
+  });
+  expect(await held).toBe('done');
+  expect(log).toEqual(['Lost a lock while a call held it']);
 });
+
+test.each(ways)('hold() keeps its lock when the helper gets SIGTERM, SIGINT and SIGHUP%s', async (_way, rootHelper) => {
+  using folder = temporaryFolder();
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 5000, rootHelper });
+  await locks.hold(['iqn.a'], SIGNAL, async (held) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(helperOf(folder.path), signal);
+    await sleep(100);
+    expect(held.aborted).toBe(false);
+    expect(await once(spawn('flock', ['-n', `${folder.path}/iqn.a.lock`, 'true']), 'close')).toEqual([1, null]);
+  });
+  expect(readdirSync(folder.path)).toEqual([]);
+});
+
+test('hold() that waits keeps waiting when its helper gets SIGTERM', async () => {
+  using folder = temporaryFolder();
+  const letGo = await heldByFlock(`${folder.path}/iqn.a.lock`);
+  const holding = new FlockLocks({ directory: folder.path, waitMs: 5000 }).hold(['iqn.a'], SIGNAL, async () => 'in');
+  await sleep(200);
+  const shells = descendants(process.pid).filter((pid) => commandLine(pid).startsWith('sh\0-c'));
+  const waiting = shells.filter((pid) => commandLine(pid).includes(folder.path));
+  for (const pid of [...waiting, ...waiting.flatMap((shell) => descendants(Number(shell)))])
+    process.kill(Number(pid), 'SIGTERM');
+  await sleep(50);
+  await letGo();
+  expect(await holding).toBe('in');
+});
+
+test("hold() passes the caller's abort on to the body", async () => {
+  using folder = temporaryFolder();
+  const caller = new AbortController();
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 5000 });
+  await locks.hold(['iqn.b', 'iqn.a'], caller.signal, async (held) => {
+    caller.abort(new RangeError('mine'));
+    expect(held.reason).toMatchObject({ message: 'mine' });
+  });
+});
+
+test('hold() of several keys has one deadline for all of them', async () => {
+  using folder = temporaryFolder();
+  const [first, second] = [
+    await heldByFlock(`${folder.path}/iqn.a.lock`),
+    await heldByFlock(`${folder.path}/iqn.b.lock`),
+  ];
+  const began = performance.now();
+  const holding = new FlockLocks({ directory: folder.path, waitMs: 3000 }).hold(
+    ['iqn.a', 'iqn.b'],
+    SIGNAL,
+    async () => 1,
+  );
+  const refused = expect(holding).rejects.toMatchObject({ code: 'LOCK_TIMED_OUT', details: { key: 'iqn.b' } });
+  await sleep(1500);
+  await first();
+  await refused;
+  expect(performance.now() - began).toBeLessThan(4200);
+  await second();
+});
+
+test('hold() rejects with LOCK_TIMED_OUT that names the process that has the lock, and since when', async () => {
+  using folder = temporaryFolder();
+  const began = Date.now();
+  const child = await heldByAnother(folder.path, 'iqn.a');
+  const refused = await failureOf(new FlockLocks({ directory: folder.path, waitMs: 60 }));
+  const program = readFileSync(`/proc/${child.pid ?? 0}/comm`, 'utf8').trim();
+  expect(refused).toMatchObject({ code: 'LOCK_TIMED_OUT', details: { key: 'iqn.a', pid: child.pid, program } });
+  const { since } = refused.details;
+  expect(Math.abs(Date.parse(String(since)) - began)).toBeLessThan(10_000);
+  expect(refused.message).toContain(`process ${child.pid ?? 0} (${program}) has held it since ${String(since)}`);
+  expect(refused.hint).toContain(`-p ${child.pid ?? 0} `);
+  child.kill('SIGKILL');
+});
+
+test('hold() rejects with LOCK_TIMED_OUT that names this process where another call of it has the lock', async () => {
+  using folder = temporaryFolder();
+  const locks = new FlockLocks({ directory: folder.path, waitMs: 60 });
+  await locks.hold(['iqn.a'], SIGNAL, async () => {
+    expect(await failureOf(locks)).toMatchObject({
+      message: expect.stringContaining('another call of this process') as unknown,
+      details: { key: 'iqn.a', pid: process.pid },
+    });
+  });
+});
+
+test.each([
+  ['of an older version, which is empty', ''],
+  ['that names a process which has ended', 'pid=PID start=1 boot=BOOT namespaces=SPACES'],
+  ['that names a process of another container', 'pid=PID start=START boot=BOOT namespaces=1.1'],
+  ['that names a process of another boot', 'pid=PID start=START boot=0 namespaces=SPACES'],
+  ['that somebody else has written', 'what is this?'],
+])('hold() rejects with LOCK_TIMED_OUT that names nobody by a lock file %s', async (_what, text) => {
+  using folder = temporaryFolder();
+  const file = `${folder.path}/iqn.a.lock`;
+  const { bootId, namespaces, start } = await SYSTEM_PROCESSES.self();
+  const letGo = await heldByFlock(file);
+  writeFileSync(
+    file,
+    text
+      .replace('PID', String(process.pid))
+      .replace('START', start)
+      .replace('BOOT', bootId)
+      .replace('SPACES', namespaces),
+  );
+  expect(await failureOf(new FlockLocks({ directory: folder.path, waitMs: 60 }))).toMatchObject({
+    details: { key: 'iqn.a' },
+    hint: expect.stringContaining('fuser') as unknown,
+  });
+  await letGo();
+});
+
+async function failureOf(locks: FlockLocks): Promise<VolumeError> {
+  const error: unknown = await locks.hold(['iqn.a'], SIGNAL, async () => 1).catch((failure: unknown) => failure);
+  if (error instanceof VolumeError) return error;
+  throw new Error('not refused');
+}
 
 test('hold() of one body at a time, in the order of the calls', async () => {
   using folder = temporaryFolder();
