@@ -27,7 +27,7 @@ async function moving({
   const libvirt = new FakeLibvirt();
   libvirt.addDomain({ name: 'guest', persistent });
   await libvirt.attachDevice(guest, DISK, { live: true, config: persistent }, never);
-  const mover = new BlockCopy({ libvirt, clock, logger: SILENT });
+  const copy = new BlockCopy({ libvirt, clock, logger: SILENT });
   const domain = await libvirt.lookupDomain(guest, never);
   const progress: CopyProgress[] = [];
   const request = {
@@ -44,7 +44,13 @@ async function moving({
     libvirt,
     progress,
     move: async (signal = never) => {
-      await mover.move(request, signal);
+      await copy.begin(request, signal);
+      try {
+        do await copy.whenReady(request, signal);
+        while (!(await copy.pivot(request)));
+      } catch (error) {
+        await copy.backOut(request, error);
+      }
     },
   };
 }
@@ -53,8 +59,8 @@ const liveDisk = (libvirt: FakeLibvirt): GuestDisk | undefined => libvirt.disksO
 const OLD = { sourcePath: '/dev/sda', mirror: undefined };
 const NEW = { sourcePath: '/dev/sdb', mirror: undefined };
 
-describe('BlockCopy.move()', () => {
-  test('BlockCopy.move() copies, pivots, and reports its progress until all is copied', async () => {
+describe('BlockCopy: begin(), whenReady(), pivot() and, after a failure, backOut()', () => {
+  test('BlockCopy copies, pivots, and reports its progress until all is copied', async () => {
     const { libvirt, progress, move } = await moving();
     await move();
     expect(liveDisk(libvirt)).toMatchObject({ ...NEW, alias: 'ua-old', serial: 'old' });
@@ -62,7 +68,7 @@ describe('BlockCopy.move()', () => {
     expect(progress.length).toBeGreaterThan(1);
   });
 
-  test('BlockCopy.move() again finds the disk there and does nothing', async () => {
+  test('BlockCopy again finds the disk there and does nothing', async () => {
     const { libvirt, progress, move } = await moving();
     await move();
     const told = progress.length;
@@ -70,21 +76,21 @@ describe('BlockCopy.move()', () => {
     expect({ disk: liveDisk(libvirt), told: progress.length }).toMatchObject({ disk: NEW, told });
   });
 
-  test('BlockCopy.move() resumes a copy to the same device', async () => {
+  test('BlockCopy resumes a copy to the same device', async () => {
     const { libvirt, move } = await moving();
     libvirt.beginCopy('guest', 'vdb', '/dev/sdb');
     await move();
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() leaves a copy to another device alone', async () => {
+  test('BlockCopy leaves a copy to another device alone', async () => {
     const { libvirt, move } = await moving();
     libvirt.beginCopy('guest', 'vdb', '/dev/sdz');
     await expect(move()).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED', hint: expect.stringContaining('--abort') });
     expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdz' } });
   });
 
-  test('BlockCopy.move() does not pivot to a copy that has all bytes and is not ready yet', async () => {
+  test('BlockCopy does not pivot to a copy that has all bytes and is not ready yet', async () => {
     const { libvirt, move } = await moving();
     const [blockJob, domainXml] = [libvirt.blockJob.bind(libvirt), libvirt.domainXml.bind(libvirt)];
     let looks = 0;
@@ -102,7 +108,7 @@ describe('BlockCopy.move()', () => {
     expect(looks).toBeGreaterThanOrEqual(6);
   });
 
-  test('BlockCopy.move() whose copy fails leaves the guest on its old disk', async () => {
+  test('BlockCopy whose copy fails leaves the guest on its old disk', async () => {
     const { libvirt, move } = await moving();
     libvirt.copyFate = 'fails';
     await expect(move()).rejects.toMatchObject({
@@ -112,7 +118,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() whose copy does not progress gives up after its limit, and ends it', async () => {
+  test('BlockCopy whose copy does not progress gives up after its limit, and ends it', async () => {
     const clock = new SteppingClock();
     const { libvirt, move } = await moving({ clock });
     libvirt.copyFate = 'never ready';
@@ -121,7 +127,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() waits for a slow copy as long as it progresses', async () => {
+  test('BlockCopy waits for a slow copy as long as it progresses', async () => {
     const clock = new SteppingClock();
     const { libvirt, move } = await moving({ clock });
     libvirt.copyFate = { readyAfterLooks: 2_000 };
@@ -130,7 +136,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() that is aborted ends the copy, and leaves the guest on its old disk', async () => {
+  test('BlockCopy that is aborted ends the copy, and leaves the guest on its old disk', async () => {
     const controller = new AbortController();
     const { libvirt, move } = await moving({
       clock: new SteppingClock((now) => {
@@ -142,7 +148,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() ends a copy that has begun although its call failed', async () => {
+  test('BlockCopy ends a copy that has begun although its call failed', async () => {
     const { libvirt, move } = await moving();
     const blockCopy = libvirt.blockCopy.bind(libvirt);
     libvirt.blockCopy = async (...args) => {
@@ -153,7 +159,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() waits for a daemon that restarts while QEMU copies', async () => {
+  test('BlockCopy waits for a daemon that restarts while QEMU copies', async () => {
     let world = (): void => undefined;
     const { libvirt, move } = await moving({
       clock: new SteppingClock(() => {
@@ -171,7 +177,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() trusts the description: a pivot whose answer is lost has been done', async () => {
+  test('BlockCopy trusts the description: a pivot whose answer is lost has been done', async () => {
     const { libvirt, move } = await moving();
     const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
     libvirt.blockJobAbort = async (...args) => {
@@ -182,7 +188,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() waits for a daemon that dies in the pivot', async () => {
+  test('BlockCopy waits for a daemon that dies in the pivot', async () => {
     let world = (): void => undefined;
     const { libvirt, move } = await moving({
       clock: new SteppingClock(() => {
@@ -204,7 +210,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() reports an unknown outcome where the daemon dies in the pivot and stays away', async () => {
+  test('BlockCopy reports an unknown outcome where the daemon dies in the pivot and stays away', async () => {
     const { libvirt, move } = await moving();
     libvirt.blockJobAbort = async () => {
       libvirt.stopDaemon();
@@ -216,7 +222,7 @@ describe('BlockCopy.move()', () => {
     });
   });
 
-  test('BlockCopy.move() whose pivot libvirt refuses ends the copy and gives the reason', async () => {
+  test('BlockCopy whose pivot libvirt refuses ends the copy and gives the reason', async () => {
     const { libvirt, move } = await moving();
     const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
     const refusal = new VolumeError('LIBVIRT_REFUSED', 'no room for a pivot');
@@ -228,7 +234,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() that cannot end its copy reports both errors, and how to end it', async () => {
+  test('BlockCopy that cannot end its copy reports both errors, and how to end it', async () => {
     const { libvirt, move } = await moving();
     libvirt.blockJobAbort = async () => {
       throw new VolumeError('LIBVIRT_REFUSED', 'busy');
@@ -241,7 +247,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdb' } });
   });
 
-  test.each([true, false])('BlockCopy.move() of a guest that ends, persistent %p, rejects', async (persistent) => {
+  test.each([true, false])('BlockCopy of a guest that ends, persistent %p, rejects', async (persistent) => {
     let world = (): void => undefined;
     const { libvirt, move } = await moving({
       persistent,
