@@ -1,24 +1,25 @@
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
-import type { IscsiConnection } from '../connection/iscsi-connection.js';
 import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
-import type { HeldVolumes } from '../volume/held-volumes.js';
+
+/** One of the two volumes of a swap. */
+export interface SwappedSide {
+  readonly which: 'old' | 'new';
+  /** As it was found when the copy began. */
+  readonly before: ConnectedVolume;
+  /** How it is found now; may throw `DEVICE_MISMATCH`. */
+  readonly find: () => Promise<ConnectedVolume | undefined>;
+}
 
 /**
- * That a volume is the one that it was before the locks of its targets were let go. Its paths are asked anew.
+ * That a volume is the one that it was before the locks of its targets were let go.
+ * @returns it as it is now
  * @throws {VolumeError} `DEVICE_NOT_FOUND`, `DEVICE_MISMATCH`
  */
-export async function requireSameVolume(
-  { which, connection, before }: SwappedSide,
-  held: HeldVolumes,
-  signal: AbortSignal,
-): Promise<ConnectedVolume> {
+export async function requireSameVolume({ which, before, find }: SwappedSide): Promise<ConnectedVolume> {
   const { path, wwid } = before.device;
-  try {
-    if (wwid !== undefined) await held.verifyIdentity(connection, wwid, signal);
-  } catch (error) {
+  const now = await find().catch((error: unknown) => {
     throw isVolumeError(error, 'DEVICE_MISMATCH') ? changed(which, error) : error;
-  }
-  const now = await held.find(connection);
+  });
   if (now === undefined)
     throw new VolumeError(
       'DEVICE_NOT_FOUND',
@@ -28,14 +29,6 @@ export async function requireSameVolume(
   const paths: readonly string[] = sourcePathsOf(now);
   if (now.device.wwid !== wwid || !paths.includes(path)) throw changed(which, undefined);
   return now;
-}
-
-/** One of the two volumes of a swap. */
-export interface SwappedSide {
-  readonly which: 'old' | 'new';
-  readonly connection: IscsiConnection;
-  /** As it was found when the copy began. */
-  readonly before: ConnectedVolume;
 }
 
 function changed(which: SwappedSide['which'], cause: VolumeError | undefined): VolumeError {

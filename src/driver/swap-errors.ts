@@ -2,8 +2,20 @@ import { VolumeError } from '../base/volume-error.js';
 import type { GuestDisk } from '../guest/guest-disk.js';
 import type { Domain } from '../libvirt/libvirt.js';
 
+/** Only QEMU can copy what a guest writes to meanwhile. */
+export function notRunning({ name }: Domain): VolumeError {
+  return new VolumeError(
+    'LIBVIRT_REFUSED',
+    `Cannot swap a volume of guest "${name}": it does not run, and only a running guest copies its disk`,
+    {
+      hint: 'copy the volume at the storage, then detach the old one and attach the new one',
+      details: { guest: name },
+    },
+  );
+}
+
 /** The old volume is another disk of the guest than when the copy began. */
-export function otherDisk({ name }: Domain, before: GuestDisk, now: GuestDisk): VolumeError {
+export function otherDisk(name: string, before: GuestDisk, now: GuestDisk): VolumeError {
   return new VolumeError(
     'COPY_FAILED',
     `Cannot move ${before.targetDev} of guest "${name}" to the new volume: the old one is ${now.targetDev} by now`,

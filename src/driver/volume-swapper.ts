@@ -4,11 +4,11 @@ import type { HeldVolumes } from '../volume/held-volumes.js';
 import type { HostVolumes } from '../volume/host-volumes.js';
 import { withWarnings } from '../volume/released-volume.js';
 import { AfterPivot } from './after-pivot.js';
-import { notLocked, otherDisk } from './swap-errors.js';
+import { notLocked, notRunning, otherDisk } from './swap-errors.js';
 import { isCopiedTo, requireFitting, sliceFor } from './swap-sizes.js';
 import { requireSameVolume } from './require-same-volume.js';
 import { requireSwappable } from './require-swappable.js';
-import { SwapDiskFinder, type SwapPair } from './swap-disk-finder.js';
+import { type FoundDisk, SwapDiskFinder, type SwapPair } from './swap-disk-finder.js';
 import { type SwapWaiter, SwapWaiters } from './swap-waiters.js';
 import { throwIfAborted } from '../base/aborted.js';
 import { errorChain } from '../base/error-chain.js';
@@ -89,15 +89,8 @@ export class VolumeSwapper {
   /** @throws {VolumeError} `DOMAIN_NOT_FOUND`, `LIBVIRT_REFUSED` for a guest that does not run */
   async #requireRunning(domain: DomainRef, signal: AbortSignal): Promise<Domain> {
     const found = await this.#parts.libvirt.lookupDomain(domain, signal);
-    if (found.active) return found;
-    throw new VolumeError(
-      'LIBVIRT_REFUSED',
-      `Cannot swap a volume of guest "${found.name}": it does not run, and only a running guest copies its disk`,
-      {
-        hint: 'copy the volume at the storage, then detach the old one and attach the new one',
-        details: { guest: found.name },
-      },
-    );
+    if (!found.active) throw notRunning(found);
+    return found;
   }
 
   async swap(
@@ -217,27 +210,49 @@ export class VolumeSwapper {
     return await this.#afterPivot(moved, held, signal);
   }
 
-  /** All that was known when the copy began is looked at again: nobody has held it still since. */
+  /**
+   * All that was known when the copy began is looked at again: nobody has held it still since. The new volume is asked
+   * anew who it is; of the old one the kernel's word counts, since a storage that fails is a reason to leave it.
+   */
   async #pivot(
     { pair, domain: { uuid }, disk, old, volume, copy }: Copying,
     held: HeldVolumes,
     signal: AbortSignal,
   ): Promise<'pivoted' | 'moved before' | 'not ready'> {
     throwIfAborted(signal);
-    try {
-      const domain = await this.#requireRunning({ kind: 'uuid', uuid }, signal);
-      const found = await this.#finder.find(domain, pair, held, signal);
-      if (found.old === undefined) return 'moved before';
-      if (found.disk.targetDev !== disk.targetDev) throw otherDisk(domain, disk, found.disk);
-    } catch (error) {
-      if (isVolumeError(error, 'LIBVIRT_UNAVAILABLE')) return 'not ready'; // whoever waits sees whether it comes back
-      throw error;
-    }
-    const { from, to } = pair;
-    await requireSameVolume({ which: 'old', connection: from, before: old }, held, signal);
-    requireFitting(disk, old, await requireSameVolume({ which: 'new', connection: to, before: volume }, held, signal));
+    const found = await this.#diskAgain({ kind: 'uuid', uuid }, pair, held, signal);
+    if (found === undefined) return 'not ready';
+    if (found.old === undefined) return 'moved before';
+    if (found.disk.targetDev !== disk.targetDev) throw otherDisk(found.guest, disk, found.disk);
+    await requireSameVolume({ which: 'old', before: old, find: async () => found.old });
+    const now = await requireSameVolume({
+      which: 'new',
+      before: volume,
+      find: async () => {
+        const { wwid } = volume.device;
+        if (wwid !== undefined) await held.verifyIdentity(pair.to, wwid, signal);
+        return await held.find(pair.to);
+      },
+    });
+    requireFitting(disk, old, now);
     throwIfAborted(signal);
     return (await this.#copy.pivot(copy)) ? 'pivoted' : 'not ready';
+  }
+
+  /** @returns `undefined` while the daemon is away: whoever waits for the copy sees whether it comes back */
+  async #diskAgain(
+    domain: DomainRef,
+    pair: SwapPair,
+    held: HeldVolumes,
+    signal: AbortSignal,
+  ): Promise<(FoundDisk & { readonly guest: string }) | undefined> {
+    try {
+      const running = await this.#requireRunning(domain, signal);
+      return { ...(await this.#finder.find(running, pair, held, signal)), guest: running.name };
+    } catch (error) {
+      if (isVolumeError(error, 'LIBVIRT_UNAVAILABLE')) return undefined;
+      throw error;
+    }
   }
 
   /**

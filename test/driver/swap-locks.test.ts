@@ -3,7 +3,17 @@ import { VolumeError } from '../../src/base/volume-error.js';
 import { LibvirtISCSIVolumeDriver } from '../../src/driver/libvirt-iscsi-volume-driver.js';
 import type { SwappedVolume } from '../../src/driver/volume-driver.js';
 import type { Locks } from '../../src/host/locks.js';
-import { disk, GIB, onHost, openWithGuest, requireUntouched, type SwapWorld, WEB1 } from './swap-world.js';
+import {
+  disk,
+  GIB,
+  OLD_NAME,
+  onHost,
+  openWithGuest,
+  publish,
+  requireUntouched,
+  type SwapWorld,
+  WEB1,
+} from './swap-world.js';
 
 const LONG = { readyAfterLooks: 100 };
 
@@ -83,12 +93,27 @@ describe('swap() while it copies', () => {
           async () => await world.driver.detach(WEB1, info),
         ])
           codes.push(await codeOf(call()));
-        expect(disk(world)?.mirror?.sourcePath).toBe('/dev/sdb');
+        expect([disk(world)?.mirror?.sourcePath, disk(world, 'config')?.alias]).toEqual(['/dev/sdb', 'ua-old']);
       });
       expect(codes).toEqual(['DEVICE_IN_USE', 'DEVICE_IN_USE', which === 'new' ? 'DEVICE_IN_USE' : 'LIBVIRT_REFUSED']);
       expect([disk(world)?.sourcePath, oldReleased]).toEqual([volume.device.path, true]);
+      expect(disk(world, 'config')?.alias).toBe('ua-new');
     },
   );
+
+  test('swap() keeps its disk from another swap() during the copy, and its new volume from attach()', async () => {
+    const world = await openWithGuest();
+    const third = publish(world, 'third');
+    world.libvirt.addDomain({ name: 'web2' });
+    const web2 = { kind: 'name', name: 'web2' } as const;
+    const codes: unknown[] = [];
+    await swapWhile(world, async () => {
+      codes.push(await codeOf(world.driver.swap(WEB1, world.from.info, third.info)));
+      codes.push(await codeOf(world.driver.attach(web2, world.to.info, { dev: 'vdb', bus: 'virtio' })));
+    });
+    expect([codes, await onHost(world, third)]).toEqual([['LIBVIRT_REFUSED', 'DEVICE_IN_USE'], undefined]);
+    expect(disk(world)).toMatchObject({ sourcePath: '/dev/sdb', mirror: undefined });
+  });
 
   test.each([
     ['one process', false],
@@ -191,6 +216,13 @@ describe('swap() looks again before it pivots', () => {
       },
     ],
     [
+      'the guest was shut off and is off',
+      'LIBVIRT_REFUSED',
+      ({ libvirt }) => {
+        libvirt.stop('web1');
+      },
+    ],
+    [
       'the guest has started anew',
       'COPY_FAILED',
       ({ libvirt }) => {
@@ -206,8 +238,8 @@ describe('swap() looks again before it pivots', () => {
         change(world);
       }),
     ).rejects.toMatchObject({ code });
-    expect([pivots(), disk(world)]).toMatchObject([0, { alias: 'ua-old', mirror: undefined }]);
-    expect(await onHost(world, world.from)).toBe('/dev/sda');
+    expect([pivots(), disk(world, 'config')]).toMatchObject([0, { alias: 'ua-old', sourcePath: OLD_NAME }]);
+    expect([disk(world)?.mirror, await onHost(world, world.from)]).toEqual([undefined, '/dev/sda']);
   });
 
   test('swap() waits for a daemon that goes away between the copy and the last look', async () => {

@@ -17,7 +17,11 @@ const UNAVAILABLE = new VolumeError('LIBVIRT_UNAVAILABLE', 'the connection is lo
 interface Moving {
   readonly libvirt: FakeLibvirt;
   readonly progress: CopyProgress[];
+  /** All steps, as VolumeSwapper takes them. */
   readonly move: (signal?: AbortSignal) => Promise<void>;
+  readonly begin: () => Promise<void>;
+  readonly whenReady: () => Promise<void>;
+  readonly pivot: () => Promise<boolean>;
 }
 
 async function moving({
@@ -43,6 +47,13 @@ async function moving({
   return {
     libvirt,
     progress,
+    begin: async () => {
+      await copy.begin(request, never);
+    },
+    whenReady: async () => {
+      await copy.whenReady(request, never);
+    },
+    pivot: async () => await copy.pivot(request),
     move: async (signal = never) => {
       await copy.begin(request, signal);
       try {
@@ -88,6 +99,25 @@ describe('BlockCopy: begin(), whenReady(), pivot() and, after a failure, backOut
     libvirt.beginCopy('guest', 'vdb', '/dev/sdz');
     await expect(move()).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED', hint: expect.stringContaining('--abort') });
     expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdz' } });
+  });
+
+  test('BlockCopy.pivot() leaves a copy alone that is not complete', async () => {
+    const { libvirt, begin, pivot } = await moving();
+    await begin();
+    expect(await pivot()).toBe(false);
+    expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { state: 'copying' } });
+  });
+
+  test('BlockCopy.whenReady() waits no longer once somebody else has pivoted, or ended the copy', async () => {
+    for (const pivot of [true, false]) {
+      const moves = await moving();
+      await moves.begin();
+      await moves.whenReady();
+      await moves.libvirt.blockJobAbort(guest, 'vdb', { pivot }, never);
+      await moves.whenReady();
+      if (pivot) expect(await moves.pivot()).toBe(true);
+      else await expect(moves.pivot()).rejects.toMatchObject({ code: 'COPY_FAILED' });
+    }
   });
 
   test('BlockCopy does not pivot to a copy that has all bytes and is not ready yet', async () => {
