@@ -142,7 +142,7 @@ test('swap() from TCP to TCP keeps all that the guest writes before, during and 
     onProgress: ({ copiedBytes }) => {
       copied = copiedBytes;
       writing ??= guest.write('ua-swap-old', 0xb2, 16 * MIB, LENGTH); // to what is being copied, or was
-      removing ??= codeOf(driver.disconnect(at('new').info, { force: true })); // nothing is locked, and QEMU has it open
+      removing ??= codeOf(driver.disconnect(at('new').info, { force: true })); // unlocked, and open in QEMU
     },
   });
   context.diagnostic(`swap of 64 MiB: ${Math.round(performance.now() - began)} ms`);

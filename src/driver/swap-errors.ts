@@ -14,20 +14,21 @@ export function notRunning({ name }: Domain): VolumeError {
   );
 }
 
-/** The old volume is another disk of the guest than when the copy began. */
+/** The guest has detached what it was, and has one of the two volumes as another disk. */
 export function otherDisk(name: string, before: GuestDisk, now: GuestDisk): VolumeError {
   return new VolumeError(
     'COPY_FAILED',
-    `Cannot move ${before.targetDev} of guest "${name}" to the new volume: the old one is ${now.targetDev} by now`,
-    { hint: 'swap again', details: { guest: name, targetDev: now.targetDev } },
+    `Cannot move ${before.targetDev} of guest "${name}" to the new volume: the guest has ${now.targetDev} in its place`,
+    { hint: 'see what the guest has, then swap again', details: { guest: name, targetDev: now.targetDev } },
   );
 }
 
-/** Nobody may change anything without the locks: the copy stays as it is, for the next swap. */
+/** Nobody may change anything without the locks: all stays as it is, for the next swap. */
 export function notLocked({ name }: Domain, { targetDev }: GuestDisk, cause: unknown): VolumeError {
   return new VolumeError(
     'CLEANUP_INCOMPLETE',
-    `Cannot end the swap of ${targetDev} of guest "${name}": the copy goes on, and the guest has both volumes open`,
-    { cause, hint: 'swap again: the copy resumes', details: { guest: name, targetDev } },
+    `Cannot end the swap of ${targetDev} of guest "${name}": its locks are not free, and the guest may have both ` +
+      'volumes open',
+    { cause, hint: 'swap again: a copy resumes', details: { guest: name, targetDev } },
   );
 }

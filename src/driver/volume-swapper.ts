@@ -168,7 +168,7 @@ export class VolumeSwapper {
   /**
    * Ends the swap under the locks, which an undoing waits for whatever became of the caller's signal.
    * @returns `undefined` where the copy is to be waited for once more
-   * @throws the failure; `CLEANUP_INCOMPLETE` where the locks are not to be had: the copy goes on
+   * @throws the failure; `CLEANUP_INCOMPLETE` where the locks are not to be had: all stays as it is
    */
   async #end(copying: Copying, failed: Failed | undefined, signal: AbortSignal): Promise<SwappedVolume | undefined> {
     const { from, to } = copying.pair;
@@ -222,8 +222,8 @@ export class VolumeSwapper {
     throwIfAborted(signal);
     const found = await this.#diskAgain({ kind: 'uuid', uuid }, pair, held, signal);
     if (found === undefined) return 'not ready';
-    if (found.old === undefined) return 'moved before';
     if (found.disk.targetDev !== disk.targetDev) throw otherDisk(found.guest, disk, found.disk);
+    if (found.old === undefined) return 'moved before';
     await requireSameVolume({ which: 'old', before: old, find: async () => found.old });
     const now = await requireSameVolume({
       which: 'new',

@@ -310,7 +310,7 @@ function refOf({ uuid }: ListedDomain): DomainRef {
   return { kind: 'uuid', uuid };
 }
 
-/** libvirt would say so too (qemuDomainDetachPrepDisk), once the stored description had lost the disk. */
+/** libvirt refuses it too, but of the running guest alone: the stored description would have lost the disk by then. */
 function isCopied({ name, uuid }: Domain, { targetDev, mirror }: GuestDisk): VolumeError {
   return new VolumeError(
     'LIBVIRT_REFUSED',

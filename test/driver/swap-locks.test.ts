@@ -223,6 +223,16 @@ describe('swap() looks again before it pivots', () => {
       },
     ],
     [
+      'the guest has the new one as another disk',
+      'CLEANUP_INCOMPLETE',
+      ({ libvirt }) => {
+        libvirt.stop('web1');
+        libvirt.start('web1');
+        const xml = "<disk type='block'><source dev='/dev/sdb'/><target dev='vdc' bus='virtio'/></disk>";
+        void libvirt.attachDevice(WEB1, xml, { live: true, config: false }, AbortSignal.timeout(1_000));
+      },
+    ],
+    [
       'the guest has started anew',
       'COPY_FAILED',
       ({ libvirt }) => {
@@ -230,7 +240,7 @@ describe('swap() looks again before it pivots', () => {
         libvirt.start('web1');
       },
     ],
-  ])('swap() is no pivot when %s since the copy began: %s', async (_what, code, change) => {
+  ])('swap() does not pivot when %s: %s', async (_what, code, change) => {
     const world = await openWithGuest();
     const pivots = pivotsOf(world);
     await expect(
@@ -294,7 +304,7 @@ describe('swap() looks again before it pivots', () => {
     const driver = new LibvirtISCSIVolumeDriver({ ...world.parts, locks });
     await expect(driver.swap(WEB1, world.from.info, world.to.info)).rejects.toMatchObject({
       code: 'CLEANUP_INCOMPLETE',
-      hint: 'swap again: the copy resumes',
+      hint: 'swap again: a copy resumes',
       cause: { code: 'LOCK_TIMED_OUT' },
     });
     expect([pivots(), disk(world)?.mirror]).toEqual([0, { sourcePath: '/dev/sdb', state: 'yes' }]);
