@@ -137,14 +137,17 @@ test('swap() from TCP to TCP keeps all that the guest writes before, during and 
   const began = performance.now();
   let copied = 0;
   let writing: Promise<void> | undefined;
+  let removing: Promise<string> | undefined;
   const { volume, ...swapped } = await driver.swap(domain, at('old').info, at('new').info, {
     onProgress: ({ copiedBytes }) => {
       copied = copiedBytes;
       writing ??= guest.write('ua-swap-old', 0xb2, 16 * MIB, LENGTH); // to what is being copied, or was
+      removing ??= codeOf(driver.disconnect(at('new').info, { force: true })); // unlocked, and open in QEMU
     },
   });
   context.diagnostic(`swap of 64 MiB: ${Math.round(performance.now() - began)} ms`);
   await writing;
+  assert.equal(await removing, 'DEVICE_IN_USE');
   assert.deepEqual(swapped, { guestResized: false, oldReleased: true, warnings: [] });
   assert.ok(copied >= 64 * MIB, `${copied} bytes`);
   await guest.write('ua-swap-old', 0xc3, 48 * MIB, LENGTH);

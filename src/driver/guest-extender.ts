@@ -18,7 +18,12 @@ export interface GuestExtenderParts {
   readonly events: VolumeEvents;
 }
 
-/** Brings the host, and then the guest, to the size that the storage has given a volume. */
+/**
+ * Brings the host, and then the guest, to the size that the storage has given a volume. Its target stays locked while
+ * libvirt tells the guest: of two calls the later one has the later size and tells it last, and a disk that only its
+ * device tells to be the volume's is that as long as nobody takes the volume away. It is one call of libvirt, and waits
+ * for no guest.
+ */
 export class GuestExtender {
   readonly #parts: GuestExtenderParts;
 

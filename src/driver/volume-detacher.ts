@@ -21,7 +21,11 @@ export class VolumeDetacher {
     this.#parts = parts;
   }
 
-  /** Guest, device, session: until the guest has let go, nothing of the host is touched. */
+  /**
+   * Guest, device, session: until the guest has let go, nothing of the host is touched. A guest that takes its time is
+   * waited for without the target's lock. Locked is what asks libvirt once and decides by the answer: whether another
+   * guest has the volume too, and the end of its secret, which an attach meanwhile would need.
+   */
   async detach(
     domain: DomainRef,
     connectionInfo: unknown,

@@ -176,14 +176,14 @@ export interface VolumeDriver extends MigrationHooks {
    *
    * It resolves when the guest is on the new volume, and what failed after that is in the warnings: nothing of it is
    * undone. It rejects when the guest is on the old volume, and then the new one is disconnected again, if this call
-   * connected it. A second call is quiet, and goes on where an earlier one was cut off. Both volumes' targets are
-   * locked to the end.
+   * connected it. A second call is quiet, and goes on where an earlier one was cut off, or beside one that still waits.
+   * The volumes' targets are locked until the copy has begun, and again from the pivot on, not while it goes on.
    * @throws {VolumeError} as connect(); `CONNECTION_INFO_INVALID` also for an encrypted or a multiattach volume, and
    * for a new one that is read-only; `USAGE` when both are one volume; `DISK_INFO_INVALID` for a disk of type lun;
    * `RESIZE_FAILED` when the new volume is smaller; `DEVICE_NOT_FOUND` when the guest does not have the old one;
    * `DEVICE_MISMATCH` when it has another one in its place; `COPY_FAILED`; `DOMAIN_NOT_FOUND`, `LIBVIRT_UNAVAILABLE`;
    * `LIBVIRT_REFUSED`
-   *   also for a guest that does not run; `CLEANUP_INCOMPLETE` when a copy that failed could not be ended
+   *   also for a guest that does not run; `CLEANUP_INCOMPLETE` when a copy could not be ended
    */
   swap(
     domain: DomainRef,

@@ -1,4 +1,3 @@
-import { throwIfAborted } from '../base/aborted.js';
 import type { Logger } from '../base/logger.js';
 import { shellWords } from '../base/quoted.js';
 import { isVolumeError, VolumeError } from '../base/volume-error.js';
@@ -54,10 +53,9 @@ const WITHOUT_GAIN_MS = 300_000;
 const STEP_MS = 180_000;
 
 /**
- * Moves a running guest's disk to another device while the guest uses it: a block copy, then the pivot. Resolves only
- * when the guest's own description shows the disk on the new device, and rejects only when it shows it on the old one
- * without a copy, or cannot be read. A copy to the same device that somebody began, such as a process that is no more,
- * is gone on with.
+ * Moves a running guest's disk to another device while the guest uses it, step by step: begin a block copy, wait for it,
+ * pivot. The guest's own description tells after each step where the disk is. A copy to the same device that somebody
+ * began, such as a process that is no more, is gone on with.
  */
 export class BlockCopy {
   readonly #libvirt: Libvirt;
@@ -71,15 +69,13 @@ export class BlockCopy {
   }
 
   /**
-   * @throws {VolumeError} `COPY_FAILED` when the copy ended by itself or gets nowhere; `LIBVIRT_REFUSED`, also where
-   * another job works on the disk; `LIBVIRT_UNAVAILABLE`, `ABORTED`; `CLEANUP_INCOMPLETE` when the copy could not
-   *   be ended, or libvirt stays away and nobody can say: then the guest has both devices open
+   * @throws {VolumeError} `LIBVIRT_REFUSED`, also where another job works on the disk; `LIBVIRT_UNAVAILABLE`,
+   *   `ABORTED`; what backOut() throws
    */
-  async move(move: BlockCopyRequest, signal: AbortSignal): Promise<void> {
+  async begin(move: BlockCopyRequest, signal: AbortSignal): Promise<void> {
     const place = await this.#look(move, signal);
     if (place.kind === 'there') return;
     if (place.kind === 'elsewhere' && place.disk?.mirror !== undefined) throw otherJob(move, place.disk);
-    const guest = move.domain.name;
     try {
       if (place.kind === 'elsewhere')
         await this.#libvirt.blockCopy(
@@ -88,86 +84,68 @@ export class BlockCopy {
           copyTargetXml(move.devicePath, move.sliceBytes),
           limit(),
         );
-      this.#logger.info('Copying a disk of the guest', {
-        guest,
-        targetDev: move.targetDev,
-        to: move.devicePath,
-        goesOn: place.kind === 'copying',
-      });
-      await this.#copied(move, signal);
-      throwIfAborted(signal);
-      await this.#pivot(move);
     } catch (error) {
-      await this.#backOut(move, error);
+      await this.backOut(move, error);
+      return;
     }
-    this.#logger.info('Moved a disk of the guest to another device', {
-      guest,
+    this.#logger.info('Copying a disk of the guest', {
+      guest: move.domain.name,
       targetDev: move.targetDev,
       to: move.devicePath,
+      goesOn: place.kind === 'copying',
     });
   }
 
-  /** A daemon that restarts is waited for: QEMU copies on meanwhile. */
-  async #copied(move: BlockCopyRequest, signal: AbortSignal): Promise<void> {
+  /**
+   * Waits, and changes nothing, until there is something to do: all is copied, or somebody else has ended the copy or
+   * pivoted. A daemon that restarts is waited for: QEMU copies on meanwhile.
+   * @throws {VolumeError} `COPY_FAILED` when the copy gets nowhere; `LIBVIRT_REFUSED`, `DOMAIN_NOT_FOUND`, `ABORTED`
+   */
+  async whenReady(move: BlockCopyRequest, signal: AbortSignal): Promise<void> {
     const pause = new Pause(this.#clock);
     let least: number | undefined;
     for (let deadline = this.#clock.now() + WITHOUT_GAIN_MS; ;) {
       const job = await this.#job(move, signal);
-      if (job !== undefined) {
+      if (typeof job === 'object') {
         move.onProgress({ copiedBytes: job.copiedBytes, totalBytes: job.totalBytes });
         const left = job.totalBytes - job.copiedBytes;
-        if (left <= 0 && (await this.#isReady(move, signal))) return;
+        if (left <= 0 && !(await this.#isUnderWay(move, signal))) return;
         if (least === undefined || left < least) {
           least = left;
           deadline = this.#clock.now() + WITHOUT_GAIN_MS;
         }
-      }
+      } else if (job === 'none' && !(await this.#isUnderWay(move, signal))) return;
       if (this.#clock.now() >= deadline) throw stalled(move, least);
       await pause.take(deadline, signal);
     }
   }
 
   /**
-   * @returns `undefined` while the daemon is away.
-   * @throws {VolumeError} `COPY_FAILED` when there is no copy any more
+   * Has the guest on the new device. That the call returned proves nothing, and neither does that it failed: an answer
+   * may be lost.
+   * @returns false, and nothing is changed, where the copy is not complete (it is another one than was waited for) or
+   * the daemon is away
+   * @throws {VolumeError} `COPY_FAILED` when there is no copy any more; what the pivot was refused with
    */
-  async #job(move: BlockCopyRequest, signal: AbortSignal): Promise<BlockJob | undefined> {
-    try {
-      const job = await this.#libvirt.blockJob(refOf(move), move.targetDev, signal);
-      if (job === undefined) throw ended(move);
-      return job;
-    } catch (error) {
-      if (isVolumeError(error, 'LIBVIRT_UNAVAILABLE')) return undefined;
-      throw error;
-    }
-  }
-
-  async #isReady(move: BlockCopyRequest, signal: AbortSignal): Promise<boolean> {
-    const place = await this.#lookIfBack(move, signal);
-    return place?.kind === 'copying' && place.state === 'yes';
-  }
-
-  /**
-   * That the call returned proves nothing, and neither does that it failed: an answer may be lost.
-   * @throws what the call was refused with, or `COPY_FAILED`
-   */
-  async #pivot(move: BlockCopyRequest): Promise<void> {
-    const refusal = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: true }, limit()));
-    const pause = new Pause(this.#clock);
-    for (const deadline = this.#clock.now() + STEP_MS; ;) {
-      const place = await this.#lookIfBack(move, limit());
-      if (place?.kind === 'there') return;
-      if (place?.kind === 'elsewhere') throw refusal ?? ended(move);
-      if (isVolumeError(refusal, 'LIBVIRT_REFUSED') || this.#clock.now() >= deadline) throw refusal ?? unpivoted(move);
-      await pause.take(deadline, new AbortController().signal);
-    }
+  async pivot(move: BlockCopyRequest): Promise<boolean> {
+    const before = await this.#lookIfBack(move, limit());
+    if (before === undefined || (before.kind === 'copying' && before.state === 'copying')) return false;
+    if (before.kind === 'elsewhere') throw ended(move);
+    if (before.kind === 'copying') await this.#pivot(move);
+    this.#logger.info('Moved a disk of the guest to another device', {
+      guest: move.domain.name,
+      targetDev: move.targetDev,
+      to: move.devicePath,
+    });
+    return true;
   }
 
   /**
-   * Has the guest on its old device alone, unless it turns out to be on the new one already.
-   * @throws the first failure, or `CLEANUP_INCOMPLETE` with it and what could not be ended
+   * Has the guest on its old device alone, unless it turns out to be on the new one already: then it returns.
+   * @throws the first failure, or `CLEANUP_INCOMPLETE` with it and what could not be ended: where libvirt stays away
+   *   nobody can say, and the guest may have both devices open
    */
-  async #backOut(move: BlockCopyRequest, first: unknown): Promise<void> {
+  async backOut(move: BlockCopyRequest, first: unknown): Promise<void> {
     const isThere = await this.#endCopy(move).catch((failure: unknown) => {
       throw new VolumeError(
         'CLEANUP_INCOMPLETE',
@@ -179,6 +157,34 @@ export class BlockCopy {
       );
     });
     if (!isThere) throw first;
+  }
+
+  /** @returns `undefined` while the daemon is away */
+  async #job(move: BlockCopyRequest, signal: AbortSignal): Promise<BlockJob | 'none' | undefined> {
+    try {
+      return (await this.#libvirt.blockJob(refOf(move), move.targetDev, signal)) ?? 'none';
+    } catch (error) {
+      if (isVolumeError(error, 'LIBVIRT_UNAVAILABLE')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Also while nobody can say. A copy that is ending is looked at until it has ended. */
+  async #isUnderWay(move: BlockCopyRequest, signal: AbortSignal): Promise<boolean> {
+    const place = await this.#lookIfBack(move, signal);
+    return place === undefined || (place.kind === 'copying' && place.state !== 'yes');
+  }
+
+  async #pivot(move: BlockCopyRequest): Promise<void> {
+    const refusal = await refusalOf(this.#libvirt.blockJobAbort(refOf(move), move.targetDev, { pivot: true }, limit()));
+    const pause = new Pause(this.#clock);
+    for (const deadline = this.#clock.now() + STEP_MS; ;) {
+      const place = await this.#lookIfBack(move, limit());
+      if (place?.kind === 'there') return;
+      if (place?.kind === 'elsewhere') throw refusal ?? ended(move);
+      if (isVolumeError(refusal, 'LIBVIRT_REFUSED') || this.#clock.now() >= deadline) throw refusal ?? unpivoted(move);
+      await pause.take(deadline, new AbortController().signal);
+    }
   }
 
   /** @returns whether the guest is on the new device after all */

@@ -120,8 +120,11 @@ export class GuestDisks {
     scope: DeviceScope = { live: true, config: true },
   ): Promise<boolean> {
     const found = await this.#libvirt.lookupDomain(domain, signal);
+    const running = scope.live && found.active ? await this.#find(found, 'live', match, signal) : undefined;
+    if (running?.mirror !== undefined) throw isCopied(found, running);
     const stored = scope.config && found.persistent && (await this.#detachStored(found, match, signal));
-    const live = scope.live && found.active && (await this.#detachLive(found, match, signal));
+    const live = running !== undefined;
+    if (live) await this.#detachLive(found, match, signal);
     if (stored || live)
       this.#logger.info('Detached a disk from the guest', { guest: found.name, live, config: stored });
     return stored || live;
@@ -236,8 +239,7 @@ export class GuestDisks {
     return true;
   }
 
-  async #detachLive(domain: Domain, match: DiskMatch, signal: AbortSignal): Promise<boolean> {
-    if ((await this.#find(domain, 'live', match, signal)) === undefined) return false;
+  async #detachLive(domain: Domain, match: DiskMatch, signal: AbortSignal): Promise<void> {
     const pause = new Pause(this.#clock);
     const unsubscribe = await this.#libvirt.onDeviceRemoved(({ domainUuid }) => {
       if (domainUuid === domain.uuid) pause.wake();
@@ -247,7 +249,6 @@ export class GuestDisks {
     } finally {
       await unsubscribe();
     }
-    return true;
   }
 
   /** Asks, looks, waits, and asks again now and then: a guest that is starting may not hear the first request. */
@@ -318,6 +319,18 @@ export class GuestDisks {
 /** By UUID: a guest of the same name that was defined meanwhile is another guest. */
 function refOf({ uuid }: ListedDomain): DomainRef {
   return { kind: 'uuid', uuid };
+}
+
+/** libvirt refuses it too, but of the running guest alone: the stored description would have lost the disk by then. */
+function isCopied({ name, uuid }: Domain, { targetDev, mirror }: GuestDisk): VolumeError {
+  return new VolumeError(
+    'LIBVIRT_REFUSED',
+    `Cannot detach ${targetDev} from guest "${name}": it is being copied to ${mirror?.sourcePath ?? 'another place'}`,
+    {
+      hint: 'nothing was touched: a swap is under way; wait for it, or end it',
+      details: { guest: name, uuid, targetDev },
+    },
+  );
 }
 
 /** What to do about a disk that no running guest can lose, which libvirt's words do not say. */

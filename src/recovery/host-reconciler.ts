@@ -108,7 +108,7 @@ export class HostReconciler implements HostRecovery {
     const connection = connectionOf({ volumeId, units });
     if (connection === undefined) return MEANWHILE;
     const { notes, secrets, volumes } = this.#parts;
-    return await volumes.hold([connection], signal, async (held) => {
+    return await volumes.hold([connection], signal, async (held, signal) => {
       const noted = (await readNoted(this.#parts)).find((one) => one.units.some((unit) => isAmong(units, unit)));
       if (noted === undefined) return MEANWHILE;
       const now = await readVolume(noted, await readGuests(this.#parts, signal), this.#parts, signal);
@@ -123,7 +123,7 @@ export class HostReconciler implements HostRecovery {
 
   async #endIdle({ key: { target } }: FoundRecord, signal: AbortSignal): Promise<Verdict> {
     const { initiator, locks } = this.#parts;
-    return await locks.hold([target], signal, async () => {
+    return await locks.hold([target], signal, async (signal) => {
       const noted = notedTargets(await readNoted(this.#parts));
       if (noted.has(target)) return MEANWHILE;
       const plans = (await readRecords(target, this.#parts)).map((record) => ({ record, plan: planRecord(record) }));
@@ -139,7 +139,7 @@ export class HostReconciler implements HostRecovery {
   async #giveBack(record: LentRecord, signal: AbortSignal): Promise<Verdict> {
     const { initiator, locks } = this.#parts;
     const target = targetIn(targetOfLent(record));
-    return await locks.hold(target === undefined ? [] : [target], signal, async () => {
+    return await locks.hold(target === undefined ? [] : [target], signal, async (signal) => {
       if (!(await initiator.lentRecords()).some(({ path }) => path === record.path)) return MEANWHILE;
       await initiator.giveBack(record, signal);
       return planLent(record);

@@ -147,6 +147,15 @@ describe('swap() after one that was killed', () => {
     expect(disk(world)).toMatchObject({ sourcePath: device.path, mirror: undefined });
   });
 
+  test('swap() back resumes its copy though the disk still has the alias of the volume that it goes to', async () => {
+    const world = await openWithGuest();
+    await world.swap();
+    const { device } = await world.driver.connect(world.from.info);
+    world.libvirt.beginCopy('web1', 'vdb', device.path);
+    expect(await world.driver.swap(WEB1, world.to.info, world.from.info)).toMatchObject({ oldReleased: true });
+    expect(disk(world)).toMatchObject({ sourcePath: device.path, alias: 'ua-old', mirror: undefined });
+  });
+
   test('swap() finishes description, size and old volume of one that was killed after its pivot', async () => {
     const world = await openWithGuest({ sizeBytes: 2 * GIB });
     const { device } = await world.driver.connect(world.to.info);

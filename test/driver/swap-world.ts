@@ -65,14 +65,18 @@ export async function openWithGuest(
   if (config['volume_use_multipath'] === true) world.host.kernel.multipathd.start();
   world.libvirt.addDomain({ name: 'web1', persistent });
   const usersOf = world.host.usersOf.bind(world.host);
-  world.host.usersOf = async (path, numbers, signal) => {
-    const isOpen =
-      world.libvirt.isRunning('web1') &&
-      world.libvirt
-        .disksOf('web1')
-        .some(({ sourcePath, mirror }) => sourcePath === path || mirror?.sourcePath === path);
-    return isOpen ? [{ pid: 42, name: 'qemu-system-x86' }] : await usersOf(path, numbers, signal);
+  // A name of udev's may come to mean another device: QEMU has open what it meant before.
+  const opened = new Map<string, string>();
+  const openInGuest = (): readonly string[] => {
+    const disks = world.libvirt.isRunning('web1') ? world.libvirt.disksOf('web1') : [];
+    const paths = disks.flatMap(({ sourcePath, mirror }) => [sourcePath, mirror?.sourcePath]);
+    for (const path of opened.keys()) if (!paths.includes(path)) opened.delete(path);
+    for (const path of paths)
+      if (path !== undefined && !opened.has(path)) opened.set(path, world.host.tree.resolve(path) ?? path);
+    return [...opened.values()];
   };
+  world.host.usersOf = async (path, numbers, signal) =>
+    openInGuest().includes(path) ? [{ pid: 42, name: 'qemu-system-x86' }] : await usersOf(path, numbers, signal);
   world.libvirt.sizeOfDevice = (path) => {
     const sectors = world.host.tree.read(
       `/sys/class/block/${world.host.tree.resolve(path)?.slice('/dev/'.length) ?? ''}/size`,
@@ -82,6 +86,7 @@ export async function openWithGuest(
   const portals = to.portals ?? [TCP];
   const [old, fresh] = [publish(world, 'old', { portals }), publish(world, 'new', to)];
   await world.driver.attach(WEB1, old.info, diskInfo);
+  openInGuest();
   return {
     ...world,
     driver: world.driver,

@@ -17,7 +17,11 @@ const UNAVAILABLE = new VolumeError('LIBVIRT_UNAVAILABLE', 'the connection is lo
 interface Moving {
   readonly libvirt: FakeLibvirt;
   readonly progress: CopyProgress[];
+  /** All steps, as VolumeSwapper takes them. */
   readonly move: (signal?: AbortSignal) => Promise<void>;
+  readonly begin: () => Promise<void>;
+  readonly whenReady: () => Promise<void>;
+  readonly pivot: () => Promise<boolean>;
 }
 
 async function moving({
@@ -27,7 +31,7 @@ async function moving({
   const libvirt = new FakeLibvirt();
   libvirt.addDomain({ name: 'guest', persistent });
   await libvirt.attachDevice(guest, DISK, { live: true, config: persistent }, never);
-  const mover = new BlockCopy({ libvirt, clock, logger: SILENT });
+  const copy = new BlockCopy({ libvirt, clock, logger: SILENT });
   const domain = await libvirt.lookupDomain(guest, never);
   const progress: CopyProgress[] = [];
   const request = {
@@ -43,8 +47,21 @@ async function moving({
   return {
     libvirt,
     progress,
+    begin: async () => {
+      await copy.begin(request, never);
+    },
+    whenReady: async () => {
+      await copy.whenReady(request, never);
+    },
+    pivot: async () => await copy.pivot(request),
     move: async (signal = never) => {
-      await mover.move(request, signal);
+      await copy.begin(request, signal);
+      try {
+        do await copy.whenReady(request, signal);
+        while (!(await copy.pivot(request)));
+      } catch (error) {
+        await copy.backOut(request, error);
+      }
     },
   };
 }
@@ -53,8 +70,8 @@ const liveDisk = (libvirt: FakeLibvirt): GuestDisk | undefined => libvirt.disksO
 const OLD = { sourcePath: '/dev/sda', mirror: undefined };
 const NEW = { sourcePath: '/dev/sdb', mirror: undefined };
 
-describe('BlockCopy.move()', () => {
-  test('BlockCopy.move() copies, pivots, and reports its progress until all is copied', async () => {
+describe('BlockCopy: begin(), whenReady(), pivot() and, after a failure, backOut()', () => {
+  test('BlockCopy copies, pivots, and reports its progress until all is copied', async () => {
     const { libvirt, progress, move } = await moving();
     await move();
     expect(liveDisk(libvirt)).toMatchObject({ ...NEW, alias: 'ua-old', serial: 'old' });
@@ -62,7 +79,7 @@ describe('BlockCopy.move()', () => {
     expect(progress.length).toBeGreaterThan(1);
   });
 
-  test('BlockCopy.move() again finds the disk there and does nothing', async () => {
+  test('BlockCopy again finds the disk there and does nothing', async () => {
     const { libvirt, progress, move } = await moving();
     await move();
     const told = progress.length;
@@ -70,21 +87,40 @@ describe('BlockCopy.move()', () => {
     expect({ disk: liveDisk(libvirt), told: progress.length }).toMatchObject({ disk: NEW, told });
   });
 
-  test('BlockCopy.move() resumes a copy to the same device', async () => {
+  test('BlockCopy resumes a copy to the same device', async () => {
     const { libvirt, move } = await moving();
     libvirt.beginCopy('guest', 'vdb', '/dev/sdb');
     await move();
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() leaves a copy to another device alone', async () => {
+  test('BlockCopy leaves a copy to another device alone', async () => {
     const { libvirt, move } = await moving();
     libvirt.beginCopy('guest', 'vdb', '/dev/sdz');
     await expect(move()).rejects.toMatchObject({ code: 'LIBVIRT_REFUSED', hint: expect.stringContaining('--abort') });
     expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdz' } });
   });
 
-  test('BlockCopy.move() does not pivot to a copy that has all bytes and is not ready yet', async () => {
+  test('BlockCopy.pivot() leaves a copy alone that is not complete', async () => {
+    const { libvirt, begin, pivot } = await moving();
+    await begin();
+    expect(await pivot()).toBe(false);
+    expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { state: 'copying' } });
+  });
+
+  test('BlockCopy.whenReady() waits no longer once somebody else has pivoted, or ended the copy', async () => {
+    for (const pivot of [true, false]) {
+      const moves = await moving();
+      await moves.begin();
+      await moves.whenReady();
+      await moves.libvirt.blockJobAbort(guest, 'vdb', { pivot }, never);
+      await moves.whenReady();
+      if (pivot) expect(await moves.pivot()).toBe(true);
+      else await expect(moves.pivot()).rejects.toMatchObject({ code: 'COPY_FAILED' });
+    }
+  });
+
+  test('BlockCopy does not pivot to a copy that has all bytes and is not ready yet', async () => {
     const { libvirt, move } = await moving();
     const [blockJob, domainXml] = [libvirt.blockJob.bind(libvirt), libvirt.domainXml.bind(libvirt)];
     let looks = 0;
@@ -102,7 +138,7 @@ describe('BlockCopy.move()', () => {
     expect(looks).toBeGreaterThanOrEqual(6);
   });
 
-  test('BlockCopy.move() whose copy fails leaves the guest on its old disk', async () => {
+  test('BlockCopy whose copy fails leaves the guest on its old disk', async () => {
     const { libvirt, move } = await moving();
     libvirt.copyFate = 'fails';
     await expect(move()).rejects.toMatchObject({
@@ -112,7 +148,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() whose copy does not progress gives up after its limit, and ends it', async () => {
+  test('BlockCopy whose copy does not progress gives up after its limit, and ends it', async () => {
     const clock = new SteppingClock();
     const { libvirt, move } = await moving({ clock });
     libvirt.copyFate = 'never ready';
@@ -121,7 +157,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() waits for a slow copy as long as it progresses', async () => {
+  test('BlockCopy waits for a slow copy as long as it progresses', async () => {
     const clock = new SteppingClock();
     const { libvirt, move } = await moving({ clock });
     libvirt.copyFate = { readyAfterLooks: 2_000 };
@@ -130,7 +166,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() that is aborted ends the copy, and leaves the guest on its old disk', async () => {
+  test('BlockCopy that is aborted ends the copy, and leaves the guest on its old disk', async () => {
     const controller = new AbortController();
     const { libvirt, move } = await moving({
       clock: new SteppingClock((now) => {
@@ -142,7 +178,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() ends a copy that has begun although its call failed', async () => {
+  test('BlockCopy ends a copy that has begun although its call failed', async () => {
     const { libvirt, move } = await moving();
     const blockCopy = libvirt.blockCopy.bind(libvirt);
     libvirt.blockCopy = async (...args) => {
@@ -153,7 +189,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() waits for a daemon that restarts while QEMU copies', async () => {
+  test('BlockCopy waits for a daemon that restarts while QEMU copies', async () => {
     let world = (): void => undefined;
     const { libvirt, move } = await moving({
       clock: new SteppingClock(() => {
@@ -171,7 +207,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() trusts the description: a pivot whose answer is lost has been done', async () => {
+  test('BlockCopy trusts the description: a pivot whose answer is lost has been done', async () => {
     const { libvirt, move } = await moving();
     const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
     libvirt.blockJobAbort = async (...args) => {
@@ -182,7 +218,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() waits for a daemon that dies in the pivot', async () => {
+  test('BlockCopy waits for a daemon that dies in the pivot', async () => {
     let world = (): void => undefined;
     const { libvirt, move } = await moving({
       clock: new SteppingClock(() => {
@@ -204,7 +240,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(NEW);
   });
 
-  test('BlockCopy.move() reports an unknown outcome where the daemon dies in the pivot and stays away', async () => {
+  test('BlockCopy reports an unknown outcome where the daemon dies in the pivot and stays away', async () => {
     const { libvirt, move } = await moving();
     libvirt.blockJobAbort = async () => {
       libvirt.stopDaemon();
@@ -216,7 +252,7 @@ describe('BlockCopy.move()', () => {
     });
   });
 
-  test('BlockCopy.move() whose pivot libvirt refuses ends the copy and gives the reason', async () => {
+  test('BlockCopy whose pivot libvirt refuses ends the copy and gives the reason', async () => {
     const { libvirt, move } = await moving();
     const blockJobAbort = libvirt.blockJobAbort.bind(libvirt);
     const refusal = new VolumeError('LIBVIRT_REFUSED', 'no room for a pivot');
@@ -228,7 +264,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject(OLD);
   });
 
-  test('BlockCopy.move() that cannot end its copy reports both errors, and how to end it', async () => {
+  test('BlockCopy that cannot end its copy reports both errors, and how to end it', async () => {
     const { libvirt, move } = await moving();
     libvirt.blockJobAbort = async () => {
       throw new VolumeError('LIBVIRT_REFUSED', 'busy');
@@ -241,7 +277,7 @@ describe('BlockCopy.move()', () => {
     expect(liveDisk(libvirt)).toMatchObject({ sourcePath: '/dev/sda', mirror: { sourcePath: '/dev/sdb' } });
   });
 
-  test.each([true, false])('BlockCopy.move() of a guest that ends, persistent %p, rejects', async (persistent) => {
+  test.each([true, false])('BlockCopy of a guest that ends, persistent %p, rejects', async (persistent) => {
     let world = (): void => undefined;
     const { libvirt, move } = await moving({
       persistent,
