@@ -246,9 +246,16 @@ describe('extend() over four paths', () => {
     expect(world.clock.now() - began).toBeLessThan(125_000);
   });
 
+  test('extend() succeeds where multipathd says "fail" twice, as while it takes in another path', async () => {
+    const world = await openFourPaths();
+    world.host.kernel.multipathd.resizeAnswers.push('fail', 'fail');
+    grow(world, 2 * GIB);
+    expect(await world.driver.extend(FOUR_PATHS)).toMatchObject({ newSizeBytes: 2 * GIB });
+  });
+
   test('extend() fails on "fail" with status 0, in multipathd\'s words, and may be repeated (R93)', async () => {
     const world = await openFourPaths();
-    world.host.kernel.multipathd.resizeAnswers.push('fail');
+    world.host.kernel.multipathd.resizeAnswers.push('fail', 'fail', 'fail');
     grow(world, 2 * GIB);
     const error = await failure(world.driver.extend(FOUR_PATHS, { domain: WEB1 }));
     expect(error).toMatchObject({

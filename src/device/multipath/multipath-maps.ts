@@ -35,6 +35,7 @@ const RESIZE_MS = 120_000;
 const RESIZED_MS = 200;
 /** The first pause between two requests to resize a map; each next one is twice as long. */
 const FIRST_RESIZE_PAUSE_MS = 1_000;
+const MOST_RESIZE_FAILURES = 3;
 
 /** The host's multipath maps: read in sysfs, made and removed by multipathd. */
 export class MultipathMaps {
@@ -112,7 +113,8 @@ export class MultipathMaps {
    * Brings the map to the size that its paths have by now: a disk that still shows another one must have left it
    * before.
    * @throws {VolumeError} `RESIZE_FAILED` when the kernel still shows another size: "ok" proves nothing, so it is asked
-   * again
+   * again; "fail" may be of a moment in which multipathd takes another path in or out of the map, and is final at the
+   * third time
    */
   async resize(map: MultipathMap, sizeBytes: number, signal: AbortSignal): Promise<MultipathMap> {
     const { clock, logger } = this.#parts;
@@ -121,6 +123,7 @@ export class MultipathMaps {
       return view?.ready === true && view.map.id === map.id && view.map.sizeBytes === sizeBytes ? view.map : undefined;
     };
     const deadline = clock.now() + RESIZE_MS;
+    let refusals = 0;
     for (let pause = FIRST_RESIZE_PAUSE_MS; ; pause *= 2) {
       const answer = await this.#multipathd.ask(resizeMapCommand(map.name), signal);
       const refused = isRefusal(answer);
@@ -129,7 +132,8 @@ export class MultipathMaps {
         logger.info('Map resized', { name: map.name, wwid: map.wwid, before: map.sizeBytes, now: now.sizeBytes });
         return now;
       }
-      if (refused || clock.now() >= deadline) throw notResized(map, sizeBytes, answer.words);
+      if (refused) refusals = isFailure(answer) ? refusals + 1 : MOST_RESIZE_FAILURES;
+      if (refusals >= MOST_RESIZE_FAILURES || clock.now() >= deadline) throw notResized(map, sizeBytes, answer.words);
       await clock.sleep(Math.min(pause, Math.max(0, deadline - clock.now())), signal);
     }
   }
@@ -222,6 +226,11 @@ export class MultipathMaps {
  */
 function isRefusal({ words, exitCode }: MultipathAnswer): boolean {
   return !/\btimeout\b/.test(words) && (exitCode !== 0 || /\bfail\b/.test(words));
+}
+
+/** multipathd's own word for what it could not do; any other refusal is of a daemon that does not run. */
+function isFailure({ words }: MultipathAnswer): boolean {
+  return /^fail\b/.test(words.trim());
 }
 
 function notResized(map: MultipathMap, sizeBytes: number, words: string): VolumeError {
