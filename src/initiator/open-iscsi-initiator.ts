@@ -21,6 +21,7 @@ import { Logouts } from './logouts.js';
 import { NodeDatabase } from './node-database.js';
 import { replacementTimeoutIn } from './node-record.js';
 import type { OwnRecord } from './node-records.js';
+import { whenNoneIsPending } from './pending-commands.js';
 import { readSessions } from './read-sessions.js';
 import type { Session, SessionKey } from './session.js';
 
@@ -37,6 +38,9 @@ export interface InitiatorParts extends LoginLimits {
   /** How CHAP secrets get into records, where that is not to be by their files. */
   readonly chapByArgument?: ChapByArgument | undefined;
 }
+
+/** Beyond the login itself. */
+const PENDING_MARGIN_MS = 10_000;
 
 export type LogoutPolicy = 'always' | 'after-removal' | 'never';
 
@@ -138,6 +142,16 @@ export class OpenIscsiInitiator {
     }
     if (await this.#database.isOurs(session))
       await this.#database.put({ ...session, iface }, nodeSettings(this.#parts, { chap, use: 'alone' }), signal);
+  }
+
+  /**
+   * Waits for what killed processes have begun at these targets.
+   * @returns false where it goes on still after the time of a login
+   */
+  async whenNoneIsPending(targets: readonly TargetName[], signal: AbortSignal): Promise<boolean> {
+    const { clock, files, loginAttempts = 1, loginTimeoutMs } = this.#parts;
+    const timeoutMs = loginAttempts * loginTimeoutMs + PENDING_MARGIN_MS;
+    return await whenNoneIsPending(targets, { files, clock, timeoutMs }, signal);
   }
 
   /** The targets of which open-iscsi's database has any record. */

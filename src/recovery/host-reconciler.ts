@@ -104,11 +104,18 @@ export class HostReconciler implements HostRecovery {
     }
   }
 
-  async #release({ volumeId, units, wwid }: FoundVolume, kept: Kept, signal: AbortSignal): Promise<Verdict> {
+  async #release(
+    { volumeId, units, wwid, isArriving }: FoundVolume,
+    kept: Kept,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
     const connection = connectionOf({ volumeId, units });
     if (connection === undefined) return MEANWHILE;
-    const { notes, secrets, volumes } = this.#parts;
+    const { initiator, notes, secrets, volumes } = this.#parts;
     return await volumes.hold([connection], signal, async (held, signal) => {
+      const targets = units.map(({ target }) => target);
+      if (isArriving && !(await initiator.whenNoneIsPending(targets, signal)))
+        return { action: 'keep', reason: 'an iscsiadm that the connect has begun goes on' };
       const noted = (await readNoted(this.#parts)).find((one) => one.units.some((unit) => isAmong(units, unit)));
       if (noted === undefined) return MEANWHILE;
       const now = await readVolume(noted, await readGuests(this.#parts, signal), this.#parts, signal);

@@ -11,7 +11,7 @@ import { type IdentityParts, verifyIdentity } from './verify-identity.js';
 import { requireOneVolume } from './require-one-volume.js';
 import { requireOwnMap, strangeMembers } from './strange-members.js';
 import type { DisconnectOptions, ReleasedVolume } from './released-volume.js';
-import { isOfAnother } from './volume-units.js';
+import { isOfAnother, unitsOf } from './volume-units.js';
 
 export interface DisconnectorParts extends IdentityParts {
   readonly logger: Logger;
@@ -49,6 +49,7 @@ export class VolumeDisconnector {
     { force = false, wwid }: DisconnectOptions,
     signal: AbortSignal,
   ): Promise<ReleasedVolume & { readonly wwid: string | undefined }> {
+    await this.#settleKilled(connection, signal);
     const view = await this.#unused(
       await this.#proven(connection, ifaces, wwid, signal),
       { connection, ifaces, doing: 'remove', wwid },
@@ -83,6 +84,17 @@ export class VolumeDisconnector {
         view.paths.find(({ unit }) => unit?.disk !== undefined)?.unit?.disk?.wwid ??
         (found ? view.note?.wwid : undefined),
     };
+  }
+
+  /** A connect() that was killed may have left an iscsiadm that goes on, and would make its session after our look. */
+  async #settleKilled(connection: IscsiConnection, signal: AbortSignal): Promise<void> {
+    const { initiator, logger, notes } = this.#parts;
+    const units = unitsOf(connection);
+    const arrival = await notes.findArrival(units);
+    if (arrival === undefined || arrival.arrived) return;
+    const targets = units.map(({ target }) => target);
+    if (!(await initiator.whenNoneIsPending(targets, signal)))
+      logger.warn('An iscsiadm of a process that was killed goes on: its session may come later', { targets });
   }
 
   /**
