@@ -42,10 +42,11 @@ export class LentRecords {
     return record?.path === path ? record : undefined;
   }
 
+  /** Those too whose copy was not finished: their records were not written to yet. */
   async all(): Promise<readonly LentRecord[]> {
-    const names = (await this.#files.list(this.#folder)).filter((name) => !name.endsWith('.new'));
+    const names = await this.#files.list(this.#folder);
     const records = await Promise.all(names.map(async (name) => await this.#read(`${this.#folder}/${name}`)));
-    return records.filter((record) => record !== undefined);
+    return [...new Map(records.flatMap((record) => (record === undefined ? [] : [[record.path, record]]))).values()];
   }
 
   async drop(path: string): Promise<void> {

@@ -86,8 +86,18 @@ export class HostReconciler implements HostRecovery {
       await judge(planVolume(volume, kept), async () => await this.#release(volume, kept, signal));
     for (const record of records) await judge(planRecord(record), async () => await this.#endIdle(record, signal));
     for (const one of mapIds) await judge(planMapId(one), async () => await this.#forgetMap(one, signal));
-    if (!dryRun) await this.#parts.database.tidy();
+    if (!dryRun) await this.#tidy(signal);
     return done;
+  }
+
+  /** Files that killed processes have begun to write: they say nothing. */
+  async #tidy(signal: AbortSignal): Promise<void> {
+    const { database, locks, notes } = this.#parts;
+    for (const target of await notes.unfinishedTargets())
+      await locks.hold([target], signal, async () => {
+        await notes.dropUnfinished(target);
+      });
+    await database.tidy();
   }
 
   async #carryOut(item: RecoveryItem, dryRun: boolean, execute: () => Promise<Verdict>): Promise<RecoveredItem> {

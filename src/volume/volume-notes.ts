@@ -66,6 +66,20 @@ export class VolumeNotes {
 
   async dropArrival(units: readonly TargetUnit[]): Promise<void> {
     await this.#drop(this.#filesOf(units, this.#arrivals));
+    for (const file of this.#filesOf(units)) await this.#files.remove(`${file}.new`); // of a kill in put()
+  }
+
+  /** Targets of whose volumes somebody began to write a note and did not end, as it goes on or was killed. */
+  async unfinishedTargets(): Promise<readonly string[]> {
+    const names = [...(await this.#files.list(this.#folder)), ...(await this.#files.list(this.#arrivals))];
+    return [...new Set(names.flatMap((name) => /^(.+),\d+\.new$/.exec(name)?.[1] ?? []))];
+  }
+
+  /** Removes what a killed process has begun to write. To be called under the target's lock. */
+  async dropUnfinished(target: string): Promise<void> {
+    for (const folder of [this.#folder, this.#arrivals])
+      for (const name of await this.#files.list(folder))
+        if (name.startsWith(`${target},`) && name.endsWith('.new')) await this.#files.remove(`${folder}/${name}`);
   }
 
   /** @throws {VolumeError} `PERMISSION_DENIED` */

@@ -59,6 +59,8 @@ export async function killAt(
         if (at !== undefined) return await never;
         if (!deeds.includes(name) || ++count !== n) return await Reflect.apply(real, port, args);
         if (when === 'after') await Reflect.apply(real, port, args).catch(() => undefined);
+        // its first half: the text is there under another name
+        else if (name === 'replace') world.host.tree.write(String(args[3]), String(args[1]));
         at = `${name} ${wordsOf(args[0])}`;
         noteDeath();
         return await never;

@@ -20,14 +20,19 @@ export class AddedWwids {
   }
 
   async all(): Promise<readonly MapId[]> {
-    const names = (await this.#files.list(this.#folder)).filter((name) => !name.endsWith('.new'));
+    const names = await this.#files.list(this.#folder);
     return names.flatMap((name) => parseMapId(decoded(name)) ?? []);
   }
 
   /** @throws {VolumeError} `PERMISSION_DENIED` */
   async put(id: MapId): Promise<void> {
     await this.#files.makeDirectory(this.#folder, 0o700);
-    await this.#files.replace(this.#file(id), '', 0o600, `${this.#file(id)}.new`);
+    if (await this.has(id)) return;
+    try {
+      await this.#files.create(this.#file(id), '', 0o600); // empty: whole as soon as it is there
+    } catch (error) {
+      if (!(await this.has(id))) throw error; // else another process was first
+    }
   }
 
   async drop(id: MapId): Promise<void> {
