@@ -43,7 +43,7 @@ import { IfaceRecords } from './iface/iface-records.js';
 import { OpenIscsiDatabase } from './database/open-iscsi-database.js';
 import { HostIfaceReports } from './preflight/host-iface-reports.js';
 import { discoverPortals } from './initiator/discovery/discover-portals.js';
-import { ChapByArgument } from './initiator/chap-by-argument.js';
+import { ChapByArgument } from './initiator/records/chap-by-argument.js';
 import { IfaceGenerator } from './initiator/iface-generator.js';
 import { locateDatabase } from './initiator/locate-database.js';
 import { OpenIscsiInitiator } from './initiator/open-iscsi-initiator.js';

@@ -3,7 +3,10 @@ import { dirname, join, normalize } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { MAY_IMPORT } from './rooms.js';
 
-/** Packages with one home each. `node:` is the operating system: only its ports' real sides reach it, but for what is a computation. */
+/**
+ * Packages with one home each. `node:` is the operating system: only its ports' real sides reach it, but for what is a
+ * computation.
+ */
 const HOME_OF: Readonly<Record<string, RegExp>> = {
   inversify: /^(module|tokens|index)\.ts$|^cli\//,
   'reflect-metadata': /^module\.ts$/,

@@ -20,7 +20,7 @@ import type { IfaceSelector } from '../iface/select-iface.js';
 import { INITIATOR_NAME_FILE } from '../initiator/initiator-name-in.js';
 import { versionCommand } from '../initiator/iscsiadm-commands.js';
 import { parseToolVersion } from '../initiator/iscsiadm-exit.js';
-import { ISCSID_CONFIGURATION } from '../initiator/iscsid-defaults.js';
+import { ISCSID_CONFIGURATION } from '../initiator/records/iscsid-defaults.js';
 import { readAllSessions } from '../initiator/read-sessions.js';
 import type { DomainRef, Libvirt } from '../libvirt/libvirt.js';
 import { readDatabaseRecords } from './database-records.js';

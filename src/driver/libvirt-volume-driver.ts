@@ -26,7 +26,7 @@ import type {
   VolumeDriver,
 } from './volume-driver.js';
 import { VolumeMigration } from './volume-migration.js';
-import { VolumeSwapper } from './volume-swapper.js';
+import { VolumeSwapper } from './swap/volume-swapper.js';
 
 export type { DriverParts } from './driver-parts.js';
 

@@ -85,8 +85,8 @@ export interface SwappedVolume {
  * one target run one after another, also across processes; calls for different targets never wait for each other. A
  * volume that the storage service calls `multiattach` stays on this host until the last guest that has it, for now or
  * for its next start, lets go of it; which guests have it is seen in libvirt. Any other volume is for one guest at a
- * time, as the storage service grants it: while somebody has it open, attach to another guest is `DEVICE_IN_USE`, and so
- * is detach from a guest that let go of it. A guest that is shut off is not looked for.
+ * time, as the storage service grants it: while somebody has it open, attach to another guest is `DEVICE_IN_USE`, and
+ * so is detach from a guest that let go of it. A guest that is shut off is not looked for.
  *
  * **Failure.** Every rejection is a {@link VolumeError} with a stable code. A failed connect or attach leaves the host
  * as it was before the call. A failed disconnect stops before data could be lost; calling it again goes on from there.

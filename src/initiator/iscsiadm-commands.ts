@@ -3,7 +3,7 @@ import { portalOperand } from '../connection/recorded-portal.js';
 import type { Argument, Command } from '../host/command.js';
 import { DEFAULT_IFACE, type IfaceName } from '../iface/iface-name.js';
 import type { DiscoveryRecordName } from './discovery/discovery-database.js';
-import { PASSWORD } from './node-record.js';
+import { PASSWORD } from './records/node-record.js';
 import type { SessionId, SessionKey } from './session.js';
 
 /**

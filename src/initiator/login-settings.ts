@@ -1,5 +1,5 @@
 import type { ChapCredentials } from '../connection/chap-credentials.js';
-import type { NodeSettings } from './node-record.js';
+import type { NodeSettings } from './records/node-record.js';
 
 /** How long logins and sessions may take, as configured. */
 export interface LoginLimits {

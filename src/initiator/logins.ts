@@ -15,7 +15,7 @@ import { type BatchedLogin, LoginBatch, type LoginOutcome, type LoginTask } from
 import { unreadRecord } from './login-error.js';
 import { type LoginLimits, nodeSettings, type SessionUse } from './login-settings.js';
 import { LOGOUT_WAIT_MS, type Logouts } from './logouts.js';
-import type { NodeDatabase, RecordChange } from './node-database.js';
+import type { NodeDatabase, RecordChange } from './records/node-database.js';
 import { isSessionOf, type Session, type SessionKey } from './session.js';
 
 export interface LoginParts extends LoginLimits {

@@ -9,7 +9,7 @@ import type { FileSystem } from '../host/file-system.js';
 import { pollUntil } from '../host/poll-until.js';
 import { ISCSIADM_EXIT } from './iscsiadm-exit.js';
 import { logoutCommand, logoutPortalCommand, logoutSessionCommand, logoutTargetCommand } from './iscsiadm-commands.js';
-import type { NodeDatabase } from './node-database.js';
+import type { NodeDatabase } from './records/node-database.js';
 import { SYSFS_PATIENCE_MS } from './proven-session.js';
 import { readAllSessions } from './read-sessions.js';
 import type { Session } from './session.js';

@@ -4,8 +4,8 @@ import type { FileSystem } from '../host/file-system.js';
 import { pollUntil } from '../host/poll-until.js';
 
 /**
- * Waits until no iscsiadm runs that names one of these targets: one that a killed process has started goes on, and makes
- * its session after all.
+ * Waits until no iscsiadm runs that names one of these targets: one that a killed process has started goes on, and
+ * makes its session after all.
  * @returns false when one runs still at the end of the time
  */
 export async function whenNoneIsPending(

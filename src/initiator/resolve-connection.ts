@@ -8,7 +8,7 @@ import { type ListedPath, type TargetPath, withoutRepeats } from '../connection/
 import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import type { FileSystem } from '../host/file-system.js';
 import type { HostNames } from '../host/host-names.js';
-import { recordedNames, recordedPortals } from './recorded-portals.js';
+import { recordedNames, recordedPortals } from './records/recorded-portals.js';
 
 export interface ResolverParts {
   readonly hostNames: HostNames;

@@ -9,7 +9,7 @@ import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import { isAmong } from '../device/disk-place.js';
 import type { VolumeSecrets } from '../guest/volume-secrets.js';
 import type { Locks } from '../host/locks.js';
-import { type LentRecord, targetOfLent } from '../initiator/lent-record.js';
+import { type LentRecord, targetOfLent } from '../initiator/records/lent-record.js';
 import type { OwnDiscovery } from '../initiator/discovery/discovery-database.js';
 import type { HostVolumes } from '../volume/host-volumes.js';
 import { connectionOf } from '../volume/volume-units.js';
@@ -48,7 +48,7 @@ type Verdict = Pick<RecoveryItem, 'action' | 'reason'>;
 
 const MEANWHILE: Verdict = { action: 'keep', reason: 'somebody has taken care of it meanwhile' };
 
-/** Observes all that carries a note or a mark of this library, plans, and executes each step under its target's lock. */
+/** Observes all that has a note or a mark of this library, plans, and executes each step under its target's lock. */
 export class HostReconciler implements HostRecovery {
   readonly #parts: ReconcilerParts;
 

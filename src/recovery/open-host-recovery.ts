@@ -3,7 +3,7 @@ import { VolumeSecrets } from '../guest/volume-secrets.js';
 import { DiscoveryDatabase } from '../initiator/discovery/discovery-database.js';
 import type { Libvirt } from '../libvirt/libvirt.js';
 import { HostVolumes, type HostVolumesParts } from '../volume/host-volumes.js';
-import { VolumeNotes } from '../volume/volume-notes.js';
+import { VolumeNotes } from '../volume/notes/volume-notes.js';
 import { HostReconciler } from './host-reconciler.js';
 import type { HostRecovery } from './host-recovery.js';
 

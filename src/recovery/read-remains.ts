@@ -17,8 +17,8 @@ import type { DiscoveryDatabase } from '../initiator/discovery/discovery-databas
 import type { OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
 import { isSessionOf, type SessionKey } from '../initiator/session.js';
 import { observeVolume, type VolumeView } from '../volume/observe-volume.js';
-import type { NotedUnit } from '../volume/volume-note.js';
-import type { VolumeNotes } from '../volume/volume-notes.js';
+import type { NotedUnit } from '../volume/notes/volume-note.js';
+import type { VolumeNotes } from '../volume/notes/volume-notes.js';
 import { connectionOf } from '../volume/volume-units.js';
 import { type FoundMapId, type FoundRecord, type FoundVolume, notedTargets, type Remains } from './remains.js';
 

@@ -4,12 +4,12 @@ import type { MapId, MultipathMap } from '../device/block-device.js';
 import { isAmong } from '../device/disk-place.js';
 import type { TargetUnit } from '../device/units-behind.js';
 import type { DeviceUser } from '../host/device-users.js';
-import type { LentRecord } from '../initiator/lent-record.js';
+import type { LentRecord } from '../initiator/records/lent-record.js';
 import type { OwnDiscovery } from '../initiator/discovery/discovery-database.js';
 import type { LogoutPolicy } from '../initiator/open-iscsi-initiator.js';
 import type { Session, SessionKey } from '../initiator/session.js';
 import type { VolumeView } from '../volume/observe-volume.js';
-import type { NotedUnit } from '../volume/volume-note.js';
+import type { NotedUnit } from '../volume/notes/volume-note.js';
 import type { RecoveryItem } from './host-recovery.js';
 
 /** A volume of which there is a note. */

@@ -29,7 +29,7 @@ import type { ConnectedVolume } from './connected-volume.js';
 import { HeldVolumes } from './held-volumes.js';
 import { VolumeConnector } from './connect/volume-connector.js';
 import { VolumeExtender } from './volume-extender.js';
-import { VolumeNotes } from './volume-notes.js';
+import { VolumeNotes } from './notes/volume-notes.js';
 import { VolumeDisconnector } from './volume-disconnector.js';
 
 export interface HostVolumesParts {

@@ -12,12 +12,12 @@ import { lunOf } from '../device/scsi-address.js';
 import { parseMapId } from '../device/multipath/multipathd.js';
 import type { MultipathMaps } from '../device/multipath/multipath-maps.js';
 import type { TargetUnit } from '../device/units-behind.js';
-import type { VolumeNote } from './volume-note.js';
-import type { VolumeNotes } from './volume-notes.js';
+import type { VolumeNote } from './notes/volume-note.js';
+import type { VolumeNotes } from './notes/volume-notes.js';
 import type { Wwid } from '../device/wwid.js';
 import type { IfaceName } from '../iface/iface-name.js';
 import type { LogoutPolicy, OpenIscsiInitiator } from '../initiator/open-iscsi-initiator.js';
-import { isRecordAt, type OwnRecord } from '../initiator/node-records.js';
+import { isRecordAt, type OwnRecord } from '../initiator/records/node-records.js';
 import { isSessionOf, type Session, type SessionKey } from '../initiator/session.js';
 import { isOfAnother, notedPaths, unitsOf, unitsWith } from './volume-units.js';
 

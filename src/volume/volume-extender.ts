@@ -97,8 +97,8 @@ export class VolumeExtender {
   }
 
   /**
-   * A path whose session is not up is not asked: the kernel ends the rescan of a blocked disk without an answer, and its
-   * size would stay.
+   * A path whose session is not up is not asked: the kernel ends the rescan of a blocked disk without an answer, and
+   * its size would stay.
    */
   async #measure({ session, disk, lun }: PresentPath, signal: AbortSignal): Promise<MeasuredPath> {
     if (session.state !== 'LOGGED_IN') return { session, disk, isUp: false };

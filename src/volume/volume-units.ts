@@ -5,7 +5,7 @@ import { formatPortal, parsePortal, type Portal, samePortal } from '../connectio
 import type { TargetPath } from '../connection/target-path.js';
 import { isAmong } from '../device/disk-place.js';
 import type { TargetUnit } from '../device/units-behind.js';
-import type { NotedUnit, VolumeNote } from './volume-note.js';
+import type { NotedUnit, VolumeNote } from './notes/volume-note.js';
 
 type Connection = Pick<IscsiConnection, 'paths' | 'volumeId'>;
 

@@ -30,7 +30,7 @@ test('detach() takes a volume away over an iface whose record has gone', async (
   });
 });
 
-test('find() tells of a volume over an iface whose record has gone; connect() rejects with IFACE_NOT_FOUND', async () => {
+test('find() tells of a volume over an iface without a record; connect() rejects with IFACE_NOT_FOUND', async () => {
   const world = await openWithoutRecord();
   expect(await world.driver.find(INFO)).toMatchObject({ transport: { requested: 'nic0', used: 'nic0' } });
   expect(await failure(world.driver.connect(INFO))).toMatchObject({ code: 'IFACE_NOT_FOUND' });

@@ -41,8 +41,8 @@ describe('a session in recovery beside healthy ones', () => {
     expect([paths.length, warnings]).toEqual([
       3,
       [
-        `3 of 4 paths are open; ${sick.portal.address}:3260 over default: its session 1 is FAILED, it joins when that ` +
-          'recovers',
+        `3 of 4 paths are open; ${sick.portal.address}:3260 over default: ` +
+          'its session 1 is FAILED, it joins when that recovers',
       ],
     ]);
     await world.driver.settled();

@@ -3,7 +3,7 @@ import { SILENT } from '../../src/base/logger.js';
 import { readConnectionInfo } from '../../src/connection/read-connection-info.js';
 import type { Portal } from '../../src/connection/portal.js';
 import { BUILT_IN_IFACES, type Iface } from '../../src/iface/iface.js';
-import { NodeDatabase } from '../../src/initiator/node-database.js';
+import { NodeDatabase } from '../../src/initiator/records/node-database.js';
 import { resolveConnection, type ResolvedConnection } from '../../src/initiator/resolve-connection.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { fakeDatabase } from '../fakes/fake-database.js';

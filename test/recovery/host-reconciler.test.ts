@@ -119,7 +119,7 @@ test("reconcile() touches no session, record or disk of an administrator's", asy
   expect(await world.residue()).toEqual(before);
 });
 
-test('reconcile() keeps a session of ours with units of which nothing is noted, as once its notes are lost', async () => {
+test('reconcile() keeps a session of ours with units of which nothing is noted', async () => {
   const world = open();
   await world.driver.connect(INFO);
   for (const path of world.host.tree.paths().filter((one) => one.startsWith('/var/lib/libvirt-volume/')))

@@ -1,6 +1,6 @@
 import type { OddFile } from '../../iface/read-ifaces.js';
 import type { OddLine } from '../../database/record-text.js';
-import { ISCSID_CONFIGURATION } from '../../initiator/iscsid-defaults.js';
+import { ISCSID_CONFIGURATION } from '../../initiator/records/iscsid-defaults.js';
 import { finding, type Finding } from '../finding.js';
 import type { HostState } from '../host-state.js';
 

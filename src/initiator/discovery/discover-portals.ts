@@ -14,7 +14,7 @@ import { DiscoveryDatabase } from './discovery-database.js';
 import { newDiscoveryRecord } from './discovery-record.js';
 import { discoverCommand } from '../iscsiadm-commands.js';
 import { discoveryFailure, ISCSIADM_EXIT } from '../iscsiadm-exit.js';
-import { readIscsidDefaults } from '../iscsid-defaults.js';
+import { readIscsidDefaults } from '../records/iscsid-defaults.js';
 import { parseDiscovery } from './parse-discovery.js';
 
 export interface DiscoveryParts {

@@ -2,8 +2,8 @@ import type { NonEmpty } from '../../base/brand.js';
 import type { IscsiConnection } from '../../connection/iscsi-connection.js';
 import type { MapId, ScsiDisk } from '../../device/block-device.js';
 import { isAmong } from '../../device/disk-place.js';
-import { type NotedUnit, sameVolumeNote, type VolumeNote } from '../volume-note.js';
-import type { VolumeNotes } from '../volume-notes.js';
+import { type NotedUnit, sameVolumeNote, type VolumeNote } from '../notes/volume-note.js';
+import type { VolumeNotes } from '../notes/volume-notes.js';
 import type { UndoLog } from '../undo-log.js';
 import { unitsOf } from '../volume-units.js';
 

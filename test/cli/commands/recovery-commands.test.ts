@@ -33,7 +33,8 @@ test('status prints each volume as a tree', async () => {
     status: 0,
     lines: [
       expect.stringMatching(/^00000000-0000-4000-8000-\d{12} {2}\w+ {2}connected$/) as unknown,
-      '└─ iqn.2026-11.org.example:target-1 LUN 0 at 192.0.2.10:3260, iface default: session 1 LOGGED_IN over tcp, /dev/sda',
+      '└─ iqn.2026-11.org.example:target-1 LUN 0 at 192.0.2.10:3260, iface default: ' +
+        'session 1 LOGGED_IN over tcp, /dev/sda',
     ],
   });
 });

@@ -1,6 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseRecord } from '../../src/database/record-text.js';
-import { formatLentRecord, givenBack, lentRecord, parseLentRecord } from '../../src/initiator/lent-record.js';
+import { parseRecord } from '../../../src/database/record-text.js';
+import {
+  formatLentRecord,
+  givenBack,
+  lentRecord,
+  parseLentRecord,
+} from '../../../src/initiator/records/lent-record.js';
 
 const PATH = '/etc/iscsi/nodes/iqn.2026-11.org.example:one/192.0.2.10,3260,1/default';
 const BEFORE = [

@@ -1,11 +1,11 @@
-import type { Logger } from '../base/logger.js';
-import type { Secret } from '../base/secret.js';
-import { VolumeError } from '../base/volume-error.js';
-import { formatPortal } from '../connection/portal.js';
-import type { CommandRunner } from '../host/command.js';
-import { setPasswordCommand } from './iscsiadm-commands.js';
-import { ISCSIADM_EXIT, loginFailure } from './iscsiadm-exit.js';
-import type { SessionKey } from './session.js';
+import type { Logger } from '../../base/logger.js';
+import type { Secret } from '../../base/secret.js';
+import { VolumeError } from '../../base/volume-error.js';
+import { formatPortal } from '../../connection/portal.js';
+import type { CommandRunner } from '../../host/command.js';
+import { setPasswordCommand } from '../iscsiadm-commands.js';
+import { ISCSIADM_EXIT, loginFailure } from '../iscsiadm-exit.js';
+import type { SessionKey } from '../session.js';
 
 /** open-iscsi waits up to 30 s for its database lock (usr/idbm.c). */
 const UPDATE_MS = 40_000;

@@ -1,11 +1,11 @@
-import { isNonEmpty, type NonEmpty } from '../base/brand.js';
-import { asList, asTable, type JsonTable, textOf } from '../base/json-fields.js';
-import { parseTargetName } from '../connection/target-name.js';
-import type { MapId } from '../device/block-device.js';
-import { parseMapId } from '../device/multipath/multipathd.js';
-import type { TargetUnit } from '../device/units-behind.js';
-import type { Wwid } from '../device/wwid.js';
-import type { ProcessIdentity } from '../host/processes.js';
+import { isNonEmpty, type NonEmpty } from '../../base/brand.js';
+import { asList, asTable, type JsonTable, textOf } from '../../base/json-fields.js';
+import { parseTargetName } from '../../connection/target-name.js';
+import type { MapId } from '../../device/block-device.js';
+import { parseMapId } from '../../device/multipath/multipathd.js';
+import type { TargetUnit } from '../../device/units-behind.js';
+import type { Wwid } from '../../device/wwid.js';
+import type { ProcessIdentity } from '../../host/processes.js';
 
 /** Where a volume was, by the connection_info that it came with. */
 export interface NotedUnit extends TargetUnit {

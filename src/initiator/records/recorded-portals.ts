@@ -1,10 +1,10 @@
-import { formatPortalName, isPortalName, type PortalName } from '../connection/portal-name.js';
-import { type Portal, samePortal } from '../connection/portal.js';
-import { parsePortalFolder, recordedPortal } from '../connection/recorded-portal.js';
-import type { TargetName } from '../connection/target-name.js';
-import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
-import { OWNER_COMMENT } from '../database/record-text.js';
-import type { FileSystem } from '../host/file-system.js';
+import { formatPortalName, isPortalName, type PortalName } from '../../connection/portal-name.js';
+import { type Portal, samePortal } from '../../connection/portal.js';
+import { parsePortalFolder, recordedPortal } from '../../connection/recorded-portal.js';
+import type { TargetName } from '../../connection/target-name.js';
+import type { OpenIscsiDatabase } from '../../database/open-iscsi-database.js';
+import { OWNER_COMMENT } from '../../database/record-text.js';
+import type { FileSystem } from '../../host/file-system.js';
 
 export interface RecordedPortalsParts {
   readonly files: FileSystem;

@@ -1,7 +1,7 @@
-import { digest } from '../base/digest.js';
-import { asTable, textOf } from '../base/json-fields.js';
-import { editRecord } from '../database/edit-record.js';
-import { parseRecord, type RecordValues } from '../database/record-text.js';
+import { digest } from '../../base/digest.js';
+import { asTable, textOf } from '../../base/json-fields.js';
+import { editRecord } from '../../database/edit-record.js';
+import { parseRecord, type RecordValues } from '../../database/record-text.js';
 
 /**
  * A record of an administrator that has our settings for the time of a login: what it takes to give it back, also when

@@ -1,5 +1,5 @@
-import { parseRecord, readRecordText, type RecordValues } from '../database/record-text.js';
-import type { FileSystem } from '../host/file-system.js';
+import { parseRecord, readRecordText, type RecordValues } from '../../database/record-text.js';
+import type { FileSystem } from '../../host/file-system.js';
 
 /**
  * open-iscsi's own configuration: its defaults for new records (`node.`, `discovery.`), and what iscsid itself goes by

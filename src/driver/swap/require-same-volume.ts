@@ -1,5 +1,5 @@
-import { isVolumeError, VolumeError } from '../base/volume-error.js';
-import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
+import { isVolumeError, VolumeError } from '../../base/volume-error.js';
+import { type ConnectedVolume, sourcePathsOf } from '../../volume/connected-volume.js';
 
 /** One of the two volumes of a swap. */
 export interface SwappedSide {

@@ -1,17 +1,17 @@
-import { isPortalName } from '../connection/portal-name.js';
-import { samePortal } from '../connection/portal.js';
-import { parsePortalFolder } from '../connection/recorded-portal.js';
-import { editRecord } from '../database/edit-record.js';
-import type { Draft, OpenIscsiDatabase } from '../database/open-iscsi-database.js';
+import { isPortalName } from '../../connection/portal-name.js';
+import { samePortal } from '../../connection/portal.js';
+import { parsePortalFolder } from '../../connection/recorded-portal.js';
+import { editRecord } from '../../database/edit-record.js';
+import type { Draft, OpenIscsiDatabase } from '../../database/open-iscsi-database.js';
 import {
   formatRecord,
   OWNER_COMMENT,
   parseRecord,
   readRecordText,
   type RecordValues,
-} from '../database/record-text.js';
-import type { FileSystem } from '../host/file-system.js';
-import type { Iface } from '../iface/iface.js';
+} from '../../database/record-text.js';
+import type { FileSystem } from '../../host/file-system.js';
+import type { Iface } from '../../iface/iface.js';
 import type { ChapByArgument } from './chap-by-argument.js';
 import { readIscsidDefaults } from './iscsid-defaults.js';
 import {
@@ -27,7 +27,7 @@ import { givenBack, type LentRecord, lentRecord } from './lent-record.js';
 import { LentRecords, type LentRecordsParts } from './lent-records.js';
 import { portalComment } from './recorded-portals.js';
 import { type NodeFile, NodeRecords, portalIn } from './node-records.js';
-import type { SessionKey } from './session.js';
+import type { SessionKey } from '../session.js';
 
 /** What put() did, and so what must be done to take it back. */
 export type RecordChange = (

@@ -1,7 +1,7 @@
-import { digest } from '../base/digest.js';
-import { errorChain } from '../base/error-chain.js';
-import type { Logger } from '../base/logger.js';
-import type { FileSystem } from '../host/file-system.js';
+import { digest } from '../../base/digest.js';
+import { errorChain } from '../../base/error-chain.js';
+import type { Logger } from '../../base/logger.js';
+import type { FileSystem } from '../../host/file-system.js';
 import { formatLentRecord, type LentRecord, parseLentRecord } from './lent-record.js';
 
 export interface LentRecordsParts {

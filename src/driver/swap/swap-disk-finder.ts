@@ -1,12 +1,12 @@
-import { shellWords } from '../base/quoted.js';
-import { VolumeError } from '../base/volume-error.js';
-import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import { findLiveDisk, type GuestDisk } from '../guest/guest-disk.js';
-import type { GuestDisks } from '../guest/guest-disks.js';
-import type { VolumeInGuest } from '../guest/volume-in-guest.js';
-import type { Domain } from '../libvirt/libvirt.js';
-import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
-import type { HeldVolumes } from '../volume/held-volumes.js';
+import { shellWords } from '../../base/quoted.js';
+import { VolumeError } from '../../base/volume-error.js';
+import type { IscsiConnection } from '../../connection/iscsi-connection.js';
+import { findLiveDisk, type GuestDisk } from '../../guest/guest-disk.js';
+import type { GuestDisks } from '../../guest/guest-disks.js';
+import type { VolumeInGuest } from '../../guest/volume-in-guest.js';
+import type { Domain } from '../../libvirt/libvirt.js';
+import { type ConnectedVolume, sourcePathsOf } from '../../volume/connected-volume.js';
+import type { HeldVolumes } from '../../volume/held-volumes.js';
 
 export interface SwapDiskFinderParts {
   readonly guestDisks: GuestDisks;

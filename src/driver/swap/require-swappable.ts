@@ -1,6 +1,6 @@
-import { VolumeError } from '../base/volume-error.js';
-import type { ListedConnection } from '../connection/iscsi-connection.js';
-import { requireFindable } from '../volume/require-findable.js';
+import { VolumeError } from '../../base/volume-error.js';
+import type { ListedConnection } from '../../connection/iscsi-connection.js';
+import { requireFindable } from '../../volume/require-findable.js';
 
 /**
  * What can be known of two volumes before anything is touched that forbids to swap one for the other.

@@ -1,6 +1,6 @@
-import type { NonEmpty } from '../base/brand.js';
-import { asTable, textOf } from '../base/json-fields.js';
-import type { ProcessIdentity } from '../host/processes.js';
+import type { NonEmpty } from '../../base/brand.js';
+import { asTable, textOf } from '../../base/json-fields.js';
+import type { ProcessIdentity } from '../../host/processes.js';
 import { type NotedUnit, parseOwner, parseUnits } from './volume-note.js';
 
 /**

@@ -1,11 +1,11 @@
-import { errorChain } from '../base/error-chain.js';
-import type { IscsiConnection } from '../connection/iscsi-connection.js';
-import { aliasOf, type GuestDisk } from '../guest/guest-disk.js';
-import type { GuestDisks } from '../guest/guest-disks.js';
-import { guestSourceOf, type GuestSourceParts } from '../guest/guest-source.js';
-import type { Domain, Libvirt } from '../libvirt/libvirt.js';
-import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
-import type { HeldVolumes } from '../volume/held-volumes.js';
+import { errorChain } from '../../base/error-chain.js';
+import type { IscsiConnection } from '../../connection/iscsi-connection.js';
+import { aliasOf, type GuestDisk } from '../../guest/guest-disk.js';
+import type { GuestDisks } from '../../guest/guest-disks.js';
+import { guestSourceOf, type GuestSourceParts } from '../../guest/guest-source.js';
+import type { Domain, Libvirt } from '../../libvirt/libvirt.js';
+import { type ConnectedVolume, sourcePathsOf } from '../../volume/connected-volume.js';
+import type { HeldVolumes } from '../../volume/held-volumes.js';
 
 export interface AfterPivotParts extends GuestSourceParts {
   readonly libvirt: Libvirt;

@@ -1,6 +1,6 @@
-import { VolumeError } from '../base/volume-error.js';
-import type { GuestDisk } from '../guest/guest-disk.js';
-import { type ConnectedVolume, sourcePathsOf } from '../volume/connected-volume.js';
+import { VolumeError } from '../../base/volume-error.js';
+import type { GuestDisk } from '../../guest/guest-disk.js';
+import { type ConnectedVolume, sourcePathsOf } from '../../volume/connected-volume.js';
 
 /** What an earlier swap began, and did not end. */
 export function isCopiedTo({ mirror }: GuestDisk, volume: ConnectedVolume): boolean {

@@ -1,8 +1,8 @@
-import { errorChain } from '../base/error-chain.js';
-import type { Logger } from '../base/logger.js';
-import type { FileSystem } from '../host/file-system.js';
-import type { TargetUnit } from '../device/units-behind.js';
-import type { Processes, ProcessIdentity } from '../host/processes.js';
+import { errorChain } from '../../base/error-chain.js';
+import type { Logger } from '../../base/logger.js';
+import type { FileSystem } from '../../host/file-system.js';
+import type { TargetUnit } from '../../device/units-behind.js';
+import type { Processes, ProcessIdentity } from '../../host/processes.js';
 import { type ArrivalNote, formatArrivalNote, parseArrivalNote } from './arrival-note.js';
 import { formatVolumeNote, parseVolumeNote, type VolumeNote } from './volume-note.js';
 

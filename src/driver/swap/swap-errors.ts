@@ -1,6 +1,6 @@
-import { VolumeError } from '../base/volume-error.js';
-import type { GuestDisk } from '../guest/guest-disk.js';
-import type { Domain } from '../libvirt/libvirt.js';
+import { VolumeError } from '../../base/volume-error.js';
+import type { GuestDisk } from '../../guest/guest-disk.js';
+import type { Domain } from '../../libvirt/libvirt.js';
 
 /** Only QEMU can copy what a guest writes to meanwhile. */
 export function notRunning({ name }: Domain): VolumeError {

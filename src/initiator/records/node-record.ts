@@ -1,9 +1,9 @@
-import type { ChapCredentials } from '../connection/chap-credentials.js';
-import type { Portal } from '../connection/portal.js';
-import type { TargetName } from '../connection/target-name.js';
-import type { Iface } from '../iface/iface.js';
-import { keyType } from '../database/record-keys.js';
-import type { RecordValues } from '../database/record-text.js';
+import type { ChapCredentials } from '../../connection/chap-credentials.js';
+import type { Portal } from '../../connection/portal.js';
+import type { TargetName } from '../../connection/target-name.js';
+import type { Iface } from '../../iface/iface.js';
+import { keyType } from '../../database/record-keys.js';
+import type { RecordValues } from '../../database/record-text.js';
 
 const USERNAME = 'node.session.auth.username';
 /** The key of the initiator's CHAP secret. */

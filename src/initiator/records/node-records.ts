@@ -1,12 +1,12 @@
-import { isPortalName, type PortalName } from '../connection/portal-name.js';
-import { ISCSI_PORT, type Portal, samePortal } from '../connection/portal.js';
-import { parsePortalFolder, type PortalFolder, recordedPortal } from '../connection/recorded-portal.js';
-import { parseTargetName, type TargetName } from '../connection/target-name.js';
-import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
-import { isOurs, parseRecord, readRecordText } from '../database/record-text.js';
-import type { FileSystem } from '../host/file-system.js';
-import { type IfaceName, parseIfaceName } from '../iface/iface-name.js';
-import type { SessionKey } from './session.js';
+import { isPortalName, type PortalName } from '../../connection/portal-name.js';
+import { ISCSI_PORT, type Portal, samePortal } from '../../connection/portal.js';
+import { parsePortalFolder, type PortalFolder, recordedPortal } from '../../connection/recorded-portal.js';
+import { parseTargetName, type TargetName } from '../../connection/target-name.js';
+import type { OpenIscsiDatabase } from '../../database/open-iscsi-database.js';
+import { isOurs, parseRecord, readRecordText } from '../../database/record-text.js';
+import type { FileSystem } from '../../host/file-system.js';
+import { type IfaceName, parseIfaceName } from '../../iface/iface-name.js';
+import type { SessionKey } from '../session.js';
 
 /** A record file of the database. */
 export interface NodeFile {
