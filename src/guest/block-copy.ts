@@ -54,8 +54,8 @@ const STEP_MS = 180_000;
 
 /**
  * Moves a running guest's disk to another device while the guest uses it, step by step: begin a block copy, wait for
- * it, pivot. The guest's own description tells after each step where the disk is. A copy to the same device that somebody
- * began, such as a process that is no more, is gone on with.
+ * it, pivot. The guest's own description tells after each step where the disk is. A copy to the same device that
+ * somebody began, such as a process that is no more, is gone on with.
  */
 export class BlockCopy {
   readonly #libvirt: Libvirt;
