@@ -83,7 +83,7 @@ export class Logouts {
    * @returns `undefined` where that is not so
    */
   async #endWithoutIface(sessions: NonEmpty<Session>, signal: AbortSignal): Promise<CommandResult | undefined> {
-    const { commands, database, files } = this.#parts;
+    const { commands, database, files, logger } = this.#parts;
     const [{ target, iface }] = sessions;
     if ((await files.kind(`${await database.root()}/ifaces/${iface}`)) !== undefined) return undefined;
     let result: CommandResult | undefined;
@@ -92,6 +92,10 @@ export class Logouts {
       const others = all.filter((other) => other.id !== session.id && other.target === target);
       if (others.some((other) => mayMatch(other, session)) || foreign.some((other) => other.target === target))
         return undefined;
+      logger.warn('An iface has no record any more: its session is ended without it, by its portal', {
+        iface,
+        session: session.id,
+      });
       result = await commands.run(logoutPortalCommand(session, LOGOUT_WAIT_MS), signal);
       if (result.exitCode !== ISCSIADM_EXIT.ok) break;
     }

@@ -7,6 +7,7 @@ import { formatPortal } from '../connection/portal.js';
 import { parseTargetName } from '../connection/target-name.js';
 import type { OpenIscsiDatabase } from '../database/open-iscsi-database.js';
 import { isAmong } from '../device/disk-place.js';
+import { parseMapId } from '../device/multipath/multipathd.js';
 import type { VolumeSecrets } from '../guest/volume-secrets.js';
 import type { Locks } from '../host/locks.js';
 import { type LentRecord, targetOfLent } from '../initiator/records/lent-record.js';
@@ -175,7 +176,10 @@ export class HostReconciler implements HostRecovery {
   }
 
   async #forgetMap({ id, map }: FoundMapId, signal: AbortSignal): Promise<Verdict> {
-    const { maps } = this.#parts;
+    const { maps, notes } = this.#parts;
+    // a connect notes the id before it enters it
+    const isNoted = (await notes.all()).some(({ mapId, wwid }) => mapId === id || parseMapId(wwid) === id);
+    if (isNoted) return MEANWHILE;
     const [now] = await maps.ofIds([id]);
     const found = { id, map: now, users: now === undefined ? [] : await maps.usersOf(now, signal) };
     const plan = planMapId(found);

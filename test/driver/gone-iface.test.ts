@@ -24,6 +24,11 @@ async function openWithoutRecord(): Promise<RecordedWorld> {
 test('detach() takes a volume away over an iface whose record has gone', async () => {
   const world = await openWithoutRecord();
   expect(await world.driver.detach(WEB1, INFO)).toMatchObject({ found: true });
+  expect(world.log.warnings).toContainEqual(
+    expect.objectContaining({
+      message: 'An iface has no record any more: its session is ended without it, by its portal',
+    }),
+  );
   expect({ sessions: world.host.kernel.sessions, residue: await world.residue() }).toEqual({
     sessions: [],
     residue: [],

@@ -52,9 +52,9 @@ export function givenBack(now: string, { path, before, given, changed }: LentRec
   return editRecord(now, wanted);
 }
 
-/** The target that the record is of, by its text; `undefined` for one that names none. */
-export function targetOfLent({ before }: LentRecord): string | undefined {
-  return parseRecord(before).get('node.name');
+/** The target whose lock guards the record, by its folder: the text may name none. */
+export function targetOfLent({ path }: LentRecord): string | undefined {
+  return /\/nodes\/([^/]+)\//.exec(path)?.[1];
 }
 
 export function formatLentRecord(record: LentRecord): string {

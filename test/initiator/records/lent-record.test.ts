@@ -5,6 +5,7 @@ import {
   givenBack,
   lentRecord,
   parseLentRecord,
+  targetOfLent,
 } from '../../../src/initiator/records/lent-record.js';
 
 const PATH = '/etc/iscsi/nodes/iqn.2026-11.org.example:one/192.0.2.10,3260,1/default';
@@ -51,6 +52,10 @@ describe('givenBack()', () => {
     const lent = lentRecord(PATH, BEFORE, onFile, parseRecord(GIVEN));
     expect(parseRecord(givenBack(GIVEN, lent)).get('node.session.auth.password')).toBe('theirs');
   });
+});
+
+test('targetOfLent() is that of the folder, also where the text names none', () => {
+  expect(targetOfLent({ ...LENT, before: '' })).toBe('iqn.2026-11.org.example:one');
 });
 
 test('parseLentRecord() reads what formatLentRecord() wrote, which holds no secret of ours', () => {
